@@ -1,0 +1,3 @@
+//! Detectors of the `auth` family.
+
+pub mod impossible_travel;

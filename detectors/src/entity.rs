@@ -1,0 +1,286 @@
+//! Entities: whom state, alerts and scores are about, and how one identifier of each kind is written so that two
+//! spellings of the same person meet in one key.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
+
+/// A kind of entity. The wire name is the lower-case name with underscores, as in `kind:id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EntityKind {
+    /// An account, whatever its role.
+    User,
+    /// A phone or computer.
+    Device,
+    /// One address.
+    Ip,
+    /// The /24 (IPv4) or /48 (IPv6) an address lies in.
+    IpPrefix,
+    /// A telephone number, E.164.
+    Phone,
+    /// A telephone number less its last four digits: a range sold together.
+    PhonePrefix,
+    /// A card, wallet or bank account.
+    Instrument,
+    /// A chat between two people.
+    Conversation,
+    /// A booking, which is also what drivers call a task.
+    Booking,
+    /// A driver; the same identifiers as [`EntityKind::User`].
+    Driver,
+    /// A device fingerprint.
+    Fingerprint,
+    /// A member of staff.
+    Admin,
+    /// A payment, SMS or map provider.
+    Provider,
+    /// A ledger account.
+    Account,
+    /// An H3 cell of resolution 5 (about 250 km²).
+    Region,
+}
+
+impl EntityKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [Self; 15] = [
+        Self::User,
+        Self::Device,
+        Self::Ip,
+        Self::IpPrefix,
+        Self::Phone,
+        Self::PhonePrefix,
+        Self::Instrument,
+        Self::Conversation,
+        Self::Booking,
+        Self::Driver,
+        Self::Fingerprint,
+        Self::Admin,
+        Self::Provider,
+        Self::Account,
+        Self::Region,
+    ];
+
+    /// The name used in rule files, alerts and Redis keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Device => "device",
+            Self::Ip => "ip",
+            Self::IpPrefix => "ip_prefix",
+            Self::Phone => "phone",
+            Self::PhonePrefix => "phone_prefix",
+            Self::Instrument => "instrument",
+            Self::Conversation => "conversation",
+            Self::Booking => "booking",
+            Self::Driver => "driver",
+            Self::Fingerprint => "fingerprint",
+            Self::Admin => "admin",
+            Self::Provider => "provider",
+            Self::Account => "account",
+            Self::Region => "region",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether an identifier of this kind leaves the engine only as a pseudonym. Opaque platform ids and the
+    /// coarse kinds (`phone_prefix`, `ip_prefix`, `region`) stay clear, because on-call must act on them.
+    pub fn is_personal(self) -> bool {
+        matches!(self, Self::Device | Self::Ip | Self::Phone | Self::Instrument | Self::Fingerprint)
+    }
+
+    /// The one way to write an identifier of this kind; `raw` is the field's text.
+    pub fn normalise(self, raw: &str) -> Cow<'_, str> {
+        match self {
+            Self::Phone => e164(raw),
+            Self::PhonePrefix => prefix_of_phone(&e164(raw)).into(),
+            Self::Ip => raw.parse::<IpAddr>().map_or(Cow::Borrowed(raw), |ip| canonical(raw, ip)),
+            Self::IpPrefix => raw.parse::<IpAddr>().map_or(Cow::Borrowed(raw), |ip| prefix_of_ip(ip).into()),
+            _ => Cow::Borrowed(raw),
+        }
+    }
+}
+
+/// An address in its shortest form; an IPv4 address mapped into IPv6 is the IPv4 address.
+fn canonical(raw: &str, ip: IpAddr) -> Cow<'_, str> {
+    match ip {
+        IpAddr::V4(_) => Cow::Borrowed(raw), // `FromStr` takes the dotted form only, which is canonical
+        IpAddr::V6(_) => ip.to_canonical().to_string().into(),
+    }
+}
+
+fn prefix_of_ip(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            format!("{}/48", std::net::Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+    }
+}
+
+fn prefix_of_phone(e164: &str) -> String {
+    let keep = e164.chars().count().saturating_sub(4);
+    e164.chars().take(keep).collect()
+}
+
+/// A telephone number in E.164, Egypt (+20) where it has no country code. Spaces, dashes, dots and brackets are
+/// passed over and Arabic-Indic and Persian digits read; what has no digit at all stays as it is, lower-cased.
+///
+/// Numbering plan: ITU-T E.164, and the Egyptian plan (NTRA): ten national digits for a mobile, eight or nine for
+/// a landline, each written with a leading 0 inside the country.
+pub fn e164(raw: &str) -> Cow<'_, str> {
+    if let Some(rest) = raw.strip_prefix('+')
+        && !rest.is_empty()
+        && rest.bytes().all(|b| b.is_ascii_digit())
+    {
+        return Cow::Borrowed(raw);
+    }
+    let digits: String = raw.chars().filter_map(digit).collect();
+    if digits.is_empty() {
+        return raw.trim().to_lowercase().into();
+    }
+    let international = raw.trim_start().starts_with('+');
+    let mut out = String::from("+");
+    if international {
+        out.push_str(&digits);
+    } else if let Some(rest) = digits.strip_prefix("00") {
+        out.push_str(rest);
+    } else if let Some(national) = digits.strip_prefix('0') {
+        out.push_str("20");
+        out.push_str(national);
+    } else if digits.starts_with("20") && digits.len() >= 11 {
+        out.push_str(&digits);
+    } else if digits.len() == 10 && digits.starts_with('1') {
+        out.push_str("20");
+        out.push_str(&digits);
+    } else {
+        out.push_str(&digits);
+    }
+    out.into()
+}
+
+fn digit(c: char) -> Option<char> {
+    let value = match c {
+        '0'..='9' => u32::from(c) - u32::from('0'),
+        '\u{660}'..='\u{669}' => u32::from(c) - 0x660,
+        '\u{6F0}'..='\u{6F9}' => u32::from(c) - 0x6F0,
+        '\u{FF10}'..='\u{FF19}' => u32::from(c) - 0xFF10,
+        _ => return None,
+    };
+    char::from_digit(value, 10)
+}
+
+/// Makes the 64-bit keys of keyed state: SipHash-1-3 with a secret seed, so that no sender can choose identifiers
+/// that collide. (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; one compression round and three
+/// at the end, as Rust's own hash maps use it.)
+#[derive(Clone, Copy)]
+pub struct KeyHasher {
+    seed: (u64, u64),
+}
+
+impl KeyHasher {
+    /// A hasher from 16 secret bytes; the same secret gives the same keys on any machine.
+    pub fn new(secret: [u8; 16]) -> Self {
+        let wide = u128::from_le_bytes(secret);
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        Self { seed: (wide as u64, (wide >> 64) as u64) }
+    }
+
+    /// The key of one identifier: `kind`, then its normalised text.
+    pub fn key(&self, kind: EntityKind, raw: &str) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.seed.0, self.seed.1);
+        hasher.write_u8(kind as u8);
+        hasher.write(kind.normalise(raw).as_bytes());
+        hasher.finish()
+    }
+
+    /// The key of one H3 cell.
+    pub fn key_of_region(&self, cell: u64) -> u64 {
+        let mut text = String::with_capacity(16);
+        write!(text, "{cell:x}").expect("writing to a String cannot fail");
+        self.key(EntityKind::Region, &text)
+    }
+
+    /// One key out of several, order mattering.
+    pub fn combine(&self, keys: &[u64]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.seed.0, self.seed.1);
+        for key in keys {
+            hasher.write_u64(*key);
+        }
+        hasher.finish()
+    }
+
+    /// A hash of any parts, none of which can run into the next: an event's identity, a distinct value.
+    pub fn hash(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.seed.0, self.seed.1);
+        for part in parts {
+            hasher.write_u64(part.len() as u64);
+            hasher.write(part);
+        }
+        hasher.finish()
+    }
+}
+
+impl std::fmt::Debug for KeyHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyHasher { seed: [redacted] }")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("+201000000042", "+201000000042")]
+    #[case("01000000042", "+201000000042")]
+    #[case("1000000042", "+201000000042")]
+    #[case("00201000000042", "+201000000042")]
+    #[case("201000000042", "+201000000042")]
+    #[case("+20 100 000 00-42", "+201000000042")]
+    #[case("٠١٠٠٠٠٠٠٠٤٢", "+201000000042")]
+    #[case("(02) 2735-1234", "+20227351234")]
+    #[case("19123", "+19123")]
+    #[case("Unknown ", "unknown")]
+    #[case("+", "+")]
+    fn one_phone_has_one_spelling(#[case] raw: &str, #[case] expected: &str) {
+        assert_eq!(EntityKind::Phone.normalise(raw), expected);
+    }
+
+    #[rstest]
+    #[case("156.160.1.9", "156.160.1.9", "156.160.1.0/24")]
+    #[case("::ffff:156.160.1.9", "156.160.1.9", "156.160.1.0/24")]
+    #[case("2001:0db8:0001:0000::9", "2001:db8:1::9", "2001:db8:1::/48")]
+    fn one_address_has_one_spelling(#[case] raw: &str, #[case] ip: &str, #[case] prefix: &str) {
+        assert_eq!(EntityKind::Ip.normalise(raw), ip);
+        assert_eq!(EntityKind::IpPrefix.normalise(raw), prefix);
+    }
+
+    #[test]
+    fn a_phone_prefix_is_the_number_less_four_digits() {
+        assert_eq!(EntityKind::PhonePrefix.normalise("01000000042"), "+20100000");
+    }
+
+    #[test]
+    fn kinds_keep_equal_identifiers_apart_and_names_round_trip() {
+        let hasher = KeyHasher::new([7; 16]);
+        assert_ne!(hasher.key(EntityKind::User, "x"), hasher.key(EntityKind::Driver, "x"));
+        assert_ne!(hasher.combine(&[1, 2]), hasher.combine(&[2, 1]));
+        assert_ne!(hasher.hash(&[b"ab", b"c"]), hasher.hash(&[b"a", b"bc"]));
+        for kind in EntityKind::ALL {
+            assert_eq!(EntityKind::from_name(kind.name()), Some(kind));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The vocabulary: every event type of the contract, one family a file, units and ranges as types.
+//!
+//! [`envelope::decode`] turns a record into an [`Event`] or says why it cannot. [`EventType::fields`] describes the
+//! data of a type to everybody who must know: the rule checker, the engine's keys, the JSON Schemas.
+
+pub mod auth;
+pub mod chat;
+pub mod envelope;
+pub mod field;
+pub mod gps;
+pub mod payment;
+pub mod position;
+pub mod schema;
+pub mod text;
+pub mod time;
+pub mod units;
+
+use std::borrow::Cow;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer};
+
+use crate::value::Value;
+use field::{FieldPath, FieldSpec, Record};
+use position::Position;
+use units::Timestamp;
+
+/// One validated fact. Borrowed from its record.
+#[derive(Clone)]
+pub struct Event<'a> {
+    /// Unique within `source`.
+    pub id: Cow<'a, str>,
+    /// The producing service.
+    pub source: Cow<'a, str>,
+    /// When it happened; for `gps.*` the device's clock, which a cheat can set.
+    pub time: Timestamp,
+    /// When the gateway received it.
+    pub received: Option<Timestamp>,
+    /// What happened.
+    pub data: Data<'a>,
+}
+
+impl Event<'_> {
+    /// The event clock, ms: `receivedtime`, else `time`. It drives windows, lateness and scores.
+    #[inline]
+    pub fn clock(&self) -> i64 {
+        self.received.unwrap_or(self.time).millis()
+    }
+}
+
+impl std::fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Event").field("id", &self.id).field("source", &self.source).field("data", &self.data).finish_non_exhaustive()
+    }
+}
+
+macro_rules! vocabulary {
+    ($($(#[$meta:meta])* $variant:ident = $name:literal => $data:ident in $family:ident,)*) => {
+        /// A type of event of the contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum EventType { $($(#[$meta])* $variant,)* }
+
+        impl EventType {
+            /// Every type, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its name on the wire.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The type of that name.
+            #[inline]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The fields of its data.
+            pub fn fields(self) -> &'static [FieldSpec] {
+                match self { $(Self::$variant => <$family::$data<'static> as Record>::FIELDS,)* }
+            }
+
+            /// The JSON Schema of its data.
+            pub fn schema(self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                match self { $(Self::$variant => generator.subschema_for::<$family::$data<'static>>(),)* }
+            }
+        }
+
+        /// The data of an event, by type.
+        #[derive(Clone, Debug)]
+        pub enum Data<'a> { $($(#[$meta])* $variant($family::$data<'a>),)* }
+
+        impl Data<'_> {
+            /// Its type.
+            #[inline]
+            pub fn event_type(&self) -> EventType {
+                match self { $(Self::$variant(_) => EventType::$variant,)* }
+            }
+
+            /// The value at `path`, [`Value::Absent`] where there is none.
+            #[inline]
+            pub fn get(&self, path: FieldPath) -> Value<'_> {
+                match self { $(Self::$variant(data) => data.get(path),)* }
+            }
+        }
+
+        /// Reads the data of one type.
+        pub(crate) struct DataSeed(pub(crate) EventType);
+
+        impl<'de> DeserializeSeed<'de> for DataSeed {
+            type Value = Data<'de>;
+
+            #[inline]
+            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+                match self.0 { $(EventType::$variant => $family::$data::deserialize(deserializer).map(Data::$variant),)* }
+            }
+        }
+    };
+}
+
+vocabulary! {
+    /// Somebody was let in.
+    LoginSucceeded = "auth.login_succeeded" => Login in auth,
+    /// Somebody was not let in.
+    LoginFailed = "auth.login_failed" => LoginFailed in auth,
+    /// A one-time code was asked for.
+    OtpRequested = "auth.otp_requested" => Otp in auth,
+    /// A one-time code was right.
+    OtpVerified = "auth.otp_verified" => Otp in auth,
+    /// A one-time code was wrong.
+    OtpFailed = "auth.otp_failed" => Otp in auth,
+    /// An account was tied to a device.
+    DeviceBound = "auth.device_bound" => DeviceBound in auth,
+    /// A number is on another SIM card.
+    SimChanged = "auth.sim_changed" => SimChanged in auth,
+    /// A credential is another now.
+    CredentialChanged = "auth.credential_changed" => CredentialChanged in auth,
+    /// A payment was authorised.
+    PaymentAuthorized = "payment.authorized" => Payment in payment,
+    /// A payment was taken.
+    PaymentCaptured = "payment.captured" => Payment in payment,
+    /// A payment failed.
+    PaymentFailed = "payment.failed" => Payment in payment,
+    /// Both sides say that cash changed hands.
+    CashConfirmed = "payment.cash_confirmed" => Payment in payment,
+    /// The card's bank took the money back.
+    Chargeback = "payment.chargeback" => Payment in payment,
+    /// Somebody wants money back.
+    RefundRequested = "payment.refund_requested" => Payment in payment,
+    /// Money went back.
+    RefundIssued = "payment.refund_issued" => Payment in payment,
+    /// A tasker wants to be paid.
+    PayoutRequested = "payment.payout_requested" => Payment in payment,
+    /// A tasker was paid.
+    PayoutPaid = "payment.payout_paid" => Payment in payment,
+    /// Something was written.
+    ChatMessage = "chat.message" => ChatMessage in chat,
+    /// A driver's device says where it is.
+    GpsPosition = "gps.position" => GpsPosition in gps,
+    /// A driver was given a way to take.
+    RoutePlanned = "gps.route_planned" => RoutePlanned in gps,
+}
+
+impl Data<'_> {
+    /// The event's place, for the `region` entity kind and the location detectors.
+    pub fn place(&self) -> Option<Position> {
+        match self {
+            Self::LoginSucceeded(login) => login.location.as_ref().map(position::Location::position),
+            Self::LoginFailed(login) => login.location.as_ref().map(position::Location::position),
+            Self::OtpRequested(otp) | Self::OtpVerified(otp) | Self::OtpFailed(otp) => {
+                otp.location.as_ref().map(position::Location::position)
+            }
+            Self::GpsPosition(fix) => Some(Position::new(fix.lat, fix.lon)),
+            _ => None,
+        }
+    }
+}
+
+impl EventType {
+    /// Whether events of this type may have a [`Data::place`].
+    pub fn has_place(self) -> bool {
+        self == Self::GpsPosition || self.fields().iter().any(|field| field.name == "location")
+    }
+}
+
+#[cfg(test)]
+mod tests;

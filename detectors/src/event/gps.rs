@@ -1,0 +1,61 @@
+//! The `gps` family: what drivers' devices report and what they were asked to drive.
+
+use super::position::Points;
+use super::text::{BookingId, DeviceId, DriverId, OpaqueId};
+use super::units::{Heading, Latitude, Longitude, Metres, MetresPerSecond};
+use crate::{choice, record};
+
+choice! {
+    /// Where a fix comes from.
+    pub enum FixProvider {
+        /// Satellites.
+        Gps = "gps",
+        /// Cell towers and Wi-Fi.
+        Network = "network",
+        /// Several together.
+        Fused = "fused",
+    }
+}
+
+record! {
+    /// `gps.position`: where a driver's device says it is. The device's clock is in the envelope's `time`, which a
+    /// cheat can set; the event clock is `receivedtime`.
+    pub struct GpsPosition<'a> {
+        /// The driver.
+        pub entity_id: DriverId<'a>,
+        /// Degrees north.
+        pub lat: Latitude,
+        /// Degrees east.
+        pub lon: Longitude,
+        /// 68 % radius, m.
+        pub accuracy_m: Option<Metres>,
+        /// Speed as the device tells it.
+        pub speed_mps: Option<MetresPerSecond>,
+        /// Direction of travel.
+        pub heading_deg: Option<Heading>,
+        /// Whether the device admits a mock provider; its absence proves nothing.
+        pub mock: Option<bool>,
+        /// Where the fix comes from.
+        pub provider: Option<FixProvider>,
+        /// The device.
+        pub device_id: Option<DeviceId<'a>>,
+        /// The task being driven.
+        pub task_id: Option<BookingId<'a>>,
+    }
+}
+
+record! {
+    /// `gps.route_planned`: the way a driver is expected to take.
+    pub struct RoutePlanned<'a> {
+        /// The route.
+        pub route_id: OpaqueId<'a>,
+        /// The driver.
+        pub entity_id: DriverId<'a>,
+        /// The task.
+        pub task_id: BookingId<'a>,
+        /// Two or more points.
+        pub points: Points,
+        /// Width of the corridor to either side, m.
+        pub corridor_m: Option<Metres>,
+    }
+}

@@ -1,0 +1,59 @@
+//! The `payment` family: money asked for, moved, refunded, disputed and paid out.
+
+use super::text::{AdminId, BookingId, DeviceId, InstrumentId, IpAddress, OpaqueId, ProviderId, UserId};
+use super::units::{AmountMinor, BalanceMinor, Currency, Timestamp};
+use crate::{choice, record};
+
+choice! {
+    /// How money moves.
+    pub enum PaymentMethod {
+        /// A card.
+        Card = "card",
+        /// A mobile wallet.
+        Wallet = "wallet",
+        /// Cash, confirmed by both sides.
+        Cash = "cash",
+        /// A bank transfer.
+        Bank = "bank",
+    }
+}
+
+record! {
+    /// Every `payment.*` event.
+    pub struct Payment<'a> {
+        /// The payment, refund or payout.
+        pub payment_id: OpaqueId<'a>,
+        /// The payer; the payee for payouts.
+        pub user_id: UserId<'a>,
+        /// The other side.
+        pub counterparty_id: Option<UserId<'a>>,
+        /// The booking it is for.
+        pub booking_id: Option<BookingId<'a>>,
+        /// How much.
+        pub amount: AmountMinor,
+        /// In which currency.
+        pub currency: Currency,
+        /// How.
+        pub method: PaymentMethod,
+        /// The card, wallet or account.
+        pub instrument_id: Option<InstrumentId<'a>>,
+        /// The device it was asked for on.
+        pub device_id: Option<DeviceId<'a>>,
+        /// The address it was asked for from.
+        pub ip: Option<IpAddress<'a>>,
+        /// When the account of `user_id` was made.
+        pub account_created_at: Option<Timestamp>,
+        /// Whether a cash receipt's signature holds.
+        pub receipt_signature_valid: Option<bool>,
+        /// The member of staff who approved it.
+        pub approved_by: Option<AdminId<'a>>,
+        /// The payment provider.
+        pub provider: Option<ProviderId<'a>>,
+        /// What a refund or chargeback undoes.
+        pub original_payment_id: Option<OpaqueId<'a>>,
+        /// Why.
+        pub reason: Option<OpaqueId<'a>>,
+        /// The account's balance afterwards.
+        pub balance_after: Option<BalanceMinor>,
+    }
+}

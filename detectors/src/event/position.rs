@@ -1,0 +1,120 @@
+//! Places on the Earth. The one file that turns our (latitude, longitude) into h3o's order.
+
+use super::units::{Kilometres, Latitude, Longitude};
+use crate::entity::EntityKind;
+use crate::{choice, nested_record, record};
+
+/// The H3 resolution of the `region` entity kind (about 250 km² a cell).
+const REGION: h3o::Resolution = h3o::Resolution::Five;
+
+/// A point, WGS 84 degrees, in range by construction.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Position {
+    lat: f64,
+    lon: f64,
+}
+
+impl Position {
+    /// The point at those coordinates.
+    pub fn new(lat: Latitude, lon: Longitude) -> Self {
+        Self { lat: lat.get(), lon: lon.get() }
+    }
+
+    /// Degrees north.
+    pub fn lat(self) -> f64 {
+        self.lat
+    }
+
+    /// Degrees east.
+    pub fn lon(self) -> f64 {
+        self.lon
+    }
+
+    /// Whether this is (0, 0), which receivers report when they do not know where they are.
+    pub fn is_null_island(self) -> bool {
+        self.lat == 0.0 && self.lon == 0.0
+    }
+
+    /// The H3 cell of the `region` entity kind.
+    pub fn region(self) -> u64 {
+        h3o::LatLng::new(self.lat, self.lon).map_or(0, |place| u64::from(place.to_cell(REGION)))
+    }
+}
+
+impl std::fmt::Debug for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[Position]")
+    }
+}
+
+choice! {
+    /// How a location became known.
+    pub enum LocationSource {
+        /// Looked up from the address.
+        Geoip = "geoip",
+        /// Told by the device.
+        Device = "device",
+    }
+}
+
+record! {
+    /// Where a request seems to come from.
+    pub struct Location {
+        /// Degrees north.
+        pub lat: Latitude,
+        /// Degrees east.
+        pub lon: Longitude,
+        /// Radius within which the true place lies with about 68 % probability, km.
+        pub accuracy_km: Option<Kilometres>,
+        /// How it became known.
+        pub source: Option<LocationSource>,
+    }
+}
+nested_record!([] Location, &[EntityKind::Region]);
+
+impl Location {
+    /// The point itself.
+    pub fn position(&self) -> Position {
+        Position::new(self.lat, self.lon)
+    }
+}
+
+/// Points of a planned route, in order, two or more.
+#[derive(Clone, serde::Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "Vec<(Latitude, Longitude)>")]
+pub struct Points(#[schemars(length(min = 2))] Vec<(Latitude, Longitude)>);
+
+impl TryFrom<Vec<(Latitude, Longitude)>> for Points {
+    type Error = &'static str;
+
+    fn try_from(points: Vec<(Latitude, Longitude)>) -> Result<Self, Self::Error> {
+        if points.len() < 2 { Err("too few points, expected two or more") } else { Ok(Self(points)) }
+    }
+}
+
+impl Points {
+    /// The points, at least two.
+    pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
+        self.0.iter().map(|(lat, lon)| Position::new(*lat, *lon))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl std::fmt::Debug for Points {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[Points]")
+    }
+}
+
+impl super::field::FieldValue for Points {
+    const TYPE: super::field::FieldType = super::field::FieldType::List;
+    const PRIVACY: super::field::Privacy = super::field::Privacy::Hidden;
+
+    fn value(&self) -> crate::value::Value<'_> {
+        crate::value::Value::Object
+    }
+}

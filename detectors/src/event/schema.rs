@@ -1,0 +1,38 @@
+//! The vocabulary as a JSON Schema, for producers and editors.
+
+use serde_json::{Value, json};
+
+use super::EventType;
+
+/// One JSON Schema (draft 2020-12) of a record: the CloudEvents envelope, and by `type` the data that goes with it. A
+/// type outside the vocabulary is allowed, as the pipeline passes it over.
+pub fn event_schema() -> Value {
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    let branches: Vec<Value> = EventType::ALL
+        .iter()
+        .map(|event_type| {
+            json!({
+                "if": { "properties": { "type": { "const": event_type.name() } }, "required": ["type"] },
+                "then": { "properties": { "data": event_type.schema(&mut generator) }, "required": ["time", "data"] },
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Rasid event",
+        "description": "CloudEvents 1.0 in structured JSON mode; `data` by `type`. Unknown attributes and fields are allowed.",
+        "type": "object",
+        "required": ["specversion", "id", "source", "type"],
+        "properties": {
+            "specversion": { "const": "1.0" },
+            "id": { "type": "string", "minLength": 1, "description": "Unique within source; the same (source, id) again is a duplicate delivery." },
+            "source": { "type": "string", "minLength": 1, "description": "URI-reference of the producing service." },
+            "type": { "type": "string", "minLength": 1, "examples": EventType::ALL.iter().map(|known| known.name()).collect::<Vec<_>>() },
+            "time": { "type": "string", "format": "date-time", "description": "When it happened, RFC 3339 with zone; for gps.* the device's clock." },
+            "receivedtime": { "type": "string", "format": "date-time", "description": "When the gateway received it; the event clock where it is given." },
+            "subject": { "type": ["string", "null"], "description": "kind:id of the entity the event is mostly about." },
+        },
+        "allOf": branches,
+        "$defs": generator.take_definitions(true),
+    })
+}

@@ -1,0 +1,163 @@
+//! Records in, events or faults out.
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::envelope::{Decoded, Fault, Limits, decode, unknown_field};
+use super::*;
+use crate::value::OwnedValue;
+
+const LOGIN: &str = r#"{"specversion":"1.0","id":"1","source":"/khidma/auth","type":"auth.login_succeeded","time":"2026-11-21T10:00:00Z","data":{"user_id":"u_1","device_id":"d_1","ip":"192.0.2.1","location":{"lat":30.0,"lon":31.2,"accuracy_km":20}}}"#;
+
+fn fault_of(record: &str) -> Fault {
+    decode(record.as_bytes(), &Limits::default()).expect_err("a dead letter")
+}
+
+fn event_of(record: &str) -> Event<'_> {
+    match decode(record.as_bytes(), &Limits::default()) {
+        Ok(Decoded::Event(event)) => event,
+        other => panic!("expected an event, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_good_record_is_an_event() {
+    let event = event_of(LOGIN);
+    assert_eq!(event.data.event_type(), EventType::LoginSucceeded);
+    assert_eq!(event.clock(), 1_795_255_200_000);
+    let (path, spec) = field::find(EventType::LoginSucceeded.fields(), "location.accuracy_km").expect("a field");
+    assert!(spec.optional);
+    assert_eq!(event.data.get(path), Value::Double(20.0));
+}
+
+#[test]
+fn the_event_clock_is_the_gateways() {
+    let record = LOGIN.replace(r#""data":"#, r#""receivedtime":"2026-11-21T10:00:05Z","data":"#);
+    let event = event_of(&record);
+    assert_eq!(event.clock() - event.time.millis(), 5_000);
+}
+
+#[test]
+fn attributes_may_come_in_any_order() {
+    let record = r#"{"data":{"phone":"+201000000001","user_id":null,"reported_by":"telco","new_field":{"a":[1]}},"time":"2026-11-21T10:00:00Z","traceparent":"00-x","type":"auth.sim_changed","source":"s","id":"1","specversion":"1.0"}"#;
+    assert_eq!(event_of(record).data.event_type(), EventType::SimChanged);
+}
+
+#[test]
+fn unknown_types_are_passed_over() {
+    let record = LOGIN.replace("auth.login_succeeded", "auth.from_the_future");
+    assert!(matches!(decode(record.as_bytes(), &Limits::default()), Ok(Decoded::UnknownType)));
+    let data_first = r#"{"data":[{}],"specversion":"1.0","id":"1","source":"s","type":"x.y"}"#;
+    assert!(matches!(decode(data_first.as_bytes(), &Limits::default()), Ok(Decoded::UnknownType)));
+}
+
+#[rstest]
+#[case::range(&LOGIN.replace("30.0", "95"), Some("data.location.lat"), "out of range, expected a latitude of -90 to 90 degrees")]
+#[case::word(&LOGIN.replace("30.0", "\"ten\""), Some("data.location.lat"), "found a string, expected a number")]
+#[case::missing(&LOGIN.replace(r#""user_id":"u_1","#, ""), Some("data.user_id"), "missing, but its type requires it")]
+#[case::missing_deep(&LOGIN.replace(r#""lat":30.0,"#, ""), Some("data.location.lat"), "missing, but its type requires it")]
+#[case::missing_attribute(&LOGIN.replace(r#""id":"1","#, ""), Some("id"), "missing, but its type requires it")]
+#[case::empty_id(&LOGIN.replace(r#""user_id":"u_1""#, r#""user_id":"""#), Some("data.user_id"), "empty, expected an identifier of at least one character")]
+#[case::address(&LOGIN.replace("192.0.2.1", "192.0.2.999"), Some("data.ip"), "not an IPv4 or IPv6 address")]
+#[case::time(&LOGIN.replace("2026-11-21T10:00:00Z", "yesterday"), Some("time"), "not a time, expected RFC 3339 with a zone, 1970 to 9999")]
+#[case::variant(&LOGIN.replace(r#""ip":"#, r#""method":"magic","ip":"#), Some("data.method"), "found another word, expected one of otp, password, refresh")]
+#[case::twice(&LOGIN.replace(r#""ip":"#, r#""user_id":"u_2","ip":"#), Some("data"), "duplicate field `user_id`")]
+#[case::version(&LOGIN.replace(r#""1.0""#, r#""0.3""#), Some("specversion"), "another version of CloudEvents, expected specversion 1.0")]
+#[case::no_data(
+    r#"{"specversion":"1.0","id":"1","source":"s","type":"chat.message","time":"2026-11-21T10:00:00Z"}"#,
+    Some("data"),
+    "missing, but its type requires it"
+)]
+#[case::empty("", None, "empty record, expected a JSON object")]
+#[case::blank("  ", None, "empty record, expected a JSON object")]
+#[case::list("[]", None, "found a list, expected a CloudEvents object")]
+#[case::mark("\u{feff}{}", None, "byte-order mark, expected a JSON object")]
+#[case::cut(&LOGIN[..90], None, "cut off at byte 90, expected more JSON")]
+#[case::trailing(&format!("{LOGIN}x"), None, "not valid JSON at byte 227")]
+#[case::trailing_bracket(&format!("{LOGIN}}}"), None, "not valid JSON at byte 227")]
+#[case::two_objects(&format!("{LOGIN}{{}}"), None, "not valid JSON at byte 227")]
+#[case::surrogate(&LOGIN.replace("u_1", "\\ud800"), None, "not valid JSON at byte 140")]
+fn a_fault_names_the_field_and_what_was_expected(#[case] record: &str, #[case] field: Option<&str>, #[case] reason: &str) {
+    let fault = fault_of(record);
+    assert_eq!((fault.field.as_deref(), fault.reason.as_str()), (field, reason));
+}
+
+#[test]
+fn a_fault_never_quotes_the_record() {
+    for (good, bad) in
+        [("30.0", "\"canary\""), ("\"u_1\"", "{\"canary\":1}"), ("\"192.0.2.1\"", "\"canary\""), ("20}", "20,\"source\":\"canary\"}")]
+    {
+        let fault = fault_of(&LOGIN.replace(good, bad));
+        assert!(!format!("{fault:?}").contains("canary"), "{fault:?}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused_before_it_is_parsed() {
+    let deep = LOGIN.replace("20}}", &format!("20}},\"x\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000)));
+    let limits = Limits { record_bytes_max: usize::MAX, ..Limits::default() };
+    let fault = decode(deep.as_bytes(), &limits).expect_err("a dead letter");
+    assert_eq!(fault.reason, "nested too deep, expected 32 levels at most");
+}
+
+#[test]
+fn brackets_in_text_are_not_nesting() {
+    let record = LOGIN.replace("\"1\"", &format!("\"{}\"", "[{\\\"".repeat(100)));
+    assert_eq!(event_of(&record).id.len(), 300);
+}
+
+#[test]
+fn long_records_are_refused() {
+    let long = LOGIN.replace("u_1", &"x".repeat(1 << 20));
+    assert_eq!(fault_of(&long).reason, format!("record of {} bytes, expected 262144 at most", long.len()));
+}
+
+#[test]
+fn unknown_fields_stay_available() {
+    let record = LOGIN.replace(r#""ip":"#, r#""tier":"gold","score":7,"half":0.5,"beta":true,"nothing":null,"deep":{},"ip":"#);
+    let of = |name| unknown_field(record.as_bytes(), name);
+    assert!(of("tier") == OwnedValue::Str("gold".into()));
+    assert!(of("score") == OwnedValue::Int(7));
+    assert!(of("half") == OwnedValue::Double(0.5));
+    assert!(of("beta") == OwnedValue::Bool(true));
+    assert!(of("nothing") == OwnedValue::Absent);
+    assert!(of("deep") == OwnedValue::Object);
+    assert!(of("missing") == OwnedValue::Absent);
+}
+
+#[test]
+fn an_event_shows_no_personal_value() {
+    let shown = format!("{:?}", event_of(LOGIN));
+    for raw in ["192.0.2.1", "d_1", "30.0", "31.2"] {
+        assert!(!shown.contains(raw), "{shown}");
+    }
+}
+
+#[test]
+fn every_type_has_a_name_and_fields() {
+    for event_type in EventType::ALL {
+        assert_eq!(EventType::from_name(event_type.name()), Some(*event_type));
+        assert!(!event_type.fields().is_empty());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _outcome = decode(&bytes, &Limits::default());
+    }
+
+    #[test]
+    fn a_cut_record_is_a_dead_letter(cut in 0..LOGIN.len() - 1) {
+        prop_assert!(decode(&LOGIN.as_bytes()[..cut], &Limits::default()).is_err());
+    }
+
+    #[test]
+    fn both_readers_agree(at in 0..LOGIN.len(), byte in any::<u8>()) {
+        let mut record = LOGIN.as_bytes().to_vec();
+        record[at] = byte;
+        let fast = decode(&record, &Limits::default()).is_ok();
+        let slow = serde_json::from_slice::<serde_json::Value>(&record).is_ok();
+        prop_assert!(slow || !fast, "accepted what serde_json refuses: {:?}", String::from_utf8_lossy(&record));
+    }
+}

@@ -1,0 +1,218 @@
+//! Text as it stands in events: borrowed from the record where it can be, and personal where it is.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+use super::field::{FieldType, FieldValue, Privacy};
+use crate::entity::EntityKind;
+use crate::value::Value;
+
+/// Text borrowed from the record, owned only where JSON escapes had to be undone.
+#[derive(Clone)]
+pub struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text itself.
+    pub fn into_inner(self) -> Cow<'a, str> {
+        self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            #[inline]
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor).map(|text| Text(text.0))
+    }
+}
+
+/// An identifier must say something: an empty one would make one entity of everybody who lacks it.
+fn not_empty<E: de::Error>(text: Text<'_>) -> Result<Text<'_>, E> {
+    if text.0.is_empty() { Err(E::custom("empty, expected an identifier of at least one character")) } else { Ok(text) }
+}
+
+macro_rules! text_type {
+    ($(#[$meta:meta])* $name:ident, $privacy:expr, $entities:expr, $check:expr, $shown:expr, $schema:expr) => {
+        $(#[$meta])*
+        #[derive(Clone)]
+        pub struct $name<'a>(Text<'a>);
+
+        impl<'a> $name<'a> {
+            /// Wraps text that is known to be of this kind.
+            pub fn new(text: impl Into<Cow<'a, str>>) -> Self {
+                Self(Text(text.into()))
+            }
+
+            /// The characters as they came. What it is for must never be to print them.
+            pub fn expose(&self) -> &str {
+                self.0.as_str()
+            }
+
+            /// The text itself.
+            pub fn into_inner(self) -> Cow<'a, str> {
+                self.0.into_inner()
+            }
+        }
+
+        impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
+            #[inline]
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let check: fn(Text<'de>) -> Result<Text<'de>, D::Error> = $check;
+                check(Text::deserialize(deserializer)?).map(Self)
+            }
+        }
+
+        impl FieldValue for $name<'_> {
+            const TYPE: FieldType = FieldType::String;
+            const PRIVACY: Privacy = $privacy;
+            const ENTITIES: &'static [EntityKind] = &$entities;
+
+            #[inline]
+            fn value(&self) -> Value<'_> {
+                Value::Str(self.0.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let shown: fn(&Self) -> &str = $shown;
+                f.write_str(shown(self))
+            }
+        }
+
+        impl fmt::Display for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self, f)
+            }
+        }
+
+        impl schemars::JsonSchema for $name<'_> {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $schema
+            }
+        }
+    };
+}
+
+/// An opaque identifier, clear everywhere.
+macro_rules! identifier {
+    ($(#[$meta:meta])* $name:ident, [$($kind:ident),*], $doc:literal) => {
+        text_type!(
+            $(#[$meta])* $name, Privacy::Clear, [$(EntityKind::$kind),*], not_empty, |id| id.expose(),
+            schemars::json_schema!({ "type": "string", "minLength": 1, "description": $doc })
+        );
+    };
+}
+
+/// A personal identifier: hidden in debug output, a pseudonym wherever it leaves.
+macro_rules! personal {
+    ($(#[$meta:meta])* $name:ident, $pseudonym:ident, [$($kind:ident),*], $check:expr, $doc:literal) => {
+        text_type!(
+            $(#[$meta])* $name, Privacy::Pseudonym(EntityKind::$pseudonym), [$(EntityKind::$kind),*], $check,
+            |_| concat!("[", stringify!($name), "]"),
+            schemars::json_schema!({ "type": "string", "minLength": 1, "description": $doc })
+        );
+    };
+}
+
+identifier!(/// An account.
+    UserId, [User], "An account; opaque.");
+identifier!(/// A driver, who is also an account.
+    DriverId, [User, Driver], "A driver; the same identifiers as accounts.");
+identifier!(/// A booking; telemetry calls it a task.
+    BookingId, [Booking], "A booking; opaque.");
+identifier!(/// A chat between two people.
+    ConversationId, [Conversation], "A conversation; opaque.");
+identifier!(/// A member of staff.
+    AdminId, [Admin], "A member of staff; opaque.");
+identifier!(/// A payment, SMS or map provider.
+    ProviderId, [Provider], "A provider; opaque.");
+identifier!(/// An identifier that names no entity of its own: a payment, a route, a reason code.
+    OpaqueId, [], "Opaque.");
+
+personal!(/// A telephone number; keyed and pseudonymised in E.164.
+    Phone, Phone, [Phone, PhonePrefix], not_empty, "A telephone number, best in E.164; personal.");
+personal!(/// A device identifier.
+    DeviceId, Device, [Device], not_empty, "A device; personal.");
+personal!(/// A device fingerprint.
+    Fingerprint, Fingerprint, [Fingerprint], not_empty, "A device fingerprint; personal.");
+personal!(/// A card, wallet or bank account token.
+    InstrumentId, Instrument, [Instrument], not_empty, "A payment instrument's token; personal.");
+personal!(/// An IPv4 or IPv6 address.
+    IpAddress, Ip, [Ip, IpPrefix], is_address, "An IPv4 or IPv6 address; personal.");
+
+text_type!(
+    /// What a person wrote. It is matched against and never leaves.
+    FreeText, Privacy::Hidden, [], Ok, |_| "[FreeText]",
+    schemars::json_schema!({ "type": "string", "description": "What a person wrote; personal." })
+);
+
+fn is_address<E: de::Error>(text: Text<'_>) -> Result<Text<'_>, E> {
+    if text.as_str().parse::<std::net::IpAddr>().is_ok() { Ok(text) } else { Err(E::custom("not an IPv4 or IPv6 address")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn personal_types_show_nothing_of_what_they_hold() {
+        let shown = format!(
+            "{:?} {} {:?} {:?} {:?} {:?} {:?}",
+            Phone::new("+201000000001"),
+            Phone::new("+201000000001"),
+            DeviceId::new("d_secret"),
+            IpAddress::new("192.0.2.1"),
+            InstrumentId::new("tok_secret"),
+            Fingerprint::new("f_secret"),
+            FreeText::new("call me on 010")
+        );
+        assert_eq!(shown, "[Phone] [Phone] [DeviceId] [IpAddress] [InstrumentId] [Fingerprint] [FreeText]");
+    }
+
+    #[test]
+    fn opaque_identifiers_are_clear() {
+        assert_eq!(format!("{:?}", UserId::new("u_42")), "u_42");
+    }
+
+    #[test]
+    fn escapes_are_undone_and_plain_text_is_borrowed() {
+        let plain: Text<'_> = sonic_rs::from_str(r#""plain""#).expect("a string");
+        assert!(matches!(plain.into_inner(), Cow::Borrowed("plain")));
+        let escaped: Text<'_> = sonic_rs::from_str(r#""a\nb""#).expect("a string");
+        assert!(matches!(escaped.into_inner(), Cow::Owned(text) if text == "a\nb"));
+    }
+}

@@ -1,0 +1,3 @@
+//! Detectors of the `gps` family.
+
+pub mod impossible_speed;

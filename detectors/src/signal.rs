@@ -1,0 +1,75 @@
+//! What a detector says: an observation with the numbers behind it, in SI units, so that a reader can redo the sum.
+
+use smallvec::SmallVec;
+
+use crate::value::OwnedValue;
+
+/// The type of one field of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalType {
+    /// A whole number.
+    Int,
+    /// A real number, rounded to this many decimal places when it leaves the detector.
+    Double {
+        /// Decimal places kept.
+        decimals: u8,
+    },
+    /// Text that holds nothing raw: a word of a fixed set, or masked evidence.
+    Text,
+}
+
+/// One field that a detector's signal carries.
+#[derive(Clone, Copy, Debug)]
+pub struct SignalField {
+    /// Its name, ending in its unit.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: SignalType,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// One observation: the values of the detector's fields, in their declared order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signal {
+    values: SmallVec<[OwnedValue; 4]>,
+}
+
+impl Signal {
+    /// A signal whose real numbers are rounded to the step that `fields` declares, so that the last bits of a
+    /// computation never reach an alert.
+    pub fn new(fields: &[SignalField], values: impl IntoIterator<Item = OwnedValue>) -> Self {
+        let values = fields.iter().zip(values).map(|(field, value)| match (field.ty, value) {
+            (SignalType::Double { decimals }, OwnedValue::Double(number)) => OwnedValue::Double(round_to(number, decimals)),
+            (_, value) => value,
+        });
+        Self { values: values.collect() }
+    }
+
+    /// The value of the field of that index.
+    pub fn get(&self, index: usize) -> Option<&OwnedValue> {
+        self.values.get(index)
+    }
+}
+
+/// `number` to `decimals` places, half away from zero.
+pub fn round_to(number: f64, decimals: u8) -> f64 {
+    let scale = f64::from(10_u32.pow(u32::from(decimals)));
+    libm::round(number * scale) / scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_numbers_are_rounded_to_their_declared_step() {
+        let fields = [
+            SignalField { name: "distance_m", ty: SignalType::Double { decimals: 1 }, doc: "" },
+            SignalField { name: "n", ty: SignalType::Int, doc: "" },
+        ];
+        let signal = Signal::new(&fields, [OwnedValue::Double(1234.56), OwnedValue::Int(3)]);
+        assert!(signal.get(0) == Some(&OwnedValue::Double(1234.6)));
+        assert!(signal.get(1) == Some(&OwnedValue::Int(3)));
+    }
+}

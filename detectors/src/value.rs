@@ -1,0 +1,133 @@
+//! One scalar, as conditions, windows and alerts pass it around.
+
+use std::fmt;
+
+/// A scalar read out of an event, a window or a signal. Sixteen bytes of payload at most; strings are borrowed.
+///
+/// Its `Debug` shows the type only: a string may be personal, and a debug line is a door.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// The field was not in the event, or the window holds nothing.
+    Absent,
+    /// True or false.
+    Bool(bool),
+    /// A whole number: a count, an amount in minor units.
+    Int(i64),
+    /// A real number, never NaN and never infinite when it comes from an event.
+    Double(f64),
+    /// Text, or the wire name of an enumerated value.
+    Str(&'a str),
+    /// An instant, milliseconds since the Unix epoch.
+    Time(i64),
+    /// A span of time in milliseconds.
+    Duration(i64),
+    /// An object or a list is there; its inside is reached by name, not as a value.
+    Object,
+}
+
+impl Value<'_> {
+    /// Whether there is a value at all.
+    pub fn is_present(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+
+    /// A copy that owns its text.
+    pub fn to_owned(&self) -> OwnedValue {
+        match *self {
+            Self::Absent => OwnedValue::Absent,
+            Self::Bool(v) => OwnedValue::Bool(v),
+            Self::Int(v) => OwnedValue::Int(v),
+            Self::Double(v) => OwnedValue::Double(v),
+            Self::Str(v) => OwnedValue::Str(v.into()),
+            Self::Time(v) => OwnedValue::Time(v),
+            Self::Duration(v) => OwnedValue::Duration(v),
+            Self::Object => OwnedValue::Object,
+        }
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Bool(_) => "Bool(…)",
+            Self::Int(_) => "Int(…)",
+            Self::Double(_) => "Double(…)",
+            Self::Str(_) => "Str(…)",
+            Self::Time(_) => "Time(…)",
+            Self::Duration(_) => "Duration(…)",
+            Self::Object => "Object",
+        })
+    }
+}
+
+/// A [`Value`] that owns its text, for keyed state and signals.
+#[derive(Clone, PartialEq, Default)]
+pub enum OwnedValue {
+    /// See [`Value::Absent`].
+    #[default]
+    Absent,
+    /// See [`Value::Bool`].
+    Bool(bool),
+    /// See [`Value::Int`].
+    Int(i64),
+    /// See [`Value::Double`].
+    Double(f64),
+    /// See [`Value::Str`].
+    Str(Box<str>),
+    /// See [`Value::Time`].
+    Time(i64),
+    /// See [`Value::Duration`].
+    Duration(i64),
+    /// See [`Value::Object`].
+    Object,
+}
+
+impl OwnedValue {
+    /// The same scalar, borrowed.
+    pub fn borrow(&self) -> Value<'_> {
+        match self {
+            Self::Absent => Value::Absent,
+            Self::Bool(v) => Value::Bool(*v),
+            Self::Int(v) => Value::Int(*v),
+            Self::Double(v) => Value::Double(*v),
+            Self::Str(v) => Value::Str(v),
+            Self::Time(v) => Value::Time(*v),
+            Self::Duration(v) => Value::Duration(*v),
+            Self::Object => Value::Object,
+        }
+    }
+}
+
+impl fmt::Debug for OwnedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.borrow().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_never_shows_the_content() {
+        let shown = format!("{:?} {:?}", Value::Str("+201000000001"), OwnedValue::Str("secret text".into()));
+        assert_eq!(shown, "Str(…) Str(…)");
+    }
+
+    #[test]
+    fn owning_and_borrowing_round_trips() {
+        for value in [
+            Value::Absent,
+            Value::Bool(true),
+            Value::Int(-1),
+            Value::Double(0.5),
+            Value::Str("x"),
+            Value::Time(9),
+            Value::Duration(7),
+            Value::Object,
+        ] {
+            assert_eq!(value.to_owned().borrow(), value);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! How many different values of a field a key has shown in the window.
+
+use smallvec::SmallVec;
+
+use crate::kernel::hyperloglog::SlidingHyperLogLog;
+
+/// Values kept one by one; more in one window and they are estimated. 32 times 16 bytes a key, and above the limits
+/// that fan-out rules set.
+const EXACT_MAX: usize = 32;
+
+/// Different values over time, each as a 64-bit hash with the newest instant that showed it.
+#[derive(Clone, Debug)]
+pub struct Distinct {
+    repr: Repr,
+    newest: i64,
+}
+
+#[derive(Clone, Debug)]
+enum Repr {
+    /// (hash, newest instant), by hash.
+    Exact(SmallVec<[(u64, i64); 1]>),
+    Sketch(Box<SlidingHyperLogLog>),
+}
+
+impl Default for Distinct {
+    fn default() -> Self {
+        Self { repr: Repr::Exact(SmallVec::new()), newest: 0 }
+    }
+}
+
+impl Distinct {
+    /// The value with that hash, shown at `at_ms`.
+    pub fn feed(&mut self, at_ms: i64, hash: u64, window_ms: i64) {
+        self.newest = self.newest.max(at_ms);
+        let start = super::start(self.newest, window_ms);
+        match &mut self.repr {
+            Repr::Exact(values) => {
+                values.retain(|(_, at)| *at > start);
+                if at_ms <= start {
+                    return;
+                }
+                match values.binary_search_by_key(&hash, |(value, _)| *value) {
+                    Ok(index) => values.iter_mut().skip(index).take(1).for_each(|(_, at)| *at = (*at).max(at_ms)),
+                    Err(index) => values.insert(index, (hash, at_ms)),
+                }
+                if values.len() > EXACT_MAX {
+                    let mut sketch = SlidingHyperLogLog::default();
+                    for (hash, at) in values.iter() {
+                        sketch.feed(*hash, *at);
+                    }
+                    self.repr = Repr::Sketch(Box::new(sketch));
+                }
+            }
+            Repr::Sketch(sketch) => {
+                sketch.forget(start);
+                if at_ms > start {
+                    if sketch.is_empty() {
+                        self.repr = Repr::Exact(SmallVec::from_iter([(hash, at_ms)]));
+                    } else {
+                        sketch.feed(hash, at_ms);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Different values in the window that ends at `at_ms` or at the newest event, whichever is later.
+    pub fn value(&self, at_ms: i64, window_ms: i64) -> i64 {
+        let start = super::start(self.newest.max(at_ms), window_ms);
+        match &self.repr {
+            #[expect(clippy::cast_possible_wrap, reason = "33 at most")]
+            Repr::Exact(values) => values.iter().filter(|(_, at)| *at > start).count() as i64,
+            Repr::Sketch(sketch) => sketch.estimate(start),
+        }
+    }
+
+    /// The newest event's instant.
+    pub fn newest_ms(&self) -> i64 {
+        self.newest
+    }
+
+    /// Memory in cells, for the bound.
+    pub fn cells(&self) -> usize {
+        match &self.repr {
+            Repr::Exact(values) => values.len(),
+            Repr::Sketch(sketch) => sketch.cells(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const WINDOW: i64 = 3_600_000;
+
+    fn hash(value: u64) -> u64 {
+        crate::entity::KeyHasher::new([1; 16]).combine(&[value])
+    }
+
+    fn fed(events: &[(i64, u64)]) -> Distinct {
+        let mut distinct = Distinct::default();
+        for (at, value) in events {
+            distinct.feed(*at, hash(*value), WINDOW);
+        }
+        distinct
+    }
+
+    fn expected(events: &[(i64, u64)]) -> i64 {
+        let newest = events.iter().map(|(at, _)| *at).max().unwrap_or(0);
+        events.iter().filter(|(at, _)| *at > newest - WINDOW).map(|(_, value)| *value).collect::<BTreeSet<_>>().len() as i64
+    }
+
+    #[test]
+    fn a_value_seen_again_stays() {
+        let distinct = fed(&[(0, 1), (1, 2), (WINDOW, 1)]);
+        assert_eq!(distinct.value(WINDOW, WINDOW), 2);
+        assert_eq!(distinct.value(WINDOW + 1, WINDOW), 1);
+    }
+
+    #[test]
+    fn many_values_are_estimated_within_the_stated_error() {
+        for n in [33_u64, 100, 1_000, 20_000] {
+            let events: Vec<(i64, u64)> = (0..n).map(|value| (i64::try_from(value).expect("small"), value)).collect();
+            let estimate = fed(&events).value(0, WINDOW) as f64;
+            assert!((estimate / n as f64 - 1.0).abs() < 0.12, "{estimate} for {n}");
+        }
+    }
+
+    #[test]
+    fn the_sketch_slides_and_gives_way_when_all_has_left() {
+        let mut distinct = fed(&(0..2_000).map(|value| (i64::from(value) * 1_000, value as u64)).collect::<Vec<_>>());
+        let tail = distinct.value(1_999_000 + WINDOW - 200_000, WINDOW);
+        assert!((180..=220).contains(&tail), "{tail} of the last 200");
+        distinct.feed(100 * WINDOW, hash(7), WINDOW);
+        assert_eq!((distinct.value(0, WINDOW), distinct.cells()), (1, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn exact_and_in_any_order(events in proptest::collection::vec((0_i64..10_000_000, 0_u64..32), 1..120).prop_shuffle()) {
+            let mut sorted = events.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(fed(&events).value(0, WINDOW), expected(&events));
+            prop_assert_eq!(fed(&sorted).value(0, WINDOW), expected(&events));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The value of a field in a key's newest event: what `last` and `previous` read.
+
+use crate::value::{OwnedValue, Value};
+
+/// The newest event's value. Events of one instant are ordered by a hash of their identity, so that the order in
+/// which they arrive says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Newest {
+    at_ms: i64,
+    identity: u64,
+    value: OwnedValue,
+}
+
+impl Newest {
+    /// An event at `at_ms` with that value.
+    pub fn feed(&mut self, at_ms: i64, identity: u64, value: Value<'_>) {
+        if !self.value.borrow().is_present() || (at_ms, identity) >= (self.at_ms, self.identity) {
+            *self = Self { at_ms, identity, value: value.to_owned() };
+        }
+    }
+
+    /// The value, [`Value::Absent`] where the newest event has left the window that ends at `at_ms`.
+    pub fn value(&self, at_ms: i64, window_ms: i64) -> Value<'_> {
+        if self.at_ms > super::start(self.at_ms.max(at_ms), window_ms) { self.value.borrow() } else { Value::Absent }
+    }
+
+    /// The newest event's instant.
+    pub fn newest_ms(&self) -> i64 {
+        self.at_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_wins_whatever_comes_first() {
+        let mut newest = Newest::default();
+        assert!(newest.value(5, 100) == Value::Absent);
+        newest.feed(50, 1, Value::Str("b"));
+        newest.feed(40, 9, Value::Str("a"));
+        assert!(newest.value(40, 100) == Value::Str("b"));
+        newest.feed(50, 0, Value::Str("c"));
+        assert!(newest.value(50, 100) == Value::Str("b"), "of one instant the higher identity");
+        newest.feed(50, 2, Value::Str("d"));
+        assert!(newest.value(149, 100) == Value::Str("d"));
+        assert!(newest.value(150, 100) == Value::Absent, "the window is open at its start");
+    }
+}

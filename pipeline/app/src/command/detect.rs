@@ -1,0 +1,268 @@
+//! `rasid detect`: files or stdin in, alerts out.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
+use rasid_connectors::source::{Batch, JsonLines};
+use rasid_detectors::event::time::parse_rfc3339;
+use rasid_engine::{Config, Counters, Engine, Record, RuleCounters};
+use serde::Serialize;
+
+use super::Failure;
+use crate::clock::{Stopwatch, now_ms};
+use crate::key;
+
+/// Records the engine takes at once on one thread: their rows stay in the second-level cache.
+const BATCH_RECORDS: usize = 512;
+/// And for each thread, where there are several: enough work to share out.
+const BATCH_RECORDS_A_THREAD: usize = 2048;
+
+/// See `--help`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  rasid detect fixtures/sample.jsonl\n  zcat day.jsonl.gz | rasid detect > alerts.jsonl\n  \
+    rasid detect mon.jsonl.zst tue.jsonl.zst --alerts alerts.jsonl --scores scores.jsonl --dead-letters refused.jsonl")]
+pub(crate) struct Args {
+    /// Events, one JSON object a line, also .gz and .zst; read one after another; - is stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    files: Vec<String>,
+    /// Folder of rule files
+    #[arg(long, value_name = "DIR", default_value = "rules")]
+    rules: PathBuf,
+    /// Where alerts go, one JSON object a line; - is stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    alerts: String,
+    /// Where the scores of all entities go at the end
+    #[arg(long, value_name = "FILE")]
+    scores: Option<String>,
+    /// Where records that are no events go, with position, field and reason
+    #[arg(long, value_name = "FILE")]
+    dead_letters: Option<String>,
+    /// Threads that share the work; the alerts are the same with any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+    /// An alert on every hit, whatever the rules say
+    #[arg(long)]
+    no_suppress: bool,
+    /// When the records arrived, RFC 3339; what claims to be over 5 min later is set aside as from the future
+    /// [default: now]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    now: Option<i64>,
+    /// How the summary on stderr is written
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON object
+    Json,
+}
+
+fn instant(text: &str) -> Result<i64, String> {
+    parse_rfc3339(text).ok_or_else(|| "expected RFC 3339 with a zone, such as 2026-11-21T10:00:00Z".to_owned())
+}
+
+/// Runs the rules over the files.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let ruleset = rasid_rules::load(&args.rules)?;
+    let threads = usize::from(args.threads);
+    let config = Config { suppress: !args.no_suppress, threads, ..Config::default() };
+    let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
+    let mut run = Run {
+        engine,
+        alerts: JsonLinesSink::create(&args.alerts)?,
+        dead_letters: args.dead_letters.as_deref().map(JsonLinesSink::create).transpose()?,
+        arrival_ms: args.now.unwrap_or_else(now_ms),
+        batch_records: if threads > 1 { threads * BATCH_RECORDS_A_THREAD } else { BATCH_RECORDS },
+        position: 0,
+        progress: Progress::start(),
+    };
+    for file in &args.files {
+        run.file(file)?;
+    }
+    let Run { engine, alerts, dead_letters, progress, .. } = run;
+    let elapsed = progress.end();
+    alerts.finish()?;
+    dead_letters.map(JsonLinesSink::finish).transpose()?;
+    if let Some(path) = &args.scores {
+        let mut sink = JsonLinesSink::create(path)?;
+        for score in engine.scores() {
+            sink.write(&score)?;
+        }
+        sink.finish()?;
+    }
+    let summary = Summary::new(&engine, elapsed);
+    match args.output {
+        OutputFormat::Text => summary.print(),
+        OutputFormat::Json => eprintln!("{}", serde_json::to_string(&summary).map_err(|error| Failure::Outside(Box::new(error)))?),
+    }
+    Ok(())
+}
+
+/// A run on its way.
+struct Run {
+    engine: Engine,
+    alerts: JsonLinesSink,
+    dead_letters: Option<JsonLinesSink>,
+    arrival_ms: i64,
+    batch_records: usize,
+    /// Of the newest record; the first record of the first file is 1.
+    position: u64,
+    progress: Progress,
+}
+
+impl Run {
+    fn file(&mut self, path: &str) -> Result<(), Failure> {
+        let mut source = JsonLines::open(path)?;
+        let mut batch = Batch::new();
+        while source.next_batch(&mut batch)? {
+            self.batch(&batch)?;
+            self.alerts.flush()?; // somebody may be reading along
+            self.progress.show(self.position);
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let mut records = Vec::with_capacity(batch.len());
+        for bytes in batch.iter() {
+            self.position += 1;
+            records.push(Record { position: self.position, arrival_ms: self.arrival_ms, bytes });
+        }
+        for (number, part) in records.chunks(self.batch_records).enumerate() {
+            let output = self.engine.process(part);
+            tracing::debug!(records = part.len(), alerts = output.alerts.len(), dead_letters = output.dead_letters.len(), "batch processed");
+            for alert in &output.alerts {
+                self.alerts.write(alert)?;
+            }
+            let Some(sink) = &mut self.dead_letters else { continue };
+            for letter in output.dead_letters {
+                let index = number * self.batch_records + letter.record;
+                let reason = match batch.cut(index) {
+                    Some(length) => format!("record of {length} bytes, of which the beginning is kept here: {}", letter.reason),
+                    None => letter.reason,
+                };
+                let record = batch.get(index).unwrap_or_default();
+                sink.write(&DeadLetter { position: letter.position, field: letter.field, reason, record })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line on stderr each second, if a person is there to see it.
+struct Progress {
+    watch: Stopwatch,
+    shown: Option<Duration>,
+    terminal: bool,
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self { watch: Stopwatch::start(), shown: None, terminal: std::io::stderr().is_terminal() }
+    }
+
+    fn show(&mut self, records: u64) {
+        let elapsed = self.watch.elapsed();
+        if self.terminal && elapsed.saturating_sub(self.shown.unwrap_or_default()) >= Duration::from_secs(1) {
+            eprint!("\r{} records", grouped(records));
+            self.shown = Some(elapsed);
+        }
+    }
+
+    fn end(self) -> Duration {
+        if self.shown.is_some() {
+            eprint!("\r{:40}\r", "");
+        }
+        self.watch.elapsed()
+    }
+}
+
+/// What a run came to.
+#[derive(Serialize)]
+struct Summary<'a> {
+    #[serde(flatten)]
+    counters: Counters,
+    seconds: f64,
+    events_per_s: f64,
+    ruleset: &'a str,
+    rules: &'a [RuleCounters],
+}
+
+impl<'a> Summary<'a> {
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn new(engine: &'a Engine, elapsed: Duration) -> Self {
+        let counters = engine.counters();
+        let seconds = elapsed.as_secs_f64();
+        let events_per_s = (counters.events as f64 / seconds.max(1e-9)).round();
+        Self { counters, seconds, events_per_s, ruleset: engine.ruleset_hash(), rules: engine.rule_counters() }
+    }
+
+    fn print(&self) {
+        let Counters { records, events, dead_letters, duplicates, duplicate_conflicts, unknown_types, late, filter_errors, evicted, alerts } =
+            &self.counters;
+        eprintln!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s));
+        let lines = [
+            (*events, "events"),
+            (*dead_letters, "dead letters"),
+            (*duplicates, "duplicates"),
+            (*duplicate_conflicts, "of them with other content under the same id"),
+            (*unknown_types, "of unknown type"),
+            (*late, "late"),
+            (*filter_errors, "where conditions without a value"),
+            (*evicted, "states evicted"),
+            (*alerts, "alerts"),
+        ];
+        for (count, what) in lines {
+            if count > 0 || matches!(what, "events" | "dead letters" | "duplicates" | "late" | "alerts") {
+                eprintln!("{:>14} {what}", grouped(count));
+            }
+        }
+        for rule in self.rules {
+            let RuleCounters { rule, alerts, suppressed, errors, entity_missing } = rule;
+            let mut notes = Vec::new();
+            for (count, what) in [(suppressed, "suppressed"), (errors, "without a value"), (entity_missing, "without the entity")] {
+                if *count > 0 {
+                    notes.push(format!("{} {what}", grouped(*count)));
+                }
+            }
+            let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
+            eprintln!("{:>14}   {rule}{notes}", grouped(*alerts));
+        }
+    }
+}
+
+/// `1234567` → `1 234 567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is small and not negative")]
+fn grouped_rate(rate: f64) -> String {
+    grouped(rate as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1 000"), (1_234_567, "1 234 567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

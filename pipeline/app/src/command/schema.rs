@@ -1,0 +1,38 @@
+//! `rasid schema`: JSON Schemas on stdout.
+
+use std::io::Write as _;
+
+use clap::ValueEnum;
+
+use super::Failure;
+
+/// See `--help`.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  rasid schema rules > rules/rule.schema.json")]
+pub(crate) struct Args {
+    /// Of what
+    #[arg(value_enum)]
+    of: Subject,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Subject {
+    /// One event, as producers publish it
+    Events,
+    /// One rule file
+    Rules,
+}
+
+/// Prints the schema.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let schema = match args.of {
+        Subject::Events => rasid_detectors::event::schema::event_schema(),
+        Subject::Rules => rasid_rules::rule_schema(),
+    };
+    let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::ReaderGone),
+        Err(error) => Err(Failure::Outside(Box::new(error))),
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,22 @@
+//! The pseudonym secret: from `RASID_KEY`, or from the file that `RASID_KEY_FILE` names.
+
+use rasid_engine::{Pseudonymizer, SecretError};
+
+use crate::command::Failure;
+
+/// Stands in where nothing leaves this machine. Everybody knows it, so its pseudonyms protect nobody.
+const DEVELOPMENT_KEY: &[u8] = b"rasid development key, not a secret";
+
+/// The pseudonymizer of the configured secret; of the development key, with a word on stderr, where there is none.
+pub(crate) fn pseudonymizer() -> Result<Pseudonymizer, Failure> {
+    let refused = |place: &str, error: &SecretError| Failure::Configuration(format!("{place}: {error}"));
+    if let Ok(secret) = std::env::var("RASID_KEY") {
+        return Pseudonymizer::new(secret.as_bytes(), 1).map_err(|error| refused("RASID_KEY", &error));
+    }
+    if let Ok(path) = std::env::var("RASID_KEY_FILE") {
+        let secret = std::fs::read(&path).map_err(|error| Failure::Configuration(format!("RASID_KEY_FILE: cannot read {path}: {error}")))?;
+        return Pseudonymizer::new(secret.trim_ascii(), 1).map_err(|error| refused(&path, &error));
+    }
+    eprintln!("note: pseudonyms are made with the development key; set RASID_KEY to a secret of your own before they leave this machine");
+    Pseudonymizer::new(DEVELOPMENT_KEY, 0).map_err(|error| refused("development key", &error))
+}

@@ -1,0 +1,102 @@
+//! Invariant P1: nothing raw leaves. Canaries stand in every personal field, in text and in records that are refused; none
+//! may show up in alerts, scores, the summary or a log at its most talkative.
+
+use std::process::Command;
+
+const RULES: &str = r#"
+rule: probe.everything
+title: Fires on everything and shows all it may
+on: [auth.otp_requested]
+entity: phone
+let:
+  sends: {count: auth.otp_requested, by: phone, window: 10m}
+  devices: {distinct: auth.otp_requested, of: device_id, by: ip, window: 10m}
+  device: {last: auth.otp_requested, of: device_id, by: phone, window: 10m}
+  address: {previous: auth.otp_requested, of: ip, by: phone, window: 10m}
+when: sends > 0 && devices > 0 && data.phone != "" && data.ip != "" && device != "" && (!("nickname" in data) || data["nickname"] != "x")
+risk: 50
+suppress: 0s
+explain: "{sends} to {data.phone} from {data.ip} on {device}, before from {address}"
+"#;
+
+const CHAT_RULE: &str = r#"
+rule: probe.chat
+title: Fires on every message
+on: chat.message
+entity: user(sender_id)
+when: size(data.text) > 0
+risk: 50
+suppress: 0s
+explain: "a message in {data.conversation_id}"
+"#;
+
+const PAYMENT_RULE: &str = r#"
+rule: probe.payment
+title: Fires on every payment
+on: payment.captured
+entity: instrument
+when: data.amount >= 0
+risk: 50
+suppress: 0s
+explain: "{data.amount} by {data.instrument_id}"
+"#;
+
+const GPS_RULE: &str = r#"
+rule: probe.gps
+title: Fires on every fix
+on: gps.position
+entity: driver
+when: data.lat > 0.0
+risk: 50
+suppress: 0s
+explain: "a fix of {data.entity_id}"
+"#;
+
+/// What must never be seen again.
+const CANARIES: &[&str] = &[
+    "1055577701", "198.51.100.77", "canarydevice", "canarytoken", "canaryword", "canarynick", "canaryprint", "29.97531", "31.13762", "canarybroken",
+];
+
+const EVENTS: &str = r#"{"specversion":"1.0","id":"1","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:00Z","subject":"phone:+201055577701","data":{"phone":"+201055577701","user_id":"u_1","device_id":"canarydevice","ip":"198.51.100.77","location":{"lat":29.97531,"lon":31.13762},"purpose":"login","nickname":"canarynick"}}
+{"specversion":"1.0","id":"2","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:01Z","data":{"phone":"01055577701","device_id":"canarydevice","ip":"198.51.100.77","purpose":"login"}}
+{"specversion":"1.0","id":"3","source":"/t","type":"chat.message","time":"2026-11-01T10:00:02Z","data":{"conversation_id":"c_1","sender_id":"u_1","recipient_id":"u_2","text":"canaryword 01055577701"}}
+{"specversion":"1.0","id":"4","source":"/t","type":"payment.captured","time":"2026-11-01T10:00:03Z","data":{"payment_id":"p_1","user_id":"u_1","amount":100,"currency":"EGP","method":"card","instrument_id":"canarytoken","device_id":"canarydevice","ip":"198.51.100.77"}}
+{"specversion":"1.0","id":"5","source":"/t","type":"gps.position","time":"2026-11-01T10:00:04Z","data":{"entity_id":"t_1","lat":29.97531,"lon":31.13762,"device_id":"canarydevice"}}
+{"specversion":"1.0","id":"6","source":"/t","type":"auth.device_bound","time":"2026-11-01T10:00:05Z","data":{"user_id":"u_1","device_id":"canarydevice","fingerprint":"canaryprint"}}
+{"specversion":"1.0","id":"7","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:06Z","data":{"phone":["canarybroken"],"ip":"198.51.100.77","purpose":"login"}}
+{"specversion":"1.0","id":"8","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:06Z","data":{"phone":"+201055577701","ip":"198.51.100.77.canarybroken","purpose":"canarybroken"}}
+canarybroken
+"#;
+
+#[test]
+fn p1_nothing_raw_leaves() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(path("rules/probe")).expect("a folder");
+    for (name, text) in [("everything", RULES), ("chat", CHAT_RULE), ("payment", PAYMENT_RULE), ("gps", GPS_RULE)] {
+        std::fs::write(path(&format!("rules/probe/{name}.yaml")), text).expect("a file");
+    }
+    std::fs::write(path("events.jsonl"), EVENTS).expect("a file");
+
+    for threads in ["1", "2"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_rasid"))
+            .args(["detect", "events.jsonl", "--rules", "rules", "--scores", "scores.jsonl", "--dead-letters", "refused.jsonl", "--threads", threads])
+            .env("RASID_LOG", "trace")
+            .env("RASID_KEY", "a secret only for this test")
+            .current_dir(dir.path())
+            .output()
+            .expect("it runs");
+        let (alerts, talk) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
+        assert!(output.status.success(), "{talk}");
+        let scores = std::fs::read_to_string(path("scores.jsonl")).expect("scores");
+        assert_eq!(alerts.lines().count(), 5, "every rule fired: {alerts}");
+        assert_eq!(std::fs::read_to_string(path("refused.jsonl")).expect("dead letters").lines().count(), 3);
+        assert!(talk.contains("batch processed"), "the log was on: {talk}");
+        for canary in CANARIES {
+            for (door, text) in [("alerts", &alerts), ("scores", &scores), ("stderr", &talk)] {
+                assert!(!text.contains(canary), "{canary} left by {door}:\n{text}");
+            }
+        }
+        assert!(alerts.contains("\"phone:p1_") && alerts.contains("instrument:p1_"), "pseudonyms instead: {alerts}");
+    }
+}

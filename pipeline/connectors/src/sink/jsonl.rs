@@ -1,0 +1,207 @@
+//! JSON Lines to a file or standard output.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
+use crate::Error;
+
+/// Bytes gathered before they are handed to the system.
+const BUFFER: usize = 256 * 1024;
+
+/// Writes one value a line.
+pub struct JsonLinesSink {
+    path: String,
+    out: BufWriter<Box<dyn Write + Send>>,
+    /// The line being made. A value that fails half-way is left here and never begins a line.
+    line: Vec<u8>,
+}
+
+impl JsonLinesSink {
+    /// Makes the file at `path`, emptying it if it is there, or takes standard output for `-`.
+    pub fn create(path: &str) -> Result<Self, Error> {
+        if path == "-" {
+            return Ok(Self::new("standard output", io::stdout()));
+        }
+        let file = File::create(path).map_err(|source| Error::Create { path: path.to_owned(), source })?;
+        Ok(Self::new(path, file))
+    }
+
+    /// Writes to anything; `name` is what messages call it.
+    pub fn new(name: &str, out: impl Write + Send + 'static) -> Self {
+        Self { path: name.to_owned(), out: BufWriter::with_capacity(BUFFER, Box::new(out)), line: Vec::new() }
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        &self.path
+    }
+
+    /// Writes `value` as one line.
+    pub fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, value).map_err(|source| Error::Encode { path: self.path.clone(), source })?;
+        self.line.push(b'\n');
+        self.out.write_all(&self.line).map_err(|source| Error::write(&self.path, source))
+    }
+
+    /// Hands everything written so far to the system, for a reader that follows along.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush().map_err(|source| Error::write(&self.path, source))
+    }
+
+    /// Flushes and closes. Merely dropping a sink flushes it too, but then nobody learns that it failed.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.flush()
+    }
+}
+
+/// A record set aside, with where it stood and why.
+///
+/// ```
+/// use rasid_connectors::sink::DeadLetter;
+///
+/// let letter = DeadLetter { position: 7, field: Some("data.amount".to_owned()), reason: "found a string".to_owned(), record: b"{}" };
+/// assert_eq!(
+///     serde_json::to_string(&letter).unwrap(),
+///     r#"{"position":7,"field":"data.amount","reason":"found a string","record":"{}"}"#
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter<'a> {
+    /// Its place in the stream.
+    pub position: u64,
+    /// The field that is wrong, as a path, where it is known.
+    pub field: Option<String>,
+    /// What is wrong, in one line.
+    pub reason: String,
+    /// The record as it came. Written as text where it is UTF-8, else as `record_base64` (RFC 4648, with padding):
+    /// JSON has no other way to give back the same bytes.
+    pub record: &'a [u8],
+}
+
+impl Serialize for DeadLetter<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut letter = serializer.serialize_struct("DeadLetter", 4)?;
+        letter.serialize_field("position", &self.position)?;
+        letter.serialize_field("field", &self.field)?;
+        letter.serialize_field("reason", &self.reason)?;
+        match std::str::from_utf8(self.record) {
+            Ok(text) => letter.serialize_field("record", text)?,
+            Err(_) => letter.serialize_field("record_base64", &data_encoding::BASE64.encode(self.record))?,
+        }
+        letter.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// Memory that outlives the sink.
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no test panics while holding it").write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Shared {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("no test panics while holding it").clone()).expect("JSON is UTF-8")
+        }
+    }
+
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct HalfWay;
+
+    impl Serialize for HalfWay {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut value = serializer.serialize_struct("HalfWay", 2)?;
+            value.serialize_field("good", &1)?;
+            Err(serde::ser::Error::custom("no JSON form"))
+        }
+    }
+
+    #[test]
+    fn one_value_a_line_in_order() {
+        let memory = Shared::default();
+        let mut sink = JsonLinesSink::new("memory", memory.clone());
+        sink.write(&1).expect("memory takes it");
+        sink.write("a\nb").expect("memory takes it");
+        assert_eq!(memory.text(), "", "buffered until asked");
+        sink.flush().expect("memory takes it");
+        assert_eq!(memory.text(), "1\n\"a\\nb\"\n");
+        sink.write(&[true]).expect("memory takes it");
+        sink.finish().expect("memory takes it");
+        assert_eq!(memory.text(), "1\n\"a\\nb\"\n[true]\n");
+    }
+
+    #[test]
+    fn a_value_without_json_form_leaves_nothing() {
+        let memory = Shared::default();
+        let mut sink = JsonLinesSink::new("memory", memory.clone());
+        sink.write(&1).expect("memory takes it");
+        let error = sink.write(&HalfWay).expect_err("it has none");
+        assert_eq!(error.disposition(), crate::Disposition::DeadLetter);
+        sink.write(&2).expect("memory takes it");
+        sink.finish().expect("memory takes it");
+        assert_eq!(memory.text(), "1\n2\n");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_told_from_a_full_disk() {
+        for (kind, closed) in [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::StorageFull, false)] {
+            let mut sink = JsonLinesSink::new("-", Failing(kind));
+            sink.write(&1).expect("only buffered");
+            let error = sink.finish().expect_err("nothing takes it");
+            assert_eq!(matches!(error, Error::Closed { .. }), closed, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_emptied_first_and_a_missing_folder_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("out.jsonl");
+        std::fs::write(&path, "old\nold\n").expect("writable");
+        let mut sink = JsonLinesSink::create(path.to_str().expect("UTF-8")).expect("writable");
+        sink.write(&1).expect("room");
+        sink.finish().expect("room");
+        assert_eq!(std::fs::read_to_string(&path).expect("readable"), "1\n");
+        let nowhere = folder.path().join("nowhere/out.jsonl");
+        assert!(matches!(JsonLinesSink::create(nowhere.to_str().expect("UTF-8")), Err(Error::Create { .. })));
+    }
+
+    #[test]
+    fn a_dead_letter_gives_the_record_back_byte_by_byte() {
+        let letter = |record| {
+            let letter = DeadLetter { position: 3, field: None, reason: "not valid JSON".to_owned(), record };
+            serde_json::to_value(letter).expect("it has a JSON form")
+        };
+        assert_eq!(
+            letter(b"{\"a\"\0 \xD8\xA7"),
+            serde_json::json!({"position": 3, "field": null, "reason": "not valid JSON", "record": "{\"a\"\0 ا"})
+        );
+        assert_eq!(
+            letter(b"{\xFF"),
+            serde_json::json!({"position": 3, "field": null, "reason": "not valid JSON", "record_base64": "e/8="})
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! Alerts: immutable, and nothing raw in them. This is the one place where values leave the engine.
+
+use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::field::{FieldPath, Privacy};
+use rasid_detectors::event::time::format_rfc3339;
+use rasid_detectors::value::Value;
+use rasid_rules::ruleset::{Mode, Piece, Rule, Severity, Trigger};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+use crate::batch::Row;
+use crate::condition::RowScope;
+use crate::pseudonym::{Pseudonymizer, alert_id};
+use crate::scatter::raw_entity;
+
+/// What an absent value looks like in an explanation.
+const ABSENT: &str = "–";
+
+/// One alert, as every receiver gets it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alert {
+    /// A function of rule, entity and opening event.
+    pub id: String,
+    /// The rule.
+    pub rule: String,
+    /// Hash of the ruleset in force.
+    pub ruleset: String,
+    /// Version of the engine.
+    pub engine: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it is delivered.
+    pub mode: Mode,
+    /// The rule's title.
+    pub title: String,
+    /// Whom it is about, `kind:id`.
+    pub entity: String,
+    /// Event clock of the opening event, RFC 3339.
+    pub opened_at: String,
+    /// The opening event came later than the allowed lateness.
+    pub late: bool,
+    /// The opening event.
+    pub event: EventRef,
+    /// Its place in the log.
+    pub position: u64,
+    /// What the condition saw.
+    pub values: Values,
+    /// The rule's explanation, filled in.
+    pub explanation: String,
+    /// The share of doubt that it casts on the entity, 0 to 100.
+    pub risk: u8,
+    /// Hits since the alert before that were only counted.
+    pub suppressed_before: u64,
+    /// The other entities of the event.
+    pub related: Vec<String>,
+    /// The page that says what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+}
+
+/// An event by its identity.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EventRef {
+    /// The producing service.
+    pub source: String,
+    /// Unique within it.
+    pub id: String,
+}
+
+/// Named values in the rule's order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values(pub Vec<(String, serde_json::Value)>);
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// The entity that a rule's alert at this event is about, as it leaves: `kind:id`. `None` where the event names none.
+pub(crate) fn entity_of(row: &Row<'_>, trigger: &Trigger, pseudonymizer: &Pseudonymizer) -> Option<String> {
+    let raw = raw_entity(&row.event, &trigger.entity)?;
+    Some(format!("{}:{}", trigger.entity.kind.name(), pseudonymizer.leave(trigger.entity.kind, &raw)))
+}
+
+/// What opening an alert takes.
+pub(crate) struct Opening<'r, 'a> {
+    pub(crate) row: &'r Row<'a>,
+    pub(crate) position: u64,
+    pub(crate) rule: &'r Rule,
+    pub(crate) trigger: &'r Trigger,
+    pub(crate) scope: RowScope<'r, 'a>,
+    pub(crate) entity: String,
+    pub(crate) suppressed_before: u64,
+}
+
+impl Alert {
+    pub(crate) fn open(opening: Opening<'_, '_>, ruleset: &str, pseudonymizer: &Pseudonymizer) -> Self {
+        let Opening { row, position, rule, trigger, scope, entity, suppressed_before } = opening;
+        let event = EventRef { source: row.event.source.clone().into_owned(), id: row.event.id.clone().into_owned() };
+        let values: Vec<(String, serde_json::Value)> = trigger
+            .shown
+            .iter()
+            .map(|shown| {
+                let value = match shown.value.eval(&scope) {
+                    Ok(value) => leave(&value.value(), shown.privacy, pseudonymizer),
+                    Err(_) => serde_json::Value::Null, // absent: the window is empty, the field was not sent
+                };
+                (shown.name.clone(), value)
+            })
+            .collect();
+        let explanation = trigger
+            .explain
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Value(index) => match values.get(*index) {
+                    Some((_, serde_json::Value::Null)) | None => ABSENT.to_owned(),
+                    Some((_, serde_json::Value::String(text))) => text.clone(),
+                    Some((_, value)) => value.to_string(),
+                },
+            })
+            .collect();
+        Self {
+            id: alert_id(&rule.id, &entity, &event.source, &event.id),
+            rule: rule.id.clone(),
+            ruleset: ruleset.to_owned(),
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+            severity: rule.severity,
+            mode: rule.mode,
+            title: rule.title.clone(),
+            related: related(row, trigger.entity.path, pseudonymizer),
+            entity,
+            opened_at: format_rfc3339(row.at_ms),
+            late: row.late,
+            event,
+            position,
+            values: Values(values),
+            explanation,
+            risk: rule.risk,
+            suppressed_before,
+            runbook: rule.runbook.clone(),
+        }
+    }
+}
+
+/// The entities that the event's other fields name, each once, in the order of the fields.
+fn related(row: &Row<'_>, own: Option<FieldPath>, pseudonymizer: &Pseudonymizer) -> Vec<String> {
+    let mut related: Vec<String> = Vec::new();
+    for (index, field) in (0_u8..).zip(row.event.data.event_type().fields()) {
+        let path = FieldPath { field: index, child: None };
+        let (Some(kind), Value::Str(raw)) = (field.entities.first(), row.event.data.get(path)) else { continue };
+        let name = format!("{}:{}", kind.name(), pseudonymizer.leave(*kind, raw));
+        if own != Some(path) && *kind != EntityKind::Region && !related.contains(&name) {
+            related.push(name);
+        }
+    }
+    related
+}
+
+/// A value as it may leave.
+fn leave(value: &Value<'_>, privacy: Privacy, pseudonymizer: &Pseudonymizer) -> serde_json::Value {
+    match (privacy, value) {
+        (_, Value::Absent) => serde_json::Value::Null,
+        (Privacy::Pseudonym(kind), Value::Str(raw)) => pseudonymizer.leave(kind, raw).into(),
+        (Privacy::Hidden | Privacy::Pseudonym(_), _) | (_, Value::Object) => "[hidden]".into(),
+        (Privacy::Clear, Value::Bool(truth)) => (*truth).into(),
+        (Privacy::Clear, Value::Int(number)) => (*number).into(),
+        (Privacy::Clear, Value::Double(number)) => (*number).into(),
+        (Privacy::Clear, Value::Str(text)) => (*text).into(),
+        (Privacy::Clear, Value::Time(instant)) => format_rfc3339(*instant).into(),
+        (Privacy::Clear, Value::Duration(millis)) => seconds(*millis).into(),
+    }
+}
+
+/// A duration as CEL writes it: `90s`, `0.5s`.
+fn seconds(millis: i64) -> String {
+    let sign = if millis < 0 { "-" } else { "" };
+    let (whole, rest) = (millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000);
+    if rest == 0 { format!("{sign}{whole}s") } else { format!("{sign}{whole}.{}s", format!("{rest:03}").trim_end_matches('0')) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_personal_leaves_as_a_pseudonym_or_not_at_all() {
+        let pseudonymizer = Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough");
+        let shown = |value, privacy| leave(&value, privacy, &pseudonymizer).to_string();
+        assert!(shown(Value::Str("+201000000042"), Privacy::Pseudonym(EntityKind::Phone)).starts_with("\"p1_"));
+        assert_eq!(shown(Value::Str("call me"), Privacy::Hidden), "\"[hidden]\"");
+        assert_eq!(shown(Value::Int(6), Privacy::Clear), "6");
+    }
+
+    #[test]
+    fn durations_are_written_as_cel_writes_them() {
+        for (millis, text) in [(0, "0s"), (90_000, "90s"), (500, "0.5s"), (-1_250, "-1.25s"), (100_000, "100s"), (1_005, "1.005s")] {
+            assert_eq!(seconds(millis), text);
+        }
+    }
+}

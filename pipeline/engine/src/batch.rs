@@ -1,0 +1,85 @@
+//! A stretch of the log on its way through the engine: decoded in chunks, put in order, then gathered into.
+
+use rasid_detectors::entity::KeyHasher;
+use rasid_detectors::event::Event;
+use rasid_detectors::event::envelope::{Decoded, Fault, Limits, decode};
+use rasid_detectors::signal::Signal;
+use rasid_detectors::value::{OwnedValue, Value};
+use twox_hash::XxHash3_64;
+
+use crate::Record;
+
+/// One event of the batch.
+pub(crate) struct Row<'a> {
+    pub(crate) event: Event<'a>,
+    /// Its record's index in the batch.
+    pub(crate) record: usize,
+    /// Keyed hash of (source, id).
+    pub(crate) identity: u64,
+    /// Hash of the record's bytes.
+    pub(crate) content: u64,
+    /// The event clock of this event, ms.
+    pub(crate) at_ms: i64,
+    /// The newest event clock up to and with this event, ms: what its state is read at.
+    pub(crate) clock_ms: i64,
+    /// Later than the allowed lateness.
+    pub(crate) late: bool,
+    /// Processed; not a duplicate and not from the future.
+    pub(crate) live: bool,
+    /// Where its cells begin in the chunk's.
+    pub(crate) cells: usize,
+}
+
+/// What a binding says at one event.
+#[derive(Clone, Default)]
+pub(crate) enum Cell {
+    /// Nothing: the window is empty, the detector did not fire.
+    #[default]
+    Absent,
+    /// The event does not name the binding's entity.
+    NoEntity,
+    /// An aggregate's value.
+    Value(OwnedValue),
+    /// A detector fired.
+    Signal(Box<Signal>),
+}
+
+impl Cell {
+    pub(crate) fn value(&self) -> Value<'_> {
+        match self {
+            Self::Value(value) => value.borrow(),
+            _ => Value::Absent,
+        }
+    }
+}
+
+/// Consecutive records, decoded together by one thread.
+#[derive(Default)]
+pub(crate) struct Chunk<'a> {
+    pub(crate) rows: Vec<Row<'a>>,
+    /// (record index, what is wrong with it).
+    pub(crate) faults: Vec<(usize, Fault)>,
+    pub(crate) unknown_types: u64,
+    /// The cells of all rows, each row's together.
+    pub(crate) cells: Vec<Cell>,
+}
+
+impl<'a> Chunk<'a> {
+    /// Decodes records whose indices in the batch begin at `first`.
+    pub(crate) fn decode(records: &[Record<'a>], first: usize, limits: &Limits, hasher: &KeyHasher) -> Self {
+        let mut chunk = Self { rows: Vec::with_capacity(records.len()), ..Self::default() };
+        for (index, record) in records.iter().enumerate() {
+            match decode(record.bytes, limits) {
+                Ok(Decoded::Event(event)) => {
+                    let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
+                    let content = XxHash3_64::oneshot(record.bytes);
+                    let at_ms = event.clock();
+                    chunk.rows.push(Row { event, record: first + index, identity, content, at_ms, clock_ms: at_ms, late: false, live: true, cells: 0 });
+                }
+                Ok(Decoded::UnknownType) => chunk.unknown_types += 1,
+                Err(fault) => chunk.faults.push((first + index, fault)),
+            }
+        }
+        chunk
+    }
+}

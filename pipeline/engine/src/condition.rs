@@ -1,0 +1,119 @@
+//! Conditions over gathered rows.
+
+use rasid_detectors::event::Event;
+use rasid_detectors::event::envelope::unknown_field;
+use rasid_detectors::event::field::FieldPath;
+use rasid_detectors::value::{OwnedValue, Value};
+use rasid_rules::expression::Scope;
+use rasid_rules::is_hit;
+
+use crate::Record;
+use crate::batch::{Cell, Chunk, Row};
+use crate::plan::Plan;
+
+/// What a `where` sees: the event alone.
+pub(crate) struct EventScope<'r, 'a> {
+    pub(crate) event: &'r Event<'a>,
+    pub(crate) record: &'r [u8],
+}
+
+/// What a condition sees: the event and the bindings at it.
+pub(crate) struct RowScope<'r, 'a> {
+    pub(crate) event: &'r Event<'a>,
+    pub(crate) record: &'r [u8],
+    /// The row's cells.
+    pub(crate) cells: &'r [Cell],
+    /// For each binding that the trigger reads, its cell.
+    pub(crate) reads: &'r [Option<usize>],
+}
+
+impl RowScope<'_, '_> {
+    #[inline]
+    fn cell(&self, index: usize) -> &Cell {
+        self.reads.get(index).copied().flatten().and_then(|cell| self.cells.get(cell)).unwrap_or(&Cell::Absent)
+    }
+
+    /// Whether the event names the entity of every binding that the trigger reads.
+    fn has_entities(&self) -> bool {
+        (0..self.reads.len()).all(|index| !matches!(self.cell(index), Cell::NoEntity))
+    }
+}
+
+impl Scope for RowScope<'_, '_> {
+    #[inline]
+    fn field(&self, path: FieldPath) -> Value<'_> {
+        self.event.data.get(path)
+    }
+
+    fn unknown(&self, name: &str) -> OwnedValue {
+        unknown_field(self.record, name)
+    }
+
+    #[inline]
+    fn binding(&self, index: usize) -> Value<'_> {
+        self.cell(index).value()
+    }
+
+    #[inline]
+    fn fired(&self, index: usize) -> bool {
+        matches!(self.cell(index), Cell::Signal(_))
+    }
+
+    fn signal(&self, index: usize, field: usize) -> Value<'_> {
+        match self.cell(index) {
+            Cell::Signal(signal) => signal.get(field).map_or(Value::Absent, OwnedValue::borrow),
+            _ => Value::Absent,
+        }
+    }
+}
+
+/// A condition that holds at a row.
+pub(crate) struct Hit {
+    pub(crate) row: usize,
+    /// Index in the type's triggers.
+    pub(crate) trigger: usize,
+}
+
+/// What the conditions of a chunk's rows come to, in stream order.
+#[derive(Default)]
+pub(crate) struct Verdicts {
+    pub(crate) hits: Vec<Hit>,
+    /// By rule: conditions that gave no value.
+    pub(crate) errors: Vec<(usize, u64)>,
+    /// By rule: events that do not name an entity it needs.
+    pub(crate) entity_missing: Vec<(usize, u64)>,
+}
+
+/// The scope of one trigger at one row.
+pub(crate) fn scope<'r, 'a>(row: &'r Row<'a>, chunk: &'r Chunk<'a>, record: &Record<'r>, reads: &'r [Option<usize>]) -> RowScope<'r, 'a> {
+    RowScope { event: &row.event, record: record.bytes, cells: chunk.cells.get(row.cells..).unwrap_or_default(), reads }
+}
+
+/// Runs the conditions of a chunk's rows.
+pub(crate) fn evaluate(chunk: &Chunk<'_>, records: &[Record<'_>], plan: &Plan) -> Verdicts {
+    let mut verdicts = Verdicts::default();
+    for (index, row) in chunk.rows.iter().enumerate().filter(|(_, row)| row.live) {
+        for (number, trigger_plan) in plan.of(row.event.data.event_type()).triggers.iter().enumerate() {
+            let (_, trigger) = plan.trigger(trigger_plan);
+            let scope = scope(row, chunk, &records[row.record], &trigger_plan.cells);
+            let named = trigger.entity.path.map_or_else(|| row.event.data.place().is_some(), |path| row.event.data.get(path).is_present());
+            if !named || !scope.has_entities() {
+                count(&mut verdicts.entity_missing, trigger_plan.rule);
+                continue;
+            }
+            match is_hit(&trigger.when, &scope) {
+                Ok(true) => verdicts.hits.push(Hit { row: index, trigger: number }),
+                Ok(false) => {}
+                Err(_) => count(&mut verdicts.errors, trigger_plan.rule),
+            }
+        }
+    }
+    verdicts
+}
+
+fn count(counts: &mut Vec<(usize, u64)>, rule: usize) {
+    match counts.iter_mut().find(|(other, _)| *other == rule) {
+        Some((_, n)) => *n += 1,
+        None => counts.push((rule, 1)),
+    }
+}

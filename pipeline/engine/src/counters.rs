@@ -1,0 +1,44 @@
+//! What the engine has done so far, in numbers. Functions of the log, like everything else here.
+
+use serde::Serialize;
+
+/// Counts over the whole log so far. Every accepted record is one of: event processed, duplicate, dead letter, or of
+/// an unknown type (invariant C2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Records read.
+    pub records: u64,
+    /// Events processed.
+    pub events: u64,
+    /// Records set aside.
+    pub dead_letters: u64,
+    /// Deliveries of an event that had been delivered.
+    pub duplicates: u64,
+    /// Among the duplicates, those with other bytes than the first delivery.
+    pub duplicate_conflicts: u64,
+    /// Events of types outside the vocabulary, passed over.
+    pub unknown_types: u64,
+    /// Events processed later than the allowed lateness.
+    pub late: u64,
+    /// `where` conditions that gave no value.
+    pub filter_errors: u64,
+    /// Keyed states that the memory bound has cost.
+    pub evicted: u64,
+    /// Alerts opened, in every mode.
+    pub alerts: u64,
+}
+
+/// Counts of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleCounters {
+    /// The rule.
+    pub rule: String,
+    /// Alerts opened.
+    pub alerts: u64,
+    /// Hits that only counted towards an open alert.
+    pub suppressed: u64,
+    /// Events at which its condition gave no value.
+    pub errors: u64,
+    /// Events that do not name an entity it needs.
+    pub entity_missing: u64,
+}

@@ -1,0 +1,335 @@
+//! The engine itself: state, and the step that takes it over a batch of the log.
+
+use rasid_detectors::entity::KeyHasher;
+use rasid_detectors::event::envelope::Limits;
+use rasid_rules::ruleset::{Mode, Ruleset};
+use rayon::prelude::*;
+
+use crate::alert::{Alert, Opening, entity_of};
+use crate::batch::Chunk;
+use crate::condition::{Verdicts, evaluate, scope};
+use crate::counters::{Counters, RuleCounters};
+use crate::duplicates::{Delivery, Duplicates};
+use crate::plan::Plan;
+use crate::pseudonym::Pseudonymizer;
+use crate::scatter::{ByShard, Scattered, key_of_part, scatter};
+use crate::score::{Score, Scores, Weight};
+use crate::shard::{Gathered, Shard, shards};
+use crate::suppress::{Suppression, Verdict};
+
+/// One record of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its place in the log; the first is 1.
+    pub position: u64,
+    /// When it arrived here, Unix ms. What claims to be later than this by more than the bound is from the future.
+    pub arrival_ms: i64,
+    /// The record as it came.
+    pub bytes: &'a [u8],
+}
+
+/// How the engine is set up. Every value but `threads` is part of what the log means: change one, and the same log
+/// gives other alerts.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Bounds on one record.
+    pub limits: Limits,
+    /// An event this far behind the newest one is late: processed, and its alerts marked. ms; 5 min: what a phone in a
+    /// tunnel needs to catch up.
+    pub lateness_ms: i64,
+    /// An event this far ahead of its arrival is from the future and set aside: one of them would otherwise make every
+    /// honest event late. ms; 5 min: what badly set clocks differ by.
+    pub future_ms: i64,
+    /// Bound on keyed state, bytes.
+    pub memory_max: usize,
+    /// Whether rules' `suppress` holds; without it every hit is an alert.
+    pub suppress: bool,
+    /// Threads that share the work of a batch; 0 and 1 are the calling one alone.
+    pub threads: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { limits: Limits::default(), lateness_ms: 300_000, future_ms: 300_000, memory_max: 4 << 30, suppress: true, threads: 1 }
+    }
+}
+
+/// A record set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its index in the batch.
+    pub record: usize,
+    /// Its place in the log.
+    pub position: u64,
+    /// The field that is wrong, where it is known.
+    pub field: Option<String>,
+    /// What is wrong, in one line that quotes nothing of it.
+    pub reason: String,
+}
+
+/// What a batch gives, in stream order.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Alerts opened.
+    pub alerts: Vec<Alert>,
+    /// Records set aside.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// Why an engine cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The system refused the threads.
+    #[error("cannot start {threads} threads")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system says.
+        #[source]
+        source: rayon::ThreadPoolBuildError,
+    },
+}
+
+/// `(state, next batch) → (state′, alerts, score changes)`.
+pub struct Engine {
+    config: Config,
+    plan: Plan,
+    pseudonymizer: Pseudonymizer,
+    hasher: KeyHasher,
+    pool: Option<rayon::ThreadPool>,
+    /// The newest event clock so far, ms.
+    clock_ms: i64,
+    duplicates: Duplicates,
+    shards: Vec<Shard>,
+    suppression: Suppression,
+    scores: Scores,
+    counters: Counters,
+    rules: Vec<RuleCounters>,
+}
+
+impl Engine {
+    /// An engine at the beginning of the log.
+    ///
+    /// # Errors
+    /// [`EngineError::Threads`] when the threads cannot be started.
+    pub fn new(ruleset: Ruleset, config: Config, pseudonymizer: Pseudonymizer) -> Result<Self, EngineError> {
+        let pool = match config.threads {
+            0 | 1 => None,
+            threads => Some(
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .thread_name(|index| format!("engine-{index}"))
+                    .build()
+                    .map_err(|source| EngineError::Threads { threads, source })?,
+            ),
+        };
+        // An eighth each for duplicates, suppression and scores; the rest is keyed state.
+        let eighth = config.memory_max / 8;
+        let suppress_ms_max = ruleset.rules.iter().map(|rule| rule.suppress_ms).max().unwrap_or(0);
+        Ok(Self {
+            hasher: pseudonymizer.key_hasher(),
+            pseudonymizer,
+            pool,
+            clock_ms: i64::MIN,
+            duplicates: Duplicates::new(eighth),
+            shards: shards(&ruleset.bindings, config.lateness_ms, eighth * 5),
+            suppression: Suppression::new(suppress_ms_max, config.lateness_ms, eighth),
+            scores: Scores::new(eighth),
+            counters: Counters::default(),
+            rules: ruleset.rules.iter().map(|rule| RuleCounters { rule: rule.id.clone(), ..RuleCounters::default() }).collect(),
+            plan: Plan::new(ruleset),
+            config,
+        })
+    }
+
+    /// Takes the state over the next records of the log. However they are cut into batches, the outputs are the same.
+    pub fn process(&mut self, records: &[Record<'_>]) -> Output {
+        let mut output = Output::default();
+        if records.is_empty() {
+            return output;
+        }
+        let mut chunks = self.decode(records);
+        self.order(&mut chunks, records, &mut output);
+        let scattered = self.scatter(&mut chunks, records);
+        self.apply(&mut chunks, &scattered);
+        let verdicts = self.evaluate(&chunks, records);
+        self.conclude(&chunks, &verdicts, records, &mut output);
+        output
+    }
+
+    /// Every score of 1 or more as of the newest event.
+    pub fn scores(&self) -> Vec<Score> {
+        self.scores.all(self.clock_ms.max(0), |rule| self.rules[rule].rule.clone(), &self.plan.ruleset.hash)
+    }
+
+    /// Counts so far.
+    pub fn counters(&self) -> Counters {
+        let evicted = self.shards.iter().map(Shard::evicted).sum::<u64>() + self.scores.evicted();
+        Counters { evicted, ..self.counters.clone() }
+    }
+
+    /// Counts of each rule so far, in the order of their ids.
+    pub fn rule_counters(&self) -> &[RuleCounters] {
+        &self.rules
+    }
+
+    /// Hash of the ruleset in force.
+    pub fn ruleset_hash(&self) -> &str {
+        &self.plan.ruleset.hash
+    }
+
+    /// Keyed state as the memory bound counts it, bytes.
+    pub fn state_bytes(&self) -> usize {
+        self.shards.iter().map(Shard::bytes).sum()
+    }
+
+    /// Records to events and faults, chunk by chunk.
+    fn decode<'a>(&self, records: &[Record<'a>]) -> Vec<Chunk<'a>> {
+        let (limits, hasher) = (&self.config.limits, &self.hasher);
+        match &self.pool {
+            None => vec![Chunk::decode(records, 0, limits, hasher)],
+            Some(pool) => {
+                // Several chunks a thread, so that one of long records does not hold up the rest.
+                let size = records.len().div_ceil(pool.current_num_threads() * 4).max(1);
+                pool.install(|| {
+                    records.par_chunks(size).enumerate().map(|(number, part)| Chunk::decode(part, number * size, limits, hasher)).collect()
+                })
+            }
+        }
+    }
+
+    /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates.
+    fn order(&mut self, chunks: &mut [Chunk<'_>], records: &[Record<'_>], output: &mut Output) {
+        let Self { config, counters, duplicates, clock_ms, .. } = self;
+        counters.records += records.len() as u64;
+        let mut dead_letter = |record: usize, field: Option<String>, reason: String| {
+            output.dead_letters.push(DeadLetter { record, position: records[record].position, field, reason });
+        };
+        for chunk in chunks.iter_mut() {
+            counters.unknown_types += chunk.unknown_types;
+            for (record, fault) in chunk.faults.drain(..) {
+                dead_letter(record, fault.field, fault.reason);
+            }
+            for row in &mut chunk.rows {
+                if row.at_ms > records[row.record].arrival_ms.saturating_add(config.future_ms) {
+                    row.live = false;
+                    let field = if row.event.received.is_some() { "receivedtime" } else { "time" };
+                    let reason = format!("future: more than {} s ahead of its arrival", config.future_ms / 1000);
+                    dead_letter(row.record, Some(field.to_owned()), reason);
+                    continue;
+                }
+                match duplicates.check(row.identity, row.content, row.at_ms) {
+                    Delivery::First => {}
+                    delivery => {
+                        row.live = false;
+                        counters.duplicates += 1;
+                        counters.duplicate_conflicts += u64::from(delivery == Delivery::Conflict);
+                        continue;
+                    }
+                }
+                row.late = row.at_ms < clock_ms.saturating_sub(config.lateness_ms);
+                *clock_ms = (*clock_ms).max(row.at_ms);
+                row.clock_ms = *clock_ms;
+                counters.events += 1;
+                counters.late += u64::from(row.late);
+            }
+        }
+        output.dead_letters.sort_by_key(|letter| letter.record);
+        counters.dead_letters += output.dead_letters.len() as u64;
+    }
+
+    /// Finds which state each row touches.
+    fn scatter(&mut self, chunks: &mut [Chunk<'_>], records: &[Record<'_>]) -> ByShard {
+        let (plan, hasher) = (&self.plan, &self.hasher);
+        let scattered: Vec<Scattered> = match &self.pool {
+            None => chunks.iter_mut().enumerate().map(|(number, chunk)| scatter(chunk, number, records, plan, hasher)).collect(),
+            Some(pool) => pool.install(|| {
+                chunks.par_iter_mut().enumerate().map(|(number, chunk)| scatter(chunk, number, records, plan, hasher)).collect()
+            }),
+        };
+        self.counters.filter_errors += scattered.iter().map(|part| part.filter_errors).sum::<u64>();
+        ByShard::new(&scattered)
+    }
+
+    /// Applies each shard's share in stream order, then gathers the values into their rows.
+    fn apply(&mut self, chunks: &mut [Chunk<'_>], items: &ByShard) {
+        let (plan, hasher) = (&self.plan, &self.hasher);
+        let gathered: Vec<Gathered> = {
+            let chunks = &*chunks;
+            let run = |number: usize, shard: &mut Shard, out: &mut Vec<Gathered>| shard.apply(items.of(number), chunks, plan, hasher, out);
+            match &self.pool {
+                None => {
+                    let mut out = Vec::new();
+                    self.shards.iter_mut().enumerate().for_each(|(number, shard)| run(number, shard, &mut out));
+                    out
+                }
+                Some(pool) => pool.install(|| {
+                    self.shards
+                        .par_iter_mut()
+                        .enumerate()
+                        .fold(Vec::new, |mut out, (number, shard)| {
+                            run(number, shard, &mut out);
+                            out
+                        })
+                        .flatten_iter()
+                        .collect()
+                }),
+            }
+        };
+        // Each cell is written by one shard, so the order of writing says nothing.
+        for Gathered { chunk, cell, value } in gathered {
+            chunks[chunk as usize].cells[cell] = value;
+        }
+    }
+
+    /// Runs the conditions.
+    fn evaluate(&self, chunks: &[Chunk<'_>], records: &[Record<'_>]) -> Vec<Verdicts> {
+        let plan = &self.plan;
+        match &self.pool {
+            None => chunks.iter().map(|chunk| evaluate(chunk, records, plan)).collect(),
+            Some(pool) => pool.install(|| chunks.par_iter().map(|chunk| evaluate(chunk, records, plan)).collect()),
+        }
+    }
+
+    /// Hits to alerts and scores, one by one in stream order.
+    fn conclude(&mut self, chunks: &[Chunk<'_>], verdicts: &[Verdicts], records: &[Record<'_>], output: &mut Output) {
+        for (chunk, verdicts) in chunks.iter().zip(verdicts) {
+            for (rule, errors) in &verdicts.errors {
+                self.rules[*rule].errors += errors;
+            }
+            for (rule, missing) in &verdicts.entity_missing {
+                self.rules[*rule].entity_missing += missing;
+            }
+            for hit in &verdicts.hits {
+                let row = &chunk.rows[hit.row];
+                let trigger_plan = &self.plan.of(row.event.data.event_type()).triggers[hit.trigger];
+                let (rule, trigger) = self.plan.trigger(trigger_plan);
+                let Some(key) = key_of_part(&row.event, &trigger.entity, &self.hasher) else { continue };
+                let suppress_ms = if self.config.suppress { rule.suppress_ms } else { 0 };
+                let suppressed_before = if suppress_ms == 0 {
+                    0
+                } else {
+                    let key = self.hasher.combine(&[self.hasher.hash(&[rule.id.as_bytes()]), key]);
+                    match self.suppression.hit(key, row.at_ms, row.clock_ms, suppress_ms) {
+                        Verdict::Opens { suppressed_before } => suppressed_before,
+                        Verdict::Suppressed => {
+                            self.rules[trigger_plan.rule].suppressed += 1;
+                            continue;
+                        }
+                    }
+                };
+                let Some(entity) = entity_of(row, trigger, &self.pseudonymizer) else { continue };
+                if rule.mode == Mode::Active {
+                    let weight = Weight { rule: trigger_plan.rule, risk: rule.risk, half_life_ms: rule.half_life_ms };
+                    self.scores.raise(key, &entity, row.at_ms, row.clock_ms, weight);
+                }
+                self.counters.alerts += 1;
+                self.rules[trigger_plan.rule].alerts += 1;
+                let record = &records[row.record];
+                let scope = scope(row, chunk, record, &trigger_plan.cells);
+                let opening = Opening { row, position: record.position, rule, trigger, scope, entity, suppressed_before };
+                output.alerts.push(Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer));
+            }
+        }
+    }
+}

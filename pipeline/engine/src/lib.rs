@@ -1,0 +1,37 @@
+//! The engine: one deterministic function over one totally ordered log.
+//!
+//! ```text
+//! records ─→ decode ─→ order ─→ scatter ─→ 256 shards ─→ gather ─→ conditions ─→ alerts, scores
+//!            chunks    one by   keys,      keyed state,  cells of  chunks        one by one:
+//!                      one:     filters    stream order  each row                suppression, ids
+//!                      duplicates, clock
+//! ```
+//!
+//! `(state, next batch of records) → (state′, alerts, score changes)`: no clock, no socket, no thread order and no
+//! randomness decides anything here. However the log is cut into batches and however many threads share the work, the
+//! same log gives the same bytes (invariant E1).
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indices come from the plan and the batch that they index; one out of range is a broken invariant, and stops the engine"
+)]
+
+mod alert;
+mod batch;
+mod condition;
+mod counters;
+mod duplicates;
+mod engine;
+mod keyed_state;
+mod plan;
+mod pseudonym;
+mod scatter;
+mod score;
+mod shard;
+mod suppress;
+
+pub use alert::{Alert, EventRef, Values};
+pub use counters::{Counters, RuleCounters};
+pub use engine::{Config, DeadLetter, Engine, EngineError, Output, Record};
+pub use pseudonym::{Pseudonymizer, SecretError};
+pub use score::{Level, Reason, Score};

@@ -1,0 +1,115 @@
+//! How personal identifiers leave: as pseudonyms that the core service can compute in any language.
+//!
+//! `p<key>_` + base32 of HMAC-SHA256(secret, kind ‖ 0 ‖ normalised value) cut to 128 bits (RFC 2104, RFC 4648 without
+//! padding, lower case).
+
+use data_encoding::BASE32_NOPAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rasid_detectors::entity::{EntityKind, KeyHasher};
+use sha2::{Digest as _, Sha256};
+
+/// Shortest secret, bytes: what HMAC-SHA256 needs for its full strength is 32; 16 is the least that resists a search.
+const SECRET_BYTES_MIN: usize = 16;
+
+/// Why a secret was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the pseudonym secret has {found} bytes, expected {SECRET_BYTES_MIN} or more")]
+pub struct SecretError {
+    found: usize,
+}
+
+/// Makes pseudonyms and the seed of the state's keys out of one secret.
+#[derive(Clone)]
+pub struct Pseudonymizer {
+    mac: Hmac<Sha256>,
+    /// Number of the key, which the pseudonym carries.
+    key: u8,
+}
+
+impl Pseudonymizer {
+    /// From the secret with that number.
+    ///
+    /// # Errors
+    /// [`SecretError`] when the secret is shorter than 16 bytes.
+    pub fn new(secret: &[u8], key: u8) -> Result<Self, SecretError> {
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(SecretError { found: secret.len() });
+        }
+        let mac = Hmac::new_from_slice(secret).map_err(|_| SecretError { found: secret.len() })?;
+        Ok(Self { mac, key })
+    }
+
+    /// An identifier as it may leave: a pseudonym if its kind is personal, else as it is, normalised.
+    pub fn leave(&self, kind: EntityKind, raw: &str) -> String {
+        let normalised = kind.normalise(raw);
+        if !kind.is_personal() {
+            return normalised.into_owned();
+        }
+        let mut mac = self.mac.clone();
+        mac.update(kind.name().as_bytes());
+        mac.update(&[0]);
+        mac.update(normalised.as_bytes());
+        format!("p{}_{}", self.key, short(&mac.finalize().into_bytes()))
+    }
+
+    /// The hasher for keys of keyed state: its seed is derived from the secret, so keys say nothing without it.
+    pub(crate) fn key_hasher(&self) -> KeyHasher {
+        let mut mac = self.mac.clone();
+        mac.update(b"keyed state\0");
+        let digest = mac.finalize().into_bytes();
+        let mut seed = [0; 16];
+        for (slot, byte) in seed.iter_mut().zip(digest) {
+            *slot = byte;
+        }
+        KeyHasher::new(seed)
+    }
+}
+
+impl std::fmt::Debug for Pseudonymizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pseudonymizer {{ key: {}, secret: [redacted] }}", self.key)
+    }
+}
+
+/// The first 128 bits of a digest in 26 lower-case characters.
+fn short(digest: &[u8]) -> String {
+    BASE32_NOPAD.encode(digest.get(..16).unwrap_or(digest)).to_lowercase()
+}
+
+/// The id of the alert that `event` opens: a function of rule, entity and event alone, so that a replay makes it again
+/// (invariant E2: (source, id) occurs once, a rule has one entity at an event).
+pub(crate) fn alert_id(rule: &str, entity: &str, source: &str, event: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [rule, entity, source, event] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    format!("al_{}", short(&hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed with `python3 -c "import hmac,hashlib,base64; print(base64.b32encode(hmac.new(b'0123456789abcdef',
+    /// b'phone\0+201000000042',hashlib.sha256).digest()[:16]).decode().lower().rstrip('='))"`.
+    #[test]
+    fn any_language_computes_the_same_pseudonym() {
+        let pseudonymizer = Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough");
+        assert_eq!(pseudonymizer.leave(EntityKind::Phone, "01000000042"), "p1_iqf6wulxc4yrfrrk77l3g4ks7u");
+        assert_eq!(pseudonymizer.leave(EntityKind::User, "u_42"), "u_42");
+    }
+
+    #[test]
+    fn short_secrets_are_refused_and_none_is_shown() {
+        assert_eq!(Pseudonymizer::new(b"short", 1).expect_err("too short").to_string(), "the pseudonym secret has 5 bytes, expected 16 or more");
+        let shown = format!("{:?}", Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough"));
+        assert_eq!(shown, "Pseudonymizer { key: 1, secret: [redacted] }");
+    }
+
+    #[test]
+    fn alert_ids_tell_their_parts_apart() {
+        assert_ne!(alert_id("a", "bc", "d", "e"), alert_id("ab", "c", "d", "e"));
+        assert_eq!(alert_id("a", "b", "c", "d").len(), 3 + 26);
+    }
+}

@@ -1,0 +1,164 @@
+//! From rows to shards: which state each event reads and changes, and under which key.
+
+use rasid_detectors::entity::{EntityKind, KeyHasher};
+use rasid_detectors::event::Event;
+use rasid_detectors::value::Value;
+use rasid_rules::expression::Scope;
+use rasid_rules::is_hit;
+use rasid_rules::ruleset::KeyPart;
+
+use crate::Record;
+use crate::batch::{Cell, Chunk};
+use crate::condition::EventScope;
+use crate::plan::Plan;
+
+/// Shards of keyed state, whatever the threads: the top eight bits of a key choose one.
+pub(crate) const SHARDS: usize = 256;
+
+/// One step of one row.
+#[derive(Clone, Copy)]
+pub(crate) struct Item {
+    pub(crate) key: u64,
+    pub(crate) chunk: u32,
+    pub(crate) row: u32,
+    pub(crate) step: u16,
+    /// Whether the event changes the binding, or only reads it.
+    pub(crate) feeds: bool,
+}
+
+/// What scattering one chunk gives: items in stream order, and what could not be evaluated.
+#[derive(Default)]
+pub(crate) struct Scattered {
+    pub(crate) items: Vec<Item>,
+    /// `where` conditions that failed to give a value; such an event does not feed the binding.
+    pub(crate) filter_errors: u64,
+}
+
+/// Lays out the cells of a chunk's rows and finds the keys of their steps.
+pub(crate) fn scatter(chunk: &mut Chunk<'_>, number: usize, records: &[Record<'_>], plan: &Plan, hasher: &KeyHasher) -> Scattered {
+    let mut out = Scattered::default();
+    let mut keys: Vec<Option<u64>> = Vec::new();
+    for (index, row) in chunk.rows.iter_mut().enumerate().filter(|(_, row)| row.live) {
+        let plan_of_type = plan.of(row.event.data.event_type());
+        row.cells = chunk.cells.len();
+        chunk.cells.resize(row.cells + plan_of_type.cells, Cell::Absent);
+        keys.clear();
+        keys.extend(plan_of_type.keys.iter().map(|parts| key_of(&row.event, parts, hasher)));
+        for (step_number, step) in plan_of_type.steps.iter().enumerate() {
+            let Some(key) = keys[step.key] else {
+                if let Some(cell) = step.cell {
+                    chunk.cells[row.cells + cell] = Cell::NoEntity;
+                }
+                continue;
+            };
+            let feeds = match step.feed.map(|feed| &plan.ruleset.bindings[step.binding].feeds[feed].filter) {
+                None => false,
+                Some(None) => true,
+                Some(Some(filter)) => {
+                    let scope = EventScope { event: &row.event, record: records[row.record].bytes };
+                    is_hit(filter, &scope).unwrap_or_else(|_| {
+                        out.filter_errors += 1;
+                        false
+                    })
+                }
+            };
+            if feeds || step.cell.is_some() {
+                #[expect(clippy::cast_possible_truncation, reason = "a batch is far smaller than 2^32 rows, a plan than 2^16 steps")]
+                out.items.push(Item { key, chunk: number as u32, row: index as u32, step: step_number as u16, feeds });
+            }
+        }
+    }
+    out
+}
+
+/// Items by shard, each shard's in stream order.
+pub(crate) struct ByShard {
+    items: Vec<Item>,
+    /// Where each shard's items begin; one more than there are shards.
+    begins: Vec<usize>,
+}
+
+impl ByShard {
+    /// Sorts items, which are in stream order, by shard (a counting sort, so that order within a shard stays).
+    pub(crate) fn new(scattered: &[Scattered]) -> Self {
+        let mut begins = vec![0; SHARDS + 1];
+        for item in scattered.iter().flat_map(|part| &part.items) {
+            begins[shard_of(item.key) + 1] += 1;
+        }
+        for shard in 0..SHARDS {
+            begins[shard + 1] += begins[shard];
+        }
+        let mut next = begins.clone();
+        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, feeds: false };
+        let mut items = vec![nobody; begins[SHARDS]];
+        for item in scattered.iter().flat_map(|part| &part.items) {
+            let place = &mut next[shard_of(item.key)];
+            items[*place] = *item;
+            *place += 1;
+        }
+        Self { items, begins }
+    }
+
+    /// One shard's items in stream order.
+    pub(crate) fn of(&self, shard: usize) -> &[Item] {
+        &self.items[self.begins[shard]..self.begins[shard + 1]]
+    }
+}
+
+/// The shard of a key.
+fn shard_of(key: u64) -> usize {
+    (key >> 56) as usize
+}
+
+/// The key of an event under those parts; `None` where it names no such entity.
+fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u64> {
+    if let [part] = parts {
+        return key_of_part(event, part, hasher);
+    }
+    let keys: Option<Vec<u64>> = parts.iter().map(|part| key_of_part(event, part, hasher)).collect();
+    keys.map(|keys| hasher.combine(&keys))
+}
+
+/// The key of the entity that one part names.
+pub(crate) fn key_of_part(event: &Event<'_>, part: &KeyPart, hasher: &KeyHasher) -> Option<u64> {
+    match part.path {
+        None => event.data.place().map(|place| hasher.key_of_region(place.region())),
+        Some(path) => match event.data.get(path) {
+            Value::Str(raw) => Some(hasher.key(part.kind, raw)),
+            _ => None,
+        },
+    }
+}
+
+/// The entity's identifier as the event has it, raw.
+pub(crate) fn raw_entity(event: &Event<'_>, part: &KeyPart) -> Option<String> {
+    match part.path {
+        None => (part.kind == EntityKind::Region).then(|| event.data.place().map(|place| format!("{:x}", place.region()))).flatten(),
+        Some(path) => match event.data.get(path) {
+            Value::Str(raw) => Some(raw.to_owned()),
+            _ => None,
+        },
+    }
+}
+
+impl Scope for EventScope<'_, '_> {
+    fn field(&self, path: rasid_detectors::event::field::FieldPath) -> Value<'_> {
+        self.event.data.get(path)
+    }
+
+    fn unknown(&self, name: &str) -> rasid_detectors::value::OwnedValue {
+        rasid_detectors::event::envelope::unknown_field(self.record, name)
+    }
+
+    fn binding(&self, _: usize) -> Value<'_> {
+        Value::Absent // a `where` sees the event alone
+    }
+
+    fn fired(&self, _: usize) -> bool {
+        false
+    }
+
+    fn signal(&self, _: usize, _: usize) -> Value<'_> {
+        Value::Absent
+    }
+}

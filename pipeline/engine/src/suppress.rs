@@ -1,0 +1,95 @@
+//! Hits of one rule and entity soon after an alert are counted, not alerted again.
+
+use crate::keyed_state::{Keyed, Table};
+
+/// How long the count of suppressed hits is kept after an alert opened at the least, ms: the next alert carries it.
+const REMEMBER_MS: i64 = 7 * 86_400_000;
+
+#[derive(Default)]
+struct Open {
+    opened_ms: i64,
+    is_open: bool,
+    suppressed: u64,
+}
+
+impl Keyed for Open {
+    fn newest_ms(&self) -> i64 {
+        self.opened_ms
+    }
+
+    fn cells(&self) -> usize {
+        0
+    }
+}
+
+/// The newest alert of each rule and entity.
+pub(crate) struct Suppression {
+    open: Table<Open>,
+}
+
+/// What becomes of a hit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It opens an alert; so many hits were suppressed since the one before.
+    Opens {
+        suppressed_before: u64,
+    },
+    /// It is only counted.
+    Suppressed,
+}
+
+impl Suppression {
+    /// For rules that suppress for `suppress_ms_max` at the most.
+    pub(crate) fn new(suppress_ms_max: i64, lateness_ms: i64, bytes_max: usize) -> Self {
+        Self { open: Table::new(suppress_ms_max.max(REMEMBER_MS).saturating_add(lateness_ms), bytes_max) }
+    }
+
+    /// A hit at `at_ms`. It is suppressed when it lies less than `suppress_ms` from the newest alert, on either side: a
+    /// late hit belongs to the same story. Hits never extend the time.
+    pub(crate) fn hit(&mut self, key: u64, at_ms: i64, clock_ms: i64, suppress_ms: i64) -> Verdict {
+        self.open.update(key, clock_ms, |open| {
+            if open.is_open && (at_ms - open.opened_ms).abs() < suppress_ms {
+                open.suppressed += 1;
+                return Verdict::Suppressed;
+            }
+            let suppressed_before = std::mem::take(&mut open.suppressed);
+            open.opened_ms = if open.is_open { open.opened_ms.max(at_ms) } else { at_ms };
+            open.is_open = true;
+            Verdict::Opens { suppressed_before }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    #[test]
+    fn hits_are_counted_from_the_alert_and_never_extend_it() {
+        let mut suppression = Suppression::new(HOUR, 0, usize::MAX);
+        let mut hit = |at| suppression.hit(1, at, at, HOUR);
+        assert_eq!(hit(0), Verdict::Opens { suppressed_before: 0 });
+        assert_eq!(hit(HOUR / 2), Verdict::Suppressed);
+        assert_eq!(hit(HOUR - 1), Verdict::Suppressed);
+        assert_eq!(hit(HOUR), Verdict::Opens { suppressed_before: 2 });
+    }
+
+    #[test]
+    fn a_late_hit_of_the_same_story_is_suppressed() {
+        let mut suppression = Suppression::new(HOUR, 0, usize::MAX);
+        assert_eq!(suppression.hit(1, 2 * HOUR, 2 * HOUR, HOUR), Verdict::Opens { suppressed_before: 0 });
+        assert_eq!(suppression.hit(1, HOUR + 1, 2 * HOUR, HOUR), Verdict::Suppressed);
+        assert_eq!(suppression.hit(1, HOUR, 2 * HOUR, HOUR), Verdict::Opens { suppressed_before: 1 });
+        assert_eq!(suppression.hit(1, 2 * HOUR + 1, 2 * HOUR + 1, HOUR), Verdict::Suppressed, "the newest alert counts");
+    }
+
+    #[test]
+    fn without_suppression_every_hit_opens() {
+        let mut suppression = Suppression::new(0, 0, usize::MAX);
+        for _ in 0..3 {
+            assert_eq!(suppression.hit(1, 5, 5, 0), Verdict::Opens { suppressed_before: 0 });
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The numbered invariants of the design, as properties over generated streams.
+
+use proptest::prelude::*;
+use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record, Score};
+use rasid_rules::SourceFile;
+use rasid_rules::ruleset::Ruleset;
+
+const START_MS: i64 = 1_790_000_000_000;
+const ARRIVAL_MS: i64 = START_MS + 30 * 86_400_000;
+
+/// One rule of each shape: counts by one and by two kinds, distinct, sum, last and previous, both detectors.
+const RULES: &[(&str, &str)] = &[
+    (
+        "auth/otp_flood.yaml",
+        r#"
+rule: auth.otp_flood
+title: One phone is sent too many codes
+on: auth.otp_requested
+entity: phone
+params: {sends_max: 3}
+let:
+  sends: {count: auth.otp_requested, by: phone, window: 10m}
+  verified: {count: auth.otp_verified, by: phone, window: 10m}
+when: sends > params.sends_max && verified == 0
+risk: 60
+half_life: 6h
+suppress: 5m
+explain: "{sends} codes to {data.phone}"
+"#,
+    ),
+    (
+        "auth/otp_fanout.yaml",
+        r#"
+rule: auth.otp_fanout
+title: One address asks for codes to many phones
+on: auth.otp_requested
+entity: ip
+let:
+  phones: {distinct: auth.otp_requested, of: phone, by: ip, window: 1h}
+  pair: {count: auth.otp_requested, by: [ip, phone], window: 1h, where: data.purpose == "login"}
+when: phones > 2 || pair > 4
+risk: 30
+suppress: 0s
+explain: "{phones} phones, {pair} codes to this one"
+"#,
+    ),
+    (
+        "payment/refunds.yaml",
+        r#"
+rule: payment.refunds
+title: Too much money goes back
+on: payment.refund_issued
+entity: user(user_id)
+let:
+  total: {sum: payment.refund_issued, of: amount, by: user(user_id), window: 24h}
+  method: {previous: payment.refund_issued, of: method, by: user(user_id), window: 24h}
+when: total > 50000 && method != data.method
+risk: 20
+half_life: 1h
+suppress: 30m
+explain: "{total} piastres, {method} before"
+"#,
+    ),
+    (
+        "gps/speed.yaml",
+        r#"
+rule: gps.speed
+title: Faster than a car
+on: gps.position
+entity: driver
+let:
+  move: {detector: impossible_speed, by: driver, radius_factor: 0, tolerance_s: 0}
+when: move.fired
+risk: 40
+suppress: 10m
+explain: "{move.speed_mps} m/s"
+"#,
+    ),
+];
+
+/// Fires on every one-time code that is verified, and shows what the windows hold then.
+const PROBE: (&str, &str) = (
+    "probe/windows.yaml",
+    r#"
+rule: probe.windows
+title: What the windows hold
+on: auth.otp_verified
+entity: phone
+let:
+  sends: {count: auth.otp_requested, by: phone, window: 10m}
+  by_purpose: {count: auth.otp_requested, by: phone, window: 1h, where: data.purpose == "login"}
+  addresses: {distinct: auth.otp_requested, of: ip, by: phone, window: 30m}
+  newest: {last: auth.otp_requested, of: purpose, by: phone, window: 2h}
+when: sends >= 0
+risk: 0
+suppress: 0s
+explain: "{sends} {by_purpose} {addresses} {newest}"
+"#,
+);
+
+fn ruleset(rules: &[(&str, &str)]) -> Ruleset {
+    let files: Vec<SourceFile> = rules.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
+    rasid_rules::compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+fn engine(rules: &[(&str, &str)], config: Config) -> Engine {
+    Engine::new(ruleset(rules), config, Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")).expect("threads")
+}
+
+/// An event of the streams below: (minutes and ms after the start, kind, who, how).
+#[derive(Clone, Copy, Debug)]
+struct Draw {
+    at_ms: i64,
+    kind: u8,
+    who: u8,
+    how: u8,
+}
+
+fn json(id: usize, draw: &Draw) -> String {
+    let Draw { at_ms, kind, who, how } = *draw;
+    let time = rasid_detectors::event::time::format_rfc3339(START_MS + at_ms);
+    let (name, data) = match kind {
+        0 | 1 => (
+            if kind == 0 { "auth.otp_requested" } else { "auth.otp_verified" },
+            format!(
+                r#"{{"phone":"+2010000000{:02}","ip":"192.0.2.{}","purpose":"{}"}}"#,
+                who % 8,
+                (who / 8) + how % 3,
+                if how % 2 == 0 { "login" } else { "payout" }
+            ),
+        ),
+        2 => (
+            "payment.refund_issued",
+            format!(
+                r#"{{"payment_id":"p_{id}","user_id":"u_{}","counterparty_id":"u_{how}","amount":{},"currency":"EGP","method":"{}"}}"#,
+                who % 4,
+                i64::from(how) * 500,
+                if how % 2 == 0 { "card" } else { "wallet" }
+            ),
+        ),
+        _ => (
+            "gps.position",
+            format!(r#"{{"entity_id":"t_{}","lat":{},"lon":31.2}}"#, who % 4, 30.0 + f64::from(how) / 200.0),
+        ),
+    };
+    format!(r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"{name}","time":"{time}","data":{data}}}"#)
+}
+
+fn draws(count: usize) -> impl Strategy<Value = Vec<Draw>> {
+    let draw = (0_i64..20_000, 0_u8..4, 0_u8..32, 0_u8..200);
+    proptest::collection::vec(draw, 1..count).prop_map(|drawn| {
+        let mut at_ms = 0;
+        drawn
+            .into_iter()
+            .map(|(step, kind, who, how)| {
+                at_ms += step;
+                Draw { at_ms, kind, who, how }
+            })
+            .collect()
+    })
+}
+
+/// Everything that leaves, as text.
+#[derive(PartialEq, Debug)]
+struct Left {
+    alerts: Vec<Alert>,
+    dead_letters: Vec<(u64, Option<String>, String)>,
+    scores: Vec<Score>,
+    counters: String,
+}
+
+/// Runs a log cut into batches of the given sizes, over and over.
+fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize]) -> Left {
+    let mut engine = engine(rules, config.clone());
+    let records: Vec<Record<'_>> =
+        (1..).zip(log).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
+    let (mut alerts, mut dead_letters, mut rest) = (Vec::new(), Vec::new(), records.as_slice());
+    for size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (batch, after) = rest.split_at((*size).clamp(1, rest.len()));
+        let output = engine.process(batch);
+        for letter in &output.dead_letters {
+            assert_eq!(batch[letter.record].position, letter.position);
+        }
+        alerts.extend(output.alerts);
+        dead_letters.extend(output.dead_letters.into_iter().map(|letter| (letter.position, letter.field, letter.reason)));
+        rest = after;
+    }
+    let counters = format!("{:?} {:?}", engine.counters(), engine.rule_counters());
+    Left { alerts, dead_letters, scores: engine.scores(), counters }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// E1: batch sizes, threads and a full table change no byte of what leaves. E2, E4 on the way.
+    #[test]
+    fn e1_batches_threads_and_a_full_table_change_nothing(
+        draws in draws(400), sizes in proptest::collection::vec(1_usize..150, 1..6), threads in 2_usize..9, broken in any::<prop::sample::Index>(),
+        memory_max in prop::sample::select(vec![1_usize << 30, 3_000_000, 400_000]),
+    ) {
+        let mut log: Vec<String> = draws.iter().enumerate().map(|(id, draw)| json(id, draw)).collect();
+        let index = broken.index(log.len());
+        log[index].truncate(40); // one dead letter among them
+        let config = Config { memory_max, ..Config::default() };
+        let whole = run(RULES, &config, &log, &[usize::MAX]);
+        let cut = run(RULES, &config, &log, &sizes);
+        let shared = run(RULES, &Config { threads, ..config }, &log, &sizes);
+        prop_assert_eq!(&whole, &cut);
+        prop_assert_eq!(&whole, &shared);
+        prop_assert_eq!(serde_json::to_string(&whole.alerts).expect("plain data"), serde_json::to_string(&shared.alerts).expect("plain data"));
+
+        let mut ids: Vec<&str> = whole.alerts.iter().map(|alert| alert.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        prop_assert_eq!(ids.len(), whole.alerts.len(), "E2");
+        for score in &whole.scores {
+            prop_assert!((1..=100).contains(&score.score), "E4");
+            prop_assert!(score.reasons.iter().all(|reason| (0.0..=100.0).contains(&reason.risk)), "E4");
+        }
+    }
+
+    /// E3: a duplicate within the horizon changes nothing but the count of duplicates.
+    #[test]
+    fn e3_duplicates_change_nothing(draws in draws(300), copies in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..20), 1..60)) {
+        let log: Vec<String> = draws.iter().enumerate().map(|(id, draw)| json(id, draw)).collect();
+        let mut doubled: Vec<(usize, &String)> = log.iter().enumerate().collect();
+        for (index, after) in copies {
+            let original = index.index(log.len());
+            // Redelivered within the horizon: up to twenty events later, and at most a quarter of an hour of event clock.
+            let place = doubled.iter().position(|(at, _)| *at == original).expect("in the log");
+            let place = (place + 1 + after).min(doubled.len());
+            let newest = doubled[..place].iter().map(|(at, _)| draws[*at].at_ms).max().expect("not empty");
+            if newest - draws[original].at_ms < 15 * 60_000 { doubled.insert(place, (original, &log[original])); }
+        }
+        let once = run(RULES, &Config::default(), &log, &[64]);
+        let twice = run(RULES, &Config::default(), &doubled.iter().map(|(_, text)| (*text).clone()).collect::<Vec<_>>(), &[64]);
+        let without_position = |alerts: &[Alert]| alerts.iter().map(|alert| Alert { position: 0, ..alert.clone() }).collect::<Vec<_>>();
+        prop_assert_eq!(without_position(&once.alerts), without_position(&twice.alerts));
+        prop_assert_eq!(once.scores, twice.scores);
+    }
+
+    /// Order within the lateness bound changes no window's final content.
+    #[test]
+    fn order_within_the_lateness_bound_changes_no_windows_final_content(draws in draws(200), delays in proptest::collection::vec(0_i64..290_000, 200)) {
+        let events: Vec<(i64, String)> = draws.iter().enumerate()
+            .map(|(id, draw)| (draw.at_ms, json(id, &Draw { kind: 0, ..*draw }))).collect();
+        let mut arrived: Vec<(i64, String)> = events.iter().zip(&delays).map(|((at, text), delay)| (at + delay, text.clone())).collect();
+        arrived.sort_by_key(|(at, _)| *at);
+        // A probe of each phone at the end, seen by both.
+        let end = draws.last().expect("not empty").at_ms;
+        let probes: Vec<String> = (0..8).map(|who| json(10_000 + usize::from(who), &Draw { at_ms: end, kind: 1, who, how: 0 })).collect();
+        let held = |stream: &[(i64, String)]| {
+            let log: Vec<String> = stream.iter().map(|(_, text)| text.clone()).chain(probes.clone()).collect();
+            let left = run(&[PROBE], &Config::default(), &log, &[50]);
+            assert_eq!(left.alerts.len(), 8);
+            left.alerts.into_iter().map(|alert| alert.values).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(held(&events), held(&arrived));
+    }
+
+    /// M1: keyed state stays under its bound.
+    #[test]
+    fn m1_memory_stays_under_its_bound(draws in draws(400)) {
+        let mut engine = engine(RULES, Config { memory_max: 1_000_000, ..Config::default() });
+        for (id, draw) in draws.iter().enumerate() {
+            let text = json(id, draw);
+            engine.process(&[Record { position: 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
+        }
+        prop_assert!(engine.state_bytes() <= 1_000_000);
+    }
+
+    /// C2: every record is processed, a duplicate, of an unknown type, or a dead letter.
+    #[test]
+    fn c2_every_record_is_accounted_for(lines in proptest::collection::vec(prop_oneof![
+        any::<String>(), Just(json(1, &Draw { at_ms: 0, kind: 0, who: 0, how: 0 })),
+        (0_usize..50).prop_map(|id| json(id, &Draw { at_ms: 5, kind: 2, who: 1, how: 9 })),
+        Just(r#"{"specversion":"1.0","id":"1","source":"s","type":"not.known"}"#.to_owned()),
+    ], 1..100)) {
+        let mut engine = engine(RULES, Config::default());
+        let records: Vec<Record<'_>> = (1..).zip(&lines).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
+        engine.process(&records);
+        let counters = engine.counters();
+        prop_assert_eq!(counters.records, lines.len() as u64);
+        prop_assert_eq!(counters.records, counters.events + counters.duplicates + counters.dead_letters + counters.unknown_types);
+    }
+}
+
+fn one(at_ms: i64, id: usize) -> String {
+    json(id, &Draw { at_ms, kind: 0, who: 0, how: 0 })
+}
+
+fn process<'a>(engine: &mut Engine, log: &'a [String]) -> rasid_engine::Output {
+    let records: Vec<Record<'a>> =
+        (1..).zip(log).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
+    engine.process(&records)
+}
+
+#[test]
+fn a_burst_whose_first_event_arrives_last_is_still_seen() {
+    let mut engine = engine(RULES, Config::default());
+    let log = [one(10_000, 2), one(20_000, 3), one(30_000, 4), one(0, 1)];
+    let output = process(&mut engine, &log);
+    assert_eq!(output.alerts.iter().map(|alert| alert.rule.as_str()).collect::<Vec<_>>(), ["auth.otp_flood"]);
+}
+
+#[test]
+fn the_future_is_set_aside_and_moves_no_clock() {
+    let mut engine = engine(RULES, Config::default());
+    let log = [one(0, 1), one(31 * 86_400_000, 2), one(1_000, 3)];
+    let output = process(&mut engine, &log);
+    assert_eq!(output.dead_letters.len(), 1);
+    assert_eq!(output.dead_letters[0].reason, "future: more than 300 s ahead of its arrival");
+    assert_eq!((engine.counters().events, engine.counters().late), (2, 0));
+}
+
+#[test]
+fn a_late_event_is_processed_and_its_alert_marked() {
+    let mut engine = engine(RULES, Config::default());
+    let log = [one(0, 1), one(1, 2), one(2, 3), one(400_000, 9), one(3, 4)];
+    let output = process(&mut engine, &log);
+    assert_eq!(engine.counters().late, 1);
+    assert_eq!(output.alerts.iter().map(|alert| (alert.rule.as_str(), alert.late)).collect::<Vec<_>>(), [("auth.otp_flood", true)]);
+}
+
+#[test]
+fn the_same_id_with_other_bytes_loses_and_is_counted() {
+    let mut engine = engine(RULES, Config::default());
+    process(&mut engine, &[one(0, 1), one(0, 1), one(5, 1)]);
+    let counters = engine.counters();
+    assert_eq!((counters.events, counters.duplicates, counters.duplicate_conflicts), (1, 2, 1));
+}
+
+#[test]
+fn a_shadow_rule_weighs_on_no_score_and_an_off_rule_is_silent() {
+    for (mode, alerts, scores) in [("active", 1, 1), ("shadow", 1, 0), ("off", 0, 0)] {
+        let text = RULES[0].1.replace("on: auth", &format!("mode: {mode}\non: auth"));
+        let mut engine = engine(&[(RULES[0].0, &text)], Config::default());
+        let output = process(&mut engine, &[one(0, 1), one(1, 2), one(2, 3), one(3, 4)]);
+        assert_eq!((output.alerts.len(), engine.scores().len()), (alerts, scores), "{mode}");
+    }
+}

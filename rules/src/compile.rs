@@ -1,0 +1,221 @@
+//! Rule files into a ruleset.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::binding::{Draft, part_text};
+use crate::diagnostic::{Code, Diagnostic, Fault, Report};
+use crate::expression::{Expr, StringTest};
+use crate::lower::{self, Lowered};
+use crate::ruleset::{Binding, Rule, Ruleset};
+use crate::yaml;
+
+/// The folders beside the areas that hold no rules: lists, and this crate's own sources where it shares the folder.
+const NO_AREAS: [&str; 3] = ["lists", "src", "tests"];
+/// Deepest folder that is looked into; rules lie at `area/rule.yaml`.
+const DEPTH_MAX: usize = 8;
+
+/// One rule file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path below the rules directory, with `/`; what faults show.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Why a rules directory gave no ruleset.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file or folder could not be read.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The files have faults; [`Report::render`] shows them.
+    #[error("{0}")]
+    Faults(Report),
+    /// There is no rule file at all.
+    #[error("no rule file (*.yaml, *.yml) below {}", dir.display())]
+    Empty {
+        /// Where.
+        dir: PathBuf,
+    },
+}
+
+/// Compiles every rule file below `dir`: `*.yaml` and `*.yml`, in the order of their paths, less hidden files, the
+/// folder `lists`, and `src` and `tests`, which belong to this crate where it lies in the same folder.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn load(dir: &Path) -> Result<Ruleset, LoadError> {
+    let mut files = Vec::new();
+    collect(dir, "", 0, &mut files)?;
+    if files.is_empty() {
+        return Err(LoadError::Empty { dir: dir.to_owned() });
+    }
+    compile(&files).map_err(LoadError::Faults)
+}
+
+fn collect(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) -> Result<(), LoadError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LoadError::Io { path, source }
+    };
+    for entry in std::fs::read_dir(dir).map_err(failed(dir))? {
+        let path = entry.map_err(failed(dir))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.')) else { continue };
+        let shown = format!("{prefix}{name}");
+        if path.is_dir() {
+            if depth < DEPTH_MAX && !(depth == 0 && NO_AREAS.contains(&name)) {
+                collect(&path, &format!("{shown}/"), depth + 1, files)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+            files.push(SourceFile { name: shown, text });
+        }
+    }
+    Ok(())
+}
+
+/// Compiles rule files, whose order does not matter.
+///
+/// # Errors
+/// A [`Report`] of every fault of every file.
+pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
+    let mut sources = files.to_vec();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut lowered = Vec::new();
+    let mut found: Vec<Vec<Fault>> = Vec::new();
+    for source in &sources {
+        let mut faults = Vec::new();
+        match yaml::parse(&source.text) {
+            Ok(root) => lowered.push(Some(lower::lower(&source.name, &source.text, &root, &mut faults))),
+            Err(bad) => {
+                faults = bad;
+                lowered.push(None);
+            }
+        }
+        found.push(faults);
+    }
+    duplicates(&sources, &lowered, &mut found);
+    let faults: Vec<Diagnostic> = found.into_iter().enumerate().flat_map(|(file, faults)| tidy(faults).into_iter().map(move |fault| Diagnostic::new(file, fault))).collect();
+    if !faults.is_empty() {
+        return Err(Report { faults, sources });
+    }
+
+    let mut bindings = Bindings::default();
+    let mut rules: Vec<Rule> = lowered.into_iter().flatten().filter_map(|lowered| Some(bindings.connect(lowered.rule?, lowered.lets))).collect();
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Ruleset { rules, bindings: bindings.list, hash: hash(&sources) })
+}
+
+/// In the order of the file, and one fault a place and kind: an expression is checked once for each event type.
+fn tidy(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort_by(|a, b| (a.span.start, a.span.end, a.code).cmp(&(b.span.start, b.span.end, b.code)));
+    faults.dedup_by(|next, first| next.span == first.span && next.code == first.code);
+    faults
+}
+
+fn duplicates(sources: &[SourceFile], lowered: &[Option<Lowered>], found: &mut [Vec<Fault>]) {
+    let ids: Vec<_> = lowered.iter().map(|lowered| lowered.as_ref().and_then(|lowered| lowered.id.as_ref())).collect();
+    for (index, faults) in found.iter_mut().enumerate() {
+        let Some((id, span)) = ids.get(index).copied().flatten() else { continue };
+        let first = ids.iter().position(|other| other.is_some_and(|(other, _)| other == id));
+        if let Some(first) = first.filter(|first| *first < index) {
+            let other = sources.get(first).map_or("", |source| source.name.as_str());
+            faults.push(Fault::new(Code::DuplicateRule, span.clone(), format!("the rule `{id}` is in {other} already")).help("give one of them another name"));
+        }
+    }
+}
+
+/// `sha256:` over each file's name, NUL, length as u64 little-endian, and bytes.
+fn hash(sources: &[SourceFile]) -> String {
+    let mut hasher = Sha256::new();
+    for source in sources {
+        hasher.update(source.name.as_bytes());
+        hasher.update([0]);
+        hasher.update((source.text.len() as u64).to_le_bytes());
+        hasher.update(source.text.as_bytes());
+    }
+    hasher.finalize().iter().fold(String::from("sha256:"), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// The bindings of all rules; equal ones are one.
+#[derive(Default)]
+struct Bindings {
+    list: Vec<Binding>,
+}
+
+impl Bindings {
+    /// Numbers a rule's bindings, and makes its programs name them by their index among its triggers' reads.
+    fn connect(&mut self, mut rule: Rule, lets: Vec<Draft>) -> Rule {
+        let mut reads: Vec<usize> = Vec::new();
+        let mut slots = Vec::new();
+        for (binding, _) in lets.into_iter().filter_map(|draft| draft.binding) {
+            let number = self.intern(binding);
+            let slot = reads.iter().position(|read| *read == number).unwrap_or(reads.len());
+            if slot == reads.len() {
+                reads.push(number);
+            }
+            slots.push(slot);
+        }
+        for trigger in &mut rule.triggers {
+            trigger.reads.clone_from(&reads);
+            renumber(&mut trigger.when, &slots);
+            trigger.shown.iter_mut().for_each(|shown| renumber(&mut shown.value, &slots));
+        }
+        rule
+    }
+
+    /// The number of an equal binding, which takes over the types that read it; else a new one. Two that are equal
+    /// but find their key by other fields in a type that only reads them are kept apart.
+    fn intern(&mut self, mut new: Binding) -> usize {
+        loop {
+            let Some(number) = self.list.iter().position(|other| other.canonical == new.canonical) else {
+                self.list.push(new);
+                return self.list.len() - 1;
+            };
+            let Some(binding) = self.list.get_mut(number) else { return number };
+            let differs = new.keys.iter().find(|(event, parts)| binding.keys.iter().any(|(other, theirs)| other == event && theirs != parts));
+            if let Some((event, parts)) = differs {
+                let parts: Vec<String> = parts.iter().map(|part| part_text(*part)).collect();
+                new.canonical.push_str(&format!(" read={}[{}]", event.name(), parts.join(" ")));
+                continue;
+            }
+            for (event, parts) in new.keys {
+                if !binding.keys.iter().any(|(other, _)| *other == event) {
+                    binding.keys.push((event, parts));
+                }
+            }
+            binding.keys.sort_by_key(|(event, _)| *event);
+            return number;
+        }
+    }
+}
+
+fn renumber(expr: &mut Expr, slots: &[usize]) {
+    let slot = |index: &mut usize| *index = *slots.get(*index).expect("a rule without faults has every binding");
+    match expr {
+        Expr::Binding(index) | Expr::Fired(index) | Expr::Signal(index, _) => slot(index),
+        Expr::Const(_) | Expr::Field(_) | Expr::Has(_) | Expr::Unknown(_) | Expr::HasUnknown(_) => {}
+        Expr::Not(a) | Expr::Negate(a) | Expr::Size(a) | Expr::Text(a, StringTest::Matches(_)) => renumber(a, slots),
+        Expr::And(a, b)
+        | Expr::Or(a, b)
+        | Expr::Compare(_, a, b)
+        | Expr::Arithmetic(_, a, b)
+        | Expr::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => {
+            renumber(a, slots);
+            renumber(b, slots);
+        }
+        Expr::Conditional(a, b, c) => [a, b, c].into_iter().for_each(|part| renumber(part, slots)),
+        Expr::In(a, list) => {
+            renumber(a, slots);
+            list.iter_mut().for_each(|part| renumber(part, slots));
+        }
+    }
+}

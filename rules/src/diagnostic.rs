@@ -1,0 +1,265 @@
+//! Faults in rule files: what is wrong, where, and what to do about it.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use crate::SourceFile;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)*) => {
+        /// What kind of fault it is. The codes are stable: a number is never given to another fault.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As it is shown: `R0003`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file is not YAML, or uses more of YAML than rule files do.
+    BadYaml = "R0001",
+    /// A key, or an item of a list that is a set, is given twice.
+    DuplicateKey = "R0002",
+    /// A key that nothing reads.
+    UnknownKey = "R0003",
+    /// A key that is required is not there.
+    MissingKey = "R0004",
+    /// A value of another type than the key takes.
+    WrongType = "R0005",
+    /// A value outside its range.
+    OutOfRange = "R0006",
+    /// A span of time that cannot be read.
+    BadDuration = "R0007",
+    /// A word outside the words that the key takes.
+    UnknownWord = "R0008",
+    /// A rule's id that is not `area.name`, or not its file's.
+    BadId = "R0009",
+    /// Two files with the same rule id.
+    DuplicateRule = "R0010",
+    /// An event type outside the contract.
+    UnknownEventType = "R0011",
+    /// A field that the event type does not have.
+    UnknownField = "R0012",
+    /// A kind of entity that does not exist.
+    UnknownKind = "R0013",
+    /// A kind that several fields of the event type name.
+    AmbiguousKind = "R0014",
+    /// A kind that no field of the event type names.
+    NoSuchKindHere = "R0015",
+    /// A detector that does not exist.
+    UnknownDetector = "R0016",
+    /// A parameter that the detector or the rule does not have.
+    UnknownParameter = "R0017",
+    /// A name that `let` does not bind.
+    UnknownName = "R0018",
+    /// A binding or a parameter that nothing reads.
+    Unused = "R0019",
+    /// A name that CEL cannot name.
+    BadName = "R0020",
+    /// An expression that is not CEL, or too long or deep.
+    BadExpression = "R0021",
+    /// CEL outside the subset.
+    NotInSubset = "R0022",
+    /// An operation on values of types that it does not take.
+    TypeMismatch = "R0023",
+    /// An optional field read where it may be absent.
+    MayBeAbsent = "R0024",
+    /// A comparison with a word that the field never holds.
+    NeverThatWord = "R0025",
+    /// A pattern that is no regular expression, or not fixed.
+    BadPattern = "R0026",
+    /// An explanation whose braces cannot be read.
+    BadTemplate = "R0027",
+    /// An explanation that would show what must never leave.
+    Hidden = "R0028",
+    /// A binding that is none of the aggregates, or several.
+    BadBinding = "R0029",
+    /// A detector that looks at none of the rule's event types.
+    NeverFires = "R0030",
+    /// A binding's `where` that reads more than the event.
+    WhereReadsMore = "R0031",
+    /// A field of a type that the aggregate does not take.
+    BadOf = "R0032",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One fault of one file, before the file has its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) code: Code,
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    pub(crate) also: Option<(Range<usize>, String)>,
+}
+
+impl Fault {
+    pub(crate) fn new(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, span, message: message.into(), help: None, also: None }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.also = Some((span, label.into()));
+        self
+    }
+}
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of fault it is.
+    pub code: Code,
+    /// Index of its file in [`Report::sources`].
+    pub file: usize,
+    /// The offending bytes of the file.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Another place that belongs to it, with a label.
+    pub also: Option<(Range<usize>, String)>,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(file: usize, fault: Fault) -> Self {
+        Self { code: fault.code, file, span: fault.span, message: fault.message, help: fault.help, also: fault.also }
+    }
+}
+
+/// Every fault of a set of rule files, by file and place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The faults; at least one.
+    pub faults: Vec<Diagnostic>,
+    /// The files.
+    pub sources: Vec<SourceFile>,
+}
+
+impl Report {
+    /// Line and column of a fault, both from 1, the column in characters.
+    pub fn position(&self, fault: &Diagnostic) -> (usize, usize) {
+        let text = self.sources.get(fault.file).map_or("", |source| source.text.as_str());
+        let before = text.get(..boundary(text, fault.span.start)).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        (before.matches('\n').count() + 1, line.chars().count() + 1)
+    }
+
+    /// Every fault with its lines underlined, for people.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for fault in &self.faults {
+            let (name, text) = self.sources.get(fault.file).map_or(("", ""), |source| (source.name.as_str(), source.text.as_str()));
+            let excerpt = Excerpt::of(text, fault);
+            let mut snippet = Snippet::source(excerpt.text)
+                .line_start(excerpt.line)
+                .path(name)
+                .annotation(AnnotationKind::Primary.span(excerpt.place(&fault.span)));
+            if let Some((span, label)) = &fault.also {
+                snippet = snippet.annotation(AnnotationKind::Context.span(excerpt.place(span)).label(label.as_str()));
+            }
+            let mut group = Level::ERROR.primary_title(fault.message.as_str()).id(fault.code.as_str()).element(snippet);
+            if let Some(help) = &fault.help {
+                group = group.element(Level::HELP.message(help.as_str()));
+            }
+            out.push_str(&renderer.render(&[group]));
+            out.push_str("\n\n");
+        }
+        let (faults, files) = (self.faults.len(), self.sources.len());
+        out.push_str(&format!("{faults} fault{} in {files} rule file{}\n", plural(faults), plural(files)));
+        out
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            let name = self.sources.get(fault.file).map_or("", |source| source.name.as_str());
+            let (line, column) = self.position(fault);
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{name}:{line}:{column}: {} ({})", fault.message, fault.code)?;
+        }
+        Ok(())
+    }
+}
+
+/// The whole lines that a fault touches, so that a long file costs nothing to render.
+struct Excerpt<'a> {
+    text: &'a str,
+    start: usize,
+    line: usize,
+}
+
+impl<'a> Excerpt<'a> {
+    fn of(text: &'a str, fault: &Diagnostic) -> Self {
+        let (mut from, mut to) = (fault.span.start, fault.span.end);
+        if let Some((also, _)) = &fault.also {
+            from = from.min(also.start);
+            to = to.max(also.end);
+        }
+        let (from, to) = (boundary(text, from), boundary(text, to));
+        let start = text.get(..from).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let end = text.get(to..).and_then(|after| after.find('\n')).map_or(text.len(), |at| to + at);
+        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+        Self { text: text.get(start..end).unwrap_or_default(), start, line }
+    }
+
+    /// A span of the file as one of the excerpt; an empty one takes the character at it, so that something shows.
+    fn place(&self, span: &Range<usize>) -> Range<usize> {
+        let inside = |at: usize| boundary(self.text, at.saturating_sub(self.start));
+        let (start, mut end) = (inside(span.start), inside(span.end));
+        // Trailing line breaks and blanks of a block are no part of what is wrong.
+        let shown = self.text.get(start..end).unwrap_or_default().trim_end();
+        end = start + shown.len();
+        if end == start {
+            end += self.text.get(start..).and_then(|rest| rest.chars().next()).filter(|c| *c != '\n').map_or(0, char::len_utf8);
+        }
+        start..end
+    }
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+/// Names of one thing: the one that was probably meant, else all of them.
+pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let best = known.iter().map(|other| (strsim::jaro_winkler(name, other), other)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        Some((score, other)) if score >= 0.84 => format!("did you mean `{other}`?"),
+        Some(_) => format!("expected one of {}", listed(known)),
+        None => "there is none to name".to_owned(),
+    }
+}
+
+/// `` `a`, `b`, `c` ``.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,33 @@
+//! Rule files: YAML with CEL conditions, type-checked against the event contract and compiled to typed programs.
+//!
+//! * [`load`], [`compile`]: files to a [`ruleset::Ruleset`], or a [`Report`] of every fault of every file.
+//! * [`ruleset`], [`expression`]: what they compile to; plain data that the engine plans and runs.
+//! * [`eval`]: how programs run.
+//! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
+//!
+//! From the inside: `yaml` reads a file into a tree with places, `reader` takes it apart key by key, `binding` and
+//! `lower` make rules of it, `cel` parses expressions, `typecheck` and `function` type and lower them, `template` does
+//! explanations, `compile` puts rules together. Nothing here reads clocks or events.
+
+mod binding;
+mod canonical;
+mod cel;
+mod compile;
+mod diagnostic;
+pub mod eval;
+pub mod expression;
+mod function;
+mod key;
+mod lower;
+mod names;
+mod reader;
+pub mod ruleset;
+pub mod schema;
+mod template;
+mod typecheck;
+mod yaml;
+
+pub use compile::{LoadError, SourceFile, compile, load};
+pub use diagnostic::{Code, Diagnostic, Report};
+pub use eval::is_hit;
+pub use schema::rule_schema;

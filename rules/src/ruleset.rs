@@ -1,0 +1,187 @@
+//! What rule files compile to: typed programs over typed events, and the bindings that feed them. Plain data; the
+//! engine plans and runs it.
+
+use rasid_detectors::detector::DetectorParams;
+use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::EventType;
+use rasid_detectors::event::field::{FieldPath, Privacy};
+
+use crate::expression::Expr;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub enum Severity {
+    /// Funds at risk or a breach.
+    #[serde(rename = "SEV0")]
+    Sev0,
+    /// A wave of account takeovers.
+    #[serde(rename = "SEV1")]
+    Sev1,
+    /// Local abuse.
+    #[serde(rename = "SEV2")]
+    Sev2,
+    /// Worth a notice.
+    #[serde(rename = "SEV3")]
+    Sev3,
+}
+
+/// What becomes of a rule's hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Alerts are delivered and weigh on scores.
+    #[default]
+    Active,
+    /// Alerts are recorded and counted, never delivered, and weigh on nothing.
+    Shadow,
+    /// The rule does not run.
+    Off,
+}
+
+/// Who is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Receiver {
+    /// The marketplace's core API.
+    Core,
+    /// The person on call.
+    Oncall,
+}
+
+/// Everything that is in force at once.
+#[derive(Clone, Debug)]
+pub struct Ruleset {
+    /// Ordered by id.
+    pub rules: Vec<Rule>,
+    /// What the rules' programs read; equal definitions are one binding.
+    pub bindings: Vec<Binding>,
+    /// `sha256:` and 64 hex digits over the names and bytes of the rule files.
+    pub hash: String,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// `area.name`.
+    pub id: String,
+    /// One line for people.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What becomes of its hits.
+    pub mode: Mode,
+    /// The kind of entity whom its alerts and scores are about.
+    pub entity: EntityKind,
+    /// One program for each event type that it watches, in the order of `on`.
+    pub triggers: Vec<Trigger>,
+    /// The share of doubt that one alert casts on the entity, 0..=100.
+    pub risk: u8,
+    /// How long until that doubt has halved, ms.
+    pub half_life_ms: i64,
+    /// How long after an alert opens further hits are only counted, ms; 0: an alert on every event.
+    pub suppress_ms: i64,
+    /// Who is told.
+    pub deliver: Vec<Receiver>,
+    /// The page that says what to do.
+    pub runbook: Option<String>,
+}
+
+/// A rule compiled for one event type.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// The type.
+    pub event: EventType,
+    /// The field that names the rule's entity.
+    pub entity: KeyPart,
+    /// The bindings that the programs below read, as indices into [`Ruleset::bindings`]; the programs name them by
+    /// their index in this list.
+    pub reads: Vec<usize>,
+    /// The condition; of type bool.
+    pub when: Expr,
+    /// The explanation's pieces, in order.
+    pub explain: Vec<Piece>,
+    /// What the alert's `values` shows: every let name (a detector's as `name.fired`, `name.field`), every parameter
+    /// and every event field that the condition or the explanation names, in that order.
+    pub shown: Vec<Shown>,
+}
+
+/// A piece of an explanation.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// Text as it stands.
+    Text(String),
+    /// A value, by index into [`Trigger::shown`].
+    Value(usize),
+}
+
+/// A value that an alert shows.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its name as the rule writes it: `sends`, `params.sends_max`, `data.purpose`, `travel.speed_mps`.
+    pub name: String,
+    /// How to compute it: a constant, a field, a binding or a signal's field.
+    pub value: Expr,
+    /// Whether it may leave as it is.
+    pub privacy: Privacy,
+}
+
+/// Where one part of a key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyPart {
+    /// The kind of entity.
+    pub kind: EntityKind,
+    /// The field that names it; `None` for [`EntityKind::Region`], which is the H3 cell of the event's place.
+    pub path: Option<FieldPath>,
+}
+
+/// What a binding computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BindingKind {
+    /// How many events.
+    Count,
+    /// The sum of a whole-number field.
+    Sum,
+    /// How many different values of a field.
+    Distinct,
+    /// The field's value in the newest event, the current one included.
+    Last,
+    /// The field's value in the newest event before the current one.
+    Previous,
+    /// A detector's signal.
+    Detector(DetectorParams),
+}
+
+/// One piece of keyed state and what it computes. Conditions and parameters of rules never change its layout.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// What it computes.
+    pub kind: BindingKind,
+    /// The window, ms; values are over (T − window, T]. 0 for detectors, which keep their own time.
+    pub window_ms: i64,
+    /// The event types that change it.
+    pub feeds: Vec<Feed>,
+    /// The key in each event type that feeds or reads it.
+    pub keys: Vec<(EventType, Vec<KeyPart>)>,
+    /// Equal text, equal binding.
+    pub canonical: String,
+}
+
+/// How one event type changes a binding.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The type.
+    pub event: EventType,
+    /// Only events for which this holds; of type bool, over the event's own fields.
+    pub filter: Option<Expr>,
+    /// The field that is summed, told apart or remembered.
+    pub of: Option<Of>,
+}
+
+/// A field that a binding looks at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Of {
+    /// Where it is.
+    pub path: FieldPath,
+    /// The kind of entity it names, so that two spellings of one phone count as one.
+    pub kind: Option<EntityKind>,
+}

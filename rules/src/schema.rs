@@ -1,0 +1,279 @@
+//! A rule file as documented types. The compiler reads the file by hand, because it must find every fault with its
+//! place; these types are the reference for people and editors, and a test holds the two together.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use rasid_detectors::detector::{DETECTORS, DetectorSpec};
+use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::EventType;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::ruleset::{Mode, Receiver, Severity};
+
+/// One rule: a condition over events and what is remembered of them, and the alert it opens.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RuleFile {
+    /// The rule's id, `area.name`. The file is `area/name.yaml`.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"), example = &"auth.otp_flood")]
+    pub rule: String,
+    /// One line for people: what is going on.
+    #[schemars(length(min = 1), example = &"One phone is sent too many codes")]
+    pub title: String,
+    /// What the rule is for, and which rules stand beside it.
+    pub description: Option<String>,
+    /// How bad it is: SEV0 funds or breach, SEV1 takeover wave, SEV2 local abuse, SEV3 notice. Default SEV2.
+    #[schemars(default = "default_severity")]
+    pub severity: Severity,
+    /// active; shadow: recorded and counted, never delivered, no score; off: not run. Default active.
+    #[schemars(default)]
+    pub mode: Mode,
+    /// The event types whose events may open an alert: one, or a list.
+    pub on: OneOrMore<EventName>,
+    /// Whom the alert and the score are about: `kind`, or `kind(field)` where several fields name that kind.
+    pub entity: EntityKey,
+    /// Numbers, words, and lists of them, named in conditions as `params.name`.
+    pub params: Option<BTreeMap<String, ParamValue>>,
+    /// What the condition may name. Equal definitions are computed once for all rules.
+    pub r#let: Option<BTreeMap<String, BindingFile>>,
+    /// The condition, in CEL: over `data`, `params` and the names of `let`.
+    #[schemars(length(min = 1, max = 4096), example = &"sends > params.sends_max && verified == 0")]
+    pub when: String,
+    /// The share of doubt that one alert casts on the entity, percent, 0 to 100. Higher raises scores faster.
+    /// Default 0: the alert weighs on no score.
+    #[schemars(default, range(min = 0, max = 100), example = 60)]
+    pub risk: u8,
+    /// How long until that doubt has halved; up to 365d. Longer keeps scores up. Default 24h.
+    #[schemars(default = "default_half_life")]
+    pub half_life: Span,
+    /// How long after an alert opens further hits on the entity are only counted; up to 30d. 0s: an alert on every
+    /// event. Default 1h.
+    #[schemars(default = "default_suppress")]
+    pub suppress: Span,
+    /// Who is told: core, oncall. Default core, for SEV0 and SEV1 both.
+    pub deliver: Option<OneOrMore<Receiver>>,
+    /// What the alert says: text with names in braces. Personal fields show as pseudonyms; free text and exact places
+    /// are refused.
+    #[schemars(length(min = 1), example = &"{sends} codes in 10 min, limit {params.sends_max}")]
+    pub explain: String,
+    /// The page that says what to do.
+    #[schemars(example = &"docs/runbooks/otp.md")]
+    pub runbook: Option<String>,
+    /// Papers, standards, incidents.
+    pub references: Option<OneOrMore<String>>,
+    /// Who sets it off without doing harm.
+    pub false_positives: Option<String>,
+    /// What it does not see.
+    pub known_gaps: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+}
+
+/// How many events.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Count {
+    /// The event types that are counted.
+    pub count: OneOrMore<EventName>,
+    /// The kind of entity that has a count of its own; several for each combination.
+    pub by: OneOrMore<EntityKey>,
+    /// How far back, 1s to 30d. Longer sees slower abuse and keeps more state.
+    pub window: Span,
+    /// Which of those events, in CEL over `data` alone.
+    pub r#where: Option<String>,
+}
+
+macro_rules! aggregate {
+    ($(#[$meta:meta])* $name:ident, $key:ident, $(#[$of:meta])*) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        pub struct $name {
+            /// The event types that it looks at.
+            pub $key: OneOrMore<EventName>,
+            $(#[$of])*
+            pub of: String,
+            /// The kind of entity that has a value of its own; several for each combination.
+            pub by: OneOrMore<EntityKey>,
+            /// How far back, 1s to 30d. Longer sees slower abuse and keeps more state.
+            pub window: Span,
+            /// Which of those events, in CEL over `data` alone.
+            pub r#where: Option<String>,
+        }
+    };
+}
+
+aggregate!(
+    /// The sum of a whole-number field.
+    Sum, sum,
+    /// The field, with or without `data.`.
+    #[schemars(example = &"amount")]
+);
+aggregate!(
+    /// How many different values of a field.
+    Distinct, distinct,
+    /// The field, with or without `data.`.
+    #[schemars(example = &"device_id")]
+);
+aggregate!(
+    /// The field's value in the newest event, the current one included.
+    Last, last,
+    /// The field, with or without `data.`.
+    #[schemars(example = &"country")]
+);
+aggregate!(
+    /// The field's value in the newest event before the current one.
+    Previous, previous,
+    /// The field, with or without `data.`.
+    #[schemars(example = &"country")]
+);
+
+/// What a name stands for: an aggregate, or a detector with its parameters.
+#[derive(Clone, Debug)]
+pub struct BindingFile;
+
+impl JsonSchema for BindingFile {
+    fn schema_name() -> Cow<'static, str> {
+        "Binding".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut forms: Vec<serde_json::Value> = vec![
+            generator.subschema_for::<Count>().into(),
+            generator.subschema_for::<Sum>().into(),
+            generator.subschema_for::<Distinct>().into(),
+            generator.subschema_for::<Last>().into(),
+            generator.subschema_for::<Previous>().into(),
+        ];
+        let by = serde_json::Value::from(generator.subschema_for::<OneOrMore<EntityKey>>());
+        for spec in DETECTORS {
+            let mut properties = detector_properties(spec);
+            properties.insert("detector".to_owned(), serde_json::json!({ "const": spec.name, "description": "The bad pattern that it sees." }));
+            properties.insert("by".to_owned(), by.clone());
+            let fields: Vec<String> = spec.fields.iter().map(|field| format!("`{}` ({})", field.name, field.doc)).collect();
+            forms.push(serde_json::json!({
+                "type": "object",
+                "title": spec.name,
+                "description": format!("The detector {}: `fired`, {}.", spec.name, fields.join(", ")),
+                "properties": properties,
+                "required": ["detector", "by"],
+                "additionalProperties": false,
+            }));
+        }
+        json_schema!({ "description": "What a name stands for: an aggregate, or a detector with its parameters.", "anyOf": forms })
+    }
+}
+
+/// A detector's parameters: name and schema of each.
+pub(crate) fn detector_properties(spec: &DetectorSpec) -> serde_json::Map<String, serde_json::Value> {
+    let mut generator = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
+    let schema = (spec.schema)(&mut generator);
+    schema.get("properties").and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
+}
+
+/// The JSON Schema of a rule file (draft 2020-12).
+pub fn rule_schema() -> serde_json::Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RuleFile>();
+    schema.insert("title".to_owned(), "Rasid rule".into());
+    schema.to_value()
+}
+
+/// One item, or a list of them.
+#[derive(Clone, Debug, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMore<T> {
+    /// One.
+    One(T),
+    /// Several.
+    More(#[schemars(length(min = 1))] Vec<T>),
+}
+
+/// A parameter's value.
+#[derive(Clone, Debug, JsonSchema)]
+#[serde(untagged)]
+pub enum ParamValue {
+    /// One value.
+    One(Scalar),
+    /// A list, for `in`.
+    More(Vec<Scalar>),
+}
+
+/// A number, a word, true or false.
+#[derive(Clone, Debug, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// True or false.
+    Bool(bool),
+    /// CEL `int`.
+    Int(i64),
+    /// CEL `double`.
+    Double(f64),
+    /// CEL `string`.
+    Text(String),
+}
+
+macro_rules! text_schema {
+    ($(#[$meta:meta])* $name:ident, $schema:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, serde::Serialize)]
+        pub struct $name(
+            /// As it is written.
+            pub String,
+        );
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+text_schema!(
+    /// A span of time: whole numbers with ms, s, m, h or d, largest first.
+    Span,
+    json_schema!({
+        "type": "string",
+        "description": "A span of time: whole numbers with ms, s, m, h or d, largest first.",
+        "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
+        "examples": ["10m", "24h", "1h30m"],
+    })
+);
+text_schema!(
+    /// An event type of the contract.
+    EventName,
+    json_schema!({
+        "type": "string",
+        "description": "An event type of the contract.",
+        "enum": EventType::ALL.iter().map(|event| event.name()).collect::<Vec<_>>(),
+    })
+);
+text_schema!(
+    /// `kind`, or `kind(field)`.
+    EntityKey,
+    json_schema!({
+        "description": "A kind of entity; kind(field) where several fields of the event name that kind.",
+        "anyOf": [
+            { "type": "string", "enum": EntityKind::ALL.map(EntityKind::name) },
+            { "type": "string", "pattern": format!("^({})\\([a-z_]+\\)$", EntityKind::ALL.map(EntityKind::name).join("|")) },
+        ],
+    })
+);
+
+fn default_severity() -> Severity {
+    Severity::Sev2
+}
+
+fn default_half_life() -> Span {
+    Span("24h".to_owned())
+}
+
+fn default_suppress() -> Span {
+    Span("1h".to_owned())
+}

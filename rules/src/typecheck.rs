@@ -1,0 +1,505 @@
+//! CEL's syntax tree into a typed program for one event type.
+//!
+//! The subset behaves as CEL does; what is outside it is refused with a name, never run approximately. Every fault of
+//! an expression is found in one pass: a part with a fault has no type, and nothing more is said about what holds it.
+
+use cel::common::ast::{CallExpr, Expr as Ast, IdedExpr, LiteralValue, SelectExpr};
+use rasid_detectors::event::EventType;
+use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType};
+use rasid_detectors::signal::SignalType;
+use rasid_detectors::value::OwnedValue;
+
+use crate::cel::Source;
+use crate::diagnostic::{Code, Fault, listed, suggest};
+use crate::expression::{Arithmetic, Comparison, Expr};
+use crate::names::{Bound, Mentions, Names, Param};
+
+/// The type of an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ty {
+    Bool,
+    Int,
+    Double,
+    /// Text; where it is one of a fixed set of words, those.
+    Text(Option<&'static [&'static str]>),
+    Time,
+    Duration,
+    /// A field outside the vocabulary: known when it is read.
+    Dyn,
+}
+
+impl Ty {
+    /// The type of a field; `None` for objects and lists, whose inside is reached by name.
+    pub(crate) fn of_field(ty: FieldType) -> Option<Self> {
+        Some(match ty {
+            FieldType::Bool => Self::Bool,
+            FieldType::Int => Self::Int,
+            FieldType::Double => Self::Double,
+            FieldType::String => Self::Text(None),
+            FieldType::Enum(words) => Self::Text(Some(words)),
+            FieldType::Time => Self::Time,
+            FieldType::Object | FieldType::List => return None,
+        })
+    }
+
+    fn of_value(value: &OwnedValue) -> Self {
+        match value {
+            OwnedValue::Bool(_) => Self::Bool,
+            OwnedValue::Int(_) => Self::Int,
+            OwnedValue::Double(_) => Self::Double,
+            OwnedValue::Str(_) => Self::Text(None),
+            OwnedValue::Time(_) => Self::Time,
+            OwnedValue::Duration(_) => Self::Duration,
+            OwnedValue::Absent | OwnedValue::Object => Self::Dyn,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Double => "double",
+            Self::Text(_) => "string",
+            Self::Time => "timestamp",
+            Self::Duration => "duration",
+            Self::Dyn => "dyn",
+        }
+    }
+
+    pub(crate) fn is(self, other: Self) -> bool {
+        self == Self::Dyn || other == Self::Dyn || std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Double | Self::Dyn)
+    }
+
+    fn compares_with(self, other: Self) -> bool {
+        self.is(other) || (self.is_number() && other.is_number())
+    }
+
+    /// The type of a value that is one or the other.
+    pub(crate) fn join(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            _ if self == other => Some(self),
+            (Self::Dyn, _) | (_, Self::Dyn) => Some(Self::Dyn),
+            (Self::Text(_), Self::Text(_)) => Some(Self::Text(None)),
+            _ => None,
+        }
+    }
+}
+
+/// A program and its type.
+#[derive(Clone, Debug)]
+pub(crate) struct Typed {
+    pub(crate) expr: Expr,
+    pub(crate) ty: Ty,
+}
+
+impl Typed {
+    pub(crate) fn new(expr: Expr, ty: Ty) -> Option<Self> {
+        Some(Self { expr, ty })
+    }
+}
+
+/// Optional fields that are known to be there.
+pub(crate) type Facts = Vec<FieldPath>;
+
+/// Checks one expression against one event type.
+pub(crate) struct Checker<'a> {
+    pub(crate) source: &'a Source<'a>,
+    pub(crate) event: EventType,
+    pub(crate) names: &'a Names<'a>,
+    pub(crate) mentions: &'a mut Mentions,
+    pub(crate) faults: &'a mut Vec<Fault>,
+}
+
+impl<'a> Checker<'a> {
+    /// The program of the whole expression, which must be a condition.
+    pub(crate) fn condition(mut self) -> Option<Expr> {
+        let source = self.source;
+        let typed = self.check(&source.root, &Facts::new())?;
+        if typed.ty == Ty::Bool {
+            return Some(typed.expr);
+        }
+        let message = format!("a condition of type {}, expected bool", typed.ty.name());
+        self.fault(Fault::new(Code::TypeMismatch, source.span(&source.root), message).help("compare it with something: sends > 5"))
+    }
+
+    pub(crate) fn fault<T>(&mut self, fault: Fault) -> Option<T> {
+        self.faults.push(fault);
+        None
+    }
+
+    pub(crate) fn at(&self, code: Code, node: &IdedExpr, message: impl Into<String>) -> Fault {
+        Fault::new(code, self.source.span(node), message)
+    }
+
+    pub(crate) fn check(&mut self, node: &IdedExpr, facts: &Facts) -> Option<Typed> {
+        match &node.expr {
+            Ast::Literal(literal) => self.literal(node, literal),
+            Ast::Ident(name) => self.ident(node, name),
+            Ast::Select(select) if select.test => self.has(node, select, facts),
+            Ast::Select(_) => self.select(node, facts),
+            Ast::Call(call) => self.call(node, call, facts),
+            Ast::List(_) => self.outside(node, "a list by itself", "lists stand to the right of `in`"),
+            Ast::Map(_) => self.outside(node, "a map", "conditions take no maps"),
+            Ast::Struct(_) => self.outside(node, "a message", "conditions take no messages"),
+            Ast::Comprehension(_) => self.outside(node, "a loop over a list (all, exists, map, filter)", "bind what you need by `let`"),
+            Ast::Unspecified => self.outside(node, "this", "conditions are CEL (https://cel.dev)"),
+        }
+    }
+
+    pub(crate) fn outside<T>(&mut self, node: &IdedExpr, what: &str, help: impl Into<String>) -> Option<T> {
+        let fault = self.at(Code::NotInSubset, node, format!("{what} is not in the subset of CEL that rules take"));
+        self.fault(fault.help(help))
+    }
+
+    fn literal(&mut self, node: &IdedExpr, literal: &LiteralValue) -> Option<Typed> {
+        match literal {
+            LiteralValue::Boolean(value) => Typed::new(Expr::Const(OwnedValue::Bool(**value)), Ty::Bool),
+            LiteralValue::Int(value) => Typed::new(Expr::Const(OwnedValue::Int(**value)), Ty::Int),
+            LiteralValue::Double(value) => Typed::new(Expr::Const(OwnedValue::Double(**value)), Ty::Double),
+            LiteralValue::String(value) => Typed::new(Expr::Const(OwnedValue::Str(value.inner().into())), Ty::Text(None)),
+            LiteralValue::UInt(_) => self.outside(node, "an unsigned number", "write the number without `u`"),
+            LiteralValue::Bytes(_) => self.outside(node, "a bytes literal", "write the text without `b`"),
+            LiteralValue::Null => self.outside(node, "null", "whether a field is there is has(data.field)"),
+        }
+    }
+
+    fn ident(&mut self, node: &IdedExpr, name: &str) -> Option<Typed> {
+        match name {
+            "data" => return self.outside(node, "`data` by itself", "name one of its fields: data.user_id"),
+            "params" => return self.outside(node, "`params` by itself", "name one of them: params.sends_max"),
+            _ => {}
+        }
+        let Some((index, bound)) = self.named(node, name)? else { return None };
+        match bound {
+            Bound::Aggregate { read, ty, .. } => {
+                self.mentions.lets.insert(index);
+                Typed::new(Expr::Binding(*read), *ty)
+            }
+            Bound::Detector { spec, .. } => {
+                self.mentions.lets.insert(index);
+                let fields = spec.fields.iter().map(|field| format!("{name}.{}", field.name)).collect::<Vec<_>>();
+                let fault = self.at(Code::TypeMismatch, node, format!("`{name}` is a detector, not a value"));
+                self.fault(fault.help(format!("write {name}.fired, or one of {}", listed(fields.iter().map(String::as_str)))))
+            }
+        }
+    }
+
+    /// What `let` binds to a name. `Some(None)`: it has a fault of its own, about which enough is said there.
+    pub(crate) fn named(&mut self, node: &IdedExpr, name: &str) -> Option<Option<(usize, &'a Bound)>> {
+        let names = self.names;
+        if let Some(found) = names.find(name) {
+            if found.1.is_none() {
+                self.mentions.lets.insert(found.0);
+            }
+            return Some(found.1.map(|bound| (found.0, bound)));
+        }
+        if names.filter {
+            let fault = self.at(Code::WhereReadsMore, node, format!("`where` cannot read `{name}`"));
+            return self.fault(fault.help(WHERE_READS));
+        }
+        let fault = self.at(Code::UnknownName, node, format!("there is no `{name}`"));
+        let field = field::find(self.event.fields(), name).map(|_| format!("data.{name}"));
+        let param = names.param(name).map(|_| format!("params.{name}"));
+        let help = match field.or(param) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => suggest(name, names.lets.iter().map(|(name, _)| name.as_str()).chain(["data", "params"])),
+        };
+        self.fault(fault.help(help))
+    }
+
+    fn select(&mut self, node: &IdedExpr, facts: &Facts) -> Option<Typed> {
+        let path = dotted(node);
+        match path.as_deref() {
+            Some(["data", name @ ..]) => {
+                let name = name.join(".");
+                let (path, spec) = self.field(node, &name)?;
+                self.guarded(node, path, facts)?;
+                self.mentions.field(path, &name);
+                let Some(ty) = Ty::of_field(spec.ty) else {
+                    let inside = spec.children.iter().map(|child| format!("data.{name}.{}", child.name)).collect::<Vec<_>>();
+                    let help = if inside.is_empty() { "conditions cannot look inside it".to_owned() } else { format!("name one of {}", listed(inside.iter().map(String::as_str))) };
+                    let fault = self.at(Code::TypeMismatch, node, format!("`data.{name}` is no scalar"));
+                    return self.fault(fault.help(help));
+                };
+                Typed::new(Expr::Field(path), ty)
+            }
+            Some(["params", name]) => match self.param(node, name)? {
+                Param::Scalar(value) => Typed::new(Expr::Const(value.clone()), Ty::of_value(value)),
+                Param::List(_) => self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.currency in params.{name}")),
+            },
+            Some([name, field]) => self.signal(node, name, field),
+            _ => self.outside(node, "this way to reach a field", "fields are data.field, data.object.field, params.name and detector.field"),
+        }
+    }
+
+    /// A field of the vocabulary.
+    fn field(&mut self, node: &IdedExpr, name: &str) -> Option<(FieldPath, &'static FieldSpec)> {
+        let fields = self.event.fields();
+        if let Some(found) = field::find(fields, name) {
+            return Some(found);
+        }
+        let (outer, inner) = name.split_once('.').unwrap_or((name, ""));
+        let help = match field::find(fields, outer) {
+            Some((_, spec)) => suggest(inner, spec.children.iter().map(|child| child.name)),
+            None => format!("{}; a field outside the contract is data[\"{outer}\"]", suggest(outer, fields.iter().map(|field| field.name))),
+        };
+        let fault = self.at(Code::UnknownField, node, format!("{} has no field `{name}`", self.event.name()));
+        self.fault(fault.help(help))
+    }
+
+    /// Refuses a read of what may be absent, unless a `has()` before it says that it is there.
+    fn guarded(&mut self, node: &IdedExpr, path: FieldPath, facts: &Facts) -> Option<()> {
+        let outer = FieldPath { field: path.field, child: None };
+        let spec = self.event.fields().get(usize::from(path.field))?;
+        let child = path.child.and_then(|child| spec.children.get(usize::from(child)));
+        let missing = if spec.optional && !facts.contains(&outer) {
+            spec.name.to_owned()
+        } else if let Some(child) = child.filter(|child| child.optional && !facts.contains(&path)) {
+            format!("{}.{}", spec.name, child.name)
+        } else {
+            return Some(());
+        };
+        let fault = self.at(Code::MayBeAbsent, node, format!("`data.{missing}` may be absent in {}", self.event.name()));
+        self.fault(fault.help(format!("write has(data.{missing}) && … before it")))
+    }
+
+    pub(crate) fn param(&mut self, node: &IdedExpr, name: &str) -> Option<&'a Param> {
+        let names = self.names;
+        if names.filter {
+            let fault = self.at(Code::WhereReadsMore, node, format!("`where` cannot read `params.{name}`"));
+            return self.fault(fault.help(WHERE_READS));
+        }
+        if let Some((index, param)) = names.param(name) {
+            self.mentions.params.insert(index);
+            return Some(param);
+        }
+        let fault = self.at(Code::UnknownParameter, node, format!("the rule has no parameter `{name}`"));
+        self.fault(fault.help(suggest(name, names.params.iter().map(|(name, _)| name.as_str()))))
+    }
+
+    fn signal(&mut self, node: &IdedExpr, name: &str, field: &str) -> Option<Typed> {
+        let Some((index, bound)) = self.named(node, name)? else { return None };
+        let bound = match bound {
+            Bound::Aggregate { .. } => None,
+            Bound::Detector { read, spec } => Some((*read, *spec)),
+        };
+        self.mentions.lets.insert(index);
+        let Some((read, spec)) = bound else {
+            let fault = self.at(Code::UnknownField, node, format!("`{name}` is a value and has no field `{field}`"));
+            return self.fault(fault.help(format!("write {name}")));
+        };
+        if field == "fired" {
+            return Typed::new(Expr::Fired(read), Ty::Bool);
+        }
+        let Some(position) = spec.fields.iter().position(|known| known.name == field) else {
+            let fault = self.at(Code::UnknownField, node, format!("the detector {} has no field `{field}`", spec.name));
+            return self.fault(fault.help(suggest(field, spec.fields.iter().map(|known| known.name).chain(["fired"]))));
+        };
+        let ty = match spec.fields.get(position)?.ty {
+            SignalType::Int => Ty::Int,
+            SignalType::Double { .. } => Ty::Double,
+            SignalType::Text => Ty::Text(None),
+        };
+        Typed::new(Expr::Signal(read, position), ty)
+    }
+
+    fn has(&mut self, node: &IdedExpr, select: &SelectExpr, facts: &Facts) -> Option<Typed> {
+        let outer = dotted(&select.operand);
+        let name = match outer.as_deref() {
+            Some(["data"]) => select.field.clone(),
+            Some(["data", object]) => format!("{object}.{}", select.field),
+            _ => return self.outside(node, "has() of anything but a field", "write has(data.field); whether a detector fired is name.fired"),
+        };
+        let (path, _) = self.field(node, &name)?;
+        if path.child.is_some() {
+            // CEL reads the object on the way, so the object must be there.
+            self.guarded(&select.operand, FieldPath { field: path.field, child: None }, facts)?;
+        }
+        self.mentions.field(path, &name);
+        Typed::new(Expr::Has(path), Ty::Bool)
+    }
+
+    fn call(&mut self, node: &IdedExpr, call: &CallExpr, facts: &Facts) -> Option<Typed> {
+        let name = call.func_name.as_str();
+        match (name, call.target.as_deref(), call.args.as_slice()) {
+            ("_&&_" | "_||_", None, [left, right]) => {
+                let both = name == "_&&_";
+                let typed = self.boolean(left, facts);
+                let known = self.knowing(left, both, facts);
+                let other = self.boolean(right, &known);
+                let (left, right) = (Box::new(typed?), Box::new(other?));
+                Typed::new(if both { Expr::And(left, right) } else { Expr::Or(left, right) }, Ty::Bool)
+            }
+            ("!_", None, [inner]) => Typed::new(Expr::Not(Box::new(self.boolean(inner, facts)?)), Ty::Bool),
+            ("-_", None, [inner]) => {
+                let typed = self.check(inner, facts)?;
+                if !typed.ty.is_number() {
+                    return self.mismatch(node, "-", &[typed.ty], "`-` takes an int or a double");
+                }
+                Typed::new(Expr::Negate(Box::new(typed.expr)), typed.ty)
+            }
+            ("_?_:_", None, [condition, yes, no]) => {
+                let test = self.boolean(condition, facts);
+                let known = self.knowing(condition, true, facts);
+                let first = self.check(yes, &known);
+                let known = self.knowing(condition, false, facts);
+                let second = self.check(no, &known);
+                let (test, first, second) = (test?, first?, second?);
+                let Some(ty) = first.ty.join(second.ty) else {
+                    return self.mismatch(node, "? :", &[first.ty, second.ty], "both results are of one type");
+                };
+                Typed::new(Expr::Conditional(Box::new(test), Box::new(first.expr), Box::new(second.expr)), ty)
+            }
+            ("@in", None, [item, list]) => self.member(node, item, list, facts),
+            ("_[_]", None, [map, key]) => self.unknown(node, map, key),
+            (_, None, [left, right]) if comparison(name).is_some() => self.compare(node, comparison(name)?, left, right, facts),
+            (_, None, [left, right]) if arithmetic(name).is_some() => {
+                let (operation, sign) = arithmetic(name)?;
+                let (left, right) = (self.check(left, facts), self.check(right, facts));
+                let (left, right) = (left?, right?);
+                let Some(ty) = result(operation, left.ty, right.ty) else {
+                    return self.mismatch(node, sign, &[left.ty, right.ty], arithmetic_help(left.ty, right.ty));
+                };
+                Typed::new(Expr::Arithmetic(operation, Box::new(left.expr), Box::new(right.expr)), ty)
+            }
+            _ => self.function(node, call, facts),
+        }
+    }
+
+    fn boolean(&mut self, node: &IdedExpr, facts: &Facts) -> Option<Expr> {
+        let typed = self.check(node, facts)?;
+        if typed.ty.is(Ty::Bool) {
+            return Some(typed.expr);
+        }
+        let fault = self.at(Code::TypeMismatch, node, format!("found {}, expected bool", typed.ty.name()));
+        self.fault(fault.help("`&&`, `||`, `!` and `?` take conditions: sends > 5"))
+    }
+
+    pub(crate) fn mismatch<T>(&mut self, node: &IdedExpr, operator: &str, types: &[Ty], help: impl Into<String>) -> Option<T> {
+        let types = types.iter().map(|ty| ty.name()).collect::<Vec<_>>().join(" and ");
+        let fault = self.at(Code::TypeMismatch, node, format!("`{operator}` does not take {types}"));
+        self.fault(fault.help(help))
+    }
+
+    fn compare(&mut self, node: &IdedExpr, (comparison, sign): (Comparison, &str), left: &IdedExpr, right: &IdedExpr, facts: &Facts) -> Option<Typed> {
+        let (first, second) = (self.check(left, facts), self.check(right, facts));
+        let (first, second) = (first?, second?);
+        if !first.ty.compares_with(second.ty) {
+            return self.mismatch(node, sign, &[first.ty, second.ty], "compare values of one type; int and double compare by value");
+        }
+        if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
+            self.word(right, first.ty, &second.expr)?;
+            self.word(left, second.ty, &first.expr)?;
+        }
+        Typed::new(Expr::Compare(comparison, Box::new(first.expr), Box::new(second.expr)), Ty::Bool)
+    }
+
+    /// Refuses a word that a field of a fixed set of words never holds.
+    pub(crate) fn word(&mut self, node: &IdedExpr, ty: Ty, value: &Expr) -> Option<()> {
+        match (ty, value) {
+            (Ty::Text(Some(words)), Expr::Const(OwnedValue::Str(word))) if !words.contains(&word.as_ref()) => {
+                let fault = self.at(Code::NeverThatWord, node, format!("the field is never `{word}`"));
+                self.fault(fault.help(suggest(word, words.iter().copied())))
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// The fields that are there once `node` has come out as `outcome`.
+    fn knowing(&self, node: &IdedExpr, outcome: bool, facts: &Facts) -> Facts {
+        let mut known = facts.clone();
+        known.extend(self.implied(node, outcome));
+        known
+    }
+
+    fn implied(&self, node: &IdedExpr, outcome: bool) -> Facts {
+        match &node.expr {
+            Ast::Select(select) if select.test && outcome => {
+                let name = match dotted(&select.operand).as_deref() {
+                    Some(["data"]) => select.field.clone(),
+                    Some(["data", object]) => format!("{object}.{}", select.field),
+                    _ => return Facts::new(),
+                };
+                field::find(self.event.fields(), &name).map(|(path, _)| path).into_iter().collect()
+            }
+            Ast::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+                ("!_", [inner]) => self.implied(inner, !outcome),
+                ("_&&_" | "_||_", [left, right]) => {
+                    let (mut left, right) = (self.implied(left, outcome), self.implied(right, outcome));
+                    if (call.func_name == "_&&_") == outcome {
+                        left.extend(right);
+                    } else {
+                        left.retain(|path| right.contains(path));
+                    }
+                    left
+                }
+                _ => Facts::new(),
+            },
+            _ => Facts::new(),
+        }
+    }
+}
+
+const WHERE_READS: &str = "`where` reads only the event's own fields (data.field): what a binding counts must not change with a rule's parameters or other bindings; put the test into `when`";
+
+/// `a.b.c` as its names; `None` for anything else.
+pub(crate) fn dotted(node: &IdedExpr) -> Option<Vec<&str>> {
+    match &node.expr {
+        Ast::Ident(name) => Some(vec![name]),
+        Ast::Select(select) if !select.test => {
+            let mut names = dotted(&select.operand)?;
+            names.push(&select.field);
+            Some(names)
+        }
+        _ => None,
+    }
+}
+
+fn comparison(name: &str) -> Option<(Comparison, &'static str)> {
+    Some(match name {
+        "_==_" => (Comparison::Equal, "=="),
+        "_!=_" => (Comparison::NotEqual, "!="),
+        "_<_" => (Comparison::Less, "<"),
+        "_<=_" => (Comparison::LessOrEqual, "<="),
+        "_>_" => (Comparison::Greater, ">"),
+        "_>=_" => (Comparison::GreaterOrEqual, ">="),
+        _ => return None,
+    })
+}
+
+fn arithmetic(name: &str) -> Option<(Arithmetic, &'static str)> {
+    Some(match name {
+        "_+_" => (Arithmetic::Add, "+"),
+        "_-_" => (Arithmetic::Subtract, "-"),
+        "_*_" => (Arithmetic::Multiply, "*"),
+        "_/_" => (Arithmetic::Divide, "/"),
+        "_%_" => (Arithmetic::Modulo, "%"),
+        _ => return None,
+    })
+}
+
+/// The type of an arithmetic operation, `None` where there is none.
+fn result(operation: Arithmetic, left: Ty, right: Ty) -> Option<Ty> {
+    use Arithmetic::{Add, Modulo, Subtract};
+    match (left, right, operation) {
+        (Ty::Int, Ty::Int, _) => Some(Ty::Int),
+        (Ty::Double, Ty::Double, Modulo) => None,
+        (Ty::Double, Ty::Double, _) => Some(Ty::Double),
+        (Ty::Time, Ty::Time, Subtract) | (Ty::Duration, Ty::Duration, Add | Subtract) => Some(Ty::Duration),
+        (Ty::Time, Ty::Duration, Add | Subtract) | (Ty::Duration, Ty::Time, Add) => Some(Ty::Time),
+        (Ty::Dyn, other, _) | (other, Ty::Dyn, _) if !matches!(other, Ty::Bool | Ty::Text(_)) => Some(Ty::Dyn),
+        _ => None,
+    }
+}
+
+fn arithmetic_help(left: Ty, right: Ty) -> &'static str {
+    match (left, right) {
+        (Ty::Int, Ty::Double) | (Ty::Double, Ty::Int) => "int and double are not mixed: write 2.0 for 2",
+        (Ty::Text(_), _) | (_, Ty::Text(_)) => "text is compared, not added",
+        _ => "arithmetic takes two int or two double; timestamps take durations",
+    }
+}

@@ -1,0 +1,49 @@
+//! Project tasks: `cargo xtask help` lists them. Each runs the tools that a person would run by hand, from the
+//! repository's root, and says which.
+
+mod bench_workload;
+mod fixtures;
+mod schema;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask test                           everything that must hold before a change is merged
+cargo xtask fmt                            formats the code
+cargo xtask schema [--check]               writes the committed JSON Schemas, or compares them with the program's
+cargo xtask fixtures [--check]             makes the fixtures again, or compares them with what their scripts make
+cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(error.downcast_ref::<step::Failed>().map_or(1, |failed| failed.code))
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        ["test"] => test::run(),
+        ["fmt"] => step::run("fmt", step::cargo(["fmt", "--all"])),
+        ["schema"] => schema::run(false),
+        ["schema", "--check"] => schema::run(true),
+        ["fixtures"] => fixtures::run(false),
+        ["fixtures", "--check"] => fixtures::run(true),
+        ["bench-workload", count] => bench_workload::run(count, "7"),
+        ["bench-workload", count, seed] => bench_workload::run(count, seed),
+        [] | ["help" | "--help" | "-h"] => {
+            eprint!("{HELP}");
+            Ok(())
+        }
+        other => bail!("no task `{}`; the tasks are\n{HELP}", other.join(" ")),
+    }
+}

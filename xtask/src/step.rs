@@ -1,0 +1,100 @@
+//! One command at a time, with its name before and its duration after.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+/// A step that ran and failed. The task ends with its exit code.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    step: String,
+    /// The command's exit code; 1 where a signal ended it.
+    pub(crate) code: u8,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` failed with exit code {}", self.step, self.code)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl Failed {
+    pub(crate) fn new(step: &str, code: u8) -> Self {
+        Self { step: step.to_owned(), code }
+    }
+}
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}
+
+/// A command that runs in the repository's root.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// The cargo that runs this task.
+pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(arguments);
+    cargo
+}
+
+/// The `rasid` that the workspace builds; cargo builds it first if it must.
+pub(crate) fn rasid<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut rasid = cargo(["run", "--quiet", "--package", "rasid", "--bin", "rasid", "--"]);
+    rasid.args(arguments);
+    rasid
+}
+
+/// Runs a command as the step `name`.
+pub(crate) fn run(name: &str, mut command: Command) -> Result<()> {
+    timed(name, || {
+        let status = command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        check(name, status)
+    })
+}
+
+/// Runs work as the step `name`.
+#[expect(clippy::disallowed_methods, reason = "a stopwatch for the person who waits; nothing is decided by it")]
+pub(crate) fn timed<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprintln!("── {name}");
+    let started = std::time::Instant::now();
+    let result = work()?;
+    eprintln!("── {name}: ok in {}", seconds(started.elapsed()));
+    Ok(result)
+}
+
+/// What a command writes to standard output; what it says on standard error is shown.
+pub(crate) fn output(name: &str, mut command: Command) -> Result<Vec<u8>> {
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    check(name, output.status)?;
+    Ok(output.stdout)
+}
+
+/// An error unless the command succeeded.
+pub(crate) fn check(name: &str, status: ExitStatus) -> Result<()> {
+    if status.success() {
+        return Ok(());
+    }
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Err(Failed::new(name, code).into())
+}
+
+/// Whether a program is there and answers `--version`.
+pub(crate) fn present(mut version: Command) -> bool {
+    version.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask test`: installs what the tests need and is not there, then runs every check; the first that fails is
+//! the last.
+
+use std::env;
+
+use anyhow::Result;
+
+use crate::{schema, step};
+
+pub(crate) fn run() -> Result<()> {
+    install()?;
+    step::run("fmt", step::cargo(["fmt", "--all", "--check"]))?;
+    step::run("clippy", step::cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
+    step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;
+    step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--quiet"]))?;
+    schema::run(true)
+}
+
+fn install() -> Result<()> {
+    let mut python = step::command("python3");
+    python.arg("--version");
+    if !step::present(python) {
+        step::run("install python3", apt_get(&["update", "--quiet"]))?;
+        step::run("install python3", apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", "python3"]))?;
+    }
+    if !step::present(step::cargo(["nextest", "--version"])) {
+        step::run("install cargo-nextest", step::cargo(["install", "cargo-nextest", "--locked", "--quiet"]))?;
+    }
+    Ok(())
+}
+
+/// apt-get, by sudo where there is one: a container's root has none and needs none.
+fn apt_get(arguments: &[&str]) -> std::process::Command {
+    let mut sudo = step::command("sudo");
+    sudo.arg("--version");
+    let mut command = if step::present(sudo) {
+        let mut command = step::command("sudo");
+        command.args(["--non-interactive", "apt-get"]);
+        command
+    } else {
+        step::command("apt-get")
+    };
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
