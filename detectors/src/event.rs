@@ -86,9 +86,10 @@ macro_rules! vocabulary {
             }
         }
 
-        /// The data of an event, by type.
+        /// The data of an event, by type. Boxed, because an event is moved several times on its way into a batch and the
+        /// largest type has 300 bytes.
         #[derive(Clone, Debug)]
-        pub enum Data<'a> { $($(#[$meta])* $variant($family::$data<'a>),)* }
+        pub enum Data<'a> { $($(#[$meta])* $variant(Box<$family::$data<'a>>),)* }
 
         impl Data<'_> {
             /// Its type.
@@ -112,7 +113,7 @@ macro_rules! vocabulary {
 
             #[inline]
             fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-                match self.0 { $(EventType::$variant => $family::$data::deserialize(deserializer).map(Data::$variant),)* }
+                match self.0 { $(EventType::$variant => Box::deserialize(deserializer).map(Data::$variant),)* }
             }
         }
     };

@@ -13,7 +13,8 @@ use crate::key::KeySpec;
 use crate::names::{Bound, Mentions, Names};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Binding, BindingKind, Feed, KeyPart, Of};
-use crate::typecheck::{Checker, Ty};
+use crate::ty::Ty;
+use crate::typecheck::Checker;
 use crate::yaml::{Key, Node, NodeValue};
 
 /// Windows: one second to thirty days.
@@ -92,8 +93,10 @@ impl Lowering<'_> {
             _ => {
                 let names = AGGREGATES.map(|(name, _)| name);
                 let several = given.len() + usize::from(detector.is_some()) > 1;
-                let message = if several { "a binding that is several things at once" } else { "a binding that says nothing of what it computes" };
-                let unknown: Vec<&Key> = map.rest().map(|(key, _)| key).filter(|key| !["of", "by", "window", "where"].contains(&key.name.as_str())).collect();
+                let message =
+                    if several { "a binding that is several things at once" } else { "a binding that says nothing of what it computes" };
+                let unknown: Vec<&Key> =
+                    map.rest().map(|(key, _)| key).filter(|key| !["of", "by", "window", "where"].contains(&key.name.as_str())).collect();
                 if let (false, [key]) = (several, unknown.as_slice()) {
                     let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("there is no aggregate `{}`", key.name));
                     return self.fault(fault.help(suggest(&key.name, names.into_iter().chain(["detector"]))));
@@ -124,7 +127,12 @@ impl Lowering<'_> {
         if feeds.is_empty() {
             return None;
         }
-        let mut feeds: Vec<Feed> = feeds.into_iter().zip(filters).enumerate().map(|(index, (event, filter))| Feed { event, filter, of: fields.get(index).copied() }).collect();
+        let mut feeds: Vec<Feed> = feeds
+            .into_iter()
+            .zip(filters)
+            .enumerate()
+            .map(|(index, (event, filter))| Feed { event, filter, of: fields.get(index).copied() })
+            .collect();
         feeds.sort_by_key(|feed| feed.event);
         let canonical = canonical_text(&format!("{name} window={window_ms}"), &feeds, &keys);
         Some((Binding { kind: kind.clone(), window_ms, feeds, keys, canonical }, shape))
@@ -152,10 +160,16 @@ impl Lowering<'_> {
                 return self.fault(fault.help(suggest(text, event.fields().iter().map(|field| field.name))));
             };
             let ty = match (kind, Ty::of_field(spec.ty)) {
-                (BindingKind::Sum, Some(Ty::Int)) => Ty::Int,
-                (BindingKind::Sum, _) => return self.fault(bad_of(node, text, spec, "`sum` takes a field of whole numbers", *event, &|ty| ty == FieldType::Int)),
-                (_, None) => return self.fault(bad_of(node, text, spec, &format!("`{name}` takes a scalar field"), *event, &|ty| Ty::of_field(ty).is_some())),
-                (BindingKind::Distinct, Some(_)) => Ty::Int,
+                (BindingKind::Sum, Some(Ty::Int)) | (BindingKind::Distinct, Some(_)) => Ty::Int,
+                (BindingKind::Sum, _) => {
+                    return self
+                        .fault(bad_of(node, text, spec, "`sum` takes a field of whole numbers", *event, &|ty| ty == FieldType::Int));
+                }
+                (_, None) => {
+                    return self.fault(bad_of(node, text, spec, &format!("`{name}` takes a scalar field"), *event, &|ty| {
+                        Ty::of_field(ty).is_some()
+                    }));
+                }
                 (_, Some(ty)) => ty,
             };
             let privacy = if matches!(kind, BindingKind::Last | BindingKind::Previous) { spec.privacy } else { Privacy::Clear };
@@ -218,7 +232,11 @@ impl Lowering<'_> {
         let before = self.faults.len();
         for (key, node) in map.rest() {
             let Some(property) = properties.get(&key.name) else {
-                let fault = Fault::new(Code::UnknownParameter, key.span.clone(), format!("the detector {} has no parameter `{}`", spec.name, key.name));
+                let fault = Fault::new(
+                    Code::UnknownParameter,
+                    key.span.clone(),
+                    format!("the detector {} has no parameter `{}`", spec.name, key.name),
+                );
                 self.faults.push(fault.help(suggest(&key.name, properties.keys().map(String::as_str))));
                 continue;
             };
@@ -226,7 +244,8 @@ impl Lowering<'_> {
                 self.faults.push(reader::wrong(node, &format!("`{}`", key.name), "a number or a word"));
                 continue;
             };
-            let (low, high) = (property.get("minimum").and_then(serde_json::Value::as_f64), property.get("maximum").and_then(serde_json::Value::as_f64));
+            let (low, high) =
+                (property.get("minimum").and_then(serde_json::Value::as_f64), property.get("maximum").and_then(serde_json::Value::as_f64));
             if let Some(number) = value.as_f64()
                 && (low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high))
             {
@@ -235,7 +254,11 @@ impl Lowering<'_> {
                     (Some(low), None) => format!("{low} or more"),
                     (_, high) => format!("{} or less", high.unwrap_or_default()),
                 };
-                self.faults.push(Fault::new(Code::OutOfRange, node.span.clone(), format!("`{}` is {number}, expected {expected}", key.name)));
+                self.faults.push(Fault::new(
+                    Code::OutOfRange,
+                    node.span.clone(),
+                    format!("`{}` is {number}, expected {expected}", key.name),
+                ));
             }
             json.insert(key.name.clone(), value);
         }
@@ -247,7 +270,11 @@ impl Lowering<'_> {
             Err(error) => {
                 let named = error.param.as_deref().and_then(|param| map.rest().find(|(key, _)| key.name == param));
                 let span = named.map_or(at.clone(), |(_, node)| node.span.clone());
-                self.fault(Fault::new(Code::WrongType, span, format!("a parameter of {}: {}", spec.name, error.message)))
+                self.fault(Fault::new(
+                    Code::WrongType,
+                    span,
+                    format!("a parameter of {}: {}", spec.name, error.message.replace("f64", "a number").replace("u32", "a whole number")),
+                ))
             }
         }
     }
@@ -301,12 +328,11 @@ pub(crate) fn event_types(node: &Node, what: &str, faults: &mut Vec<Fault>) -> V
     let mut types = Vec::new();
     for item in reader::one_or_more(node, &format!("`{what}`"), faults) {
         let Some(name) = reader::text(item, &format!("`{what}`"), faults) else { continue };
-        match EventType::from_name(name) {
-            Some(event) => types.push((item.span.clone(), event)),
-            None => {
-                let fault = Fault::new(Code::UnknownEventType, item.span.clone(), format!("there is no event type `{name}`"));
-                faults.push(fault.help(suggest(name, EventType::ALL.iter().map(|event| event.name()))));
-            }
+        if let Some(event) = EventType::from_name(name) {
+            types.push((item.span.clone(), event));
+        } else {
+            let fault = Fault::new(Code::UnknownEventType, item.span.clone(), format!("there is no event type `{name}`"));
+            faults.push(fault.help(suggest(name, EventType::ALL.iter().map(|event| event.name()))));
         }
     }
     reader::set(types, &format!("`{what}`"), faults)
@@ -342,21 +368,18 @@ fn json_of(node: &Node) -> Option<serde_json::Value> {
 /// Equal text, equal state: everything that changes what is kept, by its resolved parts. How types that only read it
 /// find their key is no part of it.
 fn canonical_text(kind: &str, feeds: &[Feed], keys: &[(EventType, Vec<KeyPart>)]) -> String {
-    let mut out = kind.to_owned();
+    let mut out = vec![kind.to_owned()];
     for feed in feeds {
-        let key: Vec<String> = keys.iter().filter(|(event, _)| *event == feed.event).flat_map(|(_, parts)| parts).map(|part| part_text(*part)).collect();
-        out.push_str(&format!(" {}[{}]", feed.event.name(), key.join(" ")));
-        if let Some(of) = feed.of {
-            out.push_str(&format!(" of={}", path_text(of.path)));
-        }
-        if let Some(filter) = &feed.filter {
-            out.push_str(&format!(" where={}", canonical::text(filter)));
-        }
+        let key: Vec<String> =
+            keys.iter().filter(|(event, _)| *event == feed.event).flat_map(|(_, parts)| parts).map(|part| part_text(*part)).collect();
+        out.push(format!("{}[{}]", feed.event.name(), key.join(" ")));
+        out.extend(feed.of.map(|of| format!("of={}", path_text(of.path))));
+        out.extend(feed.filter.as_ref().map(|filter| format!("where={}", canonical::text(filter))));
     }
-    out
+    out.join(" ")
 }
 
-pub(crate) fn part_text(part: KeyPart) -> String {
+fn part_text(part: KeyPart) -> String {
     format!("{}({})", part.kind.name(), part.path.map(path_text).unwrap_or_default())
 }
 

@@ -26,7 +26,8 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     /// Parses the text that stands at `span` of `file`.
     pub(crate) fn parse(file: &str, span: &Range<usize>, text: &'a str) -> Result<Self, Fault> {
-        let refused = |message: String| Fault::new(Code::BadExpression, span.clone(), message).help("split it into bindings, or into two rules");
+        let refused =
+            |message: String| Fault::new(Code::BadExpression, span.clone(), message).help("split it into bindings, or into two rules");
         if text.len() > BYTES_MAX {
             return Err(refused(format!("an expression of {} bytes, expected {BYTES_MAX} at most", text.len())));
         }
@@ -48,7 +49,7 @@ impl<'a> Source<'a> {
                 }
                 let at = offset(text, error.pos);
                 let end = text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8());
-                Err(syntax(map.range(&(at..end)), &error.msg))
+                Err(syntax(map.range(&(at..end)), &error.msg, text.get(at..end).unwrap_or_default()))
             }
         }
     }
@@ -149,20 +150,26 @@ impl<'a> Source<'a> {
     }
 }
 
-/// ANTLR's words in a reader's.
-fn syntax(span: Range<usize>, message: &str) -> Fault {
+/// ANTLR's words in a reader's. `at`: the character that it stopped at.
+fn syntax(span: Range<usize>, message: &str, at: &str) -> Fault {
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
-    let said = message.split(" expecting ").next().unwrap_or(message).replace("'<EOF>'", "the end").replace("<EOF>", "the end");
-    let help = if message.contains("token recognition error") {
-        "text stands in quotes: 'word' or \"word\""
-    } else if message.contains("argument to has()") {
-        "has() takes a field: has(data.user_id); of a field outside the vocabulary write \"name\" in data"
-    } else if message.contains("'='") {
-        "equality is written =="
+    let said = message.split(" expecting ").next().unwrap_or(message);
+    let input = said.split_once(" input ").map(|(_, input)| input.trim_matches('\''));
+    let (reason, help) = if said.contains("<EOF>") && !said.contains("extraneous") {
+        ("it ends too early".to_owned(), "something stands to the right of every operator, and every bracket is closed")
+    } else if at == "=" {
+        ("`=` stands for nothing".to_owned(), "equality is written ==")
+    } else if said.contains("token recognition") {
+        (format!("`{at}` stands for nothing"), "text stands in quotes: 'word' or \"word\"")
+    } else if said.contains("argument to has()") {
+        (said.to_owned(), "has() takes a field, has(data.user_id); of a field outside the contract write \"name\" in data")
     } else {
-        "conditions are CEL (https://cel.dev): a > b && c == 'word'"
+        (
+            input.map_or(said.to_owned(), |input| format!("`{input}` is not expected here")),
+            "conditions are CEL (https://cel.dev): a > b && c == 'word'",
+        )
     };
-    Fault::new(Code::BadExpression, span, format!("not CEL: {}", said.trim())).help(help)
+    Fault::new(Code::BadExpression, span, format!("not CEL: {reason}")).help(help)
 }
 
 /// The byte at a line and column, both from 1.

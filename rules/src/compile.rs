@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::binding::{Draft, part_text};
+use crate::binding::Draft;
 use crate::diagnostic::{Code, Diagnostic, Fault, Report};
 use crate::expression::{Expr, StringTest};
 use crate::lower::{self, Lowered};
@@ -103,21 +103,27 @@ pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
         found.push(faults);
     }
     duplicates(&sources, &lowered, &mut found);
-    let faults: Vec<Diagnostic> = found.into_iter().enumerate().flat_map(|(file, faults)| tidy(faults).into_iter().map(move |fault| Diagnostic::new(file, fault))).collect();
+    let faults: Vec<Diagnostic> = found
+        .into_iter()
+        .enumerate()
+        .flat_map(|(file, faults)| tidy(faults).into_iter().map(move |fault| Diagnostic::new(file, fault)))
+        .collect();
     if !faults.is_empty() {
         return Err(Report { faults, sources });
     }
 
     let mut bindings = Bindings::default();
-    let mut rules: Vec<Rule> = lowered.into_iter().flatten().filter_map(|lowered| Some(bindings.connect(lowered.rule?, lowered.lets))).collect();
+    let mut rules: Vec<Rule> =
+        lowered.into_iter().flatten().filter_map(|lowered| Some(bindings.connect(lowered.rule?, lowered.lets))).collect();
     rules.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Ruleset { rules, bindings: bindings.list, hash: hash(&sources) })
 }
 
-/// In the order of the file, and one fault a place and kind: an expression is checked once for each event type.
+/// In the order of the file, and one fault a place and kind, because an expression is checked once for each event
+/// type. What is missing has no place of its own.
 fn tidy(mut faults: Vec<Fault>) -> Vec<Fault> {
-    faults.sort_by(|a, b| (a.span.start, a.span.end, a.code).cmp(&(b.span.start, b.span.end, b.code)));
-    faults.dedup_by(|next, first| next.span == first.span && next.code == first.code);
+    faults.sort_by_key(|fault| (fault.span.start, fault.span.end, fault.code));
+    faults.dedup_by(|next, first| next.span == first.span && next.code == first.code && next.code != Code::MissingKey);
     faults
 }
 
@@ -128,7 +134,10 @@ fn duplicates(sources: &[SourceFile], lowered: &[Option<Lowered>], found: &mut [
         let first = ids.iter().position(|other| other.is_some_and(|(other, _)| other == id));
         if let Some(first) = first.filter(|first| *first < index) {
             let other = sources.get(first).map_or("", |source| source.name.as_str());
-            faults.push(Fault::new(Code::DuplicateRule, span.clone(), format!("the rule `{id}` is in {other} already")).help("give one of them another name"));
+            faults.push(
+                Fault::new(Code::DuplicateRule, span.clone(), format!("the rule `{id}` is in {other} already"))
+                    .help("give one of them another name"),
+            );
         }
     }
 }
@@ -172,29 +181,21 @@ impl Bindings {
         rule
     }
 
-    /// The number of an equal binding, which takes over the types that read it; else a new one. Two that are equal
-    /// but find their key by other fields in a type that only reads them are kept apart.
-    fn intern(&mut self, mut new: Binding) -> usize {
-        loop {
-            let Some(number) = self.list.iter().position(|other| other.canonical == new.canonical) else {
-                self.list.push(new);
-                return self.list.len() - 1;
-            };
-            let Some(binding) = self.list.get_mut(number) else { return number };
-            let differs = new.keys.iter().find(|(event, parts)| binding.keys.iter().any(|(other, theirs)| other == event && theirs != parts));
-            if let Some((event, parts)) = differs {
-                let parts: Vec<String> = parts.iter().map(|part| part_text(*part)).collect();
-                new.canonical.push_str(&format!(" read={}[{}]", event.name(), parts.join(" ")));
-                continue;
+    /// The number of an equal binding, which takes over the types that read the new one; else a new number. Both find
+    /// their key in one type by one field: a bare kind has only one there, and a named field is that one.
+    fn intern(&mut self, new: Binding) -> usize {
+        let Some((number, binding)) = self.list.iter_mut().enumerate().find(|(_, other)| other.canonical == new.canonical) else {
+            self.list.push(new);
+            return self.list.len() - 1;
+        };
+        for (event, parts) in new.keys {
+            match binding.keys.iter().find(|(other, _)| *other == event) {
+                Some((_, theirs)) => debug_assert_eq!(*theirs, parts, "one key in {}", event.name()),
+                None => binding.keys.push((event, parts)),
             }
-            for (event, parts) in new.keys {
-                if !binding.keys.iter().any(|(other, _)| *other == event) {
-                    binding.keys.push((event, parts));
-                }
-            }
-            binding.keys.sort_by_key(|(event, _)| *event);
-            return number;
         }
+        binding.keys.sort_by_key(|(event, _)| *event);
+        number
     }
 }
 
@@ -215,7 +216,9 @@ fn renumber(expr: &mut Expr, slots: &[usize]) {
         Expr::Conditional(a, b, c) => [a, b, c].into_iter().for_each(|part| renumber(part, slots)),
         Expr::In(a, list) => {
             renumber(a, slots);
-            list.iter_mut().for_each(|part| renumber(part, slots));
+            for part in list {
+                renumber(part, slots);
+            }
         }
     }
 }

@@ -187,8 +187,7 @@ impl Report {
             out.push_str("\n\n");
         }
         let (faults, files) = (self.faults.len(), self.sources.len());
-        out.push_str(&format!("{faults} fault{} in {files} rule file{}\n", plural(faults), plural(files)));
-        out
+        format!("{out}{faults} fault{} in {files} rule file{}\n", plural(faults), plural(files))
     }
 }
 

@@ -93,12 +93,24 @@ impl Expr {
             Self::And(left, right) => match left.is_true(scope) {
                 Ok(false) => Ok(false),
                 Ok(true) => right.is_true(scope),
-                Err(error) => if right.is_true(scope) == Ok(false) { Ok(false) } else { Err(error) },
+                Err(error) => {
+                    if right.is_true(scope) == Ok(false) {
+                        Ok(false)
+                    } else {
+                        Err(error)
+                    }
+                }
             },
             Self::Or(left, right) => match left.is_true(scope) {
                 Ok(true) => Ok(true),
                 Ok(false) => right.is_true(scope),
-                Err(error) => if right.is_true(scope) == Ok(true) { Ok(true) } else { Err(error) },
+                Err(error) => {
+                    if right.is_true(scope) == Ok(true) {
+                        Ok(true)
+                    } else {
+                        Err(error)
+                    }
+                }
             },
             Self::Not(inner) => inner.is_true(scope).map(|value| !value),
             Self::Compare(comparison, left, right) => left.with(scope, |left| right.with(scope, |right| compare(*comparison, left, right))),
@@ -191,10 +203,10 @@ fn compare(comparison: Comparison, left: Value<'_>, right: Value<'_>) -> Result<
     match comparison {
         Comparison::Equal => equal(left, right),
         Comparison::NotEqual => equal(left, right).map(|equal| !equal),
-        Comparison::Less => order(left, right).map(|order| order == Some(Ordering::Less)),
-        Comparison::LessOrEqual => order(left, right).map(|order| order.is_some_and(Ordering::is_le)),
-        Comparison::Greater => order(left, right).map(|order| order == Some(Ordering::Greater)),
-        Comparison::GreaterOrEqual => order(left, right).map(|order| order.is_some_and(Ordering::is_ge)),
+        Comparison::Less => ordered(left, right).map(Ordering::is_lt),
+        Comparison::LessOrEqual => ordered(left, right).map(Ordering::is_le),
+        Comparison::Greater => ordered(left, right).map(Ordering::is_gt),
+        Comparison::GreaterOrEqual => ordered(left, right).map(Ordering::is_ge),
     }
 }
 
@@ -207,6 +219,12 @@ fn equal(left: Value<'_>, right: Value<'_>) -> Result<bool, EvalError> {
         (Value::Str(a), Value::Str(b)) => Ok(a == b),
         _ => Ok(order(left, right) == Ok(Some(Ordering::Equal))),
     }
+}
+
+/// Order. CEL gives NaN none: to order by it is an error, in cel-go and in crate `cel` alike.
+#[inline]
+fn ordered(left: Value<'_>, right: Value<'_>) -> Result<Ordering, EvalError> {
+    order(left, right)?.ok_or(EvalError::NoOverload)
 }
 
 /// Order; `None` where one side is NaN.
@@ -328,7 +346,12 @@ mod tests {
     #[case(Arithmetic::Add, Value::Duration(DURATION_MS_MAX), Value::Duration(1), Err(EvalError::Overflow))]
     #[case(Arithmetic::Add, Value::Int(1), Value::Double(1.0), Err(EvalError::NoOverload))]
     #[case(Arithmetic::Add, Value::Str("a"), Value::Str("b"), Err(EvalError::NoOverload))]
-    fn arithmetic_ends_at_its_bounds(#[case] operation: Arithmetic, #[case] a: Value<'_>, #[case] b: Value<'_>, #[case] expected: Result<Value<'static>, EvalError>) {
+    fn arithmetic_ends_at_its_bounds(
+        #[case] operation: Arithmetic,
+        #[case] a: Value<'_>,
+        #[case] b: Value<'_>,
+        #[case] expected: Result<Value<'static>, EvalError>,
+    ) {
         assert!(arithmetic(operation, a, b) == expected);
     }
 
@@ -337,7 +360,7 @@ mod tests {
         let nan = Value::Double(f64::NAN);
         assert_eq!(compare(Comparison::Equal, nan, nan), Ok(false));
         assert_eq!(compare(Comparison::NotEqual, nan, nan), Ok(true));
-        assert_eq!(compare(Comparison::LessOrEqual, nan, Value::Int(1)), Ok(false));
+        assert_eq!(compare(Comparison::LessOrEqual, nan, Value::Int(1)), Err(EvalError::NoOverload));
     }
 
     #[test]

@@ -9,7 +9,9 @@ use rasid_detectors::value::OwnedValue;
 use crate::diagnostic::{Code, Fault, suggest};
 use crate::expression::{Expr, StringTest};
 use crate::names::Param;
-use crate::typecheck::{Checker, Facts, Ty, Typed, dotted};
+use crate::presence::Facts;
+use crate::ty::Ty;
+use crate::typecheck::{Checker, Typed, dotted};
 
 const FUNCTIONS: [&str; 8] = ["size", "startsWith", "endsWith", "contains", "matches", "duration", "timestamp", "has"];
 /// Largest compiled pattern, bytes.
@@ -46,7 +48,8 @@ impl Checker<'_> {
                 Typed::new(Expr::Const(OwnedValue::Duration(millis)), Ty::Duration)
             }
             ("timestamp", None, [text]) => {
-                let written = self.fixed(text, Code::TypeMismatch, "timestamp() takes a fixed text: timestamp(\"2026-11-21T10:00:00Z\")")?;
+                let written =
+                    self.fixed(text, Code::TypeMismatch, "timestamp() takes a fixed text: timestamp(\"2026-11-21T10:00:00Z\")")?;
                 let Some(millis) = time::parse_rfc3339(&written).filter(|_| whole_millis(&written)) else {
                     let fault = self.at(Code::TypeMismatch, text, format!("`{written}` is no instant"));
                     return self.fault(fault.help("RFC 3339 with a zone, 1970 to 9999, to the millisecond: 2026-11-21T10:00:00Z"));
@@ -88,7 +91,9 @@ impl Checker<'_> {
                 let reason = error.to_string();
                 let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                 let fault = self.at(Code::BadPattern, node, format!("not a regular expression: {reason}"));
-                self.fault(fault.help("the syntax is that of the regex crate (https://docs.rs/regex), without look-around and back-references"))
+                self.fault(
+                    fault.help("the syntax is that of the regex crate (https://docs.rs/regex), without look-around and back-references"),
+                )
             }
         }
     }
@@ -102,11 +107,14 @@ impl Checker<'_> {
         let typed = self.check(item, facts);
         let items = match (&list.expr, dotted(list).as_deref()) {
             (Ast::List(list), _) if list.optional_indices.is_empty() => {
-                let items: Vec<Option<(&IdedExpr, Typed)>> = list.elements.iter().map(|other| Some((other, self.check(other, facts)?))).collect();
+                let items: Vec<Option<(&IdedExpr, Typed)>> =
+                    list.elements.iter().map(|other| Some((other, self.check(other, facts)?))).collect();
                 items.into_iter().collect::<Option<Vec<_>>>()?
             }
             (_, Some(["params", name])) => match self.param(list, name)?.clone() {
-                Param::List(values) => values.into_iter().map(|value| (list, Typed { ty: of(&value), expr: Expr::Const(value) })).collect(),
+                Param::List(values) => {
+                    values.into_iter().map(|value| (list, Typed { ty: Ty::of_value(&value), expr: Expr::Const(value) })).collect()
+                }
                 Param::Scalar(_) => {
                     let fault = self.at(Code::TypeMismatch, list, format!("`params.{name}` is no list"));
                     return self.fault(fault.help("write it as [a, b] under `params`"));
@@ -120,7 +128,7 @@ impl Checker<'_> {
         let typed = typed?;
         let mut good = Some(());
         for (place, other) in &items {
-            if !typed.ty.is(other.ty) && !(number(typed.ty) && number(other.ty)) {
+            if !typed.ty.compares_with(other.ty) {
                 good = self.mismatch(place, "in", &[typed.ty, other.ty], "the list holds values of the type that is looked for");
             } else if self.word(place, typed.ty, &other.expr).is_none() {
                 good = None;
@@ -150,19 +158,6 @@ impl Checker<'_> {
         }
         Some(name)
     }
-}
-
-fn of(value: &OwnedValue) -> Ty {
-    match value {
-        OwnedValue::Bool(_) => Ty::Bool,
-        OwnedValue::Int(_) => Ty::Int,
-        OwnedValue::Double(_) => Ty::Double,
-        _ => Ty::Text(None),
-    }
-}
-
-fn number(ty: Ty) -> bool {
-    matches!(ty, Ty::Int | Ty::Double)
 }
 
 fn usage(function: &str) -> &'static str {

@@ -47,7 +47,8 @@ impl KeySpec {
             return match &self.field {
                 None if event.has_place() => Ok(KeyPart { kind, path: None }),
                 None => Err(self.missing(event)),
-                Some(_) => Err(Fault::new(Code::UnknownField, self.span.clone(), "`region` takes no field").help("write region: it is the cell of the event's place")),
+                Some(_) => Err(Fault::new(Code::UnknownField, self.span.clone(), "`region` takes no field")
+                    .help("write region: it is the cell of the event's place")),
             };
         }
         let Some(wanted) = &self.field else {
@@ -56,19 +57,30 @@ impl KeySpec {
                 (None, _) => Err(self.missing(event)),
                 (Some(only), None) => self.part(event, only.name),
                 (Some(_), Some(_)) => {
-                    let all: Vec<String> =
-                        event.fields().iter().filter(|field| field.entities.contains(&kind)).map(|field| format!("{name}({})", field.name)).collect();
+                    let all: Vec<String> = event
+                        .fields()
+                        .iter()
+                        .filter(|field| field.entities.contains(&kind))
+                        .map(|field| format!("{name}({})", field.name))
+                        .collect();
                     let message = format!("`{name}` could be any of {} fields of {}", all.len(), event.name());
-                    Err(Fault::new(Code::AmbiguousKind, self.span.clone(), message).help(format!("say which: {}", listed(all.iter().map(String::as_str)))))
+                    Err(Fault::new(Code::AmbiguousKind, self.span.clone(), message)
+                        .help(format!("say which: {}", listed(all.iter().map(String::as_str)))))
                 }
             };
         };
         match field::find(event.fields(), wanted) {
             Some((path, spec)) if path.child.is_none() && spec.entities.contains(&kind) => self.part(event, wanted),
             Some((path, _)) if path.child.is_some() => {
-                Err(Fault::new(Code::NoSuchKindHere, self.span.clone(), format!("`{wanted}` is inside an object and cannot be a key")).help(naming(event)))
+                Err(Fault::new(Code::NoSuchKindHere, self.span.clone(), format!("`{wanted}` is inside an object and cannot be a key"))
+                    .help(naming(event)))
             }
-            Some(_) => Err(Fault::new(Code::NoSuchKindHere, self.span.clone(), format!("`{wanted}` of {} names no {name}", event.name())).help(naming(event))),
+            Some(_) => Err(Fault::new(
+                Code::NoSuchKindHere,
+                self.span.clone(),
+                format!("`{wanted}` of {} does not name the kind `{name}`", event.name()),
+            )
+            .help(naming(event))),
             None => {
                 let fault = Fault::new(Code::UnknownField, self.span.clone(), format!("{} has no field `{wanted}`", event.name()));
                 Err(fault.help(suggest(wanted, event.fields().iter().map(|field| field.name))))
@@ -82,7 +94,8 @@ impl KeySpec {
     }
 
     fn missing(&self, event: EventType) -> Fault {
-        Fault::new(Code::NoSuchKindHere, self.span.clone(), format!("no field of {} names a {}", event.name(), self.kind.name())).help(naming(event))
+        Fault::new(Code::NoSuchKindHere, self.span.clone(), format!("no field of {} names the kind `{}`", event.name(), self.kind.name()))
+            .help(naming(event))
     }
 }
 

@@ -5,9 +5,10 @@
 //! * [`eval`]: how programs run.
 //! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
 //!
-//! From the inside: `yaml` reads a file into a tree with places, `reader` takes it apart key by key, `binding` and
-//! `lower` make rules of it, `cel` parses expressions, `typecheck` and `function` type and lower them, `template` does
-//! explanations, `compile` puts rules together. Nothing here reads clocks or events.
+//! From the inside: `yaml` reads a file into a tree with places, `reader` takes it apart key by key, `lower` and
+//! `binding` make a rule of it, `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them,
+//! `template` does explanations, `compile` puts the rules together. Nothing here knows a clock; only [`load`] touches
+//! files.
 
 mod binding;
 mod canonical;
@@ -20,10 +21,12 @@ mod function;
 mod key;
 mod lower;
 mod names;
+mod presence;
 mod reader;
 pub mod ruleset;
 pub mod schema;
 mod template;
+mod ty;
 mod typecheck;
 mod yaml;
 

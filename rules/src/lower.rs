@@ -13,7 +13,8 @@ use crate::names::{Bound, Mentions, Names, Param};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Mode, Piece, Receiver, Rule, Severity, Shown, Trigger};
 use crate::template::{self, Part};
-use crate::typecheck::{Checker, Ty};
+use crate::ty::Ty;
+use crate::typecheck::Checker;
 use crate::yaml::{Key, Node, NodeValue, TextMap};
 
 const DAY_MS: i64 = 86_400_000;
@@ -61,7 +62,9 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, faults: &mut Vec<Fault>
 
     let triggers = Programs { text, lets: &lets, params: &params, on: &on, entity: entity.as_ref() }.lower(when, explain, faults);
     let parts = (id.clone(), title, severity, mode, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);
-    let (Some((id_text, _)), Some(title), Some(severity), Some(mode), Some(entity), Some(risk), Some(half_life_ms), Some(suppress_ms)) = parts else {
+    let (Some((id_text, _)), Some(title), Some(severity), Some(mode), Some(entity), Some(risk), Some(half_life_ms), Some(suppress_ms)) =
+        parts
+    else {
         return Lowered { id, rule: None, lets };
     };
     let urgent = matches!(severity, Severity::Sev0 | Severity::Sev1);
@@ -81,35 +84,48 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, faults: &mut Vec<Fault>
     Lowered { id, rule: (faults.len() == before).then_some(rule), lets }
 }
 
-const SEVERITIES: [(&str, Severity); 4] = [("SEV0", Severity::Sev0), ("SEV1", Severity::Sev1), ("SEV2", Severity::Sev2), ("SEV3", Severity::Sev3)];
+const SEVERITIES: [(&str, Severity); 4] =
+    [("SEV0", Severity::Sev0), ("SEV1", Severity::Sev1), ("SEV2", Severity::Sev2), ("SEV3", Severity::Sev3)];
 const MODES: [(&str, Mode); 3] = [("active", Mode::Active), ("shadow", Mode::Shadow), ("off", Mode::Off)];
 const RECEIVERS: [(&str, Receiver); 2] = [("core", Receiver::Core), ("oncall", Receiver::Oncall)];
 
 /// The rule's id, which says where its file lies.
 fn id(node: &Node, file: &str, faults: &mut Vec<Fault>) -> Option<(String, std::ops::Range<usize>)> {
     let text = reader::text(node, "`rule`", faults)?;
-    let word = |part: &str| part.starts_with(|c: char| c.is_ascii_lowercase()) && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let word = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase()) && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
     let mut refuse = |message: String, help: String| {
         faults.push(Fault::new(Code::BadId, node.span.clone(), message).help(help));
         None
     };
     let Some((area, stem)) = text.split_once('.').filter(|(area, stem)| word(area) && word(stem)) else {
-        return refuse(format!("`{text}` is no id of a rule"), "area.name in lower-case letters, digits and `_`: auth.otp_flood".to_owned());
+        return refuse(
+            format!("`{text}` is no id of a rule"),
+            "area.name in lower-case letters, digits and `_`: auth.otp_flood".to_owned(),
+        );
     };
     let (folder, file_name) = file.rsplit_once('/').map_or((None, file), |(folder, name)| (Some(folder), name));
     let file_stem = file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem);
     if file_stem != stem {
-        return refuse(format!("the rule `{text}` stands in a file called `{file_name}`"), format!("rename the file to {stem}.yaml, or the rule to {area}.{file_stem}"));
+        return refuse(
+            format!("the rule `{text}` stands in a file called `{file_name}`"),
+            format!("rename the file to {stem}.yaml, or the rule to {area}.{file_stem}"),
+        );
     }
     if let Some(folder) = folder.filter(|folder| *folder != area) {
-        return refuse(format!("the rule `{text}` stands in the folder `{folder}`"), format!("move the file to {area}/{file_name}, or rename the rule to {}.{stem}", folder.replace('/', "_")));
+        return refuse(
+            format!("the rule `{text}` stands in the folder `{folder}`"),
+            format!("move the file to {area}/{file_name}, or rename the rule to {}.{stem}", folder.replace('/', "_")),
+        );
     }
     Some((text.to_owned(), node.span.clone()))
 }
 
 fn deliver(node: &Node, faults: &mut Vec<Fault>) -> Vec<Receiver> {
     let items = reader::one_or_more(node, "`deliver`", faults);
-    let words: Vec<_> = items.iter().filter_map(|item| Some((item.span.clone(), reader::word(item, "`deliver`", &RECEIVERS, faults)?))).collect();
+    let words: Vec<_> =
+        items.iter().filter_map(|item| Some((item.span.clone(), reader::word(item, "`deliver`", &RECEIVERS, faults)?))).collect();
     reader::set(words, "`deliver`", faults)
 }
 
@@ -171,30 +187,37 @@ impl Programs<'_> {
     /// Condition and explanation for each type; fewer triggers than types where something has a fault.
     fn lower(&self, when: Option<&Node>, explain: Option<&Node>, faults: &mut Vec<Fault>) -> Vec<Trigger> {
         let condition = when.and_then(|node| condition(node, faults));
-        let source = condition.as_ref().and_then(|(node, text)| Source::parse(self.text, &node.span, text).map_err(|fault| faults.push(fault)).ok());
+        let source =
+            condition.as_ref().and_then(|(node, text)| Source::parse(self.text, &node.span, text).map_err(|fault| faults.push(fault)).ok());
         let parts = explain.and_then(|node| {
             let text = reader::text(node, "`explain`", faults)?;
             template::parse(text, &TextMap::new(self.text, &node.span, text), faults)
         });
-        let lets: Vec<(String, Option<Bound>)> =
-            self.lets.iter().enumerate().map(|(index, draft)| (draft.name.name.clone(), draft.binding.as_ref().map(|(_, shape)| shape.bound(index)))).collect();
+        let lets: Vec<(String, Option<Bound>)> = self
+            .lets
+            .iter()
+            .enumerate()
+            .map(|(index, draft)| (draft.name.name.clone(), draft.binding.as_ref().map(|(_, shape)| shape.bound(index))))
+            .collect();
         let params: Vec<(String, Param)> = self.params.iter().map(|(key, param)| (key.name.clone(), param.clone())).collect();
         let names = Names { lets: &lets, params: &params, filter: false };
 
         let mut triggers = Vec::new();
-        let mut named = Mentions::default();
+        let mut mentioned = Mentions::default();
         for event in self.on {
             let entity = self.entity.and_then(|entity| entity.resolve(*event).map_err(|fault| faults.push(fault)).ok());
             let mut mentions = Mentions::default();
-            let when = source.as_ref().and_then(|source| Checker { source, event: *event, names: &names, mentions: &mut mentions, faults }.condition());
+            let when = source
+                .as_ref()
+                .and_then(|source| Checker { source, event: *event, names: &names, mentions: &mut mentions, faults }.condition());
             let mut explained = parts.is_some();
             for part in parts.iter().flatten() {
                 if let Part::Name(name, span) = part {
                     explained &= template::check(name, span, *event, &names, &mut mentions, faults).is_some();
                 }
             }
-            named.lets.extend(&mentions.lets);
-            named.params.extend(&mentions.params);
+            mentioned.lets.extend(&mentions.lets);
+            mentioned.params.extend(&mentions.params);
             if let (Some(entity), Some(when), Some(parts), true) = (entity, when, &parts, explained) {
                 let shown = shown(*event, &names, &mentions);
                 let explain = pieces(parts, &shown);
@@ -202,20 +225,20 @@ impl Programs<'_> {
             }
         }
         if source.is_some() && parts.is_some() && !self.on.is_empty() {
-            self.unused(&named, faults);
+            self.unused(&mentioned, faults);
         }
         triggers
     }
 
-    fn unused(&self, named: &Mentions, faults: &mut Vec<Fault>) {
+    fn unused(&self, mentioned: &Mentions, faults: &mut Vec<Fault>) {
         for (index, draft) in self.lets.iter().enumerate() {
-            if draft.binding.is_some() && !named.lets.contains(&index) {
+            if draft.binding.is_some() && !mentioned.lets.contains(&index) {
                 let fault = Fault::new(Code::Unused, draft.name.span.clone(), format!("nothing reads `{}`", draft.name.name));
                 faults.push(fault.help("name it in `when` or `explain`, or remove it: a binding costs memory"));
             }
         }
         for (index, (key, _)) in self.params.iter().enumerate() {
-            if !named.params.contains(&index) {
+            if !mentioned.params.contains(&index) {
                 let fault = Fault::new(Code::Unused, key.span.clone(), format!("nothing reads the parameter `{}`", key.name));
                 faults.push(fault.help(format!("name it as params.{} in `when` or `explain`, or remove it", key.name)));
             }
@@ -283,7 +306,9 @@ fn plain(value: &OwnedValue) -> String {
 fn pieces(parts: &[Part], shown: &[Shown]) -> Vec<Piece> {
     let piece = |part: &Part| match part {
         Part::Text(text) => Piece::Text(text.clone()),
-        Part::Name(name, _) => Piece::Value(shown.iter().position(|shown| shown.name == *name).expect("the check has let every name into the list")),
+        Part::Name(name, _) => {
+            Piece::Value(shown.iter().position(|shown| shown.name == *name).expect("the check has let every name into the list"))
+        }
     };
     parts.iter().map(piece).collect()
 }

@@ -6,7 +6,7 @@ use rasid_detectors::detector::DetectorSpec;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::value::OwnedValue;
 
-use crate::typecheck::Ty;
+use crate::ty::Ty;
 
 /// What `let` binds to a name, as conditions see it. `read` is its index among the trigger's reads.
 #[derive(Clone)]

@@ -66,7 +66,9 @@ pub(crate) fn text<'a>(node: &'a Node, what: &str, faults: &mut Vec<Fault>) -> O
     match &node.value {
         NodeValue::Str(text) if !text.trim().is_empty() => Some(text),
         NodeValue::Str(_) => {
-            faults.push(Fault::new(Code::WrongType, node.span.clone(), format!("{what} is empty")).help("say something, or leave the key out"));
+            faults.push(
+                Fault::new(Code::WrongType, node.span.clone(), format!("{what} is empty")).help("say something, or leave the key out"),
+            );
             None
         }
         NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) => {
@@ -100,7 +102,9 @@ pub(crate) fn whole(node: &Node, what: &str, range: RangeInclusive<i64>, faults:
 pub(crate) fn duration(node: &Node, what: &str, range: RangeInclusive<i64>, faults: &mut Vec<Fault>) -> Option<i64> {
     const FORM: &str = "whole numbers with ms, s, m, h or d, largest first: 90s, 10m, 1h30m";
     let NodeValue::Str(text) = &node.value else {
-        faults.push(Fault::new(Code::BadDuration, node.span.clone(), format!("{what} is {}, expected a span of time", node.kind())).help(FORM));
+        faults.push(
+            Fault::new(Code::BadDuration, node.span.clone(), format!("{what} is {}, expected a span of time", node.kind())).help(FORM),
+        );
         return None;
     };
     let Some(millis) = parse_duration(text) else {
@@ -182,11 +186,36 @@ pub(crate) fn set<T: PartialEq>(items: impl IntoIterator<Item = (Range<usize>, T
 /// Whether CEL can name it and it is not taken.
 pub(crate) fn identifier(key: &Key, what: &str, faults: &mut Vec<Fault>) -> bool {
     const TAKEN: [&str; 26] = [
-        "data", "params", "has", "size", "duration", "timestamp", "list", "in", "true", "false", "null", "as", "break", "const", "continue", "else", "for", "function", "if",
-        "import", "let", "loop", "package", "namespace", "return", "var",
+        "data",
+        "params",
+        "has",
+        "size",
+        "duration",
+        "timestamp",
+        "list",
+        "in",
+        "true",
+        "false",
+        "null",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
     ];
     let name = key.name.as_str();
-    let formed = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let formed = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     let free = !TAKEN.contains(&name) && !matches!(name, "void" | "while");
     if !(formed && free) {
         let reason = if formed { "a word that CEL or a rule has taken" } else { "not a name" };

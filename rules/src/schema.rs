@@ -132,7 +132,27 @@ aggregate!(
 
 /// What a name stands for: an aggregate, or a detector with its parameters.
 #[derive(Clone, Debug)]
-pub struct BindingFile;
+pub enum BindingFile {
+    /// How many events.
+    Count(Count),
+    /// The sum of a field.
+    Sum(Sum),
+    /// How many different values of a field.
+    Distinct(Distinct),
+    /// The newest value of a field.
+    Last(Last),
+    /// The newest value before the current one.
+    Previous(Previous),
+    /// What a detector says of the event.
+    Detector {
+        /// The bad pattern that it sees.
+        detector: String,
+        /// The kind of entity that it remembers apart.
+        by: OneOrMore<EntityKey>,
+        /// Its own parameters, beside the other keys; each has a default.
+        params: BTreeMap<String, ParamValue>,
+    },
+}
 
 impl JsonSchema for BindingFile {
     fn schema_name() -> Cow<'static, str> {
@@ -150,7 +170,8 @@ impl JsonSchema for BindingFile {
         let by = serde_json::Value::from(generator.subschema_for::<OneOrMore<EntityKey>>());
         for spec in DETECTORS {
             let mut properties = detector_properties(spec);
-            properties.insert("detector".to_owned(), serde_json::json!({ "const": spec.name, "description": "The bad pattern that it sees." }));
+            properties
+                .insert("detector".to_owned(), serde_json::json!({ "const": spec.name, "description": "The bad pattern that it sees." }));
             properties.insert("by".to_owned(), by.clone());
             let fields: Vec<String> = spec.fields.iter().map(|field| format!("`{}` ({})", field.name, field.doc)).collect();
             forms.push(serde_json::json!({

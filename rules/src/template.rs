@@ -66,33 +66,60 @@ pub(crate) fn parse(text: &str, map: &TextMap, faults: &mut Vec<Fault>) -> Optio
 }
 
 /// Checks that a name may be shown in events of this type, and notes that it is.
-pub(crate) fn check(name: &str, span: &Range<usize>, event: EventType, names: &Names<'_>, mentions: &mut Mentions, faults: &mut Vec<Fault>) -> Option<()> {
+pub(crate) fn check(
+    name: &str,
+    span: &Range<usize>,
+    event: EventType,
+    names: &Names<'_>,
+    mentions: &mut Mentions,
+    faults: &mut Vec<Fault>,
+) -> Option<()> {
     let mut refuse = |code, message: String, help: String| {
         faults.push(Fault::new(code, span.clone(), message).help(help));
         None
     };
     if let Some(name) = name.strip_prefix("data.") {
         let Some((path, spec)) = field::find(event.fields(), name) else {
-            return refuse(Code::UnknownField, format!("{} has no field `{name}`", event.name()), suggest(name, event.fields().iter().map(|field| field.name)));
+            return refuse(
+                Code::UnknownField,
+                format!("{} has no field `{name}`", event.name()),
+                suggest(name, event.fields().iter().map(|field| field.name)),
+            );
         };
         if spec.privacy == Privacy::Hidden {
-            return refuse(Code::Hidden, format!("`data.{name}` never leaves the engine"), "free text and exact places stay out of explanations; say what was seen in them instead".to_owned());
+            return refuse(
+                Code::Hidden,
+                format!("`data.{name}` never leaves the engine"),
+                "free text and exact places stay out of explanations; say what was seen in them instead".to_owned(),
+            );
         }
         mentions.field(path, name);
         return Some(());
     }
     if let Some(name) = name.strip_prefix("params.") {
         let Some((index, _)) = names.param(name) else {
-            return refuse(Code::UnknownParameter, format!("the rule has no parameter `{name}`"), suggest(name, names.params.iter().map(|(name, _)| name.as_str())));
+            return refuse(
+                Code::UnknownParameter,
+                format!("the rule has no parameter `{name}`"),
+                suggest(name, names.params.iter().map(|(name, _)| name.as_str())),
+            );
         };
         mentions.params.insert(index);
         return Some(());
     }
     if name.starts_with("data[") {
-        return refuse(Code::Hidden, format!("`{name}` is outside the contract"), "nothing is known of how personal it is, so it stays out of explanations".to_owned());
+        return refuse(
+            Code::Hidden,
+            format!("`{name}` is outside the contract"),
+            "nothing is known of how personal it is, so it stays out of explanations".to_owned(),
+        );
     }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
-        return refuse(Code::BadTemplate, format!("`{name}` is no name"), "braces take a name, not an expression: {sends}, {travel.speed_mps}, {params.sends_max}, {data.purpose}".to_owned());
+        return refuse(
+            Code::BadTemplate,
+            format!("`{name}` is no name"),
+            "braces take a name, not an expression: {sends}, {travel.speed_mps}, {params.sends_max}, {data.purpose}".to_owned(),
+        );
     }
     let (outer, inner) = name.split_once('.').map_or((name, None), |(outer, inner)| (outer, Some(inner)));
     let Some((index, bound)) = names.find(outer) else {
@@ -107,11 +134,15 @@ pub(crate) fn check(name: &str, span: &Range<usize>, event: EventType, names: &N
     };
     mentions.lets.insert(index);
     match (bound?, inner) {
-        (Bound::Aggregate { privacy: Privacy::Hidden, .. }, None) => {
-            refuse(Code::Hidden, format!("`{name}` holds what never leaves the engine"), "free text and exact places stay out of explanations".to_owned())
-        }
+        (Bound::Aggregate { privacy: Privacy::Hidden, .. }, None) => refuse(
+            Code::Hidden,
+            format!("`{name}` holds what never leaves the engine"),
+            "free text and exact places stay out of explanations".to_owned(),
+        ),
         (Bound::Aggregate { .. }, None) => Some(()),
-        (Bound::Aggregate { .. }, Some(inner)) => refuse(Code::UnknownField, format!("`{outer}` is a value and has no field `{inner}`"), format!("write {{{outer}}}")),
+        (Bound::Aggregate { .. }, Some(inner)) => {
+            refuse(Code::UnknownField, format!("`{outer}` is a value and has no field `{inner}`"), format!("write {{{outer}}}"))
+        }
         (Bound::Detector { spec, .. }, Some(inner)) if inner == "fired" || spec.fields.iter().any(|field| field.name == inner) => Some(()),
         (Bound::Detector { spec, .. }, Some(inner)) => {
             let known = spec.fields.iter().map(|field| field.name).chain(["fired"]);
@@ -119,7 +150,11 @@ pub(crate) fn check(name: &str, span: &Range<usize>, event: EventType, names: &N
         }
         (Bound::Detector { spec, .. }, None) => {
             let known: Vec<String> = spec.fields.iter().map(|field| format!("{outer}.{}", field.name)).collect();
-            refuse(Code::BadTemplate, format!("`{outer}` is a detector, not a value"), format!("name one of its fields: {}", listed(known.iter().map(String::as_str))))
+            refuse(
+                Code::BadTemplate,
+                format!("`{outer}` is a detector, not a value"),
+                format!("name one of its fields: {}", listed(known.iter().map(String::as_str))),
+            )
         }
     }
 }
@@ -140,7 +175,13 @@ mod tests {
         let mut faults = Vec::new();
         let map = TextMap::new(text, &(0..text.len()), text);
         let parts = parse(text, &map, &mut faults).expect("a template");
-        let shown: String = parts.iter().map(|part| match part { Part::Text(text) => text.clone(), Part::Name(name, _) => format!("<{name}>") }).collect();
+        let shown: String = parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.clone(),
+                Part::Name(name, _) => format!("<{name}>"),
+            })
+            .collect();
         assert_eq!(shown, expected);
     }
 

@@ -5,7 +5,7 @@
 
 use cel::common::ast::{CallExpr, Expr as Ast, IdedExpr, LiteralValue, SelectExpr};
 use rasid_detectors::event::EventType;
-use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType};
+use rasid_detectors::event::field::{self, FieldPath, FieldSpec};
 use rasid_detectors::signal::SignalType;
 use rasid_detectors::value::OwnedValue;
 
@@ -13,81 +13,8 @@ use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::{Arithmetic, Comparison, Expr};
 use crate::names::{Bound, Mentions, Names, Param};
-
-/// The type of an expression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ty {
-    Bool,
-    Int,
-    Double,
-    /// Text; where it is one of a fixed set of words, those.
-    Text(Option<&'static [&'static str]>),
-    Time,
-    Duration,
-    /// A field outside the vocabulary: known when it is read.
-    Dyn,
-}
-
-impl Ty {
-    /// The type of a field; `None` for objects and lists, whose inside is reached by name.
-    pub(crate) fn of_field(ty: FieldType) -> Option<Self> {
-        Some(match ty {
-            FieldType::Bool => Self::Bool,
-            FieldType::Int => Self::Int,
-            FieldType::Double => Self::Double,
-            FieldType::String => Self::Text(None),
-            FieldType::Enum(words) => Self::Text(Some(words)),
-            FieldType::Time => Self::Time,
-            FieldType::Object | FieldType::List => return None,
-        })
-    }
-
-    fn of_value(value: &OwnedValue) -> Self {
-        match value {
-            OwnedValue::Bool(_) => Self::Bool,
-            OwnedValue::Int(_) => Self::Int,
-            OwnedValue::Double(_) => Self::Double,
-            OwnedValue::Str(_) => Self::Text(None),
-            OwnedValue::Time(_) => Self::Time,
-            OwnedValue::Duration(_) => Self::Duration,
-            OwnedValue::Absent | OwnedValue::Object => Self::Dyn,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::Int => "int",
-            Self::Double => "double",
-            Self::Text(_) => "string",
-            Self::Time => "timestamp",
-            Self::Duration => "duration",
-            Self::Dyn => "dyn",
-        }
-    }
-
-    pub(crate) fn is(self, other: Self) -> bool {
-        self == Self::Dyn || other == Self::Dyn || std::mem::discriminant(&self) == std::mem::discriminant(&other)
-    }
-
-    fn is_number(self) -> bool {
-        matches!(self, Self::Int | Self::Double | Self::Dyn)
-    }
-
-    fn compares_with(self, other: Self) -> bool {
-        self.is(other) || (self.is_number() && other.is_number())
-    }
-
-    /// The type of a value that is one or the other.
-    pub(crate) fn join(self, other: Self) -> Option<Self> {
-        match (self, other) {
-            _ if self == other => Some(self),
-            (Self::Dyn, _) | (_, Self::Dyn) => Some(Self::Dyn),
-            (Self::Text(_), Self::Text(_)) => Some(Self::Text(None)),
-            _ => None,
-        }
-    }
-}
+use crate::presence::Facts;
+use crate::ty::{self, Ty};
 
 /// A program and its type.
 #[derive(Clone, Debug)]
@@ -97,13 +24,11 @@ pub(crate) struct Typed {
 }
 
 impl Typed {
+    #[expect(clippy::unnecessary_wraps, reason = "every check ends in it or in a fault, which is None")]
     pub(crate) fn new(expr: Expr, ty: Ty) -> Option<Self> {
         Some(Self { expr, ty })
     }
 }
-
-/// Optional fields that are known to be there.
-pub(crate) type Facts = Vec<FieldPath>;
 
 /// Checks one expression against one event type.
 pub(crate) struct Checker<'a> {
@@ -173,7 +98,7 @@ impl<'a> Checker<'a> {
             "params" => return self.outside(node, "`params` by itself", "name one of them: params.sends_max"),
             _ => {}
         }
-        let Some((index, bound)) = self.named(node, name)? else { return None };
+        let (index, bound) = self.named(node, name)?;
         match bound {
             Bound::Aggregate { read, ty, .. } => {
                 self.mentions.lets.insert(index);
@@ -188,14 +113,11 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What `let` binds to a name. `Some(None)`: it has a fault of its own, about which enough is said there.
-    pub(crate) fn named(&mut self, node: &IdedExpr, name: &str) -> Option<Option<(usize, &'a Bound)>> {
+    /// What `let` binds to a name. Of a binding that has a fault of its own, enough is said there.
+    pub(crate) fn named(&mut self, node: &IdedExpr, name: &str) -> Option<(usize, &'a Bound)> {
         let names = self.names;
         if let Some(found) = names.find(name) {
-            if found.1.is_none() {
-                self.mentions.lets.insert(found.0);
-            }
-            return Some(found.1.map(|bound| (found.0, bound)));
+            return found.1.map(|bound| (found.0, bound));
         }
         if names.filter {
             let fault = self.at(Code::WhereReadsMore, node, format!("`where` cannot read `{name}`"));
@@ -221,7 +143,11 @@ impl<'a> Checker<'a> {
                 self.mentions.field(path, &name);
                 let Some(ty) = Ty::of_field(spec.ty) else {
                     let inside = spec.children.iter().map(|child| format!("data.{name}.{}", child.name)).collect::<Vec<_>>();
-                    let help = if inside.is_empty() { "conditions cannot look inside it".to_owned() } else { format!("name one of {}", listed(inside.iter().map(String::as_str))) };
+                    let help = if inside.is_empty() {
+                        "conditions cannot look inside it".to_owned()
+                    } else {
+                        format!("name one of {}", listed(inside.iter().map(String::as_str)))
+                    };
                     let fault = self.at(Code::TypeMismatch, node, format!("`data.{name}` is no scalar"));
                     return self.fault(fault.help(help));
                 };
@@ -229,10 +155,14 @@ impl<'a> Checker<'a> {
             }
             Some(["params", name]) => match self.param(node, name)? {
                 Param::Scalar(value) => Typed::new(Expr::Const(value.clone()), Ty::of_value(value)),
-                Param::List(_) => self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.currency in params.{name}")),
+                Param::List(_) => {
+                    self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.currency in params.{name}"))
+                }
             },
             Some([name, field]) => self.signal(node, name, field),
-            _ => self.outside(node, "this way to reach a field", "fields are data.field, data.object.field, params.name and detector.field"),
+            _ => {
+                self.outside(node, "this way to reach a field", "fields are data.field, data.object.field, params.name and detector.field")
+            }
         }
     }
 
@@ -245,26 +175,13 @@ impl<'a> Checker<'a> {
         let (outer, inner) = name.split_once('.').unwrap_or((name, ""));
         let help = match field::find(fields, outer) {
             Some((_, spec)) => suggest(inner, spec.children.iter().map(|child| child.name)),
-            None => format!("{}; a field outside the contract is data[\"{outer}\"]", suggest(outer, fields.iter().map(|field| field.name))),
+            None => match suggest(outer, fields.iter().map(|field| field.name)) {
+                meant if meant.starts_with("did") => meant,
+                others => format!("{others}; a field outside the contract is data[\"{outer}\"]"),
+            },
         };
         let fault = self.at(Code::UnknownField, node, format!("{} has no field `{name}`", self.event.name()));
         self.fault(fault.help(help))
-    }
-
-    /// Refuses a read of what may be absent, unless a `has()` before it says that it is there.
-    fn guarded(&mut self, node: &IdedExpr, path: FieldPath, facts: &Facts) -> Option<()> {
-        let outer = FieldPath { field: path.field, child: None };
-        let spec = self.event.fields().get(usize::from(path.field))?;
-        let child = path.child.and_then(|child| spec.children.get(usize::from(child)));
-        let missing = if spec.optional && !facts.contains(&outer) {
-            spec.name.to_owned()
-        } else if let Some(child) = child.filter(|child| child.optional && !facts.contains(&path)) {
-            format!("{}.{}", spec.name, child.name)
-        } else {
-            return Some(());
-        };
-        let fault = self.at(Code::MayBeAbsent, node, format!("`data.{missing}` may be absent in {}", self.event.name()));
-        self.fault(fault.help(format!("write has(data.{missing}) && … before it")))
     }
 
     pub(crate) fn param(&mut self, node: &IdedExpr, name: &str) -> Option<&'a Param> {
@@ -282,7 +199,7 @@ impl<'a> Checker<'a> {
     }
 
     fn signal(&mut self, node: &IdedExpr, name: &str, field: &str) -> Option<Typed> {
-        let Some((index, bound)) = self.named(node, name)? else { return None };
+        let (index, bound) = self.named(node, name)?;
         let bound = match bound {
             Bound::Aggregate { .. } => None,
             Bound::Detector { read, spec } => Some((*read, *spec)),
@@ -312,7 +229,13 @@ impl<'a> Checker<'a> {
         let name = match outer.as_deref() {
             Some(["data"]) => select.field.clone(),
             Some(["data", object]) => format!("{object}.{}", select.field),
-            _ => return self.outside(node, "has() of anything but a field", "write has(data.field); whether a detector fired is name.fired"),
+            _ => {
+                return self.outside(
+                    node,
+                    "has() of anything but a field",
+                    "write has(data.field); whether a detector fired is name.fired",
+                );
+            }
         };
         let (path, _) = self.field(node, &name)?;
         if path.child.is_some() {
@@ -361,8 +284,8 @@ impl<'a> Checker<'a> {
                 let (operation, sign) = arithmetic(name)?;
                 let (left, right) = (self.check(left, facts), self.check(right, facts));
                 let (left, right) = (left?, right?);
-                let Some(ty) = result(operation, left.ty, right.ty) else {
-                    return self.mismatch(node, sign, &[left.ty, right.ty], arithmetic_help(left.ty, right.ty));
+                let Some(ty) = ty::arithmetic(operation, left.ty, right.ty) else {
+                    return self.mismatch(node, sign, &[left.ty, right.ty], ty::arithmetic_help(left.ty, right.ty));
                 };
                 Typed::new(Expr::Arithmetic(operation, Box::new(left.expr), Box::new(right.expr)), ty)
             }
@@ -385,7 +308,14 @@ impl<'a> Checker<'a> {
         self.fault(fault.help(help))
     }
 
-    fn compare(&mut self, node: &IdedExpr, (comparison, sign): (Comparison, &str), left: &IdedExpr, right: &IdedExpr, facts: &Facts) -> Option<Typed> {
+    fn compare(
+        &mut self,
+        node: &IdedExpr,
+        (comparison, sign): (Comparison, &str),
+        left: &IdedExpr,
+        right: &IdedExpr,
+        facts: &Facts,
+    ) -> Option<Typed> {
         let (first, second) = (self.check(left, facts), self.check(right, facts));
         let (first, second) = (first?, second?);
         if !first.ty.compares_with(second.ty) {
@@ -406,40 +336,6 @@ impl<'a> Checker<'a> {
                 self.fault(fault.help(suggest(word, words.iter().copied())))
             }
             _ => Some(()),
-        }
-    }
-
-    /// The fields that are there once `node` has come out as `outcome`.
-    fn knowing(&self, node: &IdedExpr, outcome: bool, facts: &Facts) -> Facts {
-        let mut known = facts.clone();
-        known.extend(self.implied(node, outcome));
-        known
-    }
-
-    fn implied(&self, node: &IdedExpr, outcome: bool) -> Facts {
-        match &node.expr {
-            Ast::Select(select) if select.test && outcome => {
-                let name = match dotted(&select.operand).as_deref() {
-                    Some(["data"]) => select.field.clone(),
-                    Some(["data", object]) => format!("{object}.{}", select.field),
-                    _ => return Facts::new(),
-                };
-                field::find(self.event.fields(), &name).map(|(path, _)| path).into_iter().collect()
-            }
-            Ast::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
-                ("!_", [inner]) => self.implied(inner, !outcome),
-                ("_&&_" | "_||_", [left, right]) => {
-                    let (mut left, right) = (self.implied(left, outcome), self.implied(right, outcome));
-                    if (call.func_name == "_&&_") == outcome {
-                        left.extend(right);
-                    } else {
-                        left.retain(|path| right.contains(path));
-                    }
-                    left
-                }
-                _ => Facts::new(),
-            },
-            _ => Facts::new(),
         }
     }
 }
@@ -480,26 +376,4 @@ fn arithmetic(name: &str) -> Option<(Arithmetic, &'static str)> {
         "_%_" => (Arithmetic::Modulo, "%"),
         _ => return None,
     })
-}
-
-/// The type of an arithmetic operation, `None` where there is none.
-fn result(operation: Arithmetic, left: Ty, right: Ty) -> Option<Ty> {
-    use Arithmetic::{Add, Modulo, Subtract};
-    match (left, right, operation) {
-        (Ty::Int, Ty::Int, _) => Some(Ty::Int),
-        (Ty::Double, Ty::Double, Modulo) => None,
-        (Ty::Double, Ty::Double, _) => Some(Ty::Double),
-        (Ty::Time, Ty::Time, Subtract) | (Ty::Duration, Ty::Duration, Add | Subtract) => Some(Ty::Duration),
-        (Ty::Time, Ty::Duration, Add | Subtract) | (Ty::Duration, Ty::Time, Add) => Some(Ty::Time),
-        (Ty::Dyn, other, _) | (other, Ty::Dyn, _) if !matches!(other, Ty::Bool | Ty::Text(_)) => Some(Ty::Dyn),
-        _ => None,
-    }
-}
-
-fn arithmetic_help(left: Ty, right: Ty) -> &'static str {
-    match (left, right) {
-        (Ty::Int, Ty::Double) | (Ty::Double, Ty::Int) => "int and double are not mixed: write 2.0 for 2",
-        (Ty::Text(_), _) | (_, Ty::Text(_)) => "text is compared, not added",
-        _ => "arithmetic takes two int or two double; timestamps take durations",
-    }
 }

@@ -28,7 +28,10 @@ fn each_broken_file_has_one_fault(#[files("tests/broken/*.yaml")] path: PathBuf)
         insta::assert_snapshot!(name, rendered);
     });
     assert_eq!(report.faults.len(), 1, "{rendered}");
-    assert!(report.faults.iter().all(|fault| fault.help.is_some() || matches!(fault.code, Code::OutOfRange | Code::WrongType)), "no help: {rendered}");
+    assert!(
+        report.faults.iter().all(|fault| fault.help.is_some() || matches!(fault.code, Code::OutOfRange | Code::WrongType)),
+        "no help: {rendered}"
+    );
 }
 
 #[test]
@@ -57,7 +60,8 @@ fn every_fault_of_every_file_is_found_in_one_pass() {
         found,
         [
             ("auth/a.yaml", Code::BadYaml),
-            ("auth/b.yaml", Code::MissingKey),
+            ("auth/b.yaml", Code::MissingKey), // title
+            ("auth/b.yaml", Code::MissingKey), // explain
             ("auth/b.yaml", Code::BadId),
             ("auth/b.yaml", Code::UnknownWord),
             ("auth/b.yaml", Code::UnknownEventType),

@@ -126,7 +126,7 @@ mod tests {
             source: "s".into(),
             time: Timestamp::from_millis(1_700_000_000_000 + at_s * 1000),
             received: None,
-            data: Data::LoginSucceeded(Login {
+            data: Data::LoginSucceeded(Box::new(Login {
                 user_id: UserId::new("u_1"),
                 device_id: DeviceId::new("d_1"),
                 ip: IpAddress::new("192.0.2.1"),
@@ -139,7 +139,7 @@ mod tests {
                 country: None,
                 asn_type: None,
                 method: None,
-            }),
+            })),
         }
     }
 

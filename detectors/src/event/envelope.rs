@@ -30,7 +30,6 @@ impl Default for Limits {
 }
 
 /// What a good record is.
-#[expect(clippy::large_enum_variant, reason = "an event is the usual case, and it is moved once")]
 #[derive(Debug)]
 pub enum Decoded<'a> {
     /// An event of the vocabulary.
@@ -195,7 +194,6 @@ fn plain(expected: &str) -> String {
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "an event is the usual case, and it is moved once")]
 enum Parsed<'a> {
     Event(Event<'a>),
     UnknownType,

@@ -124,7 +124,7 @@ mod tests {
             source: "s".into(),
             time: Timestamp::from_millis(1_700_000_000_000 + at_s * 1000),
             received: Some(Timestamp::from_millis(1_800_000_000_000)), // the network's delay says nothing about speed
-            data: Data::GpsPosition(GpsPosition {
+            data: Data::GpsPosition(Box::new(GpsPosition {
                 entity_id: DriverId::new("t_1"),
                 lat: Latitude::try_from(30.0444 + north_m / 111_195.08).expect("in range"),
                 lon: Longitude::try_from(31.2357).expect("in range"),
@@ -135,7 +135,7 @@ mod tests {
                 provider: None,
                 device_id: None,
                 task_id: None,
-            }),
+            })),
         }
     }
 

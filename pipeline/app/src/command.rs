@@ -58,8 +58,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::ReaderGone => ExitCode::SUCCESS,
-            Self::Rules(LoadError::Faults(_) | LoadError::Empty { .. }) | Self::Configuration(_) => ExitCode::from(2),
-            Self::Rules(LoadError::Io { .. }) => ExitCode::from(2),
+            Self::Rules(_) | Self::Configuration(_) => ExitCode::from(2),
             Self::Outside(_) => ExitCode::from(3),
         }
     }

@@ -14,7 +14,8 @@ pub(crate) fn pseudonymizer() -> Result<Pseudonymizer, Failure> {
         return Pseudonymizer::new(secret.as_bytes(), 1).map_err(|error| refused("RASID_KEY", &error));
     }
     if let Ok(path) = std::env::var("RASID_KEY_FILE") {
-        let secret = std::fs::read(&path).map_err(|error| Failure::Configuration(format!("RASID_KEY_FILE: cannot read {path}: {error}")))?;
+        let secret =
+            std::fs::read(&path).map_err(|error| Failure::Configuration(format!("RASID_KEY_FILE: cannot read {path}: {error}")))?;
         return Pseudonymizer::new(secret.trim_ascii(), 1).map_err(|error| refused(&path, &error));
     }
     eprintln!("note: pseudonyms are made with the development key; set RASID_KEY to a secret of your own before they leave this machine");

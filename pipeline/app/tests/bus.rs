@@ -32,14 +32,13 @@ fn millis(value: &Value) -> i64 {
 
 #[test]
 fn golden_alerts_of_the_attacked_tracks() {
-    let text: String = alerts("fixtures/bus/attacks.jsonl", &[])
-        .into_iter()
-        .map(|mut alert| {
-            alert["ruleset"] = "[ruleset]".into();
-            alert["engine"] = "[engine]".into();
-            format!("{alert}\n")
-        })
-        .collect();
+    let mut text = String::new();
+    for mut alert in alerts("fixtures/bus/attacks.jsonl", &[]) {
+        alert["ruleset"] = "[ruleset]".into();
+        alert["engine"] = "[engine]".into();
+        text.push_str(&alert.to_string());
+        text.push('\n');
+    }
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(root().join("fixtures/golden"));
     settings.set_prepend_module_to_snapshot(false);

@@ -54,7 +54,16 @@ explain: "a fix of {data.entity_id}"
 
 /// What must never be seen again.
 const CANARIES: &[&str] = &[
-    "1055577701", "198.51.100.77", "canarydevice", "canarytoken", "canaryword", "canarynick", "canaryprint", "29.97531", "31.13762", "canarybroken",
+    "1055577701",
+    "198.51.100.77",
+    "canarydevice",
+    "canarytoken",
+    "canaryword",
+    "canarynick",
+    "canaryprint",
+    "29.97531",
+    "31.13762",
+    "canarybroken",
 ];
 
 const EVENTS: &str = r#"{"specversion":"1.0","id":"1","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:00Z","subject":"phone:+201055577701","data":{"phone":"+201055577701","user_id":"u_1","device_id":"canarydevice","ip":"198.51.100.77","location":{"lat":29.97531,"lon":31.13762},"purpose":"login","nickname":"canarynick"}}
@@ -80,7 +89,18 @@ fn p1_nothing_raw_leaves() {
 
     for threads in ["1", "2"] {
         let output = Command::new(env!("CARGO_BIN_EXE_rasid"))
-            .args(["detect", "events.jsonl", "--rules", "rules", "--scores", "scores.jsonl", "--dead-letters", "refused.jsonl", "--threads", threads])
+            .args([
+                "detect",
+                "events.jsonl",
+                "--rules",
+                "rules",
+                "--scores",
+                "scores.jsonl",
+                "--dead-letters",
+                "refused.jsonl",
+                "--threads",
+                threads,
+            ])
             .env("RASID_LOG", "trace")
             .env("RASID_KEY", "a secret only for this test")
             .current_dir(dir.path())

@@ -83,7 +83,7 @@ impl Serialize for Values {
 
 /// The entity that a rule's alert at this event is about, as it leaves: `kind:id`. `None` where the event names none.
 pub(crate) fn entity_of(row: &Row<'_>, trigger: &Trigger, pseudonymizer: &Pseudonymizer) -> Option<String> {
-    let raw = raw_entity(&row.event, &trigger.entity)?;
+    let raw = raw_entity(&row.event, trigger.entity)?;
     Some(format!("{}:{}", trigger.entity.kind.name(), pseudonymizer.leave(trigger.entity.kind, &raw)))
 }
 
@@ -121,7 +121,7 @@ impl Alert {
                 Piece::Value(index) => match values.get(*index) {
                     Some((_, serde_json::Value::Null)) | None => ABSENT.to_owned(),
                     Some((_, serde_json::Value::String(text))) => text.clone(),
-                    Some((_, value)) => value.to_string(),
+                    Some((_, value)) => value.to_string().trim_end_matches(".0").to_owned(), // 65104 m, not 65104.0 m
                 },
             })
             .collect();

@@ -65,21 +65,51 @@ pub(crate) struct Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
-    /// Decodes records whose indices in the batch begin at `first`.
-    pub(crate) fn decode(records: &[Record<'a>], first: usize, limits: &Limits, hasher: &KeyHasher) -> Self {
-        let mut chunk = Self { rows: Vec::with_capacity(records.len()), ..Self::default() };
+    /// Decodes records whose indices in the batch begin at `first`, into a chunk made of spare memory.
+    pub(crate) fn decode(records: &[Record<'a>], first: usize, limits: &Limits, hasher: &KeyHasher, spare: Spare) -> Self {
+        let mut chunk = Self { rows: spare.rows, cells: spare.cells, ..Self::default() };
+        chunk.rows.reserve(records.len());
         for (index, record) in records.iter().enumerate() {
             match decode(record.bytes, limits) {
                 Ok(Decoded::Event(event)) => {
                     let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
                     let content = XxHash3_64::oneshot(record.bytes);
                     let at_ms = event.clock();
-                    chunk.rows.push(Row { event, record: first + index, identity, content, at_ms, clock_ms: at_ms, late: false, live: true, cells: 0 });
+                    chunk.rows.push(Row {
+                        event,
+                        record: first + index,
+                        identity,
+                        content,
+                        at_ms,
+                        clock_ms: at_ms,
+                        late: false,
+                        live: true,
+                        cells: 0,
+                    });
                 }
                 Ok(Decoded::UnknownType) => chunk.unknown_types += 1,
                 Err(fault) => chunk.faults.push((first + index, fault)),
             }
         }
         chunk
+    }
+}
+
+/// The memory of an earlier chunk, for the next one: giving it back to the system and asking for it again costs a page
+/// fault for each four kilobytes of every batch.
+#[derive(Default)]
+pub(crate) struct Spare {
+    rows: Vec<Row<'static>>,
+    cells: Vec<Cell>,
+}
+
+impl Chunk<'_> {
+    /// What is left of it once its contents are gone.
+    pub(crate) fn into_spare(mut self) -> Spare {
+        self.rows.clear();
+        self.cells.clear();
+        // Nothing is left to map; the standard library collects in place, so the memory stays and only its lifetime changes.
+        let rows = self.rows.into_iter().map(|_| unreachable!("the rows were cleared")).collect();
+        Spare { rows, cells: self.cells }
     }
 }

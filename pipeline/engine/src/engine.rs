@@ -6,7 +6,7 @@ use rasid_rules::ruleset::{Mode, Ruleset};
 use rayon::prelude::*;
 
 use crate::alert::{Alert, Opening, entity_of};
-use crate::batch::Chunk;
+use crate::batch::{Chunk, Spare};
 use crate::condition::{Verdicts, evaluate, scope};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Delivery, Duplicates};
@@ -105,6 +105,8 @@ pub struct Engine {
     scores: Scores,
     counters: Counters,
     rules: Vec<RuleCounters>,
+    /// Memory of the batch before.
+    spare: Vec<Spare>,
 }
 
 impl Engine {
@@ -138,6 +140,7 @@ impl Engine {
             counters: Counters::default(),
             rules: ruleset.rules.iter().map(|rule| RuleCounters { rule: rule.id.clone(), ..RuleCounters::default() }).collect(),
             plan: Plan::new(ruleset),
+            spare: Vec::new(),
             config,
         })
     }
@@ -154,6 +157,7 @@ impl Engine {
         self.apply(&mut chunks, &scattered);
         let verdicts = self.evaluate(&chunks, records);
         self.conclude(&chunks, &verdicts, records, &mut output);
+        self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
         output
     }
 
@@ -184,15 +188,18 @@ impl Engine {
     }
 
     /// Records to events and faults, chunk by chunk.
-    fn decode<'a>(&self, records: &[Record<'a>]) -> Vec<Chunk<'a>> {
+    fn decode<'a>(&mut self, records: &[Record<'a>]) -> Vec<Chunk<'a>> {
         let (limits, hasher) = (&self.config.limits, &self.hasher);
         match &self.pool {
-            None => vec![Chunk::decode(records, 0, limits, hasher)],
+            None => vec![Chunk::decode(records, 0, limits, hasher, self.spare.pop().unwrap_or_default())],
             Some(pool) => {
                 // Several chunks a thread, so that one of long records does not hold up the rest.
                 let size = records.len().div_ceil(pool.current_num_threads() * 4).max(1);
+                self.spare.resize_with(records.len().div_ceil(size), Spare::default);
+                let spare = std::mem::take(&mut self.spare);
                 pool.install(|| {
-                    records.par_chunks(size).enumerate().map(|(number, part)| Chunk::decode(part, number * size, limits, hasher)).collect()
+                    let parts = records.par_chunks(size).enumerate().zip(spare);
+                    parts.map(|((number, part), spare)| Chunk::decode(part, number * size, limits, hasher, spare)).collect()
                 })
             }
         }
@@ -304,7 +311,7 @@ impl Engine {
                 let row = &chunk.rows[hit.row];
                 let trigger_plan = &self.plan.of(row.event.data.event_type()).triggers[hit.trigger];
                 let (rule, trigger) = self.plan.trigger(trigger_plan);
-                let Some(key) = key_of_part(&row.event, &trigger.entity, &self.hasher) else { continue };
+                let Some(key) = key_of_part(&row.event, trigger.entity, &self.hasher) else { continue };
                 let suppress_ms = if self.config.suppress { rule.suppress_ms } else { 0 };
                 let suppressed_before = if suppress_ms == 0 {
                     0

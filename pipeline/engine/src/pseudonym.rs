@@ -102,7 +102,10 @@ mod tests {
 
     #[test]
     fn short_secrets_are_refused_and_none_is_shown() {
-        assert_eq!(Pseudonymizer::new(b"short", 1).expect_err("too short").to_string(), "the pseudonym secret has 5 bytes, expected 16 or more");
+        assert_eq!(
+            Pseudonymizer::new(b"short", 1).expect_err("too short").to_string(),
+            "the pseudonym secret has 5 bytes, expected 16 or more"
+        );
         let shown = format!("{:?}", Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough"));
         assert_eq!(shown, "Pseudonymizer { key: 1, secret: [redacted] }");
     }

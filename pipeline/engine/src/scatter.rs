@@ -22,6 +22,8 @@ pub(crate) struct Item {
     pub(crate) chunk: u32,
     pub(crate) row: u32,
     pub(crate) step: u16,
+    /// The step's binding.
+    pub(crate) binding: u16,
     /// Whether the event changes the binding, or only reads it.
     pub(crate) feeds: bool,
 }
@@ -63,8 +65,15 @@ pub(crate) fn scatter(chunk: &mut Chunk<'_>, number: usize, records: &[Record<'_
                 }
             };
             if feeds || step.cell.is_some() {
-                #[expect(clippy::cast_possible_truncation, reason = "a batch is far smaller than 2^32 rows, a plan than 2^16 steps")]
-                out.items.push(Item { key, chunk: number as u32, row: index as u32, step: step_number as u16, feeds });
+                #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows, a plan than 2^16 bindings")]
+                out.items.push(Item {
+                    key,
+                    chunk: number as u32,
+                    row: index as u32,
+                    step: step_number as u16,
+                    binding: step.binding as u16,
+                    feeds,
+                });
             }
         }
     }
@@ -89,7 +98,7 @@ impl ByShard {
             begins[shard + 1] += begins[shard];
         }
         let mut next = begins.clone();
-        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, feeds: false };
+        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, binding: 0, feeds: false };
         let mut items = vec![nobody; begins[SHARDS]];
         for item in scattered.iter().flat_map(|part| &part.items) {
             let place = &mut next[shard_of(item.key)];
@@ -113,14 +122,14 @@ fn shard_of(key: u64) -> usize {
 /// The key of an event under those parts; `None` where it names no such entity.
 fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u64> {
     if let [part] = parts {
-        return key_of_part(event, part, hasher);
+        return key_of_part(event, *part, hasher);
     }
-    let keys: Option<Vec<u64>> = parts.iter().map(|part| key_of_part(event, part, hasher)).collect();
+    let keys: Option<Vec<u64>> = parts.iter().map(|part| key_of_part(event, *part, hasher)).collect();
     keys.map(|keys| hasher.combine(&keys))
 }
 
 /// The key of the entity that one part names.
-pub(crate) fn key_of_part(event: &Event<'_>, part: &KeyPart, hasher: &KeyHasher) -> Option<u64> {
+pub(crate) fn key_of_part(event: &Event<'_>, part: KeyPart, hasher: &KeyHasher) -> Option<u64> {
     match part.path {
         None => event.data.place().map(|place| hasher.key_of_region(place.region())),
         Some(path) => match event.data.get(path) {
@@ -131,7 +140,7 @@ pub(crate) fn key_of_part(event: &Event<'_>, part: &KeyPart, hasher: &KeyHasher)
 }
 
 /// The entity's identifier as the event has it, raw.
-pub(crate) fn raw_entity(event: &Event<'_>, part: &KeyPart) -> Option<String> {
+pub(crate) fn raw_entity(event: &Event<'_>, part: KeyPart) -> Option<String> {
     match part.path {
         None => (part.kind == EntityKind::Region).then(|| event.data.place().map(|place| format!("{:x}", place.region()))).flatten(),
         Some(path) => match event.data.get(path) {

@@ -1,8 +1,12 @@
 //! Risk scores: how much doubt the alerts of late cast on an entity.
 //!
-//! One reason a rule. A further alert of the rule sets r ← 1 − (1 − r·2^(−Δ/half_life))·(1 − risk/100) at its time,
-//! Δ < 0 counting as 0; score(t) = round(100·(1 − Π(1 − rᵢ·2^(−(t − tᵢ)/half_lifeᵢ)))). Reasons combine like
-//! independent doubts (noisy-or; Pearl, "Probabilistic Reasoning in Intelligent Systems", 1988, §4.3.2), so a score
+//! ```text
+//! one reason a rule; a further alert of it, Δ after the one before (Δ < 0 counts as 0):
+//!     r ← 1 − (1 − r·2^(−Δ/half_life))·(1 − risk/100)
+//! score(t) = round(100·(1 − Π(1 − rᵢ·2^(−(t − tᵢ)/half_lifeᵢ))))
+//! ```
+//!
+//! Reasons combine like independent doubts (noisy-or; Pearl, "Probabilistic Reasoning in Intelligent Systems", 1988, §4.3.2), so a score
 //! never leaves 0..=100 and one more alert never lowers it (invariant E4). 2^x is `libm`'s: equal bits everywhere.
 
 use serde::Serialize;
@@ -90,7 +94,7 @@ impl Doubt {
     }
 }
 
-/// 2^(−Δ/half_life), 1 for Δ < 0.
+/// `2^(−Δ/half_life)`, 1 for Δ < 0.
 #[expect(clippy::cast_precision_loss, reason = "times of one era, in ms, are far below 2^53")]
 fn decay(elapsed_ms: i64, half_life_ms: i64) -> f64 {
     libm::exp2(-(elapsed_ms.max(0) as f64) / half_life_ms as f64)
@@ -101,7 +105,7 @@ fn decay(elapsed_ms: i64, half_life_ms: i64) -> f64 {
 pub(crate) struct Doubts {
     entity: String,
     /// By rule.
-    doubts: Vec<Doubt>,
+    reasons: Vec<Doubt>,
     version: i64,
     /// Last instant at which the score is 1 or more, ms.
     live_until_ms: i64,
@@ -113,13 +117,13 @@ impl Keyed for Doubts {
     }
 
     fn cells(&self) -> usize {
-        2 * self.doubts.len() + self.entity.len().div_ceil(16)
+        2 * self.reasons.len() + self.entity.len().div_ceil(16)
     }
 }
 
 impl Doubts {
     fn score(&self, now_ms: i64) -> u8 {
-        let innocent = self.doubts.iter().fold(1.0, |product, doubt| product * (1.0 - doubt.at(now_ms)));
+        let innocent = self.reasons.iter().fold(1.0, |product, doubt| product * (1.0 - doubt.at(now_ms)));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
         {
             libm::round(100.0 * (1.0 - innocent)).clamp(0.0, 100.0) as u8
@@ -133,7 +137,7 @@ impl Doubts {
             return None;
         }
         let mut reached = 0_i64;
-        let mut beyond = self.doubts.iter().map(|doubt| doubt.half_life_ms).max().unwrap_or(1);
+        let mut beyond = self.reasons.iter().map(|doubt| doubt.half_life_ms).max().unwrap_or(1);
         while self.score(now_ms + beyond) >= least {
             reached = beyond;
             beyond = beyond.saturating_mul(2);
@@ -174,21 +178,21 @@ impl Scores {
             if doubts.entity.is_empty() {
                 entity.clone_into(&mut doubts.entity);
             }
-            let place = match doubts.doubts.binary_search_by_key(&weight.rule, |doubt| doubt.rule) {
+            let place = match doubts.reasons.binary_search_by_key(&weight.rule, |doubt| doubt.rule) {
                 Ok(place) => place,
                 Err(place) => {
-                    doubts.doubts.insert(place, Doubt { rule: weight.rule, share: 0.0, at_ms, half_life_ms: weight.half_life_ms });
+                    doubts.reasons.insert(place, Doubt { rule: weight.rule, share: 0.0, at_ms, half_life_ms: weight.half_life_ms });
                     place
                 }
             };
-            if let Some(doubt) = doubts.doubts.get_mut(place) {
+            if let Some(doubt) = doubts.reasons.get_mut(place) {
                 let before = doubt.at(at_ms);
                 // A late alert is weighed as of the rule's newest one: time never runs back for a reader.
                 doubt.at_ms = doubt.at_ms.max(at_ms);
                 doubt.share = 1.0 - (1.0 - before) * (1.0 - f64::from(weight.risk) / 100.0);
             }
             doubts.version = (doubts.version + 1).max(clock_ms);
-            let now_ms = doubts.doubts.iter().map(|doubt| doubt.at_ms).max().unwrap_or(at_ms);
+            let now_ms = doubts.reasons.iter().map(|doubt| doubt.at_ms).max().unwrap_or(at_ms);
             doubts.live_until_ms = doubts.until(now_ms, 1).unwrap_or(now_ms);
         });
     }
@@ -210,7 +214,7 @@ impl Scores {
                     high_until: doubts.until(now_ms, 60),
                     critical_until: doubts.until(now_ms, 85),
                     reasons: doubts
-                        .doubts
+                        .reasons
                         .iter()
                         .map(|doubt| Reason {
                             rule: rule_id(doubt.rule),

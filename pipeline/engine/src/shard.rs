@@ -66,6 +66,9 @@ impl Shard {
     /// Applies items in stream order; what conditions read is appended to `out`, absent values left out.
     pub(crate) fn apply(&mut self, items: &[Item], chunks: &[Chunk<'_>], plan: &Plan, hasher: &KeyHasher, out: &mut Vec<Gathered>) {
         for item in items {
+            self.tables[item.binding as usize].prefetch(item.key);
+        }
+        for item in items {
             let row = &chunks[item.chunk as usize].rows[item.row as usize];
             let step = &plan.of(row.event.data.event_type()).steps[item.step as usize];
             let binding = &plan.ruleset.bindings[step.binding];
@@ -81,12 +84,12 @@ impl Shard {
 
     /// Entries that the memory bound has cost so far.
     pub(crate) fn evicted(&self) -> u64 {
-        self.tables.iter().map(|table| table.as_keyed().1).sum()
+        self.tables.iter().map(|table| table.account().1).sum()
     }
 
     /// Memory as the bound counts it.
     pub(crate) fn bytes(&self) -> usize {
-        self.tables.iter().map(|table| table.as_keyed().0).sum()
+        self.tables.iter().map(|table| table.account().0).sum()
     }
 }
 
@@ -117,14 +120,18 @@ impl BindingTable {
                 None => table.get(key, clock_ms).map_or(0, |distinct| distinct.value(at_ms, window_ms)),
             }),
             Self::Last(table) => {
-                if let Some(value @ (Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Str(_) | Value::Time(_))) = feed.map(|feed| of_value(feed, row)) {
+                if let Some(value @ (Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Str(_) | Value::Time(_))) =
+                    feed.map(|feed| of_value(feed, row))
+                {
                     table.update(key, clock_ms, |newest| newest.feed(at_ms, row.identity, value));
                 }
                 table.get(key, clock_ms).map_or(Cell::Absent, |newest| present(newest.value(at_ms, window_ms)))
             }
             Self::Previous(table) => {
                 let before = table.get(key, clock_ms).map_or(Cell::Absent, |newest| present(newest.value(at_ms, window_ms)));
-                if let Some(value @ (Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Str(_) | Value::Time(_))) = feed.map(|feed| of_value(feed, row)) {
+                if let Some(value @ (Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Str(_) | Value::Time(_))) =
+                    feed.map(|feed| of_value(feed, row))
+                {
                     table.update(key, clock_ms, |newest| newest.feed(at_ms, row.identity, value));
                 }
                 before
@@ -136,8 +143,18 @@ impl BindingTable {
         }
     }
 
+    fn prefetch(&self, key: u64) {
+        match self {
+            Self::Count(table) => table.prefetch(key),
+            Self::Sum(table) => table.prefetch(key),
+            Self::Distinct(table) => table.prefetch(key),
+            Self::Last(table) | Self::Previous(table) => table.prefetch(key),
+            Self::Detector(table) => table.prefetch(key),
+        }
+    }
+
     /// (bytes, evicted entries).
-    fn as_keyed(&self) -> (usize, u64) {
+    fn account(&self) -> (usize, u64) {
         match self {
             Self::Count(table) => (table.bytes(), table.evicted()),
             Self::Sum(table) => (table.bytes(), table.evicted()),
@@ -216,6 +233,7 @@ impl Keyed for Newest {
 /// A detector's states, its type behind it.
 trait DetectorTable: Send {
     fn observe(&mut self, key: u64, event: &Event<'_>, clock_ms: i64) -> Option<Signal>;
+    fn prefetch(&self, key: u64);
     fn bytes(&self) -> usize;
     fn evicted(&self) -> u64;
 }
@@ -249,6 +267,10 @@ impl<D: Detector> DetectorTable for Typed<D> {
             remembered.newest_ms = remembered.newest_ms.max(event.clock());
             D::observe(params, event, &mut remembered.state)
         })
+    }
+
+    fn prefetch(&self, key: u64) {
+        self.table.prefetch(key);
     }
 
     fn bytes(&self) -> usize {

@@ -8,7 +8,8 @@ const REMEMBER_MS: i64 = 7 * 86_400_000;
 #[derive(Default)]
 struct Open {
     opened_ms: i64,
-    is_open: bool,
+    /// False until the first alert.
+    alerted: bool,
     suppressed: u64,
 }
 
@@ -31,9 +32,7 @@ pub(crate) struct Suppression {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It opens an alert; so many hits were suppressed since the one before.
-    Opens {
-        suppressed_before: u64,
-    },
+    Opens { suppressed_before: u64 },
     /// It is only counted.
     Suppressed,
 }
@@ -48,13 +47,13 @@ impl Suppression {
     /// late hit belongs to the same story. Hits never extend the time.
     pub(crate) fn hit(&mut self, key: u64, at_ms: i64, clock_ms: i64, suppress_ms: i64) -> Verdict {
         self.open.update(key, clock_ms, |open| {
-            if open.is_open && (at_ms - open.opened_ms).abs() < suppress_ms {
+            if open.alerted && (at_ms - open.opened_ms).abs() < suppress_ms {
                 open.suppressed += 1;
                 return Verdict::Suppressed;
             }
             let suppressed_before = std::mem::take(&mut open.suppressed);
-            open.opened_ms = if open.is_open { open.opened_ms.max(at_ms) } else { at_ms };
-            open.is_open = true;
+            open.opened_ms = if open.alerted { open.opened_ms.max(at_ms) } else { at_ms };
+            open.alerted = true;
             Verdict::Opens { suppressed_before }
         })
     }

@@ -99,7 +99,8 @@ explain: "{sends} {by_purpose} {addresses} {newest}"
 );
 
 fn ruleset(rules: &[(&str, &str)]) -> Ruleset {
-    let files: Vec<SourceFile> = rules.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
+    let files: Vec<SourceFile> =
+        rules.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
     rasid_rules::compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
 }
 
@@ -138,10 +139,7 @@ fn json(id: usize, draw: &Draw) -> String {
                 if how % 2 == 0 { "card" } else { "wallet" }
             ),
         ),
-        _ => (
-            "gps.position",
-            format!(r#"{{"entity_id":"t_{}","lat":{},"lon":31.2}}"#, who % 4, 30.0 + f64::from(how) / 200.0),
-        ),
+        _ => ("gps.position", format!(r#"{{"entity_id":"t_{}","lat":{},"lon":31.2}}"#, who % 4, 30.0 + f64::from(how) / 200.0)),
     };
     format!(r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"{name}","time":"{time}","data":{data}}}"#)
 }
@@ -182,7 +180,7 @@ fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize])
         let (batch, after) = rest.split_at((*size).clamp(1, rest.len()));
         let output = engine.process(batch);
         for letter in &output.dead_letters {
-            assert_eq!(batch[letter.record].position, letter.position);
+            assert_eq!(batch.get(letter.record).map(|record| record.position), Some(letter.position));
         }
         alerts.extend(output.alerts);
         dead_letters.extend(output.dead_letters.into_iter().map(|letter| (letter.position, letter.field, letter.reason)));
@@ -319,7 +317,7 @@ fn the_future_is_set_aside_and_moves_no_clock() {
 #[test]
 fn a_late_event_is_processed_and_its_alert_marked() {
     let mut engine = engine(RULES, Config::default());
-    let log = [one(0, 1), one(1, 2), one(2, 3), one(400_000, 9), one(3, 4)];
+    let log = [one(0, 1), one(1, 2), one(400_000, 9), one(3, 4)];
     let output = process(&mut engine, &log);
     assert_eq!(engine.counters().late, 1);
     assert_eq!(output.alerts.iter().map(|alert| (alert.rule.as_str(), alert.late)).collect::<Vec<_>>(), [("auth.otp_flood", true)]);

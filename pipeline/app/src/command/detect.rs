@@ -16,7 +16,7 @@ use crate::clock::{Stopwatch, now_ms};
 use crate::key;
 
 /// Records the engine takes at once on one thread: their rows stay in the second-level cache.
-const BATCH_RECORDS: usize = 512;
+const BATCH_RECORDS: usize = 2048;
 /// And for each thread, where there are several: enough work to share out.
 const BATCH_RECORDS_A_THREAD: usize = 2048;
 
@@ -136,7 +136,12 @@ impl Run {
         }
         for (number, part) in records.chunks(self.batch_records).enumerate() {
             let output = self.engine.process(part);
-            tracing::debug!(records = part.len(), alerts = output.alerts.len(), dead_letters = output.dead_letters.len(), "batch processed");
+            tracing::debug!(
+                records = part.len(),
+                alerts = output.alerts.len(),
+                dead_letters = output.dead_letters.len(),
+                "batch processed"
+            );
             for alert in &output.alerts {
                 self.alerts.write(alert)?;
             }
@@ -204,8 +209,18 @@ impl<'a> Summary<'a> {
     }
 
     fn print(&self) {
-        let Counters { records, events, dead_letters, duplicates, duplicate_conflicts, unknown_types, late, filter_errors, evicted, alerts } =
-            &self.counters;
+        let Counters {
+            records,
+            events,
+            dead_letters,
+            duplicates,
+            duplicate_conflicts,
+            unknown_types,
+            late,
+            filter_errors,
+            evicted,
+            alerts,
+        } = &self.counters;
         eprintln!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s));
         let lines = [
             (*events, "events"),

@@ -1,0 +1,255 @@
+//! The rule of CONTRACT.md, section 2, compiles to what it says; bindings are shared; a folder loads.
+
+use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::EventType;
+use rasid_detectors::event::field::{FieldPath, Privacy, find};
+use rasid_detectors::value::{OwnedValue, Value};
+use rasid_rules::expression::{EvalError, Scope};
+use rasid_rules::ruleset::{BindingKind, KeyPart, Mode, Piece, Receiver, Ruleset, Severity};
+use rasid_rules::{LoadError, SourceFile, compile, is_hit, load};
+use rstest::rstest;
+
+const OTP_FLOOD: &str = r#"rule: auth.otp_flood
+title: One phone is sent too many codes
+description: Harassment, or someone trying to get in. Pumping is auth.otp_pumping.
+severity: SEV2                  # SEV0 funds or breach · SEV1 takeover wave · SEV2 local abuse · SEV3 notice
+mode: active                    # active · shadow (recorded and counted, never delivered, no score) · off
+on: auth.otp_requested          # a type or a list of types
+entity: phone                   # whom the alert and the score are about
+params: {sends_max: 5}
+let:                            # what the condition may name; equal definitions are computed once for all rules
+  sends:    {count: auth.otp_requested, by: phone, window: 10m}
+  verified: {count: auth.otp_verified,  by: phone, window: 10m}
+when: sends > params.sends_max && verified == 0
+risk: 60                        # the share of doubt one alert casts on the entity, 0..100
+half_life: 6h
+suppress: 1h                    # 0s: an alert on every event
+deliver: [core, oncall]         # default core; oncall by default only for SEV0, SEV1
+explain: "{sends} codes in 10 min, limit {params.sends_max}, none verified"
+runbook: docs/runbooks/otp.md
+false_positives: Call-centre test phones (list trusted_phones).
+known_gaps: Slow drips under the limit (auth.otp_pumping sees those by prefix).
+"#;
+
+fn file(name: &str, text: &str) -> SourceFile {
+    SourceFile { name: name.to_owned(), text: text.to_owned() }
+}
+
+fn good(files: &[SourceFile]) -> Ruleset {
+    compile(files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+fn path(event: EventType, name: &str) -> FieldPath {
+    find(event.fields(), name).expect("a field").0
+}
+
+/// Bindings by their index, an event without fields but those given.
+struct Values(Vec<Value<'static>>, Vec<(FieldPath, Value<'static>)>);
+
+impl Scope for Values {
+    fn field(&self, path: FieldPath) -> Value<'_> {
+        self.1.iter().find(|(other, _)| *other == path).map_or(Value::Absent, |(_, value)| *value)
+    }
+    fn unknown(&self, _: &str) -> OwnedValue {
+        OwnedValue::Absent
+    }
+    fn binding(&self, index: usize) -> Value<'_> {
+        self.0.get(index).copied().unwrap_or(Value::Absent)
+    }
+    fn fired(&self, _: usize) -> bool {
+        true
+    }
+    fn signal(&self, _: usize, _: usize) -> Value<'_> {
+        Value::Double(300.0)
+    }
+}
+
+#[test]
+fn the_example_of_the_contract_compiles_to_what_it_says() {
+    let ruleset = good(&[file("auth/otp_flood.yaml", OTP_FLOOD)]);
+    assert!(ruleset.hash.starts_with("sha256:") && ruleset.hash.len() == 71);
+    let [rule] = ruleset.rules.as_slice() else { panic!("one rule") };
+    assert_eq!((rule.id.as_str(), rule.title.as_str()), ("auth.otp_flood", "One phone is sent too many codes"));
+    assert_eq!((rule.severity, rule.mode, rule.entity), (Severity::Sev2, Mode::Active, EntityKind::Phone));
+    assert_eq!((rule.risk, rule.half_life_ms, rule.suppress_ms), (60, 21_600_000, 3_600_000));
+    assert_eq!(rule.deliver, [Receiver::Core, Receiver::Oncall]);
+    assert_eq!(rule.runbook.as_deref(), Some("docs/runbooks/otp.md"));
+
+    let [trigger] = rule.triggers.as_slice() else { panic!("one trigger") };
+    let phone = KeyPart { kind: EntityKind::Phone, path: Some(path(EventType::OtpRequested, "phone")) };
+    assert_eq!((trigger.event, trigger.entity), (EventType::OtpRequested, phone));
+    assert_eq!(trigger.reads, [0, 1]);
+    let shown: Vec<&str> = trigger.shown.iter().map(|shown| shown.name.as_str()).collect();
+    assert_eq!(shown, ["sends", "verified", "params.sends_max"]);
+    let explained: String = trigger
+        .explain
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Value(index) => format!("<{}>", trigger.shown[*index].name),
+        })
+        .collect();
+    assert_eq!(explained, "<sends> codes in 10 min, limit <params.sends_max>, none verified");
+
+    let [sends, verified] = ruleset.bindings.as_slice() else { panic!("two bindings") };
+    assert_eq!((&sends.kind, sends.window_ms), (&BindingKind::Count, 600_000));
+    assert_eq!(sends.keys, [(EventType::OtpRequested, vec![phone])]);
+    assert_eq!(verified.feeds.iter().map(|feed| feed.event).collect::<Vec<_>>(), [EventType::OtpVerified]);
+    // The rule reads it at requests, so it knows its key there too.
+    assert_eq!(verified.keys.iter().map(|(event, _)| *event).collect::<Vec<_>>(), [EventType::OtpRequested, EventType::OtpVerified]);
+
+    for (sends, verified, hit) in [(5, 0, Ok(false)), (6, 0, Ok(true)), (6, 1, Ok(false))] {
+        assert_eq!(is_hit(&trigger.when, &Values(vec![Value::Int(sends), Value::Int(verified)], vec![])), hit);
+    }
+    assert_eq!(is_hit(&trigger.when, &Values(vec![Value::Absent, Value::Int(0)], vec![])), Err(EvalError::Absent));
+    assert_eq!(is_hit(&trigger.when, &Values(vec![Value::Absent, Value::Int(1)], vec![])), Ok(false));
+}
+
+#[test]
+fn what_is_left_out_takes_its_default() {
+    let text = |severity: &str| {
+        format!(
+            "rule: a.b\ntitle: T\n{severity}on: auth.sim_changed\nentity: phone\nwhen: data.reported_by == 'telco'\nexplain: A new card\n"
+        )
+    };
+    let rule = |severity: &str| good(&[file("a/b.yaml", &text(severity))]).rules.remove(0);
+    let plain = rule("");
+    assert_eq!(
+        (plain.severity, plain.mode, plain.risk, plain.half_life_ms, plain.suppress_ms),
+        (Severity::Sev2, Mode::Active, 0, 86_400_000, 3_600_000)
+    );
+    assert_eq!(plain.deliver, [Receiver::Core]);
+    assert_eq!(rule("severity: SEV1\n").deliver, [Receiver::Core, Receiver::Oncall]);
+    assert_eq!(rule("severity: SEV1\ndeliver: core\n").deliver, [Receiver::Core]);
+    assert_eq!(rule("suppress: 0s\nmode: off\n").suppress_ms, 0);
+    let shown: Vec<&str> = plain.triggers[0].shown.iter().map(|shown| shown.name.as_str()).collect();
+    assert_eq!(shown, ["data.reported_by"]);
+}
+
+fn counting(name: &str, binding: &str, on: &str) -> SourceFile {
+    file(
+        &format!("{name}.yaml"),
+        &format!("rule: x.{name}\ntitle: T\non: {on}\nentity: user(user_id)\nlet:\n  n: {binding}\nwhen: n > 3\nexplain: \"{{n}}\"\n"),
+    )
+}
+
+#[test]
+fn equal_bindings_are_one_however_they_are_written() {
+    let one =
+        "{count: [payment.captured, payment.failed], by: [user(user_id), device], window: 1h, where: has(data.ip) && data.amount > 5}";
+    let same =
+        "{where: \"has(data.ip)&&data.amount>5\", by: [device, user(user_id)], window: 60m, count: [payment.failed, payment.captured]}";
+    let ruleset = good(&[counting("a", one, "payment.captured"), counting("b", same, "payment.refund_issued")]);
+    assert_eq!(ruleset.bindings.len(), 1, "{:#?}", ruleset.bindings);
+    let events: Vec<EventType> = ruleset.bindings[0].keys.iter().map(|(event, _)| *event).collect();
+    assert_eq!(events, [EventType::PaymentCaptured, EventType::PaymentFailed, EventType::RefundIssued]);
+    for other in [
+        one.replace("1h", "2h"),
+        one.replace("> 5", "> 6"),
+        one.replace("has(data.ip) &&", ""),
+        one.replace(", device", ""),
+        one.replace("user(user_id), device", "user(counterparty_id), device"),
+        one.replace("payment.failed", "payment.authorized"),
+        one.replace("count:", "of: amount, sum:"),
+        one.replace("count:", "of: amount, distinct:"),
+        one.replace("count:", "of: balance_after, distinct:"),
+    ] {
+        assert_eq!(good(&[counting("a", one, "payment.captured"), counting("b", &other, "payment.captured")]).bindings.len(), 2, "{other}");
+    }
+}
+
+#[test]
+fn a_binding_is_read_by_whatever_field_names_the_kind() {
+    let logins = counting("a", "{count: auth.login_failed, by: user, window: 1h}", "auth.login_succeeded");
+    let text = "rule: x.b\ntitle: T\non: gps.position\nentity: driver\nlet:\n  n: {count: auth.login_failed, by: user, window: 1h}\nwhen: n > 3\nexplain: \"{n}\"\n";
+    let ruleset = good(&[logins, file("b.yaml", text)]);
+    let keys: Vec<(EventType, Option<FieldPath>)> = ruleset.bindings[0].keys.iter().map(|(event, parts)| (*event, parts[0].path)).collect();
+    assert_eq!(ruleset.bindings.len(), 1);
+    assert_eq!(
+        keys,
+        [
+            (EventType::LoginSucceeded, Some(path(EventType::LoginSucceeded, "user_id"))),
+            (EventType::LoginFailed, Some(path(EventType::LoginFailed, "user_id"))),
+            (EventType::GpsPosition, Some(path(EventType::GpsPosition, "entity_id"))),
+        ]
+    );
+}
+
+#[test]
+fn a_detector_shows_its_signal() {
+    let text = "rule: auth.travel\ntitle: T\non: auth.login_succeeded\nentity: user\nlet:\n  travel: {detector: impossible_travel, by: user, speed_mps_max: 300}\nwhen: travel.fired && travel.speed_mps > 250.0\nexplain: \"{travel.speed_mps} m/s, from {data.device_id}\"\n";
+    let ruleset = good(&[file("auth/travel.yaml", text)]);
+    let trigger = &ruleset.rules[0].triggers[0];
+    let shown: Vec<&str> = trigger.shown.iter().map(|shown| shown.name.as_str()).collect();
+    assert_eq!(shown, ["travel.fired", "travel.distance_m", "travel.elapsed_s", "travel.speed_mps", "travel.strength", "data.device_id"]);
+    assert_eq!(trigger.shown[5].privacy, Privacy::Pseudonym(EntityKind::Device));
+    assert_eq!(is_hit(&trigger.when, &Values(vec![], vec![])), Ok(true));
+    let BindingKind::Detector(params) = &ruleset.bindings[0].kind else { panic!("a detector") };
+    assert!(params.canonical().contains("300"), "{}", params.canonical());
+    // A default that is written out is the same detector.
+    let spelt = text.replace("auth.travel\n", "auth.spelt\n").replace("300}", "300, radius_factor: 1}");
+    assert_eq!(good(&[file("auth/travel.yaml", text), file("auth/spelt.yaml", &spelt)]).bindings.len(), 1);
+}
+
+#[test]
+fn hidden_values_are_in_no_alert_and_regions_have_no_field() {
+    let text = "rule: auth.place\ntitle: T\non: auth.login_succeeded\nentity: region\nlet:\n  n: {distinct: auth.login_succeeded, of: data.user_id, by: region, window: 1h}\nwhen: n > 3 && has(data.location) && data.location.lat > 30.0 && has(data.country)\nexplain: \"{n} in {data.country}\"\n";
+    let ruleset = good(&[file("auth/place.yaml", text)]);
+    let trigger = &ruleset.rules[0].triggers[0];
+    assert_eq!(trigger.entity, KeyPart { kind: EntityKind::Region, path: None });
+    assert_eq!(trigger.shown.iter().map(|shown| shown.name.as_str()).collect::<Vec<_>>(), ["n", "data.country"]);
+    assert_eq!(ruleset.bindings[0].feeds[0].of.map(|of| of.kind), Some(Some(EntityKind::User)));
+}
+
+#[rstest]
+#[case("first < data.account_created_at", Ok(true))]
+#[case("data.account_created_at - first >= duration(\"1h\")", Ok(true))]
+#[case("data.account_created_at - first > duration(\"1h\")", Ok(false))]
+#[case("first + duration(\"1h\") == data.account_created_at", Ok(true))]
+#[case("data.account_created_at > timestamp(\"1970-01-01T00:59:59.999Z\")", Ok(true))]
+#[case("first + duration(\"87600000h\") > first", Err(EvalError::Overflow))]
+#[case("duration(\"1h\") - duration(\"2h\") < duration(\"0s\")", Ok(true))]
+fn times_and_spans_are_computed(#[case] condition: &str, #[case] expected: Result<bool, EvalError>) {
+    let text = format!(
+        "rule: a.b\ntitle: T\non: payment.captured\nentity: user(user_id)\nlet:\n  first: {{last: payment.captured, of: account_created_at, by: user(user_id), window: 1h}}\nwhen: has(data.account_created_at) && ({condition})\nexplain: \"{{first}}\"\n"
+    );
+    let ruleset = good(&[file("a/b.yaml", &text)]);
+    let created = (path(EventType::PaymentCaptured, "account_created_at"), Value::Time(3_600_000));
+    assert_eq!(is_hit(&ruleset.rules[0].triggers[0].when, &Values(vec![Value::Time(0)], vec![created])), expected);
+}
+
+#[test]
+fn a_folder_loads_in_the_order_of_its_paths_and_its_hash_says_what_it_held() {
+    let dir = tempfile::tempdir().expect("a folder");
+    assert!(matches!(load(dir.path()), Err(LoadError::Empty { .. })));
+    assert!(matches!(load(&dir.path().join("none")), Err(LoadError::Io { .. })));
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+    };
+    write("auth/otp_flood.yaml", OTP_FLOOD);
+    write("lists/trusted_phones.yaml", "- not a rule");
+    write("rule.schema.json", "{}");
+    write("auth/.hidden.yaml", "not a rule");
+    write("README.md", "not a rule");
+    let first = load(dir.path()).expect("one rule");
+    assert_eq!(first.rules.len(), 1);
+    assert_eq!(first.hash, good(&[file("auth/otp_flood.yaml", OTP_FLOOD)]).hash);
+    write("otp_slow.yml", &OTP_FLOOD.replace("otp_flood", "otp_slow").replace("10m", "1h"));
+    let second = load(dir.path()).expect("two rules");
+    assert_eq!(second.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["auth.otp_flood", "auth.otp_slow"]);
+    assert_ne!(first.hash, second.hash);
+    write("auth/broken.yaml", "rule: [");
+    let Err(LoadError::Faults(report)) = load(dir.path()) else { panic!("faults") };
+    assert!(report.render(false).contains("auth/broken.yaml:1:"), "{}", report.render(false));
+}
+
+#[test]
+fn the_shipped_rules_compile() {
+    match load(std::path::Path::new(env!("CARGO_MANIFEST_DIR"))) {
+        Ok(ruleset) => assert!(!ruleset.rules.is_empty()),
+        Err(LoadError::Faults(report)) => panic!("{}", report.render(false)),
+        Err(error) => panic!("{error}"),
+    }
+}
