@@ -58,7 +58,7 @@ pub fn load(dir: &Path) -> Result<Ruleset, LoadError> {
     if files.is_empty() {
         return Err(LoadError::Empty { dir: dir.to_owned() });
     }
-    compile(&files).map_err(LoadError::Faults)
+    compile(&files).map_err(|report| LoadError::Faults(Report { dir: Some(dir.to_owned()), ..report }))
 }
 
 fn collect(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) -> Result<(), LoadError> {
@@ -109,7 +109,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
         .flat_map(|(file, faults)| tidy(faults).into_iter().map(move |fault| Diagnostic::new(file, fault)))
         .collect();
     if !faults.is_empty() {
-        return Err(Report { faults, sources });
+        return Err(Report { faults, sources, dir: None });
     }
 
     let mut bindings = Bindings::default();

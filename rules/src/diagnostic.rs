@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
@@ -154,9 +155,17 @@ pub struct Report {
     pub faults: Vec<Diagnostic>,
     /// The files.
     pub sources: Vec<SourceFile>,
+    /// The folder that they were loaded from, so that what is shown of a file's name leads to it.
+    pub dir: Option<PathBuf>,
 }
 
 impl Report {
+    /// What people see of a fault's file.
+    fn path(&self, fault: &Diagnostic) -> String {
+        let name = self.sources.get(fault.file).map_or("", |source| source.name.as_str());
+        self.dir.as_ref().map_or_else(|| name.to_owned(), |dir| dir.join(name).display().to_string())
+    }
+
     /// Line and column of a fault, both from 1, the column in characters.
     pub fn position(&self, fault: &Diagnostic) -> (usize, usize) {
         let text = self.sources.get(fault.file).map_or("", |source| source.text.as_str());
@@ -170,11 +179,11 @@ impl Report {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
         for fault in &self.faults {
-            let (name, text) = self.sources.get(fault.file).map_or(("", ""), |source| (source.name.as_str(), source.text.as_str()));
+            let text = self.sources.get(fault.file).map_or("", |source| source.text.as_str());
             let excerpt = Excerpt::of(text, fault);
             let mut snippet = Snippet::source(excerpt.text)
                 .line_start(excerpt.line)
-                .path(name)
+                .path(self.path(fault))
                 .annotation(AnnotationKind::Primary.span(excerpt.place(&fault.span)));
             if let Some((span, label)) = &fault.also {
                 snippet = snippet.annotation(AnnotationKind::Context.span(excerpt.place(span)).label(label.as_str()));
@@ -198,7 +207,7 @@ fn plural(count: usize) -> &'static str {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.faults.iter().enumerate() {
-            let name = self.sources.get(fault.file).map_or("", |source| source.name.as_str());
+            let name = self.path(fault);
             let (line, column) = self.position(fault);
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{name}:{line}:{column}: {} ({})", fault.message, fault.code)?;
