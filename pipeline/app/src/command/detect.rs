@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
+use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Config, Counters, Engine, Record, RuleCounters};
@@ -15,10 +16,11 @@ use super::Failure;
 use crate::clock::{Stopwatch, now_ms};
 use crate::key;
 
-/// Records the engine takes at once on one thread: their rows stay in the second-level cache.
-const BATCH_RECORDS: usize = 2048;
-/// And for each thread, where there are several: enough work to share out.
-const BATCH_RECORDS_A_THREAD: usize = 2048;
+/// Bytes read at once for each thread, and so what the engine takes at once: some 800 records, which with their rows
+/// stay in the second-level cache.
+const READ_BYTES: usize = 256 << 10;
+/// Most lines taken at once for each thread, should they be short.
+const LINES_MAX: usize = 4096;
 
 /// See `--help`.
 #[derive(clap::Args)]
@@ -78,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         alerts: JsonLinesSink::create(&args.alerts)?,
         dead_letters: args.dead_letters.as_deref().map(JsonLinesSink::create).transpose()?,
         arrival_ms: args.now.unwrap_or_else(now_ms),
-        batch_records: if threads > 1 { threads * BATCH_RECORDS_A_THREAD } else { BATCH_RECORDS },
+        limits: Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() },
         position: 0,
         progress: Progress::start(),
     };
@@ -110,7 +112,7 @@ struct Run {
     alerts: JsonLinesSink,
     dead_letters: Option<JsonLinesSink>,
     arrival_ms: i64,
-    batch_records: usize,
+    limits: Limits,
     /// Of the newest record; the first record of the first file is 1.
     position: u64,
     progress: Progress,
@@ -118,7 +120,7 @@ struct Run {
 
 impl Run {
     fn file(&mut self, path: &str) -> Result<(), Failure> {
-        let mut source = JsonLines::open(path)?;
+        let mut source = JsonLines::open_with(path, self.limits)?;
         let mut batch = Batch::new();
         while source.next_batch(&mut batch)? {
             self.batch(&batch)?;
@@ -134,27 +136,20 @@ impl Run {
             self.position += 1;
             records.push(Record { position: self.position, arrival_ms: self.arrival_ms, bytes });
         }
-        for (number, part) in records.chunks(self.batch_records).enumerate() {
-            let output = self.engine.process(part);
-            tracing::debug!(
-                records = part.len(),
-                alerts = output.alerts.len(),
-                dead_letters = output.dead_letters.len(),
-                "batch processed"
-            );
-            for alert in &output.alerts {
-                self.alerts.write(alert)?;
-            }
-            let Some(sink) = &mut self.dead_letters else { continue };
-            for letter in output.dead_letters {
-                let index = number * self.batch_records + letter.record;
-                let reason = match batch.cut(index) {
-                    Some(length) => format!("record of {length} bytes, of which the beginning is kept here: {}", letter.reason),
-                    None => letter.reason,
-                };
-                let record = batch.get(index).unwrap_or_default();
-                sink.write(&DeadLetter { position: letter.position, field: letter.field, reason, record })?;
-            }
+        let output = self.engine.process(&records);
+        let (alerts, dead_letters) = (output.alerts.len(), output.dead_letters.len());
+        tracing::debug!(records = records.len(), alerts, dead_letters, "batch processed");
+        for alert in &output.alerts {
+            self.alerts.write(alert)?;
+        }
+        let Some(sink) = &mut self.dead_letters else { return Ok(()) };
+        for letter in output.dead_letters {
+            let reason = match batch.cut(letter.record) {
+                Some(length) => format!("record of {length} bytes, of which the beginning is kept here: {}", letter.reason),
+                None => letter.reason,
+            };
+            let record = batch.get(letter.record).unwrap_or_default();
+            sink.write(&DeadLetter { position: letter.position, field: letter.field, reason, record })?;
         }
         Ok(())
     }

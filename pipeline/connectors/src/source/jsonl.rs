@@ -20,7 +20,7 @@ use crate::Error;
 /// How much a batch and a line may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that one read asks for, so about the size of a batch. 1 MiB: some 3 000 events; a larger batch costs
+    /// Bytes that one read asks for, so about the size of a batch. 256 KiB: some 800 events; a larger batch costs
     /// memory and cache, a smaller one more handing over.
     pub bytes_max: usize,
     /// Most lines in a batch.
@@ -32,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes_max: 1 << 20, lines_max: 4096, line_bytes_max: 16 << 20 }
+        Self { bytes_max: 256 << 10, lines_max: 4096, line_bytes_max: 16 << 20 }
     }
 }
 
