@@ -7,15 +7,13 @@
 //!
 //! | aggregate | exact to | then |
 //! |---|---|---|
-//! | [`count`], [`sum`] | 256 distinct instants in the window | W/128 buckets aligned to the epoch; an old bucket counts until all of it has left, so nothing is ever under-counted |
+//! | [`total`] (count and sum) | 256 distinct instants in the window | W/128 buckets aligned to the epoch; an old bucket counts until all of it has left, so nothing is ever under-counted |
 //! | [`distinct`] | 32 values in the window | a sliding HyperLogLog (3.3 % standard error) |
 //! | [`newest`] | always | – |
 
-pub mod count;
 pub mod distinct;
 pub mod newest;
-pub mod series;
-pub mod sum;
+pub mod total;
 
 /// The start of the window that ends at `end`: instants after it are inside.
 fn start(end_ms: i64, window_ms: i64) -> i64 {

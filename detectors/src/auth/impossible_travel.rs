@@ -21,9 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::detector::Detector;
 use crate::event::{Data, Event, EventType};
 use crate::kernel::great_circle::EARTH_RADIUS_M;
-use crate::kernel::lower_bound_speed::{Bounds, Fix, excess};
-use crate::signal::{Signal, SignalField, SignalType};
-use crate::value::OwnedValue;
+use crate::kernel::lower_bound_speed::{self, Bounds, Fix, judge};
+use crate::signal::{Signal, SignalField};
 
 /// See the module's header.
 pub struct ImpossibleTravel;
@@ -62,12 +61,7 @@ pub type State = Option<Fix>;
 impl Detector for ImpossibleTravel {
     const NAME: &'static str = "impossible_travel";
     const INPUTS: &'static [EventType] = &[EventType::LoginSucceeded];
-    const FIELDS: &'static [SignalField] = &[
-        SignalField { name: "distance_m", ty: SignalType::Double { decimals: 0 }, doc: "distance less the radii, m" },
-        SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the logins and the tolerance, s" },
-        SignalField { name: "speed_mps", ty: SignalType::Double { decimals: 1 }, doc: "slowest speed that explains both, m/s" },
-        SignalField { name: "strength", ty: SignalType::Double { decimals: 3 }, doc: "how far past the bound, 0 to 1" },
-    ];
+    const FIELDS: &'static [SignalField] = lower_bound_speed::FIELDS;
     type Params = Params;
     type State = State;
 
@@ -88,22 +82,13 @@ impl Detector for ImpossibleTravel {
         }
         let radius_m = location.accuracy_km.map_or(params.radius_m_default, |radius| radius.get() * 1000.0);
         let fix = Fix { position, radius_m, time_ms: event.clock() };
-        let Some(newest) = *state else {
-            *state = Some(fix);
-            return None;
-        };
-        if fix.time_ms >= newest.time_ms {
-            *state = Some(fix);
-        }
         let bounds = Bounds {
             speed_mps_max: params.speed_mps_max,
             distance_m_min: params.distance_m_min,
             radius_factor: params.radius_factor,
             tolerance_s: params.tolerance_s,
         };
-        excess(&newest, &fix, &bounds).map(|found| {
-            Signal::new(Self::FIELDS, [found.distance_m, found.elapsed_s, found.speed_mps, found.strength].map(OwnedValue::Double))
-        })
+        judge(state, fix, &bounds).map(|found| found.signal())
     }
 }
 
@@ -114,6 +99,7 @@ mod tests {
     use crate::event::position::Location;
     use crate::event::text::{DeviceId, IpAddress, UserId};
     use crate::event::units::{Kilometres, Latitude, Longitude, Timestamp};
+    use crate::value::OwnedValue;
     use rstest::rstest;
 
     const CAIRO: (f64, f64) = (30.0444, 31.2357);

@@ -24,9 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::detector::Detector;
 use crate::event::position::Position;
 use crate::event::{Data, Event, EventType};
-use crate::kernel::lower_bound_speed::{Bounds, Fix, excess};
-use crate::signal::{Signal, SignalField, SignalType};
-use crate::value::OwnedValue;
+use crate::kernel::lower_bound_speed::{self, Bounds, Fix, judge};
+use crate::signal::{Signal, SignalField};
 
 /// How far ahead of the event clock a device's clock is believed, ms.
 const CLOCK_AHEAD_MS_MAX: i64 = 120_000;
@@ -67,12 +66,7 @@ pub type State = Option<Fix>;
 impl Detector for ImpossibleSpeed {
     const NAME: &'static str = "impossible_speed";
     const INPUTS: &'static [EventType] = &[EventType::GpsPosition];
-    const FIELDS: &'static [SignalField] = &[
-        SignalField { name: "distance_m", ty: SignalType::Double { decimals: 0 }, doc: "distance less the radii, m" },
-        SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the fixes and the tolerance, s" },
-        SignalField { name: "speed_mps", ty: SignalType::Double { decimals: 1 }, doc: "slowest speed that explains both, m/s" },
-        SignalField { name: "strength", ty: SignalType::Double { decimals: 3 }, doc: "how far past the bound, 0 to 1" },
-    ];
+    const FIELDS: &'static [SignalField] = lower_bound_speed::FIELDS;
     type Params = Params;
     type State = State;
 
@@ -90,22 +84,13 @@ impl Detector for ImpossibleSpeed {
         let (device_ms, clock_ms) = (event.time.millis(), event.clock());
         let time_ms = if device_ms > clock_ms + CLOCK_AHEAD_MS_MAX { clock_ms } else { device_ms };
         let fix = Fix { position, radius_m, time_ms };
-        let Some(newest) = *state else {
-            *state = Some(fix);
-            return None;
-        };
-        if fix.time_ms >= newest.time_ms {
-            *state = Some(fix);
-        }
         let bounds = Bounds {
             speed_mps_max: params.speed_mps_max,
             distance_m_min: params.distance_m_min,
             radius_factor: params.radius_factor,
             tolerance_s: params.tolerance_s,
         };
-        excess(&newest, &fix, &bounds).map(|found| {
-            Signal::new(Self::FIELDS, [found.distance_m, found.elapsed_s, found.speed_mps, found.strength].map(OwnedValue::Double))
-        })
+        judge(state, fix, &bounds).map(|found| found.signal())
     }
 }
 

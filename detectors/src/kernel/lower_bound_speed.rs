@@ -10,6 +10,8 @@
 
 use super::great_circle;
 use crate::event::position::Position;
+use crate::signal::{Signal, SignalField, SignalType};
+use crate::value::OwnedValue;
 
 /// A place at a time, with its uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +67,31 @@ pub fn excess(from: &Fix, to: &Fix, bounds: &Bounds) -> Option<Excess> {
         speed_mps: if elapsed_s > 0.0 { distance_m / elapsed_s } else { distance_m },
         strength: 1.0 - reachable_m / distance_m,
     })
+}
+
+/// The fields of [`Excess::signal`].
+pub const FIELDS: &[SignalField] = &[
+    SignalField { name: "distance_m", ty: SignalType::Double { decimals: 0 }, doc: "distance less the radii, m" },
+    SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the two and the tolerance, s" },
+    SignalField { name: "speed_mps", ty: SignalType::Double { decimals: 1 }, doc: "slowest speed that explains both, m/s" },
+    SignalField { name: "strength", ty: SignalType::Double { decimals: 3 }, doc: "how far past the bound, 0 to 1" },
+];
+
+impl Excess {
+    /// The numbers, as a detector says them.
+    pub fn signal(&self) -> Signal {
+        Signal::new(FIELDS, [self.distance_m, self.elapsed_s, self.speed_mps, self.strength].map(OwnedValue::Double))
+    }
+}
+
+/// Judges `fix` against the newest one and then, unless it is older, makes it the newest: what is delivered late is
+/// judged like any other but cannot drag the anchor back. Of equal times, the one delivered last is the newest.
+pub fn judge(newest: &mut Option<Fix>, fix: Fix, bounds: &Bounds) -> Option<Excess> {
+    let found = newest.as_ref().and_then(|newest| excess(newest, &fix, bounds));
+    if newest.is_none_or(|newest| fix.time_ms >= newest.time_ms) {
+        *newest = Some(fix);
+    }
+    found
 }
 
 #[cfg(test)]

@@ -6,10 +6,9 @@ use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::event::Event;
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
-use rasid_detectors::window::count::Count;
 use rasid_detectors::window::distinct::Distinct;
 use rasid_detectors::window::newest::Newest;
-use rasid_detectors::window::sum::Sum;
+use rasid_detectors::window::total::Total;
 use rasid_rules::ruleset::{Binding, BindingKind, Feed, Of};
 
 use crate::batch::{Cell, Chunk, Row};
@@ -31,8 +30,8 @@ pub(crate) struct Shard {
 }
 
 enum BindingTable {
-    Count(Table<Count>),
-    Sum(Table<Sum>),
+    Count(Table<Total>),
+    Sum(Table<Total>),
     Distinct(Table<Distinct>),
     /// `last`: the current event included.
     Last(Table<Newest>),
@@ -99,7 +98,7 @@ impl BindingTable {
         match self {
             Self::Count(table) => int(if feed.is_some() {
                 table.update(key, clock_ms, |count| {
-                    count.feed(at_ms, window_ms);
+                    count.feed(at_ms, 1, window_ms);
                     if read { count.value(at_ms, window_ms) } else { 0 }
                 })
             } else {
@@ -145,8 +144,7 @@ impl BindingTable {
 
     fn prefetch(&self, key: u64) {
         match self {
-            Self::Count(table) => table.prefetch(key),
-            Self::Sum(table) => table.prefetch(key),
+            Self::Count(table) | Self::Sum(table) => table.prefetch(key),
             Self::Distinct(table) => table.prefetch(key),
             Self::Last(table) | Self::Previous(table) => table.prefetch(key),
             Self::Detector(table) => table.prefetch(key),
@@ -156,8 +154,7 @@ impl BindingTable {
     /// (bytes, evicted entries).
     fn account(&self) -> (usize, u64) {
         match self {
-            Self::Count(table) => (table.bytes(), table.evicted()),
-            Self::Sum(table) => (table.bytes(), table.evicted()),
+            Self::Count(table) | Self::Sum(table) => (table.bytes(), table.evicted()),
             Self::Distinct(table) => (table.bytes(), table.evicted()),
             Self::Last(table) | Self::Previous(table) => (table.bytes(), table.evicted()),
             Self::Detector(table) => (table.bytes(), table.evicted()),
@@ -190,23 +187,13 @@ fn of_hash(feed: &Feed, row: &Row<'_>, hasher: &KeyHasher) -> Option<u64> {
     }
 }
 
-impl Keyed for Count {
+impl Keyed for Total {
     fn newest_ms(&self) -> i64 {
-        Count::newest_ms(self)
+        Total::newest_ms(self)
     }
 
     fn cells(&self) -> usize {
-        Count::cells(self)
-    }
-}
-
-impl Keyed for Sum {
-    fn newest_ms(&self) -> i64 {
-        Sum::newest_ms(self)
-    }
-
-    fn cells(&self) -> usize {
-        Sum::cells(self)
+        Total::cells(self)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Numbers added up by instant: what [`count`](super::count) and [`sum`](super::sum) share.
+//! Whole numbers added up over the window: the amounts of a field for a sum, ones for a count. Saturates at the ends of
+//! `i64`, so that a hostile amount cannot wrap round to a small one.
 
 use smallvec::SmallVec;
 
@@ -10,16 +11,16 @@ const BUCKETS: i64 = 128;
 
 /// Integers over time. A cell is an instant, or a bucket of `width` ms that begins there.
 #[derive(Clone, Debug, Default)]
-pub struct Series {
+pub struct Total {
     /// (begin, total), by begin; every cell lies at least partly inside the window that ends at `newest`.
     cells: SmallVec<[(i64, i64); 1]>,
     newest: i64,
     bucketed: bool,
 }
 
-impl Series {
+impl Total {
     /// Adds `amount` at instant `at_ms`. An instant that has left the window of the newest is not kept.
-    pub fn add(&mut self, at_ms: i64, amount: i64, window_ms: i64) {
+    pub fn feed(&mut self, at_ms: i64, amount: i64, window_ms: i64) {
         if self.cells.is_empty() {
             self.bucketed = false;
             self.newest = self.newest.max(at_ms);
@@ -41,7 +42,7 @@ impl Series {
     }
 
     /// The total over the window that ends at `at_ms` or at the newest instant, whichever is later. Saturates.
-    pub fn total(&self, at_ms: i64, window_ms: i64) -> i64 {
+    pub fn value(&self, at_ms: i64, window_ms: i64) -> i64 {
         let start = super::start(self.newest.max(at_ms), window_ms);
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
         self.cells
@@ -101,12 +102,12 @@ mod tests {
 
     const WINDOW: i64 = 600_000;
 
-    fn fed(events: &[(i64, i64)]) -> Series {
-        let mut series = Series::default();
+    fn fed(events: &[(i64, i64)]) -> Total {
+        let mut total = Total::default();
         for (at, amount) in events {
-            series.add(*at, *amount, WINDOW);
+            total.feed(*at, *amount, WINDOW);
         }
-        series
+        total
     }
 
     /// What the header promises, computed from the whole history.
@@ -117,54 +118,54 @@ mod tests {
 
     #[test]
     fn the_window_is_open_at_its_start_and_closed_at_its_end() {
-        let series = fed(&[(1_000, 1), (1_001, 1), (601_000, 1)]);
-        assert_eq!(series.total(601_000, WINDOW), 2);
-        assert_eq!(series.total(601_001, WINDOW), 1, "a later reader sees less");
-        assert_eq!(series.total(0, WINDOW), 2, "an earlier reader sees the newest window");
+        let total = fed(&[(1_000, 1), (1_001, 1), (601_000, 1)]);
+        assert_eq!(total.value(601_000, WINDOW), 2);
+        assert_eq!(total.value(601_001, WINDOW), 1, "a later reader sees less");
+        assert_eq!(total.value(0, WINDOW), 2, "an earlier reader sees the newest window");
     }
 
     #[test]
     fn what_is_too_old_is_not_kept() {
-        let series = fed(&[(700_000, 1), (100_000, 1), (100_001, 1)]);
-        assert_eq!(series.total(700_000, WINDOW), 2);
+        let total = fed(&[(700_000, 1), (100_000, 1), (100_001, 1)]);
+        assert_eq!(total.value(700_000, WINDOW), 2);
     }
 
     #[test]
     fn a_long_silence_starts_afresh() {
         let mut events: Vec<(i64, i64)> = (0..300).map(|i| (i * 10, 1)).collect();
         events.push((10_000_000, 1));
-        let series = fed(&events);
-        assert_eq!((series.total(10_000_000, WINDOW), series.bucketed, series.cells()), (1, false, 1));
+        let total = fed(&events);
+        assert_eq!((total.value(10_000_000, WINDOW), total.bucketed, total.cells()), (1, false, 1));
     }
 
     #[test]
     fn totals_saturate() {
-        assert_eq!(fed(&[(1, i64::MAX), (1, i64::MAX), (2, i64::MAX)]).total(2, WINDOW), i64::MAX);
+        assert_eq!(fed(&[(1, i64::MAX), (1, i64::MAX), (2, i64::MAX)]).value(2, WINDOW), i64::MAX);
     }
 
     #[test]
     fn past_the_exact_limit_nothing_is_under_counted_and_the_excess_is_one_bucket() {
         let events: Vec<(i64, i64)> = (0..5_000).map(|i| (i * 313, 1)).collect();
-        let mut series = Series::default();
+        let mut total = Total::default();
         for (seen, (at, amount)) in events.iter().enumerate() {
-            series.add(*at, *amount, WINDOW);
-            let (total, exact) = (series.total(*at, WINDOW), expected(&events[..=seen]));
-            assert!(total >= exact && total <= exact + width(WINDOW) / 313 + 1, "{total} for {exact}");
-            assert!(series.cells() <= EXACT_MAX);
+            total.feed(*at, *amount, WINDOW);
+            let (value, exact) = (total.value(*at, WINDOW), expected(&events[..=seen]));
+            assert!(value >= exact && value <= exact + width(WINDOW) / 313 + 1, "{value} for {exact}");
+            assert!(total.cells() <= EXACT_MAX);
         }
-        assert!(series.bucketed);
+        assert!(total.bucketed);
     }
 
     proptest! {
         #[test]
         fn exact_and_in_any_order(events in proptest::collection::vec((0_i64..2_000_000, 1_i64..1_000), 1..200).prop_shuffle()) {
-            let series = fed(&events);
+            let total = fed(&events);
             let mut sorted = events.clone();
             sorted.sort_unstable();
             let in_order = fed(&sorted);
-            prop_assert_eq!(series.total(0, WINDOW), expected(&events));
-            prop_assert_eq!(&series.cells, &in_order.cells);
-            prop_assert_eq!(series.newest, in_order.newest);
+            prop_assert_eq!(total.value(0, WINDOW), expected(&events));
+            prop_assert_eq!(&total.cells, &in_order.cells);
+            prop_assert_eq!(total.newest, in_order.newest);
         }
 
         #[test]
@@ -174,7 +175,7 @@ mod tests {
             let inside_first_bucket = events.iter().filter(|(at, _)| (bucket_of(boundary, WINDOW)..=boundary).contains(at)).count();
             let mut sorted = events.clone();
             sorted.sort_unstable();
-            let (shuffled, in_order) = (fed(&events).total(0, WINDOW), fed(&sorted).total(0, WINDOW));
+            let (shuffled, in_order) = (fed(&events).value(0, WINDOW), fed(&sorted).value(0, WINDOW));
             prop_assert!(shuffled.abs_diff(in_order) <= inside_first_bucket as u64);
         }
     }
