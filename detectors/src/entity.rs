@@ -129,45 +129,52 @@ fn prefix_of_ip(ip: IpAddr) -> String {
     }
 }
 
+/// What stands for the prefix of a number that is none, so that nothing of it shows.
+const NO_PREFIX: &str = "invalid";
+
+/// A number less its last four digits. The prefix leaves in clear, so what is not certainly a whole number has none.
 fn prefix_of_phone(e164: &str) -> String {
-    let keep = e164.chars().count().saturating_sub(4);
-    e164.chars().take(keep).collect()
+    let digits = e164.strip_prefix('+').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    // ITU-T E.164: fifteen digits at most; Egypt: the country code and ten at most.
+    let whole = digits.is_some_and(|digits| (7..=if digits.starts_with("20") { 12 } else { 15 }).contains(&digits.len()));
+    if !whole {
+        return NO_PREFIX.to_owned();
+    }
+    e164.chars().take(e164.len() - 4).collect()
 }
 
 /// A telephone number in E.164, Egypt (+20) where it has no country code. Spaces, dashes, dots and brackets are
-/// passed over and Arabic-Indic and Persian digits read; what has no digit at all stays as it is, lower-cased.
+/// passed over and Arabic-Indic and Persian digits read; what follows a letter (an extension) is left out; what has no
+/// digit at all stays as it is, lower-cased. A trunk zero behind +20 is dropped: it is how people write the number of
+/// the same phone.
 ///
 /// Numbering plan: ITU-T E.164, and the Egyptian plan (NTRA): ten national digits for a mobile, eight or nine for
 /// a landline, each written with a leading 0 inside the country.
 pub fn e164(raw: &str) -> Cow<'_, str> {
     if let Some(rest) = raw.strip_prefix('+')
         && !rest.is_empty()
+        && !rest.starts_with("200")
         && rest.bytes().all(|b| b.is_ascii_digit())
     {
         return Cow::Borrowed(raw);
     }
-    let digits: String = raw.chars().filter_map(digit).collect();
+    let start = raw.find(|c| digit(c).is_some()).unwrap_or(raw.len());
+    let (before, number) = raw.split_at(start);
+    let digits: String = number.chars().take_while(|c| !c.is_alphabetic()).filter_map(digit).collect();
     if digits.is_empty() {
         return raw.trim().to_lowercase().into();
     }
-    let international = raw.trim_start().starts_with('+');
-    let mut out = String::from("+");
-    if international {
-        out.push_str(&digits);
-    } else if let Some(rest) = digits.strip_prefix("00") {
-        out.push_str(rest);
-    } else if let Some(national) = digits.strip_prefix('0') {
-        out.push_str("20");
-        out.push_str(national);
-    } else if digits.starts_with("20") && digits.len() >= 11 {
-        out.push_str(&digits);
-    } else if digits.len() == 10 && digits.starts_with('1') {
-        out.push_str("20");
-        out.push_str(&digits);
-    } else {
-        out.push_str(&digits);
+    let international = if before.contains('+') { Some(digits.as_str()) } else { digits.strip_prefix("00") };
+    let whole = match (international, digits.strip_prefix('0')) {
+        (Some(whole), _) => whole.to_owned(),
+        (None, Some(national)) => format!("20{national}"),
+        (None, None) if digits.len() == 10 && digits.starts_with('1') => format!("20{digits}"),
+        (None, None) => digits.clone(),
+    };
+    match whole.strip_prefix("200") {
+        Some(national) => format!("+20{national}").into(),
+        None => format!("+{whole}").into(),
     }
-    out.into()
 }
 
 fn digit(c: char) -> Option<char> {
@@ -269,6 +276,11 @@ mod tests {
     #[case("19123", "+19123")]
     #[case("Unknown ", "unknown")]
     #[case("+", "+")]
+    #[case("+20 (0)100 000 0042", "+201000000042")]
+    #[case("+2001000000042", "+201000000042")]
+    #[case("002001000000042", "+201000000042")]
+    #[case("tel:+201000000042", "+201000000042")]
+    #[case("+20 100 000 0042 ext 1234", "+201000000042")]
     fn one_phone_has_one_spelling(#[case] raw: &str, #[case] expected: &str) {
         assert_eq!(EntityKind::Phone.normalise(raw), expected);
     }
@@ -284,7 +296,16 @@ mod tests {
 
     #[test]
     fn a_phone_prefix_is_the_number_less_four_digits() {
-        assert_eq!(EntityKind::PhonePrefix.normalise("01000000042"), "+20100000");
+        for (raw, prefix) in [
+            ("01000000042", "+20100000"),
+            ("+14155550100", "+1415555"),
+            ("aya@example.com", "invalid"),
+            ("12", "invalid"),
+            ("+20100000004212", "invalid"),
+            ("+2010000000421234", "invalid"),
+        ] {
+            assert_eq!(EntityKind::PhonePrefix.normalise(raw), prefix, "{raw}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod chat;
 pub mod envelope;
 pub mod field;
 pub mod gps;
+pub mod object;
 pub mod payment;
 pub mod position;
 pub mod schema;

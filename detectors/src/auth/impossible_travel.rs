@@ -5,20 +5,23 @@
 //! Formula  d_lb = max(0, d − radius_factor · (r₁ + r₂)); Δt = |t₂ − t₁| + tolerance_s   (kernel/lower_bound_speed.rs)
 //! Fires    d_lb > distance_m_min (100 km) and d_lb > speed_mps_max (250 m/s) · Δt
 //! Strength 1 − speed_mps_max · Δt / d_lb, in 0..1
-//! State    the newest login: location, radius, event clock; forgotten after half_earth / speed_mps_max
-//! Misses   travel inside one city; a user's first login; an attacker near the victim
-//! Alarms   wrongly on VPN exits, and on carriers' gateways where the radius is missing or too small
+//! State    the anchor login: location, radius, event clock; forgotten after half_earth / speed_mps_max
+//! Misses   travel inside one city; a user's first login; an attacker near the victim, or behind a VPN throughout
+//! Alarms   wrongly on VPN exits that are not marked as such, and on carriers' gateways whose radius is too small
 //! Source   Panther `impossible_travel_login` and its kin (great-circle speed over 900 km/h), with the geo-IP radius
 //!          that they pass over: median error on mobile networks is 179–207 km (arXiv 2605.21937)
 //! ```
 //!
-//! Times are the event clock: a login's own clock is the service's. A login older than the newest one is judged
-//! against it but does not replace it; one at the same instant is judged and replaces it.
+//! Times are the event clock: a login's own clock is the service's. A login older than the anchor is judged against it
+//! but does not replace it; one at the same instant is judged and replaces it. A login through a data centre, VPN,
+//! company line or satellite shows where the line ends and not where the person is: it is never the anchor, so nobody is
+//! accused for switching a VPN off, and no attacker hides a journey behind one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::detector::Detector;
+use crate::event::auth::AsnType;
 use crate::event::{Data, Event, EventType};
 use crate::kernel::great_circle::EARTH_RADIUS_M;
 use crate::kernel::lower_bound_speed::{self, Bounds, Fix, judge};
@@ -44,6 +47,13 @@ pub struct Params {
     /// Radius of a location that reports none, m. 50 000: geo-IP on fixed lines, with room.
     #[schemars(range(min = 0.0, max = 5_000_000.0), example = 50_000.0)]
     pub radius_m_default: f64,
+    /// Widest radius that is believed, m; a wider claim counts as this one. 500 000: geo-IP that knows the country only.
+    #[schemars(range(min = 0.0, max = 20_000_000.0), example = 500_000.0)]
+    pub radius_m_max: f64,
+    /// Whether logins through data centres, VPNs, company lines and satellites are judged as well. They are common
+    /// among honest people, and their place is the line's.
+    #[schemars(example = false)]
+    pub judge_egress: bool,
     /// How far two servers' clocks may disagree, s.
     #[schemars(range(min = 0.0, max = 3_600.0), example = 120.0)]
     pub tolerance_s: f64,
@@ -51,11 +61,19 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { speed_mps_max: 250.0, distance_m_min: 100_000.0, radius_factor: 1.0, radius_m_default: 50_000.0, tolerance_s: 120.0 }
+        Self {
+            speed_mps_max: 250.0,
+            distance_m_min: 100_000.0,
+            radius_factor: 1.0,
+            radius_m_default: 50_000.0,
+            radius_m_max: 500_000.0,
+            judge_egress: false,
+            tolerance_s: 120.0,
+        }
     }
 }
 
-/// The newest login.
+/// The anchor login.
 pub type State = Option<Fix>;
 
 impl Detector for ImpossibleTravel {
@@ -87,8 +105,21 @@ impl Detector for ImpossibleTravel {
             distance_m_min: params.distance_m_min,
             radius_factor: params.radius_factor,
             tolerance_s: params.tolerance_s,
+            radius_m_max: params.radius_m_max,
         };
+        if login.asn_type.is_some_and(is_egress) {
+            let anchor = state.as_ref().filter(|_| params.judge_egress)?;
+            return lower_bound_speed::excess(anchor, &fix, &bounds).map(|found| found.signal());
+        }
         judge(state, fix, &bounds).map(|found| found.signal())
+    }
+}
+
+/// Whether an address of that kind shows where a line ends rather than where a person is.
+fn is_egress(asn_type: AsnType) -> bool {
+    match asn_type {
+        AsnType::Hosting | AsnType::Vpn | AsnType::Corporate | AsnType::Satellite => true,
+        AsnType::Mobile | AsnType::Residential => false,
     }
 }
 
@@ -158,6 +189,22 @@ mod tests {
     fn a_late_login_is_judged_and_does_not_replace_the_newest() {
         let logins = [login(CAIRO, None, 3_600), login(DUBAI, None, 0), login(CAIRO, None, 3_700)];
         assert_eq!(fires(&naive(), &logins), [false, true, false]);
+    }
+
+    fn through(asn_type: AsnType, mut event: Event<'static>) -> Event<'static> {
+        if let Data::LoginSucceeded(login) = &mut event.data {
+            login.asn_type = Some(asn_type);
+        }
+        event
+    }
+
+    #[test]
+    fn switching_a_vpn_off_accuses_nobody_and_one_in_between_hides_nothing() {
+        let vpn = |place, at_s| through(AsnType::Vpn, login(place, None, at_s));
+        assert_eq!(fires(&Params::default(), &[vpn(DUBAI, 0), login(CAIRO, None, 60)]), [false, false]);
+        assert_eq!(fires(&Params::default(), &[login(CAIRO, None, 0), vpn(DUBAI, 60), login(DUBAI, None, 120)]), [false, false, true]);
+        let judged = Params { judge_egress: true, ..Params::default() };
+        assert_eq!(fires(&judged, &[login(CAIRO, None, 0), vpn(DUBAI, 60), login(CAIRO, None, 120)]), [false, true, false]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `auth` family: logins, one-time codes, devices, SIM cards and credentials.
 
 use super::position::Location;
-use super::text::{DeviceId, Fingerprint, IpAddress, OpaqueId, Phone, UserId};
+use super::text::{DeviceId, Fingerprint, IpAddress, Phone, Reason, UserId};
 use super::units::Country;
 use crate::{choice, record};
 
@@ -71,7 +71,7 @@ record! {
         /// The address's kind of network.
         pub asn_type: Option<AsnType>,
         /// Why.
-        pub reason: Option<OpaqueId<'a>>,
+        pub reason: Option<Reason<'a>>,
     }
 }
 

@@ -1,16 +1,19 @@
 //! One record of the log, read and checked: CloudEvents 1.0 in structured JSON mode, then the data of its type.
 //!
 //! A good record is read once, straight into its type (`sonic-rs`, borrowing from the record). A bad one is read a
-//! second time by `serde_json`, slower, which knows the field that is wrong; both must refuse a record for it to be a
-//! dead letter, and what only one of them refuses is refused too.
+//! second time by `serde_json`, slower, which knows the field that is wrong.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::text::{OpaqueId, Text};
+use super::text::Text;
 use super::units::Timestamp;
 use super::{Data, DataSeed, Event, EventType};
+
+/// Instants that the event clock may show, ms: 1970-01-01 to 9999-12-31. A device's own clock may show anything: being
+/// off is evidence, never a reason to set the event aside.
+const EVENT_CLOCK_MS: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_999;
 
 /// Bounds on a record, checked before it is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,8 +276,19 @@ enum Kind {
 impl<'de> de::Deserialize<'de> for Kind {
     #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = OpaqueId::deserialize(deserializer)?;
-        Ok(EventType::from_name(name.expose()).map_or(Self::Unknown, Self::Known))
+        let name = Identity::deserialize(deserializer)?.0;
+        Ok(EventType::from_name(name.as_str()).map_or(Self::Unknown, Self::Known))
+    }
+}
+
+/// An attribute that identifies the event and so must not be empty.
+struct Identity<'a>(Text<'a>);
+
+impl<'de: 'a, 'a> de::Deserialize<'de> for Identity<'a> {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(deserializer)?;
+        if text.as_str().is_empty() { Err(de::Error::custom("empty, expected at least one character")) } else { Ok(Self(text)) }
     }
 }
 
@@ -312,11 +326,11 @@ impl<'de> Visitor<'de> for EnvelopeSeed {
         while let Some(attribute) = map.next_key()? {
             match attribute {
                 Attribute::Specversion => once(&mut specversion, map.next_value::<Version>()?, "specversion")?,
-                Attribute::Id => once(&mut id, map.next_value::<OpaqueId<'de>>()?, "id")?,
-                Attribute::Source => once(&mut source, map.next_value::<OpaqueId<'de>>()?, "source")?,
+                Attribute::Id => once(&mut id, map.next_value::<Identity<'de>>()?.0, "id")?,
+                Attribute::Source => once(&mut source, map.next_value::<Identity<'de>>()?.0, "source")?,
                 Attribute::Type => once(&mut kind, map.next_value::<Kind>()?, "type")?,
-                Attribute::Time => once(&mut time, map.next_value::<Timestamp>()?, "time")?,
-                Attribute::Receivedtime => once(&mut received, map.next_value::<Timestamp>()?, "receivedtime")?,
+                Attribute::Time => once(&mut time, map.next_value::<Option<Timestamp>>()?, "time")?,
+                Attribute::Receivedtime => once(&mut received, map.next_value::<Option<Timestamp>>()?, "receivedtime")?,
                 Attribute::Subject => once(&mut subject, map.next_value::<Option<Text<'de>>>()?, "subject")?,
                 Attribute::Data => {
                     let known = self.known.or(match kind {
@@ -345,8 +359,12 @@ impl<'de> Visitor<'de> for EnvelopeSeed {
                 None => Err(de::Error::missing_field("data")),
                 Some(None) => Ok(Parsed::TypeAfterData(event_type)),
                 Some(Some(data)) => {
-                    let time = time.ok_or_else(|| de::Error::missing_field("time"))?;
-                    Ok(Parsed::Event(Event { id: id.into_inner(), source: source.into_inner(), time, received, data }))
+                    let time = time.flatten().ok_or_else(|| de::Error::missing_field("time"))?;
+                    let event = Event { id: id.into_inner(), source: source.into_inner(), time, received: received.flatten(), data };
+                    if !EVENT_CLOCK_MS.contains(&event.clock()) {
+                        return Err(de::Error::custom("event clock out of range, expected 1970 to 9999"));
+                    }
+                    Ok(Parsed::Event(event))
                 }
             },
         }

@@ -147,14 +147,31 @@ macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident<'a> { $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(bound(deserialize = "'de: 'a"))]
+        #[serde(remote = "Self", bound(deserialize = "'de: 'a"))]
         pub struct $name<'a> { $($(#[$field_meta])* pub $field: $ty,)* }
+
+        impl<'de: 'a, 'a> serde::Deserialize<'de> for $name<'a> {
+            #[inline]
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::deserialize($crate::event::object::Object(deserializer))
+            }
+        }
+
         $crate::record!(@impl [<'a>] $name<'a> { $($field: $ty,)* });
     };
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(remote = "Self")]
         pub struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            #[inline]
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::deserialize($crate::event::object::Object(deserializer))
+            }
+        }
+
         $crate::record!(@impl [] $name { $($field: $ty,)* });
     };
     (@impl [$($generics:tt)*] $name:ty { $($field:ident: $ty:ty,)* }) => {

@@ -2,7 +2,7 @@
 
 use super::position::Points;
 use super::text::{BookingId, DeviceId, DriverId, OpaqueId};
-use super::units::{Heading, Latitude, Longitude, Metres, MetresPerSecond};
+use super::units::{Heading, Latitude, Longitude, Metres, MetresPerSecond, or_unknown};
 use crate::{choice, record};
 
 choice! {
@@ -28,10 +28,13 @@ record! {
         /// Degrees east.
         pub lon: Longitude,
         /// 68 % radius, m.
+        #[serde(default, deserialize_with = "or_unknown")]
         pub accuracy_m: Option<Metres>,
         /// Speed as the device tells it.
+        #[serde(default, deserialize_with = "or_unknown")]
         pub speed_mps: Option<MetresPerSecond>,
         /// Direction of travel.
+        #[serde(default, deserialize_with = "or_unknown")]
         pub heading_deg: Option<Heading>,
         /// Whether the device admits a mock provider; its absence proves nothing.
         pub mock: Option<bool>,

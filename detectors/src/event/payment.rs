@@ -1,6 +1,6 @@
 //! The `payment` family: money asked for, moved, refunded, disputed and paid out.
 
-use super::text::{AdminId, BookingId, DeviceId, InstrumentId, IpAddress, OpaqueId, ProviderId, UserId};
+use super::text::{AdminId, BookingId, DeviceId, InstrumentId, IpAddress, OpaqueId, ProviderId, Reason, UserId};
 use super::units::{AmountMinor, BalanceMinor, Currency, Timestamp};
 use crate::{choice, record};
 
@@ -52,7 +52,7 @@ record! {
         /// What a refund or chargeback undoes.
         pub original_payment_id: Option<OpaqueId<'a>>,
         /// Why.
-        pub reason: Option<OpaqueId<'a>>,
+        pub reason: Option<Reason<'a>>,
         /// The account's balance afterwards.
         pub balance_after: Option<BalanceMinor>,
     }

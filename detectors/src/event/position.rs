@@ -1,6 +1,6 @@
 //! Places on the Earth. The one file that turns our (latitude, longitude) into h3o's order.
 
-use super::units::{Kilometres, Latitude, Longitude};
+use super::units::{Kilometres, Latitude, Longitude, or_unknown};
 use crate::entity::EntityKind;
 use crate::{choice, nested_record, record};
 
@@ -65,6 +65,7 @@ record! {
         /// Degrees east.
         pub lon: Longitude,
         /// Radius within which the true place lies with about 68 % probability, km.
+        #[serde(default, deserialize_with = "or_unknown")]
         pub accuracy_km: Option<Kilometres>,
         /// How it became known.
         pub source: Option<LocationSource>,

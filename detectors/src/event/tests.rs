@@ -38,6 +38,31 @@ fn the_event_clock_is_the_gateways() {
 }
 
 #[test]
+fn null_attributes_are_unset() {
+    let record = LOGIN.replace(r#""data":"#, r#""receivedtime":null,"subject":null,"data":"#);
+    assert_eq!(event_of(&record).received, None);
+    assert_eq!(fault_of(&LOGIN.replace(r#""2026-11-21T10:00:00Z""#, "null")).field.as_deref(), Some("time"));
+}
+
+/// What clients and devices fill in must not be a way to have an event set aside.
+#[test]
+fn what_a_client_leaves_open_is_absent_and_no_fault() {
+    let get = |record: &str, event_type: EventType, name| {
+        let (path, _) = field::find(event_type.fields(), name).expect("a field");
+        event_of(record).data.get(path).to_owned()
+    };
+    let login = LOGIN.replace(r#""d_1""#, r#""""#).replace(r#""accuracy_km":20"#, r#""accuracy_km":-1"#);
+    assert!(get(&login, EventType::LoginSucceeded, "device_id") == OwnedValue::Absent);
+    assert!(get(&login, EventType::LoginSucceeded, "location.accuracy_km") == OwnedValue::Absent);
+    let tor = LOGIN.replace(r#""ip":"#, r#""country":"T1","ip":"#);
+    assert!(get(&tor, EventType::LoginSucceeded, "country") == OwnedValue::Str("T1".into()));
+    let fix = r#"{"specversion":"1.0","id":"1","source":"s","type":"gps.position","time":"1969-01-01T00:00:00Z","receivedtime":"2026-11-21T10:00:00Z","data":{"entity_id":"t_1","lat":30,"lon":31,"accuracy_m":-1,"speed_mps":-1,"heading_deg":-1}}"#;
+    for name in ["accuracy_m", "speed_mps", "heading_deg"] {
+        assert!(get(fix, EventType::GpsPosition, name) == OwnedValue::Absent);
+    }
+}
+
+#[test]
 fn attributes_may_come_in_any_order() {
     let record = r#"{"data":{"phone":"+201000000001","user_id":null,"reported_by":"telco","new_field":{"a":[1]}},"time":"2026-11-21T10:00:00Z","traceparent":"00-x","type":"auth.sim_changed","source":"s","id":"1","specversion":"1.0"}"#;
     assert_eq!(event_of(record).data.event_type(), EventType::SimChanged);
@@ -57,9 +82,12 @@ fn unknown_types_are_passed_over() {
 #[case::missing(&LOGIN.replace(r#""user_id":"u_1","#, ""), Some("data.user_id"), "missing, but its type requires it")]
 #[case::missing_deep(&LOGIN.replace(r#""lat":30.0,"#, ""), Some("data.location.lat"), "missing, but its type requires it")]
 #[case::missing_attribute(&LOGIN.replace(r#""id":"1","#, ""), Some("id"), "missing, but its type requires it")]
-#[case::empty_id(&LOGIN.replace(r#""user_id":"u_1""#, r#""user_id":"""#), Some("data.user_id"), "empty, expected an identifier of at least one character")]
+#[case::empty_id(&LOGIN.replace(r#""id":"1""#, r#""id":"""#), Some("id"), "empty, expected at least one character")]
+#[case::before_the_epoch(&LOGIN.replace("2026-11-21T", "1969-11-21T"), None, "event clock out of range, expected 1970 to 9999")]
+#[case::data_in_a_list(&LOGIN.replace(r#"{"lat":30.0,"lon":31.2,"accuracy_km":20}"#, "[30.0,31.2,20,null]"), Some("data.location"), "found a list, expected an object")]
+#[case::word_in_an_object(&LOGIN.replace(r#""ip":"#, r#""method":{"otp":null},"ip":"#), Some("data.method"), "found an object, expected a string")]
 #[case::address(&LOGIN.replace("192.0.2.1", "192.0.2.999"), Some("data.ip"), "not an IPv4 or IPv6 address")]
-#[case::time(&LOGIN.replace("2026-11-21T10:00:00Z", "yesterday"), Some("time"), "not a time, expected RFC 3339 with a zone, 1970 to 9999")]
+#[case::time(&LOGIN.replace("2026-11-21T10:00:00Z", "yesterday"), Some("time"), "not a time, expected RFC 3339 with a zone")]
 #[case::variant(&LOGIN.replace(r#""ip":"#, r#""method":"magic","ip":"#), Some("data.method"), "found another word, expected one of otp, password, refresh")]
 #[case::twice(&LOGIN.replace(r#""ip":"#, r#""user_id":"u_2","ip":"#), Some("data"), "duplicate field `user_id`")]
 #[case::version(&LOGIN.replace(r#""1.0""#, r#""0.3""#), Some("specversion"), "another version of CloudEvents, expected specversion 1.0")]

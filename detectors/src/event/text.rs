@@ -55,13 +55,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// An identifier must say something: an empty one would make one entity of everybody who lacks it.
-fn not_empty<E: de::Error>(text: Text<'_>) -> Result<Text<'_>, E> {
-    if text.0.is_empty() { Err(E::custom("empty, expected an identifier of at least one character")) } else { Ok(text) }
-}
-
 macro_rules! text_type {
-    ($(#[$meta:meta])* $name:ident, $privacy:expr, $entities:expr, $check:expr, $shown:expr, $schema:expr) => {
+    ($(#[$meta:meta])* $name:ident, $privacy:expr, $entities:expr, $empty:expr, $check:expr, $shown:expr, $schema:expr) => {
         $(#[$meta])*
         #[derive(Clone)]
         pub struct $name<'a>(Text<'a>);
@@ -98,7 +93,7 @@ macro_rules! text_type {
 
             #[inline]
             fn value(&self) -> Value<'_> {
-                Value::Str(self.0.as_str())
+                if self.0.as_str().is_empty() { $empty } else { Value::Str(self.0.as_str()) }
             }
         }
 
@@ -127,12 +122,13 @@ macro_rules! text_type {
     };
 }
 
-/// An opaque identifier, clear everywhere.
+/// An opaque identifier, clear everywhere. An empty one is absent: it names nobody, and it would make one entity of
+/// everybody whose client leaves it empty.
 macro_rules! identifier {
     ($(#[$meta:meta])* $name:ident, [$($kind:ident),*], $doc:literal) => {
         text_type!(
-            $(#[$meta])* $name, Privacy::Clear, [$(EntityKind::$kind),*], not_empty, |id| id.expose(),
-            schemars::json_schema!({ "type": "string", "minLength": 1, "description": $doc })
+            $(#[$meta])* $name, Privacy::Clear, [$(EntityKind::$kind),*], Value::Absent, Ok, |id| id.expose(),
+            schemars::json_schema!({ "type": "string", "description": $doc })
         );
     };
 }
@@ -141,9 +137,9 @@ macro_rules! identifier {
 macro_rules! personal {
     ($(#[$meta:meta])* $name:ident, $pseudonym:ident, [$($kind:ident),*], $check:expr, $doc:literal) => {
         text_type!(
-            $(#[$meta])* $name, Privacy::Pseudonym(EntityKind::$pseudonym), [$(EntityKind::$kind),*], $check,
+            $(#[$meta])* $name, Privacy::Pseudonym(EntityKind::$pseudonym), [$(EntityKind::$kind),*], Value::Absent, $check,
             |_| concat!("[", stringify!($name), "]"),
-            schemars::json_schema!({ "type": "string", "minLength": 1, "description": $doc })
+            schemars::json_schema!({ "type": "string", "description": $doc })
         );
     };
 }
@@ -164,24 +160,33 @@ identifier!(/// An identifier that names no entity of its own: a payment, a rout
     OpaqueId, [], "Opaque.");
 
 personal!(/// A telephone number; keyed and pseudonymised in E.164.
-    Phone, Phone, [Phone, PhonePrefix], not_empty, "A telephone number, best in E.164; personal.");
+    Phone, Phone, [Phone, PhonePrefix], Ok, "A telephone number, best in E.164; personal.");
 personal!(/// A device identifier.
-    DeviceId, Device, [Device], not_empty, "A device; personal.");
+    DeviceId, Device, [Device], Ok, "A device; personal.");
 personal!(/// A device fingerprint.
-    Fingerprint, Fingerprint, [Fingerprint], not_empty, "A device fingerprint; personal.");
+    Fingerprint, Fingerprint, [Fingerprint], Ok, "A device fingerprint; personal.");
 personal!(/// A card, wallet or bank account token.
-    InstrumentId, Instrument, [Instrument], not_empty, "A payment instrument's token; personal.");
+    InstrumentId, Instrument, [Instrument], Ok, "A payment instrument's token; personal.");
 personal!(/// An IPv4 or IPv6 address.
     IpAddress, Ip, [Ip, IpPrefix], is_address, "An IPv4 or IPv6 address; personal.");
 
 text_type!(
+    /// Why something happened, as people or providers put it; matched against, and never leaves.
+    Reason, Privacy::Hidden, [], Value::Str(""), Ok, |_| "[Reason]",
+    schemars::json_schema!({ "type": "string", "description": "Why, in somebody's words; personal." })
+);
+text_type!(
     /// What a person wrote. It is matched against and never leaves.
-    FreeText, Privacy::Hidden, [], Ok, |_| "[FreeText]",
+    FreeText, Privacy::Hidden, [], Value::Str(""), Ok, |_| "[FreeText]",
     schemars::json_schema!({ "type": "string", "description": "What a person wrote; personal." })
 );
 
 fn is_address<E: de::Error>(text: Text<'_>) -> Result<Text<'_>, E> {
-    if text.as_str().parse::<std::net::IpAddr>().is_ok() { Ok(text) } else { Err(E::custom("not an IPv4 or IPv6 address")) }
+    if text.0.is_empty() || text.as_str().parse::<std::net::IpAddr>().is_ok() {
+        Ok(text)
+    } else {
+        Err(E::custom("not an IPv4 or IPv6 address"))
+    }
 }
 
 #[cfg(test)]

@@ -89,6 +89,15 @@ real!(/// Degrees clockwise from north, 0 to 360.
     Heading, 0.0, 360.0, Privacy::Clear, "out of range, expected a heading of 0 to 360 degrees",
     schemars::json_schema!({ "type": "number", "minimum": 0, "maximum": 360, "description": "Degrees clockwise from north." }));
 
+/// For what a device reports of its own fix: a number out of range is how platforms say that they do not know (iOS: −1),
+/// so it reads as absent. It comes from the client, who must not be able to have an event set aside by it.
+///
+/// # Errors
+/// Where the field is no number.
+pub fn or_unknown<'de, D: Deserializer<'de>, T: TryFrom<f64>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.and_then(|number| T::try_from(number).ok()))
+}
+
 macro_rules! whole {
     ($(#[$meta:meta])* $name:ident, $low:expr, $message:literal, $schema:expr) => {
         $(#[$meta])*
@@ -191,7 +200,7 @@ pub struct Country([u8; 2]);
 impl Country {
     /// The code.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default() // two ASCII letters, checked when read
+        std::str::from_utf8(&self.0).unwrap_or_default() // two ASCII characters, checked when read
     }
 }
 
@@ -205,7 +214,8 @@ impl<'de> Deserialize<'de> for Country {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = super::text::Text::deserialize(deserializer)?;
         match text.as_str().as_bytes() {
-            [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => Ok(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase()])),
+            // Letters, or what networks use for no country at all, such as T1 for Tor.
+            [a, b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() => Ok(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase()])),
             _ => Err(de::Error::custom("not a country, expected an ISO 3166-1 code of two letters")),
         }
     }
@@ -225,7 +235,7 @@ impl schemars::JsonSchema for Country {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[A-Za-z]{2}$", "description": "ISO 3166-1 alpha-2." })
+        schemars::json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9]{2}$", "description": "ISO 3166-1 alpha-2." })
     }
 }
 
@@ -260,7 +270,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 
             #[inline]
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                time::parse_rfc3339(text).map(Timestamp).ok_or_else(|| E::custom("not a time, expected RFC 3339 with a zone, 1970 to 9999"))
+                time::parse_rfc3339(text).map(Timestamp).ok_or_else(|| E::custom("not a time, expected RFC 3339 with a zone"))
             }
         }
 
@@ -291,8 +301,18 @@ impl schemars::JsonSchema for Timestamp {
 macro_rules! choice {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-        pub enum $name { $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)* }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
+        pub enum $name { $($(#[$variant_meta])* #[schemars(rename = $word)] $variant,)* }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = $crate::event::text::Text::deserialize(deserializer)?;
+                match word.as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(serde::de::Error::unknown_variant(other, &[$($word,)*])),
+                }
+            }
+        }
 
         impl $crate::event::field::FieldValue for $name {
             const TYPE: $crate::event::field::FieldType = $crate::event::field::FieldType::Enum(&[$($word,)*]);

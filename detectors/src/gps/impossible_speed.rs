@@ -5,18 +5,19 @@
 //! Formula  d_lb = max(0, d − radius_factor · (r₁ + r₂)); Δt = |t₂ − t₁| + tolerance_s   (kernel/lower_bound_speed.rs)
 //! Fires    d_lb > distance_m_min (500 m) and d_lb > speed_mps_max (55.6 m/s = 200 km/h) · Δt
 //! Strength 1 − speed_mps_max · Δt / d_lb, in 0..1
-//! State    the newest fix by the device's clock: place, radius, time; forgotten after 24 h of silence
-//! Misses   slow drift; a false track that keeps to the speed limit; a jump that a long silence explains
+//! State    the anchor fix: place, radius, time by the device's clock; forgotten after 24 h of silence
+//! Misses   slow drift; a false track that keeps to the speed limit; a jump that a long silence explains, or a device
+//!          clock set back by less than six hours
 //! Alarms   wrongly on single glitches of a receiver that reports a good radius, and on trains
 //! Source   traccar `FilterHandler` and scikit-mobility `filter` (speed from the previous fix), with the receiver's
 //!          radius taken off as Android's `Location.getAccuracy` defines it (68 %)
 //! ```
 //!
 //! Times are the device's, because distance belongs to when the device was there and not to when the network
-//! delivered it. A fix that is older than the newest one is judged against it but does not replace it, so that a
-//! batch delivered out of order cannot drag the anchor back; a fix with the newest one's own time is judged and
-//! replaces it. A device clock ahead of the event clock by more than two minutes is not believed, and the event clock
-//! stands in: else one fix dated next year would excuse every jump until then.
+//! delivered it. A fix that is older than the anchor is judged against it but does not replace it, so that a batch
+//! delivered out of order cannot drag the anchor back; one of the anchor's own time is judged and replaces it. A device
+//! clock more than two minutes ahead of the event clock or six hours behind it is not believed, and the event clock
+//! stands in: else a clock set to next year, or one that races through last year, would excuse every jump.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ use crate::signal::{Signal, SignalField};
 
 /// How far ahead of the event clock a device's clock is believed, ms.
 const CLOCK_AHEAD_MS_MAX: i64 = 120_000;
+/// And how far behind, ms: a shift without a network.
+const CLOCK_BEHIND_MS_MAX: i64 = 6 * 3_600_000;
 
 /// See the module's header.
 pub struct ImpossibleSpeed;
@@ -49,6 +52,9 @@ pub struct Params {
     /// Radius of a fix that reports none, m. 30: a phone in a street.
     #[schemars(range(min = 0.0, max = 100_000.0), example = 30.0)]
     pub radius_m_default: f64,
+    /// Widest radius that is believed, m; a wider claim counts as this one. 5 000: a fix by a country road's only tower.
+    #[schemars(range(min = 0.0, max = 100_000.0), example = 5_000.0)]
+    pub radius_m_max: f64,
     /// How far the device's clock may wander between two fixes, s.
     #[schemars(range(min = 0.0, max = 3_600.0), example = 3.0)]
     pub tolerance_s: f64,
@@ -56,11 +62,18 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { speed_mps_max: 55.6, distance_m_min: 500.0, radius_factor: 1.5, radius_m_default: 30.0, tolerance_s: 3.0 }
+        Self {
+            speed_mps_max: 55.6,
+            distance_m_min: 500.0,
+            radius_factor: 1.5,
+            radius_m_default: 30.0,
+            radius_m_max: 5_000.0,
+            tolerance_s: 3.0,
+        }
     }
 }
 
-/// The newest fix.
+/// The anchor fix.
 pub type State = Option<Fix>;
 
 impl Detector for ImpossibleSpeed {
@@ -82,13 +95,15 @@ impl Detector for ImpossibleSpeed {
         }
         let radius_m = ping.accuracy_m.map_or(params.radius_m_default, crate::event::units::Metres::get);
         let (device_ms, clock_ms) = (event.time.millis(), event.clock());
-        let time_ms = if device_ms > clock_ms + CLOCK_AHEAD_MS_MAX { clock_ms } else { device_ms };
+        let believed = clock_ms - CLOCK_BEHIND_MS_MAX..=clock_ms + CLOCK_AHEAD_MS_MAX;
+        let time_ms = if believed.contains(&device_ms) { device_ms } else { clock_ms };
         let fix = Fix { position, radius_m, time_ms };
         let bounds = Bounds {
             speed_mps_max: params.speed_mps_max,
             distance_m_min: params.distance_m_min,
             radius_factor: params.radius_factor,
             tolerance_s: params.tolerance_s,
+            radius_m_max: params.radius_m_max,
         };
         judge(state, fix, &bounds).map(|found| found.signal())
     }
@@ -108,7 +123,7 @@ mod tests {
             id: "1".into(),
             source: "s".into(),
             time: Timestamp::from_millis(1_700_000_000_000 + at_s * 1000),
-            received: Some(Timestamp::from_millis(1_800_000_000_000)), // the network's delay says nothing about speed
+            received: Some(Timestamp::from_millis(1_700_000_000_000 + 3_600_000)), // the network's delay says nothing about speed
             data: Data::GpsPosition(Box::new(GpsPosition {
                 entity_id: DriverId::new("t_1"),
                 lat: Latitude::try_from(30.0444 + north_m / 111_195.08).expect("in range"),
@@ -158,15 +173,31 @@ mod tests {
         assert_eq!(fires(&naive(), &jump), [false, true, false]);
     }
 
+    /// Fixes that the gateway received ten seconds apart, each far from the one before, by a device whose clock stands
+    /// `offset_s` off and runs `rate` times too fast.
+    fn jumps(offset_s: i64, rate: i64) -> Vec<bool> {
+        let pings: Vec<Event<'_>> = (0..4_i32)
+            .map(|n| {
+                let received = Some(Timestamp::from_millis(1_700_000_000_000 + i64::from(n) * 10_000));
+                Event { received, ..ping(f64::from(n) * 90_000.0, None, offset_s + i64::from(n) * 10 * rate) }
+            })
+            .collect();
+        fires(&naive(), &pings)
+    }
+
     #[test]
-    fn a_clock_set_to_next_year_excuses_nothing() {
-        let year_s: i64 = 365 * 86_400;
-        let from_the_future = |north_m, at_s: i64| Event {
-            received: Some(Timestamp::from_millis(1_700_000_000_000 + at_s * 1000)),
-            ..ping(north_m, None, at_s + year_s)
-        };
-        let pings = [from_the_future(0.0, 0), Event { received: None, ..ping(9_000.0, None, 10) }, from_the_future(40_000.0, 20)];
-        assert_eq!(fires(&naive(), &pings), [false, true, true]);
+    fn a_clock_that_is_not_believed_excuses_nothing() {
+        assert_eq!(jumps(0, 1), [false, true, true, true]);
+        let year_s = 365 * 86_400;
+        assert_eq!(jumps(year_s, 1), [false, true, true, true], "set to next year");
+        assert_eq!(jumps(-50 * year_s, 360), [false, true, true, true], "racing through 1973");
+    }
+
+    #[test]
+    fn a_claimed_radius_excuses_only_so_much() {
+        let params = Params::default();
+        let far = |at_s| ping(90_000.0, Some(1e6), at_s);
+        assert_eq!(fires(&params, &[ping(0.0, Some(1e6), 0), far(10), ping(180_000.0, Some(1e6), 20)]), [false, true, true]);
     }
 
     #[test]

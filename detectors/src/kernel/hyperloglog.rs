@@ -57,7 +57,7 @@ impl SlidingHyperLogLog {
             if register != Some(entry.register) {
                 register = Some(entry.register);
                 filled += 1.0;
-                harmonic += libm::ldexp(1.0, -i32::from(entry.rank));
+                harmonic += f64::from_bits((1023 - u64::from(entry.rank)) << 52); // 2^−rank, exactly
             }
         }
         let zeros = REGISTERS - filled;

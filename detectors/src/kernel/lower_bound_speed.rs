@@ -35,6 +35,8 @@ pub struct Bounds {
     pub radius_factor: f64,
     /// τ: how far the two clocks may disagree, s.
     pub tolerance_s: f64,
+    /// Widest radius that is believed, m; a wider claim counts as this one. Who may claim any radius explains any jump.
+    pub radius_m_max: f64,
 }
 
 /// How two fixes break the bounds.
@@ -56,10 +58,9 @@ pub fn excess(from: &Fix, to: &Fix, bounds: &Bounds) -> Option<Excess> {
     if great_circle::distance_m_at_most(from.position, to.position) <= bounds.distance_m_min {
         return None;
     }
-    let doubt_m = bounds.radius_factor * (from.radius_m + to.radius_m);
+    let doubt_m = doubt_m(from, bounds) + doubt_m(to, bounds);
     let distance_m = (great_circle::distance_m(from.position, to.position) - doubt_m).max(0.0);
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds between instants of the same era are far below 2^53")]
-    let elapsed_s = to.time_ms.abs_diff(from.time_ms) as f64 / 1000.0 + bounds.tolerance_s;
+    let elapsed_s = elapsed_s(from, to) + bounds.tolerance_s;
     let reachable_m = bounds.speed_mps_max * elapsed_s;
     (distance_m > bounds.distance_m_min && distance_m > reachable_m).then(|| Excess {
         distance_m,
@@ -84,14 +85,31 @@ impl Excess {
     }
 }
 
-/// Judges `fix` against the newest one and then, unless it is older, makes it the newest: what is delivered late is
-/// judged like any other but cannot drag the anchor back. Of equal times, the one delivered last is the newest.
-pub fn judge(newest: &mut Option<Fix>, fix: Fix, bounds: &Bounds) -> Option<Excess> {
-    let found = newest.as_ref().and_then(|newest| excess(newest, &fix, bounds));
-    if newest.is_none_or(|newest| fix.time_ms >= newest.time_ms) {
-        *newest = Some(fix);
+/// Judges `fix` against the anchor, the fix that says most about where they are now, and then makes it the anchor
+/// unless it says less: because it is older (what is delivered late is judged but cannot drag the anchor back), or
+/// because its doubt is wider than the anchor's has become by travelling at full speed since. Otherwise one vague fix
+/// between two sharp ones would excuse any jump. Of equal times and doubts, the one delivered last is the anchor.
+pub fn judge(anchor: &mut Option<Fix>, fix: Fix, bounds: &Bounds) -> Option<Excess> {
+    let Some(before) = *anchor else {
+        *anchor = Some(fix);
+        return None;
+    };
+    let grown_m = doubt_m(&before, bounds) + bounds.speed_mps_max * elapsed_s(&before, &fix);
+    if fix.time_ms >= before.time_ms && doubt_m(&fix, bounds) <= grown_m {
+        *anchor = Some(fix);
     }
-    found
+    excess(&before, &fix, bounds)
+}
+
+/// What a fix's radius takes off a distance, m. With a factor of 0 the radius is not looked at.
+fn doubt_m(fix: &Fix, bounds: &Bounds) -> f64 {
+    bounds.radius_factor * fix.radius_m.min(bounds.radius_m_max)
+}
+
+/// |Δt|, s.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of some thousand years are below 2^53")]
+fn elapsed_s(from: &Fix, to: &Fix) -> f64 {
+    to.time_ms.abs_diff(from.time_ms) as f64 / 1000.0
 }
 
 #[cfg(test)]
@@ -105,7 +123,8 @@ mod tests {
         Fix { position, radius_m, time_ms }
     }
 
-    const NAIVE: Bounds = Bounds { speed_mps_max: 250.0, distance_m_min: 100_000.0, radius_factor: 0.0, tolerance_s: 0.0 };
+    const NAIVE: Bounds =
+        Bounds { speed_mps_max: 250.0, distance_m_min: 100_000.0, radius_factor: 0.0, tolerance_s: 0.0, radius_m_max: 500_000.0 };
 
     #[test]
     fn simultaneous_fixes_far_apart_are_impossible() {
@@ -118,6 +137,24 @@ mod tests {
         let (cairo, alexandria) = (fix(30.04, 31.24, 100_000.0, 0), fix(31.2, 29.92, 100_000.0, 60_000));
         assert!(excess(&cairo, &alexandria, &NAIVE).is_some());
         assert!(excess(&cairo, &alexandria, &Bounds { radius_factor: 1.0, ..NAIVE }).is_none());
+    }
+
+    #[test]
+    fn a_vague_fix_between_two_sharp_ones_excuses_nothing() {
+        let bounds = Bounds { radius_factor: 1.0, ..NAIVE };
+        for radius_m in [400_000.0, 20_000_000.0, f64::MAX, f64::INFINITY] {
+            let mut anchor = None;
+            let (cairo, dubai) = (fix(30.04, 31.24, 10_000.0, 0), fix(25.2, 55.27, 10_000.0, 120_000));
+            assert!(judge(&mut anchor, cairo, &bounds).is_none());
+            let _ = judge(&mut anchor, Fix { radius_m, time_ms: 60_000, ..dubai }, &bounds);
+            assert!(judge(&mut anchor, dubai, &bounds).is_some(), "{radius_m}");
+        }
+    }
+
+    #[test]
+    fn a_radius_that_is_no_number_of_metres_changes_nothing_for_the_naive_form() {
+        let (cairo, dubai) = (fix(30.04, 31.24, f64::INFINITY, 0), fix(25.2, 55.27, f64::INFINITY, 60_000));
+        assert!(excess(&cairo, &dubai, &NAIVE).is_some());
     }
 
     proptest! {

@@ -8,11 +8,16 @@ use crate::kernel::hyperloglog::SlidingHyperLogLog;
 /// that fan-out rules set.
 const EXACT_MAX: usize = 32;
 
+/// How often within one window a sketch is cleared of what has left it.
+const CLEARINGS: i64 = 64;
+
 /// Different values over time, each as a 64-bit hash with the newest instant that showed it.
 #[derive(Clone, Debug)]
 pub struct Distinct {
     repr: Repr,
     newest: i64,
+    /// The window's start when the sketch was last cleared of what had left it.
+    cleared: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -24,7 +29,7 @@ enum Repr {
 
 impl Default for Distinct {
     fn default() -> Self {
-        Self { repr: Repr::Exact(SmallVec::new()), newest: 0 }
+        Self { repr: Repr::Exact(SmallVec::new()), newest: 0, cleared: 0 }
     }
 }
 
@@ -52,7 +57,11 @@ impl Distinct {
                 }
             }
             Repr::Sketch(sketch) => {
-                sketch.forget(start);
+                // What has left the window is not counted when it is read, so a busy key need not clear it each time.
+                if start >= self.cleared.saturating_add(window_ms / CLEARINGS) {
+                    self.cleared = start;
+                    sketch.forget(start);
+                }
                 if at_ms > start {
                     if sketch.is_empty() {
                         self.repr = Repr::Exact(SmallVec::from_iter([(hash, at_ms)]));
@@ -72,11 +81,6 @@ impl Distinct {
             Repr::Exact(values) => values.iter().filter(|(_, at)| *at > start).count() as i64,
             Repr::Sketch(sketch) => sketch.estimate(start),
         }
-    }
-
-    /// The newest event's instant.
-    pub fn newest_ms(&self) -> i64 {
-        self.newest
     }
 
     /// Memory in cells, for the bound.

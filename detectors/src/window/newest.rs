@@ -24,9 +24,12 @@ impl Newest {
         if self.at_ms > super::start(self.at_ms.max(at_ms), window_ms) { self.value.borrow() } else { Value::Absent }
     }
 
-    /// The newest event's instant.
-    pub fn newest_ms(&self) -> i64 {
-        self.at_ms
+    /// Memory in cells of 16 bytes, for the bound.
+    pub fn cells(&self) -> usize {
+        match &self.value {
+            OwnedValue::Str(text) => text.len().div_ceil(16),
+            _ => 0,
+        }
     }
 }
 

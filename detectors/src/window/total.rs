@@ -52,11 +52,6 @@ impl Total {
             .fold(0_i64, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
-    /// The newest instant that was added.
-    pub fn newest_ms(&self) -> i64 {
-        self.newest
-    }
-
     /// How many cells are kept.
     pub fn cells(&self) -> usize {
         self.cells.len()

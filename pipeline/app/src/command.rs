@@ -4,7 +4,7 @@ pub(crate) mod detect;
 pub(crate) mod schema;
 
 use std::error::Error as _;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use rasid_rules::LoadError;
@@ -39,7 +39,7 @@ impl Failure {
     /// Says on stderr what is wrong.
     pub(crate) fn report(&self) {
         match self {
-            Self::Rules(LoadError::Faults(report)) => eprint!("{}", report.render(colour())),
+            Self::Rules(LoadError::Faults(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
             other => {
                 let mut text = format!("error: {other}");
                 // `transparent` variants already say what their source says, so the chain begins behind it.
@@ -49,7 +49,7 @@ impl Failure {
                     text.push_str(&cause.to_string());
                     source = cause.source();
                 }
-                eprintln!("{text}");
+                say(format_args!("{text}"));
             }
         }
     }
@@ -67,4 +67,9 @@ impl Failure {
 /// Whether stderr is to be coloured: a terminal, and `NO_COLOR` (<https://no-color.org>) is not set.
 pub(crate) fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A line to the person at stderr. Nobody may be there any more, which is no reason to stop.
+pub(crate) fn say(line: std::fmt::Arguments<'_>) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }

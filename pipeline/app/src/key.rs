@@ -2,7 +2,9 @@
 
 use rasid_engine::{Pseudonymizer, SecretError};
 
-use crate::command::Failure;
+use std::path::PathBuf;
+
+use crate::command::{Failure, say};
 
 /// Stands in where nothing leaves this machine. Everybody knows it, so its pseudonyms protect nobody.
 const DEVELOPMENT_KEY: &[u8] = b"rasid development key, not a secret";
@@ -10,14 +12,17 @@ const DEVELOPMENT_KEY: &[u8] = b"rasid development key, not a secret";
 /// The pseudonymizer of the configured secret; of the development key, with a word on stderr, where there is none.
 pub(crate) fn pseudonymizer() -> Result<Pseudonymizer, Failure> {
     let refused = |place: &str, error: &SecretError| Failure::Configuration(format!("{place}: {error}"));
-    if let Ok(secret) = std::env::var("RASID_KEY") {
-        return Pseudonymizer::new(secret.as_bytes(), 1).map_err(|error| refused("RASID_KEY", &error));
+    if let Some(secret) = std::env::var_os("RASID_KEY") {
+        return Pseudonymizer::new(secret.as_encoded_bytes(), 1).map_err(|error| refused("RASID_KEY", &error));
     }
-    if let Ok(path) = std::env::var("RASID_KEY_FILE") {
+    if let Some(path) = std::env::var_os("RASID_KEY_FILE").map(PathBuf::from) {
+        let shown = path.display();
         let secret =
-            std::fs::read(&path).map_err(|error| Failure::Configuration(format!("RASID_KEY_FILE: cannot read {path}: {error}")))?;
-        return Pseudonymizer::new(secret.trim_ascii(), 1).map_err(|error| refused(&path, &error));
+            std::fs::read(&path).map_err(|error| Failure::Configuration(format!("RASID_KEY_FILE: cannot read {shown}: {error}")))?;
+        return Pseudonymizer::new(secret.trim_ascii(), 1).map_err(|error| refused(&shown.to_string(), &error));
     }
-    eprintln!("note: pseudonyms are made with the development key; set RASID_KEY to a secret of your own before they leave this machine");
+    say(format_args!(
+        "note: pseudonyms are made with the development key; set RASID_KEY to a secret of your own before they leave this machine"
+    ));
     Pseudonymizer::new(DEVELOPMENT_KEY, 0).map_err(|error| refused("development key", &error))
 }

@@ -6,5 +6,10 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging as `RASID_LOG` says.
 pub(crate) fn init() {
     let filter = EnvFilter::try_from_env("RASID_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(crate::command::colour())
+        .with_target(true)
+        .init();
 }

@@ -35,10 +35,21 @@ rule: probe.payment
 title: Fires on every payment
 on: payment.captured
 entity: instrument
-when: data.amount >= 0
+when: data.amount >= 0 && (!has(data.reason) || data.reason != "x")
 risk: 50
 suppress: 0s
 explain: "{data.amount} by {data.instrument_id}"
+"#;
+
+const PREFIX_RULE: &str = r#"
+rule: probe.prefix
+title: Fires on every code, by the range of the number
+on: auth.otp_verified
+entity: phone_prefix
+when: data.purpose == "login"
+risk: 50
+suppress: 0s
+explain: "a code"
 "#;
 
 const GPS_RULE: &str = r#"
@@ -61,6 +72,9 @@ const CANARIES: &[&str] = &[
     "canaryword",
     "canarynick",
     "canaryprint",
+    "canarywhy",
+    "canaryaddress",
+    "10555777012",
     "29.97531",
     "31.13762",
     "canarybroken",
@@ -69,11 +83,14 @@ const CANARIES: &[&str] = &[
 const EVENTS: &str = r#"{"specversion":"1.0","id":"1","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:00Z","subject":"phone:+201055577701","data":{"phone":"+201055577701","user_id":"u_1","device_id":"canarydevice","ip":"198.51.100.77","location":{"lat":29.97531,"lon":31.13762},"purpose":"login","nickname":"canarynick"}}
 {"specversion":"1.0","id":"2","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:01Z","data":{"phone":"01055577701","device_id":"canarydevice","ip":"198.51.100.77","purpose":"login"}}
 {"specversion":"1.0","id":"3","source":"/t","type":"chat.message","time":"2026-11-01T10:00:02Z","data":{"conversation_id":"c_1","sender_id":"u_1","recipient_id":"u_2","text":"canaryword 01055577701"}}
-{"specversion":"1.0","id":"4","source":"/t","type":"payment.captured","time":"2026-11-01T10:00:03Z","data":{"payment_id":"p_1","user_id":"u_1","amount":100,"currency":"EGP","method":"card","instrument_id":"canarytoken","device_id":"canarydevice","ip":"198.51.100.77"}}
+{"specversion":"1.0","id":"4","source":"/t","type":"payment.captured","time":"2026-11-01T10:00:03Z","data":{"payment_id":"p_1","user_id":"u_1","amount":100,"currency":"EGP","method":"card","instrument_id":"canarytoken","reason":"canarywhy 01055577701","device_id":"canarydevice","ip":"198.51.100.77"}}
 {"specversion":"1.0","id":"5","source":"/t","type":"gps.position","time":"2026-11-01T10:00:04Z","data":{"entity_id":"t_1","lat":29.97531,"lon":31.13762,"device_id":"canarydevice"}}
 {"specversion":"1.0","id":"6","source":"/t","type":"auth.device_bound","time":"2026-11-01T10:00:05Z","data":{"user_id":"u_1","device_id":"canarydevice","fingerprint":"canaryprint"}}
 {"specversion":"1.0","id":"7","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:06Z","data":{"phone":["canarybroken"],"ip":"198.51.100.77","purpose":"login"}}
 {"specversion":"1.0","id":"8","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:06Z","data":{"phone":"+201055577701","ip":"198.51.100.77.canarybroken","purpose":"canarybroken"}}
+{"specversion":"1.0","id":"9","source":"/t","type":"auth.otp_verified","time":"2026-11-01T10:00:07Z","data":{"phone":"+20 105 557 7701 ext 9","ip":"198.51.100.77","purpose":"login"}}
+{"specversion":"1.0","id":"10","source":"/t","type":"auth.otp_verified","time":"2026-11-01T10:00:08Z","data":{"phone":"canaryaddress@example.com","ip":"198.51.100.77","purpose":"login"}}
+{"specversion":"1.0","id":"11","source":"/t","type":"auth.otp_verified","time":"2026-11-01T10:00:09Z","data":{"phone":"+20105557770123","ip":"198.51.100.77","purpose":"login"}}
 canarybroken
 "#;
 
@@ -82,7 +99,8 @@ fn p1_nothing_raw_leaves() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(path("rules/probe")).expect("a folder");
-    for (name, text) in [("everything", RULES), ("chat", CHAT_RULE), ("payment", PAYMENT_RULE), ("gps", GPS_RULE)] {
+    for (name, text) in [("everything", RULES), ("chat", CHAT_RULE), ("payment", PAYMENT_RULE), ("gps", GPS_RULE), ("prefix", PREFIX_RULE)]
+    {
         std::fs::write(path(&format!("rules/probe/{name}.yaml")), text).expect("a file");
     }
     std::fs::write(path("events.jsonl"), EVENTS).expect("a file");
@@ -109,7 +127,7 @@ fn p1_nothing_raw_leaves() {
         let (alerts, talk) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
         assert!(output.status.success(), "{talk}");
         let scores = std::fs::read_to_string(path("scores.jsonl")).expect("scores");
-        assert_eq!(alerts.lines().count(), 5, "every rule fired: {alerts}");
+        assert_eq!(alerts.lines().count(), 8, "every rule fired: {alerts}");
         assert_eq!(std::fs::read_to_string(path("refused.jsonl")).expect("dead letters").lines().count(), 3);
         assert!(talk.contains("batch processed"), "the log was on: {talk}");
         for canary in CANARIES {

@@ -162,8 +162,11 @@ impl Mutator {
             ("amount", 2) => json!(99.5),
             ("currency", 0) => json!("pounds"),
             ("method" | "purpose", 0) => json!("other"),
-            ("text", _) => self.random.pick(wrong.get(..6).unwrap_or_default()).clone(), // an empty message is one
             ("entity_id" | "user_id" | "phone", 0) => json!(42),
+            // An empty message is one, and an empty identifier is absent.
+            (field, _) if field == "text" || field == "phone" || field == "ip" || field.ends_with("_id") => {
+                self.random.pick(wrong.get(..6).unwrap_or_default()).clone()
+            }
             _ => self.random.pick(&wrong).clone(),
         };
         (event.to_string().into_bytes(), Fate::DeadLetter)

@@ -22,7 +22,7 @@ pub struct Counters {
     pub late: u64,
     /// `where` conditions that gave no value.
     pub filter_errors: u64,
-    /// Keyed states that the memory bound has cost.
+    /// States, suppressions, scores and identities forgotten before their time, to stay under the memory bound.
     pub evicted: u64,
     /// Alerts opened, in every mode.
     pub alerts: u64,

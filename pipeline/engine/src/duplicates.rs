@@ -19,6 +19,7 @@ pub(crate) struct Duplicates {
     /// Number of the current generation: event clock over its length.
     generation: i64,
     entries_max: usize,
+    evicted: u64,
 }
 
 /// What a delivery is.
@@ -33,7 +34,7 @@ pub(crate) enum Delivery {
 impl Duplicates {
     pub(crate) fn new(bytes_max: usize) -> Self {
         // Two generations of 17 bytes an entry at a load of seven eighths, doubling while a table grows.
-        Self { current: Seen::new(), before: Seen::new(), generation: i64::MIN, entries_max: (bytes_max / 80).max(1024) }
+        Self { current: Seen::new(), before: Seen::new(), generation: i64::MIN, entries_max: (bytes_max / 80).max(1024), evicted: 0 }
     }
 
     /// Looks the delivery of an event at `at_ms` up, and remembers it if it is the first. Only a first delivery moves
@@ -52,10 +53,16 @@ impl Duplicates {
             }
             self.generation = generation;
         } else if self.current.len() >= self.entries_max {
+            self.evicted += self.before.len() as u64;
             self.rotate(); // memory is bounded: under such a flood the horizon is shorter
         }
         self.current.insert_unique(identity, (identity, content), |entry| entry.0);
         Delivery::First
+    }
+
+    /// Identities that the memory bound has made it forget before their time.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     fn rotate(&mut self) {

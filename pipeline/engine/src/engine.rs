@@ -15,7 +15,7 @@ use crate::pseudonym::Pseudonymizer;
 use crate::scatter::{ByShard, Scattered, key_of_part, scatter};
 use crate::score::{Score, Scores, Weight};
 use crate::shard::{Gathered, Shard, shards};
-use crate::suppress::{Suppression, Verdict};
+use crate::suppress::{Issued, Suppression, Verdict};
 
 /// One record of the log.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,7 @@ pub struct Engine {
     duplicates: Duplicates,
     shards: Vec<Shard>,
     suppression: Suppression,
+    issued: Issued,
     scores: Scores,
     counters: Counters,
     rules: Vec<RuleCounters>,
@@ -125,7 +126,7 @@ impl Engine {
                     .map_err(|source| EngineError::Threads { threads, source })?,
             ),
         };
-        // An eighth each for duplicates, suppression and scores; the rest is keyed state.
+        // An eighth each for duplicates, suppression, issued alerts and scores; the rest is keyed state.
         let eighth = config.memory_max / 8;
         let suppress_ms_max = ruleset.rules.iter().map(|rule| rule.suppress_ms).max().unwrap_or(0);
         Ok(Self {
@@ -134,8 +135,9 @@ impl Engine {
             pool,
             clock_ms: i64::MIN,
             duplicates: Duplicates::new(eighth),
-            shards: shards(&ruleset.bindings, config.lateness_ms, eighth * 5),
+            shards: shards(&ruleset.bindings, config.lateness_ms, eighth * 4),
             suppression: Suppression::new(suppress_ms_max, config.lateness_ms, eighth),
+            issued: Issued::new(eighth),
             scores: Scores::new(eighth),
             counters: Counters::default(),
             rules: ruleset.rules.iter().map(|rule| RuleCounters { rule: rule.id.clone(), ..RuleCounters::default() }).collect(),
@@ -168,7 +170,8 @@ impl Engine {
 
     /// Counts so far.
     pub fn counters(&self) -> Counters {
-        let evicted = self.shards.iter().map(Shard::evicted).sum::<u64>() + self.scores.evicted();
+        let shards = self.shards.iter().map(Shard::evicted).sum::<u64>();
+        let evicted = shards + self.suppression.evicted() + self.issued.evicted() + self.scores.evicted() + self.duplicates.evicted();
         Counters { evicted, ..self.counters.clone() }
     }
 
@@ -326,16 +329,21 @@ impl Engine {
                     }
                 };
                 let Some(entity) = entity_of(row, trigger, &self.pseudonymizer) else { continue };
-                if rule.mode == Mode::Active {
-                    let weight = Weight { rule: trigger_plan.rule, risk: rule.risk, half_life_ms: rule.half_life_ms };
-                    self.scores.raise(key, &entity, row.at_ms, row.clock_ms, weight);
-                }
-                self.counters.alerts += 1;
-                self.rules[trigger_plan.rule].alerts += 1;
                 let record = &records[row.record];
                 let scope = scope(row, chunk, record, &trigger_plan.cells);
                 let opening = Opening { row, position: record.position, rule, trigger, scope, entity, suppressed_before };
-                output.alerts.push(Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer));
+                let alert = Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer);
+                if !self.issued.first(self.hasher.hash(&[alert.id.as_bytes()]), row.clock_ms) {
+                    self.rules[trigger_plan.rule].suppressed += 1;
+                    continue;
+                }
+                if rule.mode == Mode::Active {
+                    let weight = Weight { rule: trigger_plan.rule, risk: rule.risk, half_life_ms: rule.half_life_ms };
+                    self.scores.raise(key, &alert.entity, row.at_ms, row.clock_ms, weight);
+                }
+                self.counters.alerts += 1;
+                self.rules[trigger_plan.rule].alerts += 1;
+                output.alerts.push(alert);
             }
         }
     }

@@ -76,8 +76,7 @@ fn short(digest: &[u8]) -> String {
     BASE32_NOPAD.encode(digest.get(..16).unwrap_or(digest)).to_lowercase()
 }
 
-/// The id of the alert that `event` opens: a function of rule, entity and event alone, so that a replay makes it again
-/// (invariant E2: (source, id) occurs once, a rule has one entity at an event).
+/// The id of the alert that `event` opens: a function of rule, entity and event alone, so that a replay makes it again.
 pub(crate) fn alert_id(rule: &str, entity: &str, source: &str, event: &str) -> String {
     let mut hash = Sha256::new();
     for part in [rule, entity, source, event] {

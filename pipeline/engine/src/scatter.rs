@@ -12,7 +12,7 @@ use crate::batch::{Cell, Chunk};
 use crate::condition::EventScope;
 use crate::plan::Plan;
 
-/// Shards of keyed state, whatever the threads: the top eight bits of a key choose one.
+/// Shards of keyed state, whatever the threads.
 pub(crate) const SHARDS: usize = 256;
 
 /// One step of one row.
@@ -114,9 +114,10 @@ impl ByShard {
     }
 }
 
-/// The shard of a key.
+/// The shard of a key: eight bits in its middle. A hash table tells its entries apart by the highest bits and places them
+/// by the lowest, so those must differ within a shard.
 fn shard_of(key: u64) -> usize {
-    (key >> 56) as usize
+    (key >> 32) as usize % SHARDS
 }
 
 /// The key of an event under those parts; `None` where it names no such entity.

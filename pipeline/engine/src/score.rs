@@ -112,8 +112,9 @@ pub(crate) struct Doubts {
 }
 
 impl Keyed for Doubts {
-    fn newest_ms(&self) -> i64 {
-        self.live_until_ms
+    /// While it can be read, and until the event clock has passed its version, which must never fall.
+    fn keep_until_ms(&self) -> i64 {
+        self.live_until_ms.max(self.version)
     }
 
     fn cells(&self) -> usize {

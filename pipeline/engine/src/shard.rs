@@ -107,14 +107,14 @@ impl BindingTable {
             Self::Sum(table) => int(match feed.map(|feed| of_value(feed, row)) {
                 Some(Value::Int(amount)) => table.update(key, clock_ms, |sum| {
                     sum.feed(at_ms, amount, window_ms);
-                    sum.value(at_ms, window_ms)
+                    if read { sum.value(at_ms, window_ms) } else { 0 }
                 }),
                 _ => table.get(key, clock_ms).map_or(0, |sum| sum.value(at_ms, window_ms)),
             }),
             Self::Distinct(table) => int(match feed.and_then(|feed| of_hash(feed, row, hasher)) {
                 Some(hash) => table.update(key, clock_ms, |distinct| {
                     distinct.feed(at_ms, hash, window_ms);
-                    distinct.value(at_ms, window_ms)
+                    if read { distinct.value(at_ms, window_ms) } else { 0 }
                 }),
                 None => table.get(key, clock_ms).map_or(0, |distinct| distinct.value(at_ms, window_ms)),
             }),
@@ -188,32 +188,20 @@ fn of_hash(feed: &Feed, row: &Row<'_>, hasher: &KeyHasher) -> Option<u64> {
 }
 
 impl Keyed for Total {
-    fn newest_ms(&self) -> i64 {
-        Total::newest_ms(self)
-    }
-
     fn cells(&self) -> usize {
         Total::cells(self)
     }
 }
 
 impl Keyed for Distinct {
-    fn newest_ms(&self) -> i64 {
-        Distinct::newest_ms(self)
-    }
-
     fn cells(&self) -> usize {
         Distinct::cells(self)
     }
 }
 
 impl Keyed for Newest {
-    fn newest_ms(&self) -> i64 {
-        Newest::newest_ms(self)
-    }
-
     fn cells(&self) -> usize {
-        1
+        Newest::cells(self)
     }
 }
 
@@ -225,18 +213,11 @@ trait DetectorTable: Send {
     fn evicted(&self) -> u64;
 }
 
-/// A detector's state and when it last changed.
+/// A detector's state.
 #[derive(Default)]
-struct Remembered<S> {
-    state: S,
-    newest_ms: i64,
-}
+struct Remembered<S>(S);
 
 impl<S: Default> Keyed for Remembered<S> {
-    fn newest_ms(&self) -> i64 {
-        self.newest_ms
-    }
-
     fn cells(&self) -> usize {
         0 // a detector's state is bounded and inline
     }
@@ -250,10 +231,7 @@ struct Typed<D: Detector> {
 impl<D: Detector> DetectorTable for Typed<D> {
     fn observe(&mut self, key: u64, event: &Event<'_>, clock_ms: i64) -> Option<Signal> {
         let params = &self.params;
-        self.table.update(key, clock_ms, |remembered| {
-            remembered.newest_ms = remembered.newest_ms.max(event.clock());
-            D::observe(params, event, &mut remembered.state)
-        })
+        self.table.update(key, clock_ms, |remembered| D::observe(params, event, &mut remembered.0))
     }
 
     fn prefetch(&self, key: u64) {

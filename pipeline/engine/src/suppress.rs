@@ -1,4 +1,4 @@
-//! Hits of one rule and entity soon after an alert are counted, not alerted again.
+//! Hits of one rule and entity soon after an alert are counted, not alerted again; and no alert is given twice.
 
 use crate::keyed_state::{Keyed, Table};
 
@@ -14,10 +14,6 @@ struct Open {
 }
 
 impl Keyed for Open {
-    fn newest_ms(&self) -> i64 {
-        self.opened_ms
-    }
-
     fn cells(&self) -> usize {
         0
     }
@@ -56,6 +52,46 @@ impl Suppression {
             open.alerted = true;
             Verdict::Opens { suppressed_before }
         })
+    }
+
+    /// Entries that the memory bound has cost so far.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.open.evicted()
+    }
+}
+
+#[derive(Default)]
+struct Given;
+
+impl Keyed for Given {
+    fn cells(&self) -> usize {
+        0
+    }
+}
+
+/// Alerts that were given (invariant E2). An event that is delivered again after the horizon of duplicates is processed
+/// again; the alert that it opened is not.
+pub(crate) struct Issued {
+    given: Table<Given>,
+}
+
+impl Issued {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { given: Table::new(REMEMBER_MS, bytes_max) }
+    }
+
+    /// Whether the alert with that hash of its id has not been given yet; from now on it has.
+    pub(crate) fn first(&mut self, alert: u64, clock_ms: i64) -> bool {
+        let first = self.given.get(alert, clock_ms).is_none();
+        if first {
+            self.given.update(alert, clock_ms, |_| ());
+        }
+        first
+    }
+
+    /// Entries that the memory bound has cost so far.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.given.evicted()
     }
 }
 

@@ -340,3 +340,29 @@ fn a_shadow_rule_weighs_on_no_score_and_an_off_rule_is_silent() {
         assert_eq!((output.alerts.len(), engine.scores().len()), (alerts, scores), "{mode}");
     }
 }
+
+/// One event ahead of all others, within the bound of the future, must not blind the engine to those behind it.
+#[test]
+fn an_event_far_ahead_of_the_rest_blinds_nothing() {
+    let mut engine = engine(RULES, Config::default());
+    let ahead = json(99, &Draw { at_ms: 29 * 86_400_000, kind: 0, who: 7, how: 0 });
+    let output = process(&mut engine, &[ahead, one(0, 1), one(1, 2), one(2, 3), one(3, 4), one(4, 5)]);
+    let flood: Vec<bool> = output.alerts.iter().filter(|alert| alert.rule == "auth.otp_flood").map(|alert| alert.late).collect();
+    assert_eq!(flood, [true], "seen, and suppressed once it was");
+}
+
+/// E2: an event that is delivered again after the horizon of duplicates opens no alert that was given.
+#[test]
+fn an_old_file_read_twice_gives_no_alert_twice() {
+    let log: Vec<String> =
+        (0_u32..200).map(|n| json(n as usize, &Draw { at_ms: i64::from(n) * 60_000, kind: 0, who: 1, how: 0 })).collect();
+    let mut engine = engine(&[(RULES[1].0, RULES[1].1)], Config::default());
+    let first = process(&mut engine, &log).alerts;
+    let scores = engine.scores();
+    let again = process(&mut engine, &log).alerts;
+    assert!(!first.is_empty());
+    assert!((15..=30).contains(&engine.counters().duplicates), "the newest are within the horizon, the rest are not");
+    let ids = |alerts: &[Alert]| alerts.iter().map(|alert| alert.id.clone()).collect::<std::collections::BTreeSet<_>>();
+    assert!(ids(&first).is_disjoint(&ids(&again)));
+    assert!(engine.scores().len() >= scores.len());
+}

@@ -12,7 +12,7 @@ use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Config, Counters, Engine, Record, RuleCounters};
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, say};
 use crate::clock::{Stopwatch, now_ms};
 use crate::key;
 
@@ -69,30 +69,54 @@ fn instant(text: &str) -> Result<i64, String> {
     parse_rfc3339(text).ok_or_else(|| "expected RFC 3339 with a zone, such as 2026-11-21T10:00:00Z".to_owned())
 }
 
+impl Args {
+    /// Refuses what would destroy what it is to read or write: an output that is an input, or another output.
+    fn check_files(&self) -> Result<(), Failure> {
+        let known =
+            |path: &str| if path == "-" { None } else { std::path::absolute(path).ok().map(|path| path.canonicalize().unwrap_or(path)) };
+        let outputs =
+            [("--alerts", Some(&self.alerts)), ("--scores", self.scores.as_ref()), ("--dead-letters", self.dead_letters.as_ref())];
+        let mut taken: Vec<(String, PathBuf)> =
+            self.files.iter().filter_map(|file| Some((format!("input {file}"), known(file)?))).collect();
+        for (option, path) in outputs.into_iter().filter_map(|(option, path)| Some((option, path?))) {
+            // What is no file of its own (/dev/null, a pipe) may be written to by several.
+            let Some(place) = known(path).filter(|place| place.metadata().map_or(true, |meta| meta.is_file())) else { continue };
+            if let Some((other, _)) = taken.iter().find(|(_, known)| *known == place) {
+                return Err(Failure::Configuration(format!("{option} {path} would overwrite {other}")));
+            }
+            taken.push((format!("what {option} writes"), place));
+        }
+        Ok(())
+    }
+}
+
 /// Runs the rules over the files.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    args.check_files()?;
     let ruleset = rasid_rules::load(&args.rules)?;
     let threads = usize::from(args.threads);
     let config = Config { suppress: !args.no_suppress, threads, ..Config::default() };
     let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
+    let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
+    // All inputs are opened first, so that a name that is wrong is told before a long run and not in its middle.
+    let sources: Vec<JsonLines> = args.files.iter().map(|file| JsonLines::open_with(file, limits)).collect::<Result<_, _>>()?;
+    let scores = args.scores.as_deref().map(JsonLinesSink::create).transpose()?;
     let mut run = Run {
         engine,
         alerts: JsonLinesSink::create(&args.alerts)?,
         dead_letters: args.dead_letters.as_deref().map(JsonLinesSink::create).transpose()?,
         arrival_ms: args.now.unwrap_or_else(now_ms),
-        limits: Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() },
         position: 0,
         progress: Progress::start(),
     };
-    for file in &args.files {
-        run.file(file)?;
+    for source in sources {
+        run.source(source)?;
     }
     let Run { engine, alerts, dead_letters, progress, .. } = run;
     let elapsed = progress.end();
     alerts.finish()?;
     dead_letters.map(JsonLinesSink::finish).transpose()?;
-    if let Some(path) = &args.scores {
-        let mut sink = JsonLinesSink::create(path)?;
+    if let Some(mut sink) = scores {
         for score in engine.scores() {
             sink.write(&score)?;
         }
@@ -101,7 +125,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let summary = Summary::new(&engine, elapsed);
     match args.output {
         OutputFormat::Text => summary.print(),
-        OutputFormat::Json => eprintln!("{}", serde_json::to_string(&summary).map_err(|error| Failure::Outside(Box::new(error)))?),
+        OutputFormat::Json => {
+            let summary = serde_json::to_string(&summary).map_err(|error| Failure::Outside(Box::new(error)))?;
+            say(format_args!("{summary}"));
+        }
     }
     Ok(())
 }
@@ -112,15 +139,13 @@ struct Run {
     alerts: JsonLinesSink,
     dead_letters: Option<JsonLinesSink>,
     arrival_ms: i64,
-    limits: Limits,
     /// Of the newest record; the first record of the first file is 1.
     position: u64,
     progress: Progress,
 }
 
 impl Run {
-    fn file(&mut self, path: &str) -> Result<(), Failure> {
-        let mut source = JsonLines::open_with(path, self.limits)?;
+    fn source(&mut self, mut source: JsonLines) -> Result<(), Failure> {
         let mut batch = Batch::new();
         while source.next_batch(&mut batch)? {
             self.batch(&batch)?;
@@ -216,7 +241,7 @@ impl<'a> Summary<'a> {
             evicted,
             alerts,
         } = &self.counters;
-        eprintln!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s));
+        say(format_args!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s)));
         let lines = [
             (*events, "events"),
             (*dead_letters, "dead letters"),
@@ -230,7 +255,7 @@ impl<'a> Summary<'a> {
         ];
         for (count, what) in lines {
             if count > 0 || matches!(what, "events" | "dead letters" | "duplicates" | "late" | "alerts") {
-                eprintln!("{:>14} {what}", grouped(count));
+                say(format_args!("{:>14} {what}", grouped(count)));
             }
         }
         for rule in self.rules {
@@ -242,7 +267,7 @@ impl<'a> Summary<'a> {
                 }
             }
             let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
-            eprintln!("{:>14}   {rule}{notes}", grouped(*alerts));
+            say(format_args!("{:>14}   {rule}{notes}", grouped(*alerts)));
         }
     }
 }

@@ -1,0 +1,126 @@
+//! The command line as a person meets it: exit statuses, messages, and what is never destroyed.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn root() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn rasid(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rasid")).args(arguments).current_dir(folder).output().expect("it runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const RULE: &str = "rule: probe.chat\ntitle: Any message\non: chat.message\nentity: user(sender_id)\nwhen: size(data.text) > 0\nsuppress: 0s\nexplain: \"a message\"\n";
+const MESSAGE: &str = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/t\",\"type\":\"chat.message\",\"time\":\"2026-11-01T10:00:00Z\",\"data\":{\"conversation_id\":\"c\",\"sender_id\":\"a\",\"recipient_id\":\"b\",\"text\":\"hi\"}}\n";
+
+/// A folder with one rule and one event.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(folder.path().join("rules/probe")).expect("a folder");
+    std::fs::write(folder.path().join("rules/probe/chat.yaml"), RULE).expect("a file");
+    std::fs::write(folder.path().join("events.jsonl"), MESSAGE).expect("a file");
+    folder
+}
+
+#[test]
+fn a_faulty_rule_is_shown_underlined_and_ends_with_2() {
+    let folder = folder();
+    std::fs::write(folder.path().join("rules/probe/chat.yaml"), RULE.replace("data.text", "data.txt")).expect("a file");
+    let output = rasid(folder.path(), &["detect", "events.jsonl"]);
+    assert_eq!(output.status.code(), Some(2));
+    for part in ["rules/probe/chat.yaml:5:12", "size(data.txt)", "^^^^^^^^", "did you mean `text`?"] {
+        assert!(said(&output).contains(part), "{part} in\n{}", said(&output));
+    }
+    assert!(!said(&output).contains('\u{1b}'), "no colour into a pipe");
+}
+
+#[test]
+fn what_is_missing_is_named_and_ends_with_2_or_3() {
+    let folder = folder();
+    for (arguments, status, part) in [
+        (&["detect", "nosuch.jsonl"][..], 3, "cannot open nosuch.jsonl"),
+        (&["detect", "events.jsonl", "nosuch.jsonl"][..], 3, "cannot open nosuch.jsonl"),
+        (&["detect", "events.jsonl", "--rules", "nosuch"][..], 2, "nosuch"),
+        (&["detect", "--now", "yesterday"][..], 2, "expected RFC 3339 with a zone"),
+        (&["detect", "events.jsonl", "--alerts", "no/such/folder"][..], 3, "cannot create no/such/folder"),
+    ] {
+        let output = rasid(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains(part), "{arguments:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "nothing was begun");
+    }
+}
+
+#[test]
+fn no_output_overwrites_an_input_or_another_output() {
+    let folder = folder();
+    for (arguments, part) in [
+        (&["detect", "events.jsonl", "--alerts", "./events.jsonl"][..], "--alerts ./events.jsonl would overwrite input events.jsonl"),
+        (&["detect", "events.jsonl", "--alerts", "x", "--scores", "x"][..], ""),
+    ] {
+        std::fs::write(folder.path().join("x"), "").expect("a file");
+        let output = rasid(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(part), "{}", said(&output));
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("events.jsonl")).expect("still there"), MESSAGE);
+}
+
+#[test]
+fn stdin_to_stdout_and_a_reader_that_leaves() {
+    let folder = folder();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rasid"))
+        .arg("detect")
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(MESSAGE.as_bytes()).expect("it reads");
+    // The alert comes while the input is still open.
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut stdout, &mut line).expect("it writes");
+    assert!(line.contains("\"rule\":\"probe.chat\""), "{line}");
+    drop(stdout);
+    for n in 2..5_000 {
+        if stdin.write_all(MESSAGE.replace("\"id\":\"1\"", &format!("\"id\":\"{n}\"")).as_bytes()).is_err() {
+            break;
+        }
+    }
+    drop(stdin);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "quietly, as before `head`");
+}
+
+#[test]
+fn a_short_key_is_refused_and_the_development_key_named() {
+    let folder = folder();
+    let run = |key: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rasid"));
+        command.args(["detect", "events.jsonl"]).current_dir(folder.path()).env_remove("RASID_KEY");
+        if let Some(key) = key {
+            command.env("RASID_KEY", key);
+        }
+        command.output().expect("it runs")
+    };
+    assert_eq!(run(Some("short")).status.code(), Some(2));
+    assert!(said(&run(None)).contains("development key"));
+    assert!(!said(&run(Some("a secret that is long enough"))).contains("development key"));
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for arguments in [&["--help"][..], &["detect", "--help"][..], &["schema", "--help"][..], &["completions", "--help"][..]] {
+        let output = rasid(&root(), arguments);
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Example"), "{arguments:?}");
+    }
+}
