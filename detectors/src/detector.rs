@@ -26,6 +26,11 @@ pub trait Detector: 'static {
     /// How long after its newest event a key is forgotten, ms of event clock.
     fn ttl_ms(params: &Self::Params) -> i64;
 
+    /// Heap memory of a state, bytes, for the bound on memory.
+    fn heap_bytes(_: &Self::State) -> usize {
+        0
+    }
+
     /// Looks at one event of the key that `state` belongs to.
     fn observe(params: &Self::Params, event: &Event<'_>, state: &mut Self::State) -> Option<Signal>;
 }
@@ -112,6 +117,7 @@ macro_rules! detectors {
 detectors! {
     ImpossibleTravel => crate::auth::impossible_travel::ImpossibleTravel,
     ImpossibleSpeed => crate::gps::impossible_speed::ImpossibleSpeed,
+    ContactLeak => crate::chat::contact_leak::ContactLeak,
 }
 
 impl std::fmt::Debug for DetectorParams {

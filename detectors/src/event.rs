@@ -3,14 +3,20 @@
 //! [`envelope::decode`] turns a record into an [`Event`] or says why it cannot. [`EventType::fields`] describes the
 //! data of a type to everybody who must know: the rule checker, the engine's keys, the JSON Schemas.
 
+pub mod account;
+pub mod admin;
 pub mod auth;
+pub mod booking;
 pub mod chat;
 pub mod envelope;
 pub mod field;
+pub mod gateway;
 pub mod gps;
+pub mod ledger;
 pub mod object;
 pub mod payment;
 pub mod position;
+pub mod review;
 pub mod schema;
 pub mod text;
 pub mod time;
@@ -161,6 +167,38 @@ vocabulary! {
     GpsPosition = "gps.position" => GpsPosition in gps,
     /// A driver was given a way to take.
     RoutePlanned = "gps.route_planned" => RoutePlanned in gps,
+    /// Work was asked for.
+    BookingCreated = "booking.created" => Booking in booking,
+    /// A tasker will do it.
+    BookingAccepted = "booking.accepted" => Booking in booking,
+    /// It has begun.
+    BookingStarted = "booking.started" => Booking in booking,
+    /// It is done.
+    BookingCompleted = "booking.completed" => Booking in booking,
+    /// It was called off.
+    BookingCancelled = "booking.cancelled" => Booking in booking,
+    /// Somebody says that it was not done as agreed.
+    BookingDisputed = "booking.disputed" => Booking in booking,
+    /// Somebody was given stars.
+    ReviewSubmitted = "review.submitted" => Review in review,
+    /// Somebody was reported.
+    ReportFiled = "report.filed" => Report in review,
+    /// The ledger was written to.
+    LedgerPosted = "ledger.posted" => LedgerPosted in ledger,
+    /// Staff did something.
+    AdminAction = "admin.action" => AdminAction in admin,
+    /// Somebody was refused.
+    AuthzDenied = "authz.denied" => AuthzDenied in admin,
+    /// Somebody joined.
+    AccountRegistered = "account.registered" => Registered in account,
+    /// How well somebody is known changed.
+    KycChanged = "account.kyc_changed" => KycChanged in account,
+    /// A token was no good.
+    TokenRejected = "token.rejected" => TokenRejected in gateway,
+    /// Requests went over a limit.
+    ApiThrottled = "api.throttled" => ApiThrottled in gateway,
+    /// A provider's message came in.
+    WebhookReceived = "webhook.received" => WebhookReceived in gateway,
 }
 
 impl Data<'_> {
@@ -173,6 +211,13 @@ impl Data<'_> {
                 otp.location.as_ref().map(position::Location::position)
             }
             Self::GpsPosition(fix) => Some(Position::new(fix.lat, fix.lon)),
+            Self::BookingCreated(booking)
+            | Self::BookingAccepted(booking)
+            | Self::BookingStarted(booking)
+            | Self::BookingCompleted(booking)
+            | Self::BookingCancelled(booking)
+            | Self::BookingDisputed(booking) => booking.location.as_ref().map(position::Location::position),
+            Self::AdminAction(action) => action.location.as_ref().map(position::Location::position),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@
 //! one answer on any day and on any machine.
 
 pub mod auth;
+pub mod chat;
 pub mod detector;
 pub mod entity;
 pub mod event;

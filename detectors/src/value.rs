@@ -105,9 +105,31 @@ impl fmt::Debug for OwnedValue {
     }
 }
 
+/// A double as an integer of the same order, so that integers' windows can hold it: −0 below 0, infinities at the ends.
+pub fn ordered_bits(number: f64) -> i64 {
+    let bits = number.to_bits().cast_signed();
+    if bits < 0 { bits ^ i64::MAX } else { bits }
+}
+
+/// The double of [`ordered_bits`].
+pub fn from_ordered_bits(bits: i64) -> f64 {
+    f64::from_bits((if bits < 0 { bits ^ i64::MAX } else { bits }).cast_unsigned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doubles_keep_their_order_as_integers() {
+        let numbers = [f64::NEG_INFINITY, -1e300, -1.5, -1e-300, -0.0, 0.0, 1e-300, 1.5, 1e300, f64::INFINITY];
+        for pair in numbers.windows(2) {
+            assert!(ordered_bits(pair[0]) < ordered_bits(pair[1]), "{pair:?}");
+        }
+        for number in numbers {
+            assert_eq!(from_ordered_bits(ordered_bits(number)).to_bits(), number.to_bits());
+        }
+    }
 
     #[test]
     fn debug_output_never_shows_the_content() {

@@ -7,13 +7,16 @@
 //!
 //! | aggregate | exact to | then |
 //! |---|---|---|
-//! | [`total`] (count and sum) | 256 distinct instants in the window | W/128 buckets aligned to the epoch; an old bucket counts until all of it has left, so nothing is ever under-counted |
+//! | [`series`] (count, sum, smallest, largest), [`mean`], [`ratio`] | 256 distinct instants in the window | W/128 buckets aligned to the epoch; an old bucket counts until all of it has left, so nothing is ever under-counted |
 //! | [`distinct`] | 32 values in the window | a sliding HyperLogLog (3.3 % standard error) |
-//! | [`newest`] | always | – |
+//! | [`newest`], [`first_seen`] | always | – |
 
 pub mod distinct;
+pub mod first_seen;
+pub mod mean;
 pub mod newest;
-pub mod total;
+pub mod ratio;
+pub mod series;
 
 /// The start of the window that ends at `end`: instants after it are inside.
 fn start(end_ms: i64, window_ms: i64) -> i64 {

@@ -1,30 +1,37 @@
 //! `let`: bindings, resolved against the event types that feed and read them.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rasid_detectors::detector::{DETECTORS, DetectorParams, DetectorSpec};
 use rasid_detectors::event::EventType;
-use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
+use rasid_detectors::event::field::{self, Privacy};
 
+use crate::aggregate::AGGREGATES;
 use crate::canonical;
-use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::key::KeySpec;
-use crate::names::{Bound, Mentions, Names};
+use crate::list::Lists;
+use crate::names::Bound;
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Binding, BindingKind, Feed, KeyPart, Of};
+use crate::ruleset::{Binding, BindingKind, Feed, KeyPart, Sides};
 use crate::ty::Ty;
-use crate::typecheck::Checker;
 use crate::yaml::{Key, Node, NodeValue};
-
-/// Windows: one second to thirty days.
-const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=2_592_000_000;
 
 /// A binding of one rule, before equal ones of other rules are found.
 pub(crate) struct Draft {
     pub(crate) name: Key,
     /// `None` where it has a fault.
     pub(crate) binding: Option<(Binding, Shape)>,
+    /// The fields outside the vocabulary that its `where` reads.
+    pub(crate) unknowns: BTreeSet<String>,
+}
+
+impl Draft {
+    /// A name without a binding.
+    pub(crate) fn nothing(name: &Key) -> Self {
+        Self { name: name.clone(), binding: None, unknowns: BTreeSet::new() }
+    }
 }
 
 /// What conditions see of a binding.
@@ -43,16 +50,8 @@ impl Shape {
     }
 }
 
-const AGGREGATES: [(&str, BindingKind); 5] = [
-    ("count", BindingKind::Count),
-    ("sum", BindingKind::Sum),
-    ("distinct", BindingKind::Distinct),
-    ("last", BindingKind::Last),
-    ("previous", BindingKind::Previous),
-];
-
 /// Reads the rule's `let`. `on`: the types that read the bindings.
-pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], faults: &mut Vec<Fault>) -> Vec<Draft> {
+pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, faults: &mut Vec<Fault>) -> Vec<Draft> {
     let NodeValue::Map(entries) = &node.value else {
         faults.push(reader::wrong(node, "`let`", "a map of names and bindings"));
         return Vec::new();
@@ -60,20 +59,29 @@ pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], faults: &mut Vec<
     let mut drafts = Vec::new();
     for (name, node) in entries {
         let named = reader::identifier(name, "a binding", faults);
-        let binding = Lowering { file, on, faults }.binding(node);
-        drafts.push(Draft { name: name.clone(), binding: binding.filter(|_| named) });
+        let draft = one(file, name, node, on, lists, faults);
+        drafts.push(Draft { binding: draft.binding.filter(|_| named), ..draft });
     }
     drafts
 }
 
-struct Lowering<'a> {
-    file: &'a str,
+/// Reads one binding.
+pub(crate) fn one(file: &str, name: &Key, node: &Node, on: &[EventType], lists: &Lists, faults: &mut Vec<Fault>) -> Draft {
+    let mut lowering = Lowering { file, on, lists, unknowns: BTreeSet::new(), faults };
+    let binding = lowering.binding(node);
+    Draft { name: name.clone(), binding, unknowns: lowering.unknowns }
+}
+
+pub(crate) struct Lowering<'a> {
+    pub(crate) file: &'a str,
     on: &'a [EventType],
-    faults: &'a mut Vec<Fault>,
+    pub(crate) lists: &'a Lists,
+    pub(crate) unknowns: BTreeSet<String>,
+    pub(crate) faults: &'a mut Vec<Fault>,
 }
 
 impl Lowering<'_> {
-    fn fault<T>(&mut self, fault: Fault) -> Option<T> {
+    pub(crate) fn fault<T>(&mut self, fault: Fault) -> Option<T> {
         self.faults.push(fault);
         None
     }
@@ -96,7 +104,7 @@ impl Lowering<'_> {
                 let message =
                     if several { "a binding that is several things at once" } else { "a binding that says nothing of what it computes" };
                 let unknown: Vec<&Key> =
-                    map.rest().map(|(key, _)| key).filter(|key| !["of", "by", "window", "where"].contains(&key.name.as_str())).collect();
+                    map.rest().map(|(key, _)| key).filter(|key| !["of", "per", "by", "window", "where"].contains(&key.name.as_str())).collect();
                 if let (false, [key]) = (several, unknown.as_slice()) {
                     let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("there is no aggregate `{}`", key.name));
                     return self.fault(fault.help(suggest(&key.name, names.into_iter().chain(["detector"]))));
@@ -105,102 +113,6 @@ impl Lowering<'_> {
                 self.fault(Fault::new(Code::BadBinding, map.span(), message).help(help))
             }
         }
-    }
-
-    fn aggregate(&mut self, name: &'static str, kind: &BindingKind, types: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
-        let feeds = event_types(types, name, self.faults);
-        let of = if *kind == BindingKind::Count { map.optional("of") } else { map.required("of", self.faults) };
-        let by = map.required("by", self.faults);
-        let window = map.required("window", self.faults);
-        let filter = map.optional("where");
-        map.finish(self.faults);
-
-        let window = window.and_then(|node| reader::duration(node, "`window`", WINDOW_MS, self.faults));
-        let by = by.and_then(|node| self.specs(node));
-        let keys = by.and_then(|by| self.keys(&by, &feeds));
-        let of = if *kind == BindingKind::Count { self.no_of(of) } else { of.and_then(|node| self.of(name, kind, node, &feeds)) };
-        let filters = match filter {
-            None => Some(vec![None; feeds.len()]),
-            Some(node) => self.filters(node, &feeds),
-        };
-        let ((fields, shape), keys, window_ms, filters) = (of?, keys?, window?, filters?);
-        if feeds.is_empty() {
-            return None;
-        }
-        let mut feeds: Vec<Feed> = feeds
-            .into_iter()
-            .zip(filters)
-            .enumerate()
-            .map(|(index, (event, filter))| Feed { event, filter, of: fields.get(index).copied() })
-            .collect();
-        feeds.sort_by_key(|feed| feed.event);
-        let canonical = canonical_text(&format!("{name} window={window_ms}"), &feeds, &keys);
-        Some((Binding { kind: kind.clone(), window_ms, feeds, keys, canonical }, shape))
-    }
-
-    fn no_of(&mut self, of: Option<&Node>) -> Option<(Vec<Of>, Shape)> {
-        match of {
-            None => Some((Vec::new(), Shape::Aggregate(Ty::Int, Privacy::Clear))),
-            Some(node) => {
-                let fault = Fault::new(Code::BadOf, node.span.clone(), "`count` counts events and takes no `of`");
-                self.fault(fault.help("remove it, or write `distinct` to count the different values of a field"))
-            }
-        }
-    }
-
-    /// The field that the aggregate looks at, in each feeding type, and what comes of it.
-    fn of(&mut self, name: &str, kind: &BindingKind, node: &Node, feeds: &[EventType]) -> Option<(Vec<Of>, Shape)> {
-        let text = reader::text(node, "`of`", self.faults)?;
-        let text = text.strip_prefix("data.").unwrap_or(text);
-        let mut fields = Vec::new();
-        let mut shape: Option<(Ty, Privacy)> = None;
-        for event in feeds {
-            let Some((path, spec)) = field::find(event.fields(), text) else {
-                let fault = Fault::new(Code::UnknownField, node.span.clone(), format!("{} has no field `{text}`", event.name()));
-                return self.fault(fault.help(suggest(text, event.fields().iter().map(|field| field.name))));
-            };
-            let ty = match (kind, Ty::of_field(spec.ty)) {
-                (BindingKind::Sum, Some(Ty::Int)) | (BindingKind::Distinct, Some(_)) => Ty::Int,
-                (BindingKind::Sum, _) => {
-                    return self
-                        .fault(bad_of(node, text, spec, "`sum` takes a field of whole numbers", *event, &|ty| ty == FieldType::Int));
-                }
-                (_, None) => {
-                    return self.fault(bad_of(node, text, spec, &format!("`{name}` takes a scalar field"), *event, &|ty| {
-                        Ty::of_field(ty).is_some()
-                    }));
-                }
-                (_, Some(ty)) => ty,
-            };
-            let privacy = if matches!(kind, BindingKind::Last | BindingKind::Previous) { spec.privacy } else { Privacy::Clear };
-            shape = match shape {
-                None => Some((ty, privacy)),
-                Some((other, shown)) => {
-                    let Some(ty) = ty.join(other) else {
-                        let message = format!("`{text}` is {} in {} and {} elsewhere", ty.name(), event.name(), other.name());
-                        return self.fault(Fault::new(Code::BadOf, node.span.clone(), message).help("use two bindings"));
-                    };
-                    Some((ty, strictest(privacy, shown)))
-                }
-            };
-            fields.push(Of { path, kind: spec.entities.first().copied() });
-        }
-        shape.map(|(ty, privacy)| (fields, Shape::Aggregate(ty, privacy)))
-    }
-
-    fn filters(&mut self, node: &Node, feeds: &[EventType]) -> Option<Vec<Option<crate::expression::Expr>>> {
-        let text = reader::text(node, "`where`", self.faults)?;
-        let source = match Source::parse(self.file, &node.span, text) {
-            Ok(source) => source,
-            Err(fault) => return self.fault(fault),
-        };
-        let mut filters = Vec::new();
-        for event in feeds {
-            let mut mentions = Mentions::default();
-            let checker = Checker { source: &source, event: *event, names: &Names::FILTER, mentions: &mut mentions, faults: self.faults };
-            filters.push(checker.condition());
-        }
-        filters.into_iter().map(|filter| filter.map(Some)).collect()
     }
 
     fn detector(&mut self, name: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
@@ -219,7 +131,7 @@ impl Lowering<'_> {
             return self.fault(fault.help(format!("add one of {inputs} to the rule's `on`")));
         }
         let (params, keys) = (params?, keys?);
-        let mut feeds: Vec<Feed> = spec.inputs.iter().map(|event| Feed { event: *event, filter: None, of: None }).collect();
+        let mut feeds: Vec<Feed> = spec.inputs.iter().map(|event| Feed { event: *event, filter: None, of: None, sides: Sides::default() }).collect();
         feeds.sort_by_key(|feed| feed.event);
         let canonical = canonical_text(&format!("detector {}", params.canonical()), &feeds, &keys);
         Some((Binding { kind: BindingKind::Detector(params), window_ms: 0, feeds, keys, canonical }, Shape::Detector(spec)))
@@ -279,7 +191,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn specs(&mut self, node: &Node) -> Option<Vec<KeySpec>> {
+    pub(crate) fn specs(&mut self, node: &Node) -> Option<Vec<KeySpec>> {
         let items = reader::one_or_more(node, "`by`", self.faults);
         let read: Vec<KeySpec> = items.iter().map(|item| KeySpec::read(item, "`by`", self.faults)).collect::<Option<_>>()?;
         let order = |spec: &KeySpec| spec.order().0;
@@ -297,7 +209,7 @@ impl Lowering<'_> {
     }
 
     /// The key in each type that feeds or reads the binding.
-    fn keys(&mut self, specs: &[KeySpec], feeds: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
+    pub(crate) fn keys(&mut self, specs: &[KeySpec], feeds: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
         let mut events: Vec<EventType> = feeds.iter().chain(self.on).copied().collect();
         events.sort_unstable();
         events.dedup();
@@ -338,22 +250,6 @@ pub(crate) fn event_types(node: &Node, what: &str, faults: &mut Vec<Fault>) -> V
     reader::set(types, &format!("`{what}`"), faults)
 }
 
-fn bad_of(node: &Node, name: &str, spec: &FieldSpec, message: &str, event: EventType, takes: &dyn Fn(FieldType) -> bool) -> Fault {
-    let found = Ty::of_field(spec.ty).map_or("an object or a list", Ty::name);
-    let fields: Vec<&str> = event.fields().iter().filter(|field| takes(field.ty)).map(|field| field.name).collect();
-    let help = if fields.is_empty() { format!("{} has none", event.name()) } else { format!("{} has {}", event.name(), listed(fields)) };
-    Fault::new(Code::BadOf, node.span.clone(), format!("{message}, and `{name}` is {found}")).help(help)
-}
-
-/// What may be shown of a value that has either privacy.
-fn strictest(a: Privacy, b: Privacy) -> Privacy {
-    match (a, b) {
-        _ if a == b => a,
-        (Privacy::Clear, other) | (other, Privacy::Clear) => other,
-        _ => Privacy::Hidden,
-    }
-}
-
 fn json_of(node: &Node) -> Option<serde_json::Value> {
     match &node.value {
         NodeValue::Bool(value) => Some((*value).into()),
@@ -367,12 +263,14 @@ fn json_of(node: &Node) -> Option<serde_json::Value> {
 
 /// Equal text, equal state: everything that changes what is kept, by its resolved parts. How types that only read it
 /// find their key is no part of it.
-fn canonical_text(kind: &str, feeds: &[Feed], keys: &[(EventType, Vec<KeyPart>)]) -> String {
+pub(crate) fn canonical_text(kind: &str, feeds: &[Feed], keys: &[(EventType, Vec<KeyPart>)]) -> String {
     let mut out = vec![kind.to_owned()];
     for feed in feeds {
         let key: Vec<String> =
             keys.iter().filter(|(event, _)| *event == feed.event).flat_map(|(_, parts)| parts).map(|part| part_text(*part)).collect();
         out.push(format!("{}[{}]", feed.event.name(), key.join(" ")));
+        out.extend(feed.sides.above.then(|| "above".to_owned()));
+        out.extend(feed.sides.below.then(|| "below".to_owned()));
         out.extend(feed.of.map(|of| format!("of={}", path_text(of.path))));
         out.extend(feed.filter.as_ref().map(|filter| format!("where={}", canonical::text(filter))));
     }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::value::Value;
+use sha2::{Digest, Sha256};
 
-use crate::expression::{Expr, StringTest};
+use crate::expression::{Expr, List, StringTest};
 
 /// The program as text.
 pub(crate) fn text(expr: &Expr) -> String {
@@ -32,6 +34,8 @@ fn write(expr: &Expr, out: &mut String) {
         Expr::Arithmetic(operation, a, b) => all(&format!("{operation:?}"), &[a, b]),
         Expr::Conditional(a, b, c) => all("?", &[a, b, c]),
         Expr::In(a, list) => all("in", &std::iter::once(a.as_ref()).chain(list).collect::<Vec<_>>()),
+        Expr::InList(a, list) => all(&format!("in {}", list_text(list)), &[a]),
+        Expr::Time => put(out, "time"),
         Expr::Size(a) => all("size", &[a]),
         Expr::Text(a, StringTest::StartsWith(b)) => all("startsWith", &[a, b]),
         Expr::Text(a, StringTest::EndsWith(b)) => all("endsWith", &[a, b]),
@@ -43,6 +47,18 @@ fn write(expr: &Expr, out: &mut String) {
             put(out, &format!("{expr:?}"));
         }
     }
+}
+
+/// A list by its name and a digest of what it holds: its entries may be many, and personal.
+fn list_text(list: &List) -> String {
+    let mut hasher = Sha256::new();
+    for (value, ends) in &list.entries {
+        hasher.update((value.len() as u64).to_le_bytes());
+        hasher.update(value.as_bytes());
+        hasher.update(format!("{ends:?};").as_bytes());
+    }
+    let kind = list.kind.map_or("text", EntityKind::name);
+    hasher.finalize().iter().fold(format!("list {} {kind} ", list.name), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn constant(value: Value<'_>, out: &mut String) {

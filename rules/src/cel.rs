@@ -54,6 +54,19 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Every name that stands for something, and where it stands in the file.
+    pub(crate) fn names(&self) -> Vec<(String, Range<usize>)> {
+        let mut names = Vec::new();
+        let mut open = vec![&self.root];
+        while let Some(node) = open.pop() {
+            if let Ast::Ident(name) = &node.expr {
+                names.push((name.clone(), self.span(node)));
+            }
+            children(node, |child| open.push(child));
+        }
+        names
+    }
+
     /// Where a node stands in the file: from its leftmost token to its rightmost.
     pub(crate) fn span(&self, node: &IdedExpr) -> Range<usize> {
         self.map.range(&self.extent(node))
@@ -192,21 +205,24 @@ fn height(root: &IdedExpr) -> usize {
     let mut open = vec![(root, 1)];
     while let Some((node, depth)) = open.pop() {
         highest = highest.max(depth);
-        let mut push = |child| open.push((child, depth + 1));
-        match &node.expr {
-            Ast::Call(call) => call.target.iter().map(AsRef::as_ref).chain(&call.args).for_each(push),
-            Ast::Select(select) => push(&select.operand),
-            Ast::List(list) => list.elements.iter().for_each(push),
-            Ast::Map(map) => {
-                for entry in &map.entries {
-                    if let EntryExpr::MapEntry(entry) = &entry.expr {
-                        push(&entry.key);
-                        push(&entry.value);
-                    }
-                }
-            }
-            _ => {}
-        }
+        children(node, |child| open.push((child, depth + 1)));
     }
     highest
+}
+
+fn children<'a>(node: &'a IdedExpr, mut push: impl FnMut(&'a IdedExpr)) {
+    match &node.expr {
+        Ast::Call(call) => call.target.iter().map(AsRef::as_ref).chain(&call.args).for_each(push),
+        Ast::Select(select) => push(&select.operand),
+        Ast::List(list) => list.elements.iter().for_each(push),
+        Ast::Map(map) => {
+            for entry in &map.entries {
+                if let EntryExpr::MapEntry(entry) = &entry.expr {
+                    push(&entry.key);
+                    push(&entry.value);
+                }
+            }
+        }
+        _ => {}
+    }
 }

@@ -1,22 +1,25 @@
 //! Rule files into a ruleset.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::binding::Draft;
 use crate::diagnostic::{Code, Diagnostic, Fault, Report};
 use crate::expression::{Expr, StringTest};
-use crate::lower::{self, Lowered};
+use crate::list::{self, Lists};
+use crate::lower::{self, Library, Lowered};
 use crate::ruleset::{Binding, Rule, Ruleset};
-use crate::yaml;
+use crate::shared::{self, Shared};
+use crate::yaml::{self, Node};
 
-/// The folders beside the areas that hold no rules: lists, and this crate's own sources where it shares the folder.
-const NO_AREAS: [&str; 3] = ["lists", "src", "tests"];
-/// Deepest folder that is looked into; rules lie at `area/rule.yaml`.
+/// The folders beside the areas that hold no rules: this crate's own sources where it shares the folder.
+const NO_AREAS: [&str; 2] = ["src", "tests"];
+/// Deepest folder that is looked into; rules lie at `area/rule.yaml`, lists at `lists/list.yaml`.
 const DEPTH_MAX: usize = 8;
 
-/// One rule file.
+/// One file: a rule; a list, if its name begins with `lists/`; the shared bindings, if it is `shared.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
     /// Its path below the rules directory, with `/`; what faults show.
@@ -47,15 +50,15 @@ pub enum LoadError {
     },
 }
 
-/// Compiles every rule file below `dir`: `*.yaml` and `*.yml`, in the order of their paths, less hidden files, the
-/// folder `lists`, and `src` and `tests`, which belong to this crate where it lies in the same folder.
+/// Compiles every rule file below `dir`, with its `shared.yaml` and the lists in `lists`: `*.yaml` and `*.yml`, less
+/// hidden files and the folders `src` and `tests`, which belong to this crate where it lies in the same folder.
 ///
 /// # Errors
 /// See [`LoadError`].
 pub fn load(dir: &Path) -> Result<Ruleset, LoadError> {
     let mut files = Vec::new();
     collect(dir, "", 0, &mut files)?;
-    if files.is_empty() {
+    if !files.iter().any(|file| is_rule(&file.name)) {
         return Err(LoadError::Empty { dir: dir.to_owned() });
     }
     compile(&files).map_err(|report| LoadError::Faults(Report { dir: Some(dir.to_owned()), ..report }))
@@ -82,25 +85,24 @@ fn collect(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) 
     Ok(())
 }
 
-/// Compiles rule files, whose order does not matter.
+/// Compiles rule files, with the lists and shared bindings that they name; their order does not matter.
 ///
 /// # Errors
 /// A [`Report`] of every fault of every file.
 pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
     let mut sources = files.to_vec();
     sources.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut lowered = Vec::new();
-    let mut found: Vec<Vec<Fault>> = Vec::new();
-    for source in &sources {
-        let mut faults = Vec::new();
-        match yaml::parse(&source.text) {
-            Ok(root) => lowered.push(Some(lower::lower(&source.name, &source.text, &root, &mut faults))),
-            Err(bad) => {
-                faults = bad;
-                lowered.push(None);
-            }
-        }
-        found.push(faults);
+    let mut found: Vec<Vec<Fault>> = vec![Vec::new(); sources.len()];
+    let mut roots: Vec<Option<Node>> = Vec::new();
+    for (source, faults) in sources.iter().zip(&mut found) {
+        let parsed = if list::is_list(&source.name) { yaml::parse_list(&source.text) } else { yaml::parse(&source.text) };
+        roots.push(parsed.map_err(|bad| *faults = bad).ok());
+    }
+    let library = library(&sources, &roots, &mut found);
+    let mut lowered: Vec<Option<Lowered>> = Vec::new();
+    for (index, (source, faults)) in sources.iter().zip(&mut found).enumerate() {
+        let root = roots.get(index).and_then(Option::as_ref).filter(|_| is_rule(&source.name));
+        lowered.push(root.map(|root| lower::lower(&source.name, &source.text, root, index, &library, faults)));
     }
     duplicates(&sources, &lowered, &mut found);
     let faults: Vec<Diagnostic> = found
@@ -116,7 +118,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
     let mut rules: Vec<Rule> =
         lowered.into_iter().flatten().filter_map(|lowered| Some(bindings.connect(lowered.rule?, lowered.lets))).collect();
     rules.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Ruleset { rules, bindings: bindings.list, hash: hash(&sources) })
+    Ok(Ruleset { rules, bindings: bindings.list, hash: hash(&sources), sources })
 }
 
 /// In the order of the file, and one fault a place and kind, because an expression is checked once for each event
@@ -125,6 +127,37 @@ fn tidy(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.sort_by_key(|fault| (fault.span.start, fault.span.end, fault.code));
     faults.dedup_by(|next, first| next.span == first.span && next.code == first.code && next.code != Code::MissingKey);
     faults
+}
+
+/// Whether a file of that name is a rule, not what rules share.
+fn is_rule(name: &str) -> bool {
+    name != shared::FILE && !list::is_list(name)
+}
+
+/// The lists and shared bindings among the files. What has a fault is known by its name, so that nothing more is said
+/// about what names it.
+fn library<'a>(sources: &'a [SourceFile], roots: &'a [Option<Node>], found: &mut [Vec<Fault>]) -> Library<'a> {
+    let mut lists = Lists::new();
+    for ((source, root), faults) in sources.iter().zip(roots).zip(found.iter_mut()) {
+        if !list::is_list(&source.name) {
+            continue;
+        }
+        let name = list::stem(&source.name);
+        if lists.contains_key(name) {
+            let fault = Fault::new(Code::DuplicateRule, 0..0, format!("there is another file of the list `{name}`"));
+            faults.push(fault.help("give one of them another name"));
+        } else {
+            let list = root.as_ref().and_then(|root| list::lower(&source.name, root, faults));
+            lists.insert(name.to_owned(), list.map(Arc::new));
+        }
+    }
+    let mut shared = Shared::default();
+    for ((source, root), faults) in sources.iter().zip(roots).zip(found) {
+        if source.name == shared::FILE {
+            shared = root.as_ref().map_or_else(Shared::unread, |root| Shared::lower(&source.text, root, &lists, faults));
+        }
+    }
+    Library { lists, shared }
 }
 
 fn duplicates(sources: &[SourceFile], lowered: &[Option<Lowered>], found: &mut [Vec<Fault>]) {
@@ -165,7 +198,11 @@ impl Bindings {
     fn connect(&mut self, mut rule: Rule, lets: Vec<Draft>) -> Rule {
         let mut reads: Vec<usize> = Vec::new();
         let mut slots = Vec::new();
-        for (binding, _) in lets.into_iter().filter_map(|draft| draft.binding) {
+        for draft in lets {
+            let Some((binding, _)) = draft.binding else {
+                slots.push(usize::MAX); // a shared binding that the rule does not name
+                continue;
+            };
             let number = self.intern(binding);
             let slot = reads.iter().position(|read| *read == number).unwrap_or(reads.len());
             if slot == reads.len() {
@@ -175,8 +212,10 @@ impl Bindings {
         }
         for trigger in &mut rule.triggers {
             trigger.reads.clone_from(&reads);
-            renumber(&mut trigger.when, &slots);
-            trigger.shown.iter_mut().for_each(|shown| renumber(&mut shown.value, &slots));
+            for program in &mut trigger.programs {
+                renumber(&mut program.when, &slots); // `applies` reads the event alone
+                program.shown.iter_mut().for_each(|shown| renumber(&mut shown.value, &slots));
+            }
         }
         rule
     }
@@ -203,8 +242,8 @@ fn renumber(expr: &mut Expr, slots: &[usize]) {
     let slot = |index: &mut usize| *index = *slots.get(*index).expect("a rule without faults has every binding");
     match expr {
         Expr::Binding(index) | Expr::Fired(index) | Expr::Signal(index, _) => slot(index),
-        Expr::Const(_) | Expr::Field(_) | Expr::Has(_) | Expr::Unknown(_) | Expr::HasUnknown(_) => {}
-        Expr::Not(a) | Expr::Negate(a) | Expr::Size(a) | Expr::Text(a, StringTest::Matches(_)) => renumber(a, slots),
+        Expr::Const(_) | Expr::Field(_) | Expr::Has(_) | Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Time => {}
+        Expr::Not(a) | Expr::Negate(a) | Expr::Size(a) | Expr::InList(a, _) | Expr::Text(a, StringTest::Matches(_)) => renumber(a, slots),
         Expr::And(a, b)
         | Expr::Or(a, b)
         | Expr::Compare(_, a, b)

@@ -43,9 +43,9 @@ codes! {
     BadDuration = "R0007",
     /// A word outside the words that the key takes.
     UnknownWord = "R0008",
-    /// A rule's id that is not `area.name`, or not its file's.
+    /// A rule's id that is not `area.name`, or not its file's; a list's name that is not its file's.
     BadId = "R0009",
-    /// Two files with the same rule id.
+    /// Two files with the same rule, or the same list.
     DuplicateRule = "R0010",
     /// An event type outside the contract.
     UnknownEventType = "R0011",
@@ -87,10 +87,24 @@ codes! {
     BadBinding = "R0029",
     /// A detector that looks at none of the rule's event types.
     NeverFires = "R0030",
-    /// A binding's `where` that reads more than the event.
+    /// A binding's `where`, or an override's `if`, that reads more than the event.
     WhereReadsMore = "R0031",
     /// A field of a type that the aggregate does not take.
     BadOf = "R0032",
+    /// A list that does not exist.
+    UnknownList = "R0033",
+    /// A value of a kind of entity that the list does not hold.
+    WrongList = "R0034",
+    /// A date or an instant that cannot be read.
+    BadInstant = "R0035",
+    /// An entry of a list that no value can equal.
+    BadEntry = "R0036",
+    /// An event of a test that is not what its type requires.
+    BadEvent = "R0037",
+    /// An alert that a test expects and that cannot come.
+    BadAlert = "R0038",
+    /// A test in a rule file that the rule does not pass.
+    TestFailed = "R0039",
 }
 
 impl fmt::Display for Code {
@@ -160,8 +174,22 @@ pub struct Report {
 }
 
 impl Report {
+    /// A report of tests that a rule of `ruleset` does not pass. Each failure: the file by its index in
+    /// [`Ruleset::sources`](crate::ruleset::Ruleset::sources), the place in it, what is wrong, and what helps to see why.
+    pub fn of_failures(
+        ruleset: &crate::ruleset::Ruleset,
+        failures: Vec<(usize, Range<usize>, String, Option<String>)>,
+    ) -> Self {
+        let mut faults: Vec<Diagnostic> = failures
+            .into_iter()
+            .map(|(file, span, message, help)| Diagnostic { code: Code::TestFailed, file, span, message, help, also: None })
+            .collect();
+        faults.sort_by_key(|fault| (fault.file, fault.span.start));
+        Self { faults, sources: ruleset.sources.clone(), dir: None }
+    }
+
     /// What people see of a fault's file.
-    fn path(&self, fault: &Diagnostic) -> String {
+    pub fn path(&self, fault: &Diagnostic) -> String {
         let name = self.sources.get(fault.file).map_or("", |source| source.name.as_str());
         self.dir.as_ref().map_or_else(|| name.to_owned(), |dir| dir.join(name).display().to_string())
     }

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
-use crate::expression::{Arithmetic, Comparison, EvalError, Expr, Scope, StringTest};
+use crate::expression::{Arithmetic, Comparison, EvalError, Expr, List, Scope, StringTest};
 
 /// The instants that CEL knows, ms: years 1 to 9999.
 const TIMES_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
@@ -118,6 +118,10 @@ impl Expr {
             Self::HasUnknown(name) => Ok(scope.unknown(name).borrow().is_present()),
             Self::Fired(index) => Ok(scope.fired(*index)),
             Self::In(item, list) => item.with(scope, |item| is_in(item, list, scope)),
+            Self::InList(item, list) => item.with(scope, |item| match item {
+                Value::Str(item) => Ok(list.holds(item, scope.time())),
+                _ => Err(EvalError::NoOverload),
+            }),
             Self::Text(subject, test) => subject.with(scope, |subject| match subject {
                 Value::Str(subject) => string_test(subject, test, scope),
                 _ => Err(EvalError::NoOverload),
@@ -127,6 +131,7 @@ impl Expr {
             | Self::Unknown(_)
             | Self::Binding(_)
             | Self::Signal(..)
+            | Self::Time
             | Self::Negate(_)
             | Self::Arithmetic(..)
             | Self::Conditional(..)
@@ -145,6 +150,7 @@ impl Expr {
             Self::Field(path) => Some(scope.field(*path)),
             Self::Binding(index) => Some(scope.binding(*index)),
             Self::Signal(index, field) => Some(scope.signal(*index, *field)),
+            Self::Time => Some(Value::Time(scope.time())),
             _ => None,
         }
     }
@@ -157,6 +163,18 @@ impl Expr {
             Some(value) => then(value),
             None => then(self.eval(scope)?.value()),
         }
+    }
+}
+
+impl List {
+    /// Whether it holds `value` at an instant: an entry ends at its expiry, which is no longer part of it.
+    #[inline]
+    pub fn holds(&self, value: &str, at_ms: i64) -> bool {
+        let found = match self.kind {
+            Some(kind) => self.entries.get(kind.normalise(value).as_ref()),
+            None => self.entries.get(value),
+        };
+        found.is_some_and(|ends| ends.is_none_or(|ends| at_ms < ends))
     }
 }
 

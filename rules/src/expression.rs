@@ -1,7 +1,9 @@
 //! Typed programs: what CEL is lowered to, and how they run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
@@ -15,6 +17,8 @@ pub trait Scope {
     fn binding(&self, index: usize) -> Value<'_>;
     /// Whether the detector that is `index`-th among the trigger's reads fired on this event.
     fn fired(&self, index: usize) -> bool;
+    /// The event clock at this event, ms since the Unix epoch.
+    fn time(&self) -> i64;
     /// The `field`-th value of its signal, [`Value::Absent`] where it did not fire.
     fn signal(&self, index: usize, field: usize) -> Value<'_>;
 }
@@ -90,10 +94,32 @@ pub enum Expr {
     Conditional(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `x in [ … ]`.
     In(Box<Expr>, Vec<Expr>),
+    /// `x in list.name`: whether a list's entry that has not expired at the event clock says so.
+    InList(Box<Expr>, Arc<List>),
+    /// `time`: the event clock.
+    Time,
     /// `size(x)` of a string: its code points.
     Size(Box<Expr>),
     /// `x.startsWith(y)` and its kin.
     Text(Box<Expr>, StringTest),
+}
+
+/// A list of values with reasons: `rules/lists/<name>.yaml`.
+#[derive(Clone, Default, PartialEq)]
+pub struct List {
+    /// Its name.
+    pub name: String,
+    /// The kind of entity whose identifiers it holds, by which both sides are normalised; `None`: plain text.
+    pub kind: Option<EntityKind>,
+    /// Normalised value to the instant at which the entry ends, ms since the Unix epoch; `None` never does.
+    pub entries: BTreeMap<String, Option<i64>>,
+}
+
+/// How many entries there are, never which: they may be personal.
+impl std::fmt::Debug for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("List").field("name", &self.name).field("kind", &self.kind).field("entries", &self.entries.len()).finish()
+    }
 }
 
 /// Why a program gave no value. It is no hit, and is counted.

@@ -6,7 +6,7 @@ use cel::common::ast::{CallExpr, Expr as Ast, IdedExpr, LiteralValue};
 use rasid_detectors::event::{field, time};
 use rasid_detectors::value::OwnedValue;
 
-use crate::diagnostic::{Code, Fault, suggest};
+use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::{Expr, StringTest};
 use crate::names::Param;
 use crate::presence::Facts;
@@ -98,11 +98,43 @@ impl Checker<'_> {
         }
     }
 
+    /// `item in list.name`.
+    fn in_list(&mut self, item: &IdedExpr, list: &IdedExpr, name: &str, facts: &Facts) -> Option<Typed> {
+        let typed = self.check(item, facts);
+        let lists = self.names.lists;
+        let Some(found) = lists.get(name) else {
+            let fault = self.at(Code::UnknownList, list, format!("there is no list `{name}`"));
+            let help = match suggest(name, lists.keys().map(String::as_str)) {
+                meant if meant.starts_with("did") => meant,
+                _ => format!("write it as lists/{name}.yaml"),
+            };
+            return self.fault(fault.help(help));
+        };
+        let (typed, found) = (typed?, found.as_ref()?);
+        if !typed.ty.is(Ty::Text(None)) {
+            return self.mismatch(item, "in", &[typed.ty], "lists hold text");
+        }
+        if let (Expr::Field(path), Some(kind)) = (&typed.expr, found.kind) {
+            let spec = self.event.fields().get(usize::from(path.field));
+            let spec = spec.and_then(|spec| path.child.map_or(Some(spec), |child| spec.children.get(usize::from(child))));
+            let kinds = spec.map_or(&[][..], |spec| spec.entities);
+            if !kinds.is_empty() && !kinds.contains(&kind) {
+                let fault = self.at(Code::WrongList, item, format!("`list.{name}` holds the kind `{}`", kind.name()));
+                let known = listed(kinds.iter().map(|kind| kind.name()));
+                return self.fault(fault.help(format!("this field names {known}: look for it in a list of that kind")));
+            }
+        }
+        Typed::new(Expr::InList(Box::new(typed.expr), Arc::clone(found)), Ty::Bool)
+    }
+
     /// `item in list`, `"name" in data`.
     pub(crate) fn member(&mut self, node: &IdedExpr, item: &IdedExpr, list: &IdedExpr, facts: &Facts) -> Option<Typed> {
         if dotted(list).as_deref() == Some(&["data"]) {
             let name = self.unknown_name(node, item, "has(data.", ")")?;
             return Typed::new(Expr::HasUnknown(name.into()), Ty::Bool);
+        }
+        if let Some(["list", name]) = dotted(list).as_deref() {
+            return self.in_list(item, list, name, facts);
         }
         let typed = self.check(item, facts);
         let items = match (&list.expr, dotted(list).as_deref()) {
@@ -122,7 +154,7 @@ impl Checker<'_> {
             },
             _ => {
                 let fault = self.at(Code::NotInSubset, list, "`in` takes a list that is written out");
-                return self.fault(fault.help("[\"a\", \"b\"], a list under `params`, or \"name\" in data"));
+                return self.fault(fault.help("[\"a\", \"b\"], a list under `params`, list.name, or \"name\" in data"));
             }
         };
         let typed = typed?;
@@ -156,6 +188,7 @@ impl Checker<'_> {
             let fault: Fault = self.at(Code::NotInSubset, node, format!("`{name}` is a field of {}", self.event.name()));
             return self.fault(fault.help(format!("write {before}{name}{after}")));
         }
+        self.mentions.unknowns.insert(name.clone());
         Some(name)
     }
 }

@@ -5,11 +5,13 @@
 //! * [`eval`]: how programs run.
 //! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
 //!
-//! From the inside: `yaml` reads a file into a tree with places, `reader` takes it apart key by key, `lower` and
-//! `binding` make a rule of it, `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them,
-//! `template` does explanations, `compile` puts the rules together. Nothing here knows a clock; only [`load`] touches
+//! From the inside: `yaml` reads a file into a tree with places, `reader` takes it apart key by key. `lower` makes a
+//! rule of it: `binding` and `aggregate` its `let`, `program` conditions and overrides, `scenario` its tests. `cel`
+//! parses expressions, `typecheck`, `function` and `presence` type and lower them, `template` does explanations. `list`
+//! and `shared` read what rules share; `compile` puts all together. Nothing here knows a clock; only [`load`] touches
 //! files.
 
+mod aggregate;
 mod binding;
 mod canonical;
 mod cel;
@@ -19,12 +21,16 @@ pub mod eval;
 pub mod expression;
 mod function;
 mod key;
+mod list;
 mod lower;
 mod names;
 mod presence;
+mod program;
 mod reader;
 pub mod ruleset;
+mod scenario;
 pub mod schema;
+mod shared;
 mod template;
 mod ty;
 mod typecheck;

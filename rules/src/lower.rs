@@ -1,20 +1,18 @@
 //! One rule file's tree into a rule.
 
-use rasid_detectors::event::EventType;
-use rasid_detectors::event::field::{self, Privacy};
 use rasid_detectors::value::OwnedValue;
 
 use crate::binding::{self, Draft};
-use crate::cel::Source;
 use crate::diagnostic::{Code, Fault};
-use crate::expression::Expr;
 use crate::key::KeySpec;
-use crate::names::{Bound, Mentions, Names, Param};
+use crate::list::Lists;
+use crate::names::Param;
+use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Mode, Piece, Receiver, Rule, Severity, Shown, Trigger};
-use crate::template::{self, Part};
-use crate::ty::Ty;
-use crate::typecheck::Checker;
+use crate::ruleset::{Mode, Receiver, Rule, Severity};
+use crate::scenario::{self, Subject};
+use crate::shared::{self, Shared};
+use crate::template;
 use crate::yaml::{Key, Node, NodeValue, TextMap};
 
 const DAY_MS: i64 = 86_400_000;
@@ -27,8 +25,14 @@ pub(crate) struct Lowered {
     pub(crate) lets: Vec<Draft>,
 }
 
-/// Lowers one file; `name` is its path below the rules directory.
-pub(crate) fn lower(name: &str, text: &str, root: &Node, faults: &mut Vec<Fault>) -> Lowered {
+/// What rule files share.
+pub(crate) struct Library<'a> {
+    pub(crate) lists: Lists,
+    pub(crate) shared: Shared<'a>,
+}
+
+/// Lowers one file; `name` is its path below the rules directory, `source` its number.
+pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library: &Library<'_>, faults: &mut Vec<Fault>) -> Lowered {
     let before = faults.len();
     let nothing = Lowered { id: None, rule: None, lets: Vec::new() };
     let Some(mut map) = MapReader::new(root, "a rule", faults) else { return nothing };
@@ -40,7 +44,9 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, faults: &mut Vec<Fault>
     let on = map.required("on", faults).map(|node| binding::event_types(node, "on", faults)).unwrap_or_default();
     let entity = map.required("entity", faults).and_then(|node| KeySpec::read(node, "`entity`", faults));
     let params = map.optional("params").map(|node| params(node, faults)).unwrap_or_default();
-    let lets = map.optional("let").map(|node| binding::lower(text, node, &on, faults)).unwrap_or_default();
+    let overrides = map.optional("overrides").map(|node| program::overrides(node, &params, faults)).unwrap_or_default();
+    let lists = &library.lists;
+    let mut lets = map.optional("let").map(|node| binding::lower(text, node, &on, lists, faults)).unwrap_or_default();
     let when = map.required("when", faults);
     let risk = map.optional("risk").map_or(Some(0), |node| reader::whole(node, "`risk`", 0..=100, faults));
     let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::duration(node, "`half_life`", 1..=365 * DAY_MS, faults));
@@ -58,9 +64,33 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, faults: &mut Vec<Fault>
             reader::text(item, "a reference", faults);
         }
     }
+    let tests = map.optional("tests");
     map.finish(faults);
 
-    let triggers = Programs { text, lets: &lets, params: &params, on: &on, entity: entity.as_ref() }.lower(when, explain, faults);
+    let condition = when.and_then(|node| program::condition(node, "`when`", faults));
+    let when = condition.as_ref().and_then(|condition| condition.parse(text, faults));
+    let parts = explain.and_then(|node| {
+        let template = reader::text(node, "`explain`", faults)?;
+        template::parse(template, &TextMap::new(text, &node.span, template), faults)
+    });
+    let mentioned = shared::mentioned(when.as_ref(), parts.as_deref());
+    let own = lets.len();
+    lets.extend(library.shared.attach(&lets, &mentioned, &on, lists, faults));
+    let programs = Programs {
+        text,
+        library,
+        lets: &lets,
+        own,
+        params: &params,
+        overrides: &overrides,
+        on: &on,
+        entity: entity.as_ref(),
+        when: when.as_ref(),
+        parts: parts.as_deref(),
+    };
+    let (triggers, unknowns) = programs.lower(faults);
+    let about = Subject { on: &on, entity: entity.as_ref().map(|entity| entity.kind), unknowns: &unknowns };
+    let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     let parts = (id.clone(), title, severity, mode, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);
     let (Some((id_text, _)), Some(title), Some(severity), Some(mode), Some(entity), Some(risk), Some(half_life_ms), Some(suppress_ms)) =
         parts
@@ -80,6 +110,8 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, faults: &mut Vec<Fault>
         suppress_ms,
         deliver: deliver.unwrap_or_else(|| if urgent { vec![Receiver::Core, Receiver::Oncall] } else { vec![Receiver::Core] }),
         runbook: runbook.map(str::to_owned),
+        tests,
+        source,
     };
     Lowered { id, rule: (faults.len() == before).then_some(rule), lets }
 }
@@ -130,7 +162,7 @@ fn deliver(node: &Node, faults: &mut Vec<Fault>) -> Vec<Receiver> {
 }
 
 /// The rule's parameters, in file order. One with a fault is left out; the key keeps its name for the rest.
-fn params(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Key, Param)> {
+pub(crate) fn params(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Key, Param)> {
     let NodeValue::Map(entries) = &node.value else {
         faults.push(reader::wrong(node, "`params`", "a map of names and values"));
         return Vec::new();
@@ -172,143 +204,4 @@ fn params(node: &Node, faults: &mut Vec<Fault>) -> Vec<(Key, Param)> {
         }
     }
     out
-}
-
-/// What a rule's programs are made from.
-struct Programs<'a> {
-    text: &'a str,
-    lets: &'a [Draft],
-    params: &'a [(Key, Param)],
-    on: &'a [EventType],
-    entity: Option<&'a KeySpec>,
-}
-
-impl Programs<'_> {
-    /// Condition and explanation for each type; fewer triggers than types where something has a fault.
-    fn lower(&self, when: Option<&Node>, explain: Option<&Node>, faults: &mut Vec<Fault>) -> Vec<Trigger> {
-        let condition = when.and_then(|node| condition(node, faults));
-        let source =
-            condition.as_ref().and_then(|(node, text)| Source::parse(self.text, &node.span, text).map_err(|fault| faults.push(fault)).ok());
-        let parts = explain.and_then(|node| {
-            let text = reader::text(node, "`explain`", faults)?;
-            template::parse(text, &TextMap::new(self.text, &node.span, text), faults)
-        });
-        let lets: Vec<(String, Option<Bound>)> = self
-            .lets
-            .iter()
-            .enumerate()
-            .map(|(index, draft)| (draft.name.name.clone(), draft.binding.as_ref().map(|(_, shape)| shape.bound(index))))
-            .collect();
-        let params: Vec<(String, Param)> = self.params.iter().map(|(key, param)| (key.name.clone(), param.clone())).collect();
-        let names = Names { lets: &lets, params: &params, filter: false };
-
-        let mut triggers = Vec::new();
-        let mut mentioned = Mentions::default();
-        for event in self.on {
-            let entity = self.entity.and_then(|entity| entity.resolve(*event).map_err(|fault| faults.push(fault)).ok());
-            let mut mentions = Mentions::default();
-            let when = source
-                .as_ref()
-                .and_then(|source| Checker { source, event: *event, names: &names, mentions: &mut mentions, faults }.condition());
-            let mut explained = parts.is_some();
-            for part in parts.iter().flatten() {
-                if let Part::Name(name, span) = part {
-                    explained &= template::check(name, span, *event, &names, &mut mentions, faults).is_some();
-                }
-            }
-            mentioned.lets.extend(&mentions.lets);
-            mentioned.params.extend(&mentions.params);
-            if let (Some(entity), Some(when), Some(parts), true) = (entity, when, &parts, explained) {
-                let shown = shown(*event, &names, &mentions);
-                let explain = pieces(parts, &shown);
-                triggers.push(Trigger { event: *event, entity, reads: Vec::new(), when, explain, shown });
-            }
-        }
-        if source.is_some() && parts.is_some() && !self.on.is_empty() {
-            self.unused(&mentioned, faults);
-        }
-        triggers
-    }
-
-    fn unused(&self, mentioned: &Mentions, faults: &mut Vec<Fault>) {
-        for (index, draft) in self.lets.iter().enumerate() {
-            if draft.binding.is_some() && !mentioned.lets.contains(&index) {
-                let fault = Fault::new(Code::Unused, draft.name.span.clone(), format!("nothing reads `{}`", draft.name.name));
-                faults.push(fault.help("name it in `when` or `explain`, or remove it: a binding costs memory"));
-            }
-        }
-        for (index, (key, _)) in self.params.iter().enumerate() {
-            if !mentioned.params.contains(&index) {
-                let fault = Fault::new(Code::Unused, key.span.clone(), format!("nothing reads the parameter `{}`", key.name));
-                faults.push(fault.help(format!("name it as params.{} in `when` or `explain`, or remove it", key.name)));
-            }
-        }
-    }
-}
-
-/// The text of the condition; YAML reads a bare `true` or `5` as something else.
-fn condition<'a>(node: &'a Node, faults: &mut Vec<Fault>) -> Option<(&'a Node, String)> {
-    let text = match &node.value {
-        NodeValue::Bool(value) => value.to_string(),
-        NodeValue::Int(value) => value.to_string(),
-        _ => reader::text(node, "`when`", faults)?.to_owned(),
-    };
-    Some((node, text))
-}
-
-/// What the alert shows: every binding, the parameters and fields that are named.
-fn shown(event: EventType, names: &Names<'_>, mentions: &Mentions) -> Vec<Shown> {
-    let mut shown = Vec::new();
-    for (name, bound) in names.lets {
-        match bound {
-            Some(Bound::Aggregate { read, privacy, .. }) if *privacy != Privacy::Hidden => {
-                shown.push(Shown { name: name.clone(), value: Expr::Binding(*read), privacy: *privacy });
-            }
-            Some(Bound::Detector { read, spec }) => {
-                shown.push(Shown { name: format!("{name}.fired"), value: Expr::Fired(*read), privacy: Privacy::Clear });
-                shown.extend(spec.fields.iter().enumerate().map(|(index, field)| Shown {
-                    name: format!("{name}.{}", field.name),
-                    value: Expr::Signal(*read, index),
-                    privacy: Privacy::Clear,
-                }));
-            }
-            _ => {}
-        }
-    }
-    for index in &mentions.params {
-        if let Some((name, param)) = names.params.get(*index) {
-            let value = match param {
-                Param::Scalar(value) => value.clone(),
-                Param::List(values) => OwnedValue::Str(values.iter().map(plain).collect::<Vec<_>>().join(", ").into()),
-            };
-            shown.push(Shown { name: format!("params.{name}"), value: Expr::Const(value), privacy: Privacy::Clear });
-        }
-    }
-    for (path, name) in &mentions.fields {
-        let Some((_, spec)) = field::find(event.fields(), name) else { continue };
-        if spec.privacy != Privacy::Hidden && Ty::of_field(spec.ty).is_some() {
-            shown.push(Shown { name: format!("data.{name}"), value: Expr::Field(*path), privacy: spec.privacy });
-        }
-    }
-    shown
-}
-
-fn plain(value: &OwnedValue) -> String {
-    match value {
-        OwnedValue::Bool(value) => value.to_string(),
-        OwnedValue::Int(value) => value.to_string(),
-        OwnedValue::Double(value) => value.to_string(),
-        OwnedValue::Str(value) => value.to_string(),
-        OwnedValue::Absent | OwnedValue::Time(_) | OwnedValue::Duration(_) | OwnedValue::Object => String::new(),
-    }
-}
-
-fn pieces(parts: &[Part], shown: &[Shown]) -> Vec<Piece> {
-    let piece = |part: &Part| match part {
-        Part::Text(text) => Piece::Text(text.clone()),
-        Part::Name(name, _) => {
-            Piece::Value(shown.iter().position(|shown| shown.name == *name).expect("the check has let every name into the list"))
-        }
-    };
-    parts.iter().map(piece).collect()
 }

@@ -6,6 +6,7 @@ use rasid_detectors::detector::DetectorSpec;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::value::OwnedValue;
 
+use crate::list::Lists;
 use crate::ty::Ty;
 
 /// What `let` binds to a name, as conditions see it. `read` is its index among the trigger's reads.
@@ -24,17 +25,22 @@ pub(crate) enum Param {
 
 /// The names in scope.
 pub(crate) struct Names<'a> {
-    /// In file order. `None`: its binding has a fault of its own.
+    /// In file order, the rule's own first. `None`: its binding has a fault of its own.
     pub(crate) lets: &'a [(String, Option<Bound>)],
     /// In file order.
     pub(crate) params: &'a [(String, Param)],
-    /// Whether this is a binding's `where`, which sees the event alone.
-    pub(crate) filter: bool,
+    /// The key, where that sees the event and the lists alone: a binding's `where`, an override's `if`.
+    pub(crate) event_only: Option<&'static str>,
+    /// Whether the shared bindings could not be read, so that a name that is not there may be one of them.
+    pub(crate) unsure: bool,
+    pub(crate) lists: &'a Lists,
 }
 
 impl<'a> Names<'a> {
-    /// What a filter sees.
-    pub(crate) const FILTER: Names<'static> = Names { lets: &[], params: &[], filter: true };
+    /// What `key` sees, which reads the event alone.
+    pub(crate) fn event_only(key: &'static str, lists: &'a Lists) -> Self {
+        Names { lets: &[], params: &[], event_only: Some(key), unsure: false, lists }
+    }
 
     pub(crate) fn find(&self, name: &str) -> Option<(usize, Option<&'a Bound>)> {
         let index = self.lets.iter().position(|(other, _)| other == name)?;
@@ -52,6 +58,8 @@ impl<'a> Names<'a> {
 pub(crate) struct Mentions {
     pub(crate) lets: BTreeSet<usize>,
     pub(crate) params: BTreeSet<usize>,
+    /// Fields outside the vocabulary.
+    pub(crate) unknowns: BTreeSet<String>,
     /// In the order of their first mention.
     pub(crate) fields: Vec<(FieldPath, String)>,
 }

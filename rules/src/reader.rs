@@ -185,7 +185,7 @@ pub(crate) fn set<T: PartialEq>(items: impl IntoIterator<Item = (Range<usize>, T
 
 /// Whether CEL can name it and it is not taken.
 pub(crate) fn identifier(key: &Key, what: &str, faults: &mut Vec<Fault>) -> bool {
-    const TAKEN: [&str; 26] = [
+    const TAKEN: [&str; 27] = [
         "data",
         "params",
         "has",
@@ -193,6 +193,7 @@ pub(crate) fn identifier(key: &Key, what: &str, faults: &mut Vec<Fault>) -> bool
         "duration",
         "timestamp",
         "list",
+        "time",
         "in",
         "true",
         "false",

@@ -55,8 +55,10 @@ pub struct Ruleset {
     pub rules: Vec<Rule>,
     /// What the rules' programs read; equal definitions are one binding.
     pub bindings: Vec<Binding>,
-    /// `sha256:` and 64 hex digits over the names and bytes of the rule files.
+    /// `sha256:` and 64 hex digits over the names and bytes of the rule files, shared bindings and lists.
     pub hash: String,
+    /// The files, for messages that point into them.
+    pub sources: Vec<crate::SourceFile>,
 }
 
 /// One rule.
@@ -84,6 +86,49 @@ pub struct Rule {
     pub deliver: Vec<Receiver>,
     /// The page that says what to do.
     pub runbook: Option<String>,
+    /// The tests in the rule's file.
+    pub tests: Vec<Scenario>,
+    /// The file that the rule stands in, by its index in [`Ruleset::sources`].
+    pub source: usize,
+}
+
+/// A test in a rule file: events at times, and the alerts that the rule must open, no more and no fewer.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it shows, in the analyst's words.
+    pub name: String,
+    /// Where it stands in its file, bytes.
+    pub span: std::ops::Range<usize>,
+    /// Every event, in the order of the file; `every` and `times` are written out.
+    pub events: Vec<ScenarioEvent>,
+    /// Alerts in the order in which they must open.
+    pub alerts: Vec<ExpectedAlert>,
+}
+
+/// One event of a test.
+#[derive(Clone, Debug)]
+pub struct ScenarioEvent {
+    /// When, ms after the test's beginning; both clocks of the event.
+    pub at_ms: i64,
+    /// The device's clock where the test sets it apart (`time: -1h`), ms after the test's beginning.
+    pub time_ms: Option<i64>,
+    /// Its type.
+    pub event: EventType,
+    /// Its data.
+    pub data: serde_json::Value,
+    /// Where it stands in its file, bytes.
+    pub span: std::ops::Range<usize>,
+}
+
+/// One alert that a test expects.
+#[derive(Clone, Debug)]
+pub struct ExpectedAlert {
+    /// When the event that opens it happens, ms after the test's beginning.
+    pub at_ms: i64,
+    /// Whom it is about: `kind`, or `kind:id` with the identifier as the events have it.
+    pub entity: String,
+    /// Where it stands in its file, bytes.
+    pub span: std::ops::Range<usize>,
 }
 
 /// A rule compiled for one event type.
@@ -96,6 +141,15 @@ pub struct Trigger {
     /// The bindings that the programs below read, as indices into [`Ruleset::bindings`]; the programs name them by
     /// their index in this list.
     pub reads: Vec<usize>,
+    /// The rule's overrides in order, then its own condition; the first that applies is the one that runs.
+    pub programs: Vec<Program>,
+}
+
+/// A condition under one set of parameters.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// When it applies: an override's `if`, of type bool, over the event alone; `None` for the rule's own, which always does.
+    pub applies: Option<Expr>,
     /// The condition; of type bool.
     pub when: Expr,
     /// The explanation's pieces, in order.
@@ -110,7 +164,7 @@ pub struct Trigger {
 pub enum Piece {
     /// Text as it stands.
     Text(String),
-    /// A value, by index into [`Trigger::shown`].
+    /// A value, by index into [`Program::shown`].
     Value(usize),
 }
 
@@ -141,8 +195,18 @@ pub enum BindingKind {
     Count,
     /// The sum of a whole-number field.
     Sum,
+    /// The smallest value of a number field.
+    Min,
+    /// The largest value of a number field.
+    Max,
+    /// The mean of a number field, a double.
+    Avg,
     /// How many different values of a field.
     Distinct,
+    /// When the key was first seen, a timestamp, the current event included; forgotten one window after its newest event.
+    FirstSeen,
+    /// How many of the events of the `ratio` types there are for each of the `per` types, a double; absent without any.
+    Ratio,
     /// The field's value in the newest event, the current one included.
     Last,
     /// The field's value in the newest event before the current one.
@@ -173,8 +237,19 @@ pub struct Feed {
     pub event: EventType,
     /// Only events for which this holds; of type bool, over the event's own fields.
     pub filter: Option<Expr>,
-    /// The field that is summed, told apart or remembered.
+    /// The field that is summed, compared, told apart or remembered.
     pub of: Option<Of>,
+    /// For [`BindingKind::Ratio`]: which side the event counts on. An event may count on both.
+    pub sides: Sides,
+}
+
+/// The sides of a ratio that an event counts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Sides {
+    /// It is one of the `ratio` types; it counts above the line if the feed's filter holds.
+    pub above: bool,
+    /// It is one of the `per` types; it counts below the line whether or not the filter holds.
+    pub below: bool,
 }
 
 /// A field that a binding looks at.

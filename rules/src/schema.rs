@@ -4,13 +4,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use rasid_detectors::detector::{DETECTORS, DetectorSpec};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::ruleset::{Mode, Receiver, Severity};
+
+mod binding;
+mod companion;
+
+pub(crate) use binding::detector_properties;
+pub use binding::{Avg, BindingFile, Count, Distinct, FirstSeen, Last, Max, Min, Previous, Ratio, Sum};
+pub use companion::{AlertFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, SharedFile, SignedSpan, TestFile};
 
 /// One rule: a condition over events and what is remembered of them, and the alert it opens.
 #[derive(Clone, Debug, JsonSchema)]
@@ -36,9 +42,14 @@ pub struct RuleFile {
     pub entity: EntityKey,
     /// Numbers, words, and lists of them, named in conditions as `params.name`.
     pub params: Option<BTreeMap<String, ParamValue>>,
-    /// What the condition may name. Equal definitions are computed once for all rules.
+    /// Other parameters for some events: the first whose `if` holds. The rule's own `params` where none does.
+    #[schemars(length(min = 1))]
+    pub overrides: Option<Vec<OverrideFile>>,
+    /// What the condition may name, beside the bindings of `shared.yaml`. Equal definitions are computed once for all
+    /// rules.
     pub r#let: Option<BTreeMap<String, BindingFile>>,
-    /// The condition, in CEL: over `data`, `params` and the names of `let`.
+    /// The condition, in CEL: over `data`, `params`, the names of `let` and of `shared.yaml`, `list.name` to the right of
+    /// `in`, and `time`, the event clock.
     #[schemars(length(min = 1, max = 4096), example = &"sends > params.sends_max && verified == 0")]
     pub when: String,
     /// The share of doubt that one alert casts on the entity, percent, 0 to 100. Higher raises scores faster.
@@ -69,134 +80,17 @@ pub struct RuleFile {
     pub known_gaps: Option<String>,
     /// Who answers for it.
     pub owner: Option<String>,
+    /// What the rule must do: a ruleset with a failing test is never activated.
+    pub tests: Option<Vec<TestFile>>,
 }
 
-/// How many events.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Count {
-    /// The event types that are counted.
-    pub count: OneOrMore<EventName>,
-    /// The kind of entity that has a count of its own; several for each combination.
-    pub by: OneOrMore<EntityKey>,
-    /// How far back, 1s to 30d. Longer sees slower abuse and keeps more state.
-    pub window: Span,
-    /// Which of those events, in CEL over `data` alone.
-    pub r#where: Option<String>,
-}
-
-macro_rules! aggregate {
-    ($(#[$meta:meta])* $name:ident, $key:ident, $(#[$of:meta])*) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, JsonSchema)]
-        #[schemars(deny_unknown_fields)]
-        pub struct $name {
-            /// The event types that it looks at.
-            pub $key: OneOrMore<EventName>,
-            $(#[$of])*
-            pub of: String,
-            /// The kind of entity that has a value of its own; several for each combination.
-            pub by: OneOrMore<EntityKey>,
-            /// How far back, 1s to 30d. Longer sees slower abuse and keeps more state.
-            pub window: Span,
-            /// Which of those events, in CEL over `data` alone.
-            pub r#where: Option<String>,
-        }
-    };
-}
-
-aggregate!(
-    /// The sum of a whole-number field.
-    Sum, sum,
-    /// The field, with or without `data.`.
-    #[schemars(example = &"amount")]
-);
-aggregate!(
-    /// How many different values of a field.
-    Distinct, distinct,
-    /// The field, with or without `data.`.
-    #[schemars(example = &"device_id")]
-);
-aggregate!(
-    /// The field's value in the newest event, the current one included.
-    Last, last,
-    /// The field, with or without `data.`.
-    #[schemars(example = &"country")]
-);
-aggregate!(
-    /// The field's value in the newest event before the current one.
-    Previous, previous,
-    /// The field, with or without `data.`.
-    #[schemars(example = &"country")]
-);
-
-/// What a name stands for: an aggregate, or a detector with its parameters.
-#[derive(Clone, Debug)]
-pub enum BindingFile {
-    /// How many events.
-    Count(Count),
-    /// The sum of a field.
-    Sum(Sum),
-    /// How many different values of a field.
-    Distinct(Distinct),
-    /// The newest value of a field.
-    Last(Last),
-    /// The newest value before the current one.
-    Previous(Previous),
-    /// What a detector says of the event.
-    Detector {
-        /// The bad pattern that it sees.
-        detector: String,
-        /// The kind of entity that it remembers apart.
-        by: OneOrMore<EntityKey>,
-        /// Its own parameters, beside the other keys; each has a default.
-        params: BTreeMap<String, ParamValue>,
-    },
-}
-
-impl JsonSchema for BindingFile {
-    fn schema_name() -> Cow<'static, str> {
-        "Binding".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut forms: Vec<serde_json::Value> = vec![
-            generator.subschema_for::<Count>().into(),
-            generator.subschema_for::<Sum>().into(),
-            generator.subschema_for::<Distinct>().into(),
-            generator.subschema_for::<Last>().into(),
-            generator.subschema_for::<Previous>().into(),
-        ];
-        let by = serde_json::Value::from(generator.subschema_for::<OneOrMore<EntityKey>>());
-        for spec in DETECTORS {
-            let mut properties = detector_properties(spec);
-            properties
-                .insert("detector".to_owned(), serde_json::json!({ "const": spec.name, "description": "The bad pattern that it sees." }));
-            properties.insert("by".to_owned(), by.clone());
-            let fields: Vec<String> = spec.fields.iter().map(|field| format!("`{}` ({})", field.name, field.doc)).collect();
-            forms.push(serde_json::json!({
-                "type": "object",
-                "title": spec.name,
-                "description": format!("The detector {}: `fired`, {}.", spec.name, fields.join(", ")),
-                "properties": properties,
-                "required": ["detector", "by"],
-                "additionalProperties": false,
-            }));
-        }
-        json_schema!({ "description": "What a name stands for: an aggregate, or a detector with its parameters.", "anyOf": forms })
-    }
-}
-
-/// A detector's parameters: name and schema of each.
-pub(crate) fn detector_properties(spec: &DetectorSpec) -> serde_json::Map<String, serde_json::Value> {
-    let mut generator = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
-    let schema = (spec.schema)(&mut generator);
-    schema.get("properties").and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
-}
-
-/// The JSON Schema of a rule file (draft 2020-12).
+/// The JSON Schema of a rule file (draft 2020-12). The files that rules share are `#/$defs/ListFile` and
+/// `#/$defs/SharedFile`.
 pub fn rule_schema() -> serde_json::Value {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RuleFile>();
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    generator.subschema_for::<ListFile>();
+    generator.subschema_for::<SharedFile>();
+    let mut schema = generator.into_root_schema_for::<RuleFile>();
     schema.insert("title".to_owned(), "Rasid rule".into());
     schema.to_value()
 }
@@ -235,6 +129,7 @@ pub enum Scalar {
     Text(String),
 }
 
+/// A type whose schema is written by hand, because it is a text of a fixed form.
 macro_rules! text_schema {
     ($(#[$meta:meta])* $name:ident, $schema:expr) => {
         $(#[$meta])*
@@ -255,6 +150,7 @@ macro_rules! text_schema {
         }
     };
 }
+pub(crate) use text_schema;
 
 text_schema!(
     /// A span of time: whole numbers with ms, s, m, h or d, largest first.

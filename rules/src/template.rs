@@ -123,7 +123,12 @@ pub(crate) fn check(
     }
     let (outer, inner) = name.split_once('.').map_or((name, None), |(outer, inner)| (outer, Some(inner)));
     let Some((index, bound)) = names.find(outer) else {
-        let help = if field::find(event.fields(), name).is_some() {
+        if names.unsure {
+            return None;
+        }
+        let help = if outer == "time" {
+            "an alert says its time by itself; `time` is for conditions".to_owned()
+        } else if field::find(event.fields(), name).is_some() {
             format!("did you mean `data.{name}`?")
         } else if names.param(name).is_some() {
             format!("did you mean `params.{name}`?")

@@ -96,6 +96,8 @@ impl<'a> Checker<'a> {
         match name {
             "data" => return self.outside(node, "`data` by itself", "name one of its fields: data.user_id"),
             "params" => return self.outside(node, "`params` by itself", "name one of them: params.sends_max"),
+            "list" => return self.outside(node, "`list` by itself", "lists stand to the right of `in`: data.phone in list.trusted_phones"),
+            "time" => return Typed::new(Expr::Time, Ty::Time),
             _ => {}
         }
         let (index, bound) = self.named(node, name)?;
@@ -119,16 +121,19 @@ impl<'a> Checker<'a> {
         if let Some(found) = names.find(name) {
             return found.1.map(|bound| (found.0, bound));
         }
-        if names.filter {
-            let fault = self.at(Code::WhereReadsMore, node, format!("`where` cannot read `{name}`"));
-            return self.fault(fault.help(WHERE_READS));
+        if let Some(key) = names.event_only {
+            let fault = self.at(Code::WhereReadsMore, node, format!("`{key}` cannot read `{name}`"));
+            return self.fault(fault.help(event_only(key)));
+        }
+        if names.unsure {
+            return None;
         }
         let fault = self.at(Code::UnknownName, node, format!("there is no `{name}`"));
         let field = field::find(self.event.fields(), name).map(|_| format!("data.{name}"));
         let param = names.param(name).map(|_| format!("params.{name}"));
         let help = match field.or(param) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => suggest(name, names.lets.iter().map(|(name, _)| name.as_str()).chain(["data", "params"])),
+            None => suggest(name, names.lets.iter().map(|(name, _)| name.as_str()).chain(["data", "params", "list", "time"])),
         };
         self.fault(fault.help(help))
     }
@@ -159,6 +164,9 @@ impl<'a> Checker<'a> {
                     self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.currency in params.{name}"))
                 }
             },
+            Some(["list", name]) => {
+                self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.phone in list.{name}"))
+            }
             Some([name, field]) => self.signal(node, name, field),
             _ => {
                 self.outside(node, "this way to reach a field", "fields are data.field, data.object.field, params.name and detector.field")
@@ -186,9 +194,9 @@ impl<'a> Checker<'a> {
 
     pub(crate) fn param(&mut self, node: &IdedExpr, name: &str) -> Option<&'a Param> {
         let names = self.names;
-        if names.filter {
-            let fault = self.at(Code::WhereReadsMore, node, format!("`where` cannot read `params.{name}`"));
-            return self.fault(fault.help(WHERE_READS));
+        if let Some(key) = names.event_only {
+            let fault = self.at(Code::WhereReadsMore, node, format!("`{key}` cannot read `params.{name}`"));
+            return self.fault(fault.help(event_only(key)));
         }
         if let Some((index, param)) = names.param(name) {
             self.mentions.params.insert(index);
@@ -340,7 +348,17 @@ impl<'a> Checker<'a> {
     }
 }
 
-const WHERE_READS: &str = "`where` reads only the event's own fields (data.field): what a binding counts must not change with a rule's parameters or other bindings; put the test into `when`";
+/// Why a key sees the event alone.
+fn event_only(key: &str) -> &'static str {
+    match key {
+        "where" => {
+            "`where` reads only the event's own fields (data.field): what a binding counts must not change with a rule's parameters or other bindings; put the test into `when`"
+        }
+        _ => {
+            "`if` reads only the event's own fields (data.field) and lists: it says which parameters hold before bindings are compared with them"
+        }
+    }
+}
 
 /// `a.b.c` as its names; `None` for anything else.
 pub(crate) fn dotted(node: &IdedExpr) -> Option<Vec<&str>> {

@@ -14,6 +14,9 @@ use crate::diagnostic::{Code, Fault};
 const BYTES_MAX: usize = 256 * 1024;
 /// Most nodes in one file.
 const NODES_MAX: usize = 20_000;
+/// The same for a list, which is data: an entry is some hundred bytes and four nodes.
+const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
+const LIST_NODES_MAX: usize = 160_000;
 /// Deepest nesting; a rule needs six levels.
 const DEPTH_MAX: usize = 32;
 
@@ -65,11 +68,23 @@ impl Node {
 /// # Errors
 /// The faults that keep it from being a tree: bad syntax (one fault, the parser stops there), duplicate keys (each).
 pub(crate) fn parse(text: &str) -> Result<Node, Vec<Fault>> {
-    if text.len() > BYTES_MAX {
-        let message = format!("the file has {} bytes, expected {BYTES_MAX} at most", text.len());
-        return Err(vec![Fault::new(Code::BadYaml, 0..0, message).help("keep one rule a file")]);
+    read(text, BYTES_MAX, NODES_MAX, "keep one rule a file")
+}
+
+/// Reads one list, which may be longer than a rule.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_list(text: &str) -> Result<Node, Vec<Fault>> {
+    read(text, LIST_BYTES_MAX, LIST_NODES_MAX, "split the list into two")
+}
+
+fn read(text: &str, bytes_max: usize, nodes_max: usize, help: &'static str) -> Result<Node, Vec<Fault>> {
+    if text.len() > bytes_max {
+        let message = format!("the file has {} bytes, expected {bytes_max} at most", text.len());
+        return Err(vec![Fault::new(Code::BadYaml, 0..0, message).help(help)]);
     }
-    let mut reader = Reader { parser: Parser::new_from_str(text), text, nodes: 0, duplicates: Vec::new() };
+    let mut reader = Reader { parser: Parser::new_from_str(text), text, nodes: 0, nodes_max, duplicates: Vec::new() };
     match reader.document() {
         Ok(node) if reader.duplicates.is_empty() => Ok(node),
         Ok(_) => Err(reader.duplicates),
@@ -81,6 +96,7 @@ struct Reader<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
     text: &'a str,
     nodes: usize,
+    nodes_max: usize,
     duplicates: Vec<Fault>,
 }
 
@@ -140,8 +156,8 @@ impl<'a> Reader<'a> {
 
     fn node(&mut self, event: Event<'a>, span: Range<usize>, depth: usize) -> Result<Node, Fault> {
         self.nodes += 1;
-        if self.nodes > NODES_MAX || depth > DEPTH_MAX {
-            let message = format!("too much for a rule file, expected {NODES_MAX} values and {DEPTH_MAX} levels at most");
+        if self.nodes > self.nodes_max || depth > DEPTH_MAX {
+            let message = format!("too much for one file, expected {} values and {DEPTH_MAX} levels at most", self.nodes_max);
             return Err(Fault::new(Code::BadYaml, span, message));
         }
         let plain_data = |anchor: usize, tagged: bool| match (anchor, tagged) {

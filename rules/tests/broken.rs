@@ -6,15 +6,25 @@ use std::path::{Path, PathBuf};
 use rasid_rules::{Code, Report, SourceFile, compile};
 use rstest::rstest;
 
+/// The faults of a file of `broken/`, together with its twin (`.yml`) and what rules share, in the folder of its name.
 fn broken(path: &Path) -> Report {
-    let read = |path: &Path| SourceFile {
-        name: path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned(),
+    let read = |path: &Path, folder: &str| SourceFile {
+        name: format!("{folder}{}", path.file_name().and_then(|name| name.to_str()).expect("a name")),
         text: std::fs::read_to_string(path).expect("readable"),
     };
-    let mut files = vec![read(path)];
+    let mut files = vec![read(path, "")];
     let twin = path.with_extension("yml");
     if twin.exists() {
-        files.push(read(&twin));
+        files.push(read(&twin, ""));
+    }
+    let beside = path.with_extension("");
+    for (folder, prefix) in [(beside.clone(), ""), (beside.join("lists"), "lists/")] {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let entry = entry.expect("an entry").path();
+            if entry.is_file() {
+                files.push(read(&entry, prefix));
+            }
+        }
     }
     compile(&files).expect_err("a fault")
 }
@@ -43,7 +53,8 @@ fn every_code_has_a_file() {
             seen.extend(broken(&path).faults.into_iter().map(|fault| fault.code));
         }
     }
-    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !seen.contains(code)).collect();
+    // A test fails in the engine, never here.
+    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !seen.contains(code) && **code != Code::TestFailed).collect();
     assert!(missing.is_empty(), "no file in tests/broken for {missing:?}");
 }
 

@@ -59,6 +59,9 @@ impl Scope for Values {
     fn fired(&self, _: usize) -> bool {
         true
     }
+    fn time(&self) -> i64 {
+        0
+    }
     fn signal(&self, _: usize, _: usize) -> Value<'_> {
         Value::Double(300.0)
     }
@@ -76,17 +79,19 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
     assert_eq!(rule.runbook.as_deref(), Some("docs/runbooks/otp.md"));
 
     let [trigger] = rule.triggers.as_slice() else { panic!("one trigger") };
+    let [program] = trigger.programs.as_slice() else { panic!("one program") };
+    assert!(program.applies.is_none() && rule.tests.is_empty() && rule.source == 0);
     let phone = KeyPart { kind: EntityKind::Phone, path: Some(path(EventType::OtpRequested, "phone")) };
     assert_eq!((trigger.event, trigger.entity), (EventType::OtpRequested, phone));
     assert_eq!(trigger.reads, [0, 1]);
-    let shown: Vec<&str> = trigger.shown.iter().map(|shown| shown.name.as_str()).collect();
+    let shown: Vec<&str> = program.shown.iter().map(|shown| shown.name.as_str()).collect();
     assert_eq!(shown, ["sends", "verified", "params.sends_max"]);
-    let explained: String = trigger
+    let explained: String = program
         .explain
         .iter()
         .map(|piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::Value(index) => format!("<{}>", trigger.shown[*index].name),
+            Piece::Value(index) => format!("<{}>", program.shown[*index].name),
         })
         .collect();
     assert_eq!(explained, "<sends> codes in 10 min, limit <params.sends_max>, none verified");
@@ -99,10 +104,10 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
     assert_eq!(verified.keys.iter().map(|(event, _)| *event).collect::<Vec<_>>(), [EventType::OtpRequested, EventType::OtpVerified]);
 
     for (sends, verified, hit) in [(5, 0, Ok(false)), (6, 0, Ok(true)), (6, 1, Ok(false))] {
-        assert_eq!(is_hit(&trigger.when, &Values(vec![Value::Int(sends), Value::Int(verified)], vec![])), hit);
+        assert_eq!(is_hit(&program.when, &Values(vec![Value::Int(sends), Value::Int(verified)], vec![])), hit);
     }
-    assert_eq!(is_hit(&trigger.when, &Values(vec![Value::Absent, Value::Int(0)], vec![])), Err(EvalError::Absent));
-    assert_eq!(is_hit(&trigger.when, &Values(vec![Value::Absent, Value::Int(1)], vec![])), Ok(false));
+    assert_eq!(is_hit(&program.when, &Values(vec![Value::Absent, Value::Int(0)], vec![])), Err(EvalError::Absent));
+    assert_eq!(is_hit(&program.when, &Values(vec![Value::Absent, Value::Int(1)], vec![])), Ok(false));
 }
 
 #[test]
@@ -122,7 +127,7 @@ fn what_is_left_out_takes_its_default() {
     assert_eq!(rule("severity: SEV1\n").deliver, [Receiver::Core, Receiver::Oncall]);
     assert_eq!(rule("severity: SEV1\ndeliver: core\n").deliver, [Receiver::Core]);
     assert_eq!(rule("suppress: 0s\nmode: off\n").suppress_ms, 0);
-    let shown: Vec<&str> = plain.triggers[0].shown.iter().map(|shown| shown.name.as_str()).collect();
+    let shown: Vec<&str> = plain.triggers[0].programs[0].shown.iter().map(|shown| shown.name.as_str()).collect();
     assert_eq!(shown, ["data.reported_by"]);
 }
 
@@ -180,10 +185,11 @@ fn a_detector_shows_its_signal() {
     let text = "rule: auth.travel\ntitle: T\non: auth.login_succeeded\nentity: user\nlet:\n  travel: {detector: impossible_travel, by: user, speed_mps_max: 300}\nwhen: travel.fired && travel.speed_mps > 250.0\nexplain: \"{travel.speed_mps} m/s, from {data.device_id}\"\n";
     let ruleset = good(&[file("auth/travel.yaml", text)]);
     let trigger = &ruleset.rules[0].triggers[0];
-    let shown: Vec<&str> = trigger.shown.iter().map(|shown| shown.name.as_str()).collect();
+    let program = &trigger.programs[0];
+    let shown: Vec<&str> = program.shown.iter().map(|shown| shown.name.as_str()).collect();
     assert_eq!(shown, ["travel.fired", "travel.distance_m", "travel.elapsed_s", "travel.speed_mps", "travel.strength", "data.device_id"]);
-    assert_eq!(trigger.shown[5].privacy, Privacy::Pseudonym(EntityKind::Device));
-    assert_eq!(is_hit(&trigger.when, &Values(vec![], vec![])), Ok(true));
+    assert_eq!(program.shown[5].privacy, Privacy::Pseudonym(EntityKind::Device));
+    assert_eq!(is_hit(&program.when, &Values(vec![], vec![])), Ok(true));
     let BindingKind::Detector(params) = &ruleset.bindings[0].kind else { panic!("a detector") };
     assert!(params.canonical().contains("300"), "{}", params.canonical());
     // A default that is written out is the same detector.
@@ -196,8 +202,9 @@ fn hidden_values_are_in_no_alert_and_regions_have_no_field() {
     let text = "rule: auth.place\ntitle: T\non: auth.login_succeeded\nentity: region\nlet:\n  n: {distinct: auth.login_succeeded, of: data.user_id, by: region, window: 1h}\nwhen: n > 3 && has(data.location) && data.location.lat > 30.0 && has(data.country)\nexplain: \"{n} in {data.country}\"\n";
     let ruleset = good(&[file("auth/place.yaml", text)]);
     let trigger = &ruleset.rules[0].triggers[0];
+    let program = &trigger.programs[0];
     assert_eq!(trigger.entity, KeyPart { kind: EntityKind::Region, path: None });
-    assert_eq!(trigger.shown.iter().map(|shown| shown.name.as_str()).collect::<Vec<_>>(), ["n", "data.country"]);
+    assert_eq!(program.shown.iter().map(|shown| shown.name.as_str()).collect::<Vec<_>>(), ["n", "data.country"]);
     assert_eq!(ruleset.bindings[0].feeds[0].of.map(|of| of.kind), Some(Some(EntityKind::User)));
 }
 
@@ -215,7 +222,7 @@ fn times_and_spans_are_computed(#[case] condition: &str, #[case] expected: Resul
     );
     let ruleset = good(&[file("a/b.yaml", &text)]);
     let created = (path(EventType::PaymentCaptured, "account_created_at"), Value::Time(3_600_000));
-    assert_eq!(is_hit(&ruleset.rules[0].triggers[0].when, &Values(vec![Value::Time(0)], vec![created])), expected);
+    assert_eq!(is_hit(&ruleset.rules[0].triggers[0].programs[0].when, &Values(vec![Value::Time(0)], vec![created])), expected);
 }
 
 #[test]
@@ -229,7 +236,7 @@ fn a_folder_loads_in_the_order_of_its_paths_and_its_hash_says_what_it_held() {
         std::fs::write(path, text).expect("written");
     };
     write("auth/otp_flood.yaml", OTP_FLOOD);
-    write("lists/trusted_phones.yaml", "- not a rule");
+    write("src/rule.yaml", "not a rule");
     write("rule.schema.json", "{}");
     write("auth/.hidden.yaml", "not a rule");
     write("README.md", "not a rule");
@@ -240,6 +247,17 @@ fn a_folder_loads_in_the_order_of_its_paths_and_its_hash_says_what_it_held() {
     let second = load(dir.path()).expect("two rules");
     assert_eq!(second.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["auth.otp_flood", "auth.otp_slow"]);
     assert_ne!(first.hash, second.hash);
+    // Lists and shared bindings count, whether or not a rule names them.
+    write("lists/trusted_phones.yaml", "list: trusted_phones\nkind: phone\nentries: [{value: \"+201000000001\", reason: test}]\n");
+    let third = load(dir.path()).expect("two rules and a list");
+    assert_ne!(second.hash, third.hash);
+    write("shared.yaml", "let: {sent: {count: auth.otp_requested, by: phone, window: 1h}}\n");
+    let fourth = load(dir.path()).expect("two rules and what they share");
+    assert_ne!(third.hash, fourth.hash);
+    assert_eq!(
+        fourth.rules.iter().map(|rule| fourth.sources[rule.source].name.as_str()).collect::<Vec<_>>(),
+        ["auth/otp_flood.yaml", "otp_slow.yml"]
+    );
     write("auth/broken.yaml", "rule: [");
     let Err(LoadError::Faults(report)) = load(dir.path()) else { panic!("faults") };
     assert!(report.render(false).contains("auth/broken.yaml:1:"), "{}", report.render(false));

@@ -46,6 +46,9 @@ impl Scope for Event {
         false
     }
 
+    fn time(&self) -> i64 {
+        0
+    }
     fn signal(&self, _: usize, _: usize) -> Value<'_> {
         Value::Absent
     }
@@ -265,7 +268,7 @@ proptest! {
                 Ok(CelValue::Bool(answer)) => Some(answer),
                 _ => None,
             };
-            let found = is_hit(&ruleset.rules[0].triggers[0].when, &event.ours()).ok();
+            let found = is_hit(&ruleset.rules[0].triggers[0].programs[0].when, &event.ours()).ok();
             prop_assert_eq!(found, expected, "{} over {:?}: {:?}", condition, event.theirs().get_variable("data").map(|_| ()), event);
         }
     }

@@ -4,11 +4,16 @@ use std::collections::BTreeSet;
 
 use rasid_detectors::detector::DETECTORS;
 use rasid_rules::{Code, SourceFile, compile, rule_schema};
+use rstest::rstest;
 use serde_json::Value;
 
 /// The keys that the compiler says it takes where it finds one that it does not.
 fn taken(text: &str, code: Code) -> BTreeSet<String> {
-    let report = compile(&[SourceFile { name: "x.yaml".to_owned(), text: text.to_owned() }]).expect_err("an unknown key");
+    taken_in("x.yaml", text, code)
+}
+
+fn taken_in(name: &str, text: &str, code: Code) -> BTreeSet<String> {
+    let report = compile(&[SourceFile { name: name.to_owned(), text: text.to_owned() }]).expect_err("an unknown key");
     let fault = report
         .faults
         .iter()
@@ -21,6 +26,8 @@ fn taken(text: &str, code: Code) -> BTreeSet<String> {
 fn keys(schema: &Value) -> BTreeSet<String> {
     schema["properties"].as_object().expect("an object").keys().cloned().collect()
 }
+
+const AGGREGATES: [&str; 10] = ["count", "sum", "min", "max", "avg", "distinct", "last", "previous", "first_seen", "ratio"];
 
 #[test]
 fn a_rule_has_the_keys_of_its_schema() {
@@ -41,16 +48,16 @@ fn a_rule_has_the_keys_of_its_schema() {
 fn a_binding_has_the_keys_of_its_schema() {
     let schema = rule_schema();
     let forms = schema["$defs"]["Binding"]["anyOf"].as_array().expect("the forms");
-    for (index, name) in ["count", "sum", "distinct", "last", "previous"].into_iter().enumerate() {
+    for (index, name) in AGGREGATES.into_iter().enumerate() {
         let reference = forms[index]["$ref"].as_str().expect("a reference").rsplit('/').next().expect("a name").to_owned();
         let form = &schema["$defs"][reference];
         assert!(form["required"].as_array().is_some_and(|required| required.contains(&name.into())), "{form}");
         let mut expected = keys(form);
         // The compiler asks for all that make a binding, and explains `of` where it does not belong.
-        expected.extend(["count", "sum", "distinct", "last", "previous", "detector", "of"].map(str::to_owned));
+        expected.extend(AGGREGATES.into_iter().chain(["detector", "of"]).map(str::to_owned));
         assert_eq!(taken(&format!("let:\n  a: {{{name}: auth.otp_requested, zzz: 1}}\n"), Code::UnknownKey), expected, "{name}");
     }
-    for (form, spec) in forms.iter().skip(5).zip(DETECTORS) {
+    for (form, spec) in forms.iter().skip(AGGREGATES.len()).zip(DETECTORS) {
         let mut expected = keys(form);
         expected.remove("detector");
         expected.remove("by");
@@ -58,7 +65,25 @@ fn a_binding_has_the_keys_of_its_schema() {
         let name = spec.name;
         assert_eq!(taken(&format!("let:\n  a: {{detector: {name}, by: user, zzz: 1}}\n"), Code::UnknownParameter), expected, "{name}");
     }
-    assert_eq!(forms.len(), 5 + DETECTORS.len());
+    assert_eq!(forms.len(), AGGREGATES.len() + DETECTORS.len());
+}
+
+#[rstest]
+#[case("OverrideFile", "x.yaml", "overrides: [{zzz: 1}]\n")]
+#[case("TestFile", "x.yaml", "tests: [{zzz: 1}]\n")]
+#[case("EventFile", "x.yaml", "tests: [{events: [{zzz: 1}]}]\n")]
+#[case("AlertFile", "x.yaml", "tests: [{alerts: [{zzz: 1}]}]\n")]
+#[case("ListFile", "lists/x.yaml", "zzz: 1\n")]
+#[case("EntryFile", "lists/x.yaml", "list: x\nentries: [{zzz: 1}]\n")]
+#[case("SharedFile", "shared.yaml", "zzz: 1\n")]
+fn a_part_has_the_keys_of_its_schema(#[case] part: &str, #[case] file: &str, #[case] text: &str) {
+    let schema = rule_schema();
+    let form = &schema["$defs"][part];
+    let help = taken_in(file, text, Code::UnknownKey);
+    assert_eq!(help, keys(form), "{part}");
+    for (name, property) in form["properties"].as_object().expect("an object") {
+        assert!(property.get("description").is_some() || property.get("$ref").is_some(), "`{name}` of {part} is not described");
+    }
 }
 
 #[test]

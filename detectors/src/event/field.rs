@@ -135,6 +135,12 @@ pub fn find(fields: &'static [FieldSpec], name: &str) -> Option<(FieldPath, &'st
     }
 }
 
+/// The description of the field at `path` among `fields`.
+pub fn at(fields: &'static [FieldSpec], path: FieldPath) -> Option<&'static FieldSpec> {
+    let spec = fields.get(usize::from(path.field))?;
+    path.child.map_or(Some(spec), |child| spec.children.get(usize::from(child)))
+}
+
 fn position(fields: &'static [FieldSpec], name: &str) -> Option<(u8, &'static FieldSpec)> {
     let index = fields.iter().position(|spec| spec.name == name)?;
     Some((u8::try_from(index).ok()?, fields.get(index)?))

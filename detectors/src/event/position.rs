@@ -1,6 +1,6 @@
 //! Places on the Earth. The one file that turns our (latitude, longitude) into h3o's order.
 
-use super::units::{Kilometres, Latitude, Longitude, or_unknown};
+use super::units::{Kilometres, Latitude, Longitude, Metres, or_unknown};
 use crate::entity::EntityKind;
 use crate::{choice, nested_record, record};
 
@@ -79,6 +79,22 @@ impl Location {
         Position::new(self.lat, self.lon)
     }
 }
+
+record! {
+    /// What shows that work was done, and where.
+    pub struct Proof {
+        /// Degrees north.
+        pub lat: Latitude,
+        /// Degrees east.
+        pub lon: Longitude,
+        /// 68 % radius, m.
+        #[serde(default, deserialize_with = "or_unknown")]
+        pub accuracy_m: Option<Metres>,
+        /// Whether there is a photo.
+        pub photo: bool,
+    }
+}
+nested_record!([] Proof, &[]);
 
 /// Points of a planned route, in order, two or more.
 #[derive(Clone, serde::Deserialize, schemars::JsonSchema)]

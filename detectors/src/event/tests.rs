@@ -161,6 +161,106 @@ fn an_event_shows_no_personal_value() {
     }
 }
 
+const BOOKING: &str = r#"{"booking_id":"b","client_id":"u","tasker_id":"t","location":{"lat":30,"lon":31},"price":100,"currency":"EGP","proof":{"lat":30,"lon":31,"accuracy_m":5,"photo":true},"actor_role":"tasker"}"#;
+const PAYMENT: &str = r#"{"payment_id":"p","user_id":"u","counterparty_id":"t","amount":5,"currency":"EGP","method":"cash","balance_after":-3,"account_created_at":"2026-01-01T00:00:00+02:00"}"#;
+const OTP: &str = r#"{"phone":"+201000000001","ip":"2001:db8::1","purpose":"change_phone","channel":"whatsapp"}"#;
+
+/// One good event of each type of the contract.
+#[rstest]
+#[case(
+    EventType::LoginSucceeded,
+    r#"{"user_id":"u","device_id":"d","ip":"192.0.2.1","country":"EG","asn_type":"mobile","method":"refresh"}"#
+)]
+#[case(EventType::LoginFailed, r#"{"ip":"192.0.2.1","reason":"bad password"}"#)]
+#[case(EventType::OtpRequested, OTP)]
+#[case(EventType::OtpVerified, OTP)]
+#[case(EventType::OtpFailed, OTP)]
+#[case(EventType::DeviceBound, r#"{"user_id":"u","device_id":"d","fingerprint":"f","emulator":false,"rooted":true}"#)]
+#[case(EventType::SimChanged, r#"{"phone":"01000000001","reported_by":"device"}"#)]
+#[case(EventType::CredentialChanged, r#"{"user_id":"u","device_id":"d","what":"payout_account"}"#)]
+#[case(EventType::PaymentAuthorized, PAYMENT)]
+#[case(EventType::PaymentCaptured, PAYMENT)]
+#[case(EventType::PaymentFailed, PAYMENT)]
+#[case(EventType::CashConfirmed, PAYMENT)]
+#[case(EventType::Chargeback, PAYMENT)]
+#[case(EventType::RefundRequested, PAYMENT)]
+#[case(EventType::RefundIssued, PAYMENT)]
+#[case(EventType::PayoutRequested, PAYMENT)]
+#[case(EventType::PayoutPaid, PAYMENT)]
+#[case(EventType::ChatMessage, r#"{"conversation_id":"c","sender_id":"u","recipient_id":"t","text":"","media":"voice"}"#)]
+#[case(EventType::GpsPosition, r#"{"entity_id":"t","lat":-90,"lon":180,"mock":true,"provider":"network"}"#)]
+#[case(EventType::RoutePlanned, r#"{"route_id":"r","entity_id":"t","task_id":"b","points":[[30,31],[30.1,31.1]],"corridor_m":50}"#)]
+#[case(EventType::BookingCreated, BOOKING)]
+#[case(EventType::BookingAccepted, BOOKING)]
+#[case(EventType::BookingStarted, BOOKING)]
+#[case(EventType::BookingCompleted, BOOKING)]
+#[case(EventType::BookingCancelled, BOOKING)]
+#[case(EventType::BookingDisputed, BOOKING)]
+#[case(EventType::ReviewSubmitted, r#"{"review_id":"r","reviewer_id":"u","reviewee_id":"t","rating":5,"verified_booking":true}"#)]
+#[case(EventType::ReportFiled, r#"{"report_id":"r","reporter_id":"u","reported_id":"t","category":"coercion"}"#)]
+#[case(
+    EventType::LedgerPosted,
+    r#"{"entry_id":"e","lines":[{"account":"a","amount":-5,"currency":"EGP"},{"account":"b","amount":5,"currency":"EGP"}]}"#
+)]
+#[case(
+    EventType::AdminAction,
+    r#"{"actor_id":"a","action":"refund.approve","target":"user:u","ip":"192.0.2.1","mfa":true,"records_read":9,"amount":5}"#
+)]
+#[case(EventType::AuthzDenied, r#"{"actor_id":"a","actor_role":"client","resource":"/tasks/1","ip":"192.0.2.1"}"#)]
+#[case(EventType::AccountRegistered, r#"{"user_id":"u","role":"driver","phone":"+201000000001"}"#)]
+#[case(EventType::KycChanged, r#"{"user_id":"u","level":"full","document_hash":"h"}"#)]
+#[case(EventType::TokenRejected, r#"{"reason":"audience","ip":"192.0.2.1"}"#)]
+#[case(EventType::ApiThrottled, r#"{"route":"/otp","ip":"192.0.2.1","count":40}"#)]
+#[case(
+    EventType::WebhookReceived,
+    r#"{"provider":"p","delivery_id":"d","nonce":"n","signed_at":"2026-01-01T00:00:00Z","signature_valid":true,"ip":"192.0.2.1"}"#
+)]
+fn every_type_of_the_contract_is_read(#[case] event_type: EventType, #[case] data: &str) {
+    let record = format!(
+        r#"{{"specversion":"1.0","id":"1","source":"s","type":"{}","time":"2026-11-21T10:00:00Z","data":{data}}}"#,
+        event_type.name()
+    );
+    let event = event_of(&record);
+    assert_eq!(event.data.event_type(), event_type);
+    // Each field of the data is there under its own name, and with the type it is declared with.
+    let json: serde_json::Value = serde_json::from_str(data).expect("JSON");
+    for (name, value) in json.as_object().expect("an object") {
+        let (path, spec) = field::find(event_type.fields(), name).unwrap_or_else(|| panic!("{name} is no field"));
+        let found = event.data.get(path);
+        let fits = match spec.ty {
+            field::FieldType::Bool => matches!(found, Value::Bool(_)),
+            field::FieldType::Int => matches!(found, Value::Int(_)),
+            field::FieldType::Double => matches!(found, Value::Double(_)),
+            field::FieldType::String | field::FieldType::Enum(_) => matches!(found, Value::Str(_)),
+            field::FieldType::Time => matches!(found, Value::Time(_)),
+            field::FieldType::Object | field::FieldType::List => found == Value::Object,
+        };
+        assert!(fits, "{name}: {value} read as {found:?} for {:?}", spec.ty);
+    }
+}
+
+#[rstest]
+#[case(
+    EventType::ReviewSubmitted,
+    r#"{"review_id":"r","reviewer_id":"u","reviewee_id":"t","rating":6,"verified_booking":true}"#,
+    "data.rating"
+)]
+#[case(EventType::LedgerPosted, r#"{"entry_id":"e","lines":[{"account":"a","amount":-5,"currency":"EGP"}]}"#, "data.lines")]
+#[case(
+    EventType::LedgerPosted,
+    r#"{"entry_id":"e","lines":[{"account":"a","amount":-5,"currency":"EGP"},{"account":"b","currency":"EGP"}]}"#,
+    "data.lines[1].amount"
+)]
+#[case(EventType::BookingCompleted, r#"{"booking_id":"b","client_id":"u","proof":{"lat":30,"lon":31}}"#, "data.proof.photo")]
+#[case(EventType::ApiThrottled, r#"{"route":"/otp","ip":"192.0.2.1","count":-1}"#, "data.count")]
+fn what_is_wrong_with_the_other_families_is_named(#[case] event_type: EventType, #[case] data: &str, #[case] field: &str) {
+    let record = format!(
+        r#"{{"specversion":"1.0","id":"1","source":"s","type":"{}","time":"2026-11-21T10:00:00Z","data":{data}}}"#,
+        event_type.name()
+    );
+    assert_eq!(fault_of(&record).field.as_deref(), Some(field));
+}
+
 #[test]
 fn every_type_has_a_name_and_fields() {
     for event_type in EventType::ALL {

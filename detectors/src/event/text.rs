@@ -152,6 +152,8 @@ identifier!(/// A booking; telemetry calls it a task.
     BookingId, [Booking], "A booking; opaque.");
 identifier!(/// A chat between two people.
     ConversationId, [Conversation], "A conversation; opaque.");
+identifier!(/// A ledger account.
+    AccountId, [Account], "A ledger account; opaque.");
 identifier!(/// A member of staff.
     AdminId, [Admin], "A member of staff; opaque.");
 identifier!(/// A payment, SMS or map provider.
@@ -174,6 +176,11 @@ text_type!(
     /// Why something happened, as people or providers put it; matched against, and never leaves.
     Reason, Privacy::Hidden, [], Value::Str(""), Ok, |_| "[Reason]",
     schemars::json_schema!({ "type": "string", "description": "Why, in somebody's words; personal." })
+);
+text_type!(
+    /// A hash of an identity document: two accounts that show one are one person, and that is all it is for.
+    DocumentHash, Privacy::Hidden, [], Value::Absent, Ok, |_| "[DocumentHash]",
+    schemars::json_schema!({ "type": "string", "description": "A hash of an identity document; personal." })
 );
 text_type!(
     /// What a person wrote. It is matched against and never leaves.

@@ -99,7 +99,7 @@ pub fn or_unknown<'de, D: Deserializer<'de>, T: TryFrom<f64>>(deserializer: D) -
 }
 
 macro_rules! whole {
-    ($(#[$meta:meta])* $name:ident, $low:expr, $message:literal, $schema:expr) => {
+    ($(#[$meta:meta])* $name:ident, $range:expr, $message:literal, $schema:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(i64);
@@ -116,7 +116,7 @@ macro_rules! whole {
             #[inline]
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let value = i64::deserialize(deserializer)?;
-                if value >= $low { Ok(Self(value)) } else { Err(de::Error::custom($message)) }
+                if $range.contains(&value) { Ok(Self(value)) } else { Err(de::Error::custom($message)) }
             }
         }
 
@@ -142,11 +142,18 @@ macro_rules! whole {
 }
 
 whole!(/// An amount of money in minor units (piastres), not negative.
-    AmountMinor, 0, "out of range, expected an amount in minor units of 0 or more",
+    AmountMinor, (0..), "out of range, expected an amount in minor units of 0 or more",
     schemars::json_schema!({ "type": "integer", "minimum": 0, "description": "Minor units (piastres)." }));
 whole!(/// A balance in minor units, which may be negative.
-    BalanceMinor, i64::MIN, "unreachable: every balance is in range",
+    BalanceMinor, (i64::MIN..), "unreachable: every balance is in range",
     schemars::json_schema!({ "type": "integer", "description": "Minor units (piastres), negative when owed." }));
+
+whole!(/// How many, not negative.
+    Count, (0..), "out of range, expected a count of 0 or more",
+    schemars::json_schema!({ "type": "integer", "minimum": 0, "description": "How many." }));
+whole!(/// One to five stars.
+    Rating, (1..=5), "out of range, expected a rating of 1 to 5",
+    schemars::json_schema!({ "type": "integer", "minimum": 1, "maximum": 5, "description": "One to five stars." }));
 
 /// An ISO 4217 code, three capital letters.
 #[derive(Clone, Copy, PartialEq, Eq)]

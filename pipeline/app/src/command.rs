@@ -1,5 +1,6 @@
 //! One file a subcommand, and how they end when they cannot go on.
 
+pub(crate) mod check;
 pub(crate) mod detect;
 pub(crate) mod schema;
 
@@ -21,6 +22,9 @@ pub(crate) enum Failure {
     /// Something outside failed.
     #[error(transparent)]
     Outside(#[from] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer is no, or something is wrong, and it was said; the exit status is left.
+    #[error("said")]
+    Said(u8),
     /// Whoever read our output has gone, as `head` does: the usual way to end, and quiet.
     #[error("the reader of the output has gone")]
     ReaderGone,
@@ -40,6 +44,7 @@ impl Failure {
     pub(crate) fn report(&self) {
         match self {
             Self::Rules(LoadError::Faults(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
+            Self::Said(_) => {}
             other => {
                 let mut text = format!("error: {other}");
                 // `transparent` variants already say what their source says, so the chain begins behind it.
@@ -58,9 +63,28 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::ReaderGone => ExitCode::SUCCESS,
+            Self::Said(status) => ExitCode::from(*status),
             Self::Rules(_) | Self::Configuration(_) => ExitCode::from(2),
             Self::Outside(_) => ExitCode::from(3),
         }
+    }
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON object
+    Json,
+}
+
+/// A line on stdout.
+pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::ReaderGone),
+        Err(error) => Err(Failure::Outside(Box::new(error))),
+        Ok(()) => Ok(()),
     }
 }
 

@@ -30,6 +30,8 @@ struct Cli {
 enum Command {
     /// Events in, alerts out: as fast as the machine allows, without a network
     Detect(command::detect::Args),
+    /// Check rule files: every fault with its line underlined, then the tests in them
+    Check(command::check::Args),
     /// Print a JSON Schema, for editors and producers
     Schema(command::schema::Args),
     /// Print a completion script for a shell
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     telemetry::init();
     let outcome = match Cli::parse().command {
         Command::Detect(args) => command::detect::run(&args),
+        Command::Check(args) => command::check::run(&args),
         Command::Schema(args) => command::schema::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rasid", &mut std::io::stdout());

@@ -4,7 +4,7 @@ use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_detectors::value::Value;
-use rasid_rules::ruleset::{Mode, Piece, Rule, Severity, Trigger};
+use rasid_rules::ruleset::{Mode, Piece, Program, Rule, Severity, Shown, Trigger};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
@@ -71,6 +71,17 @@ pub struct EventRef {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values(pub Vec<(String, serde_json::Value)>);
 
+impl Values {
+    /// What a program shows at one event, as it may leave; null where there is no value.
+    pub(crate) fn of(program: &Program, scope: &RowScope<'_, '_>, pseudonymizer: &Pseudonymizer) -> Self {
+        let value = |shown: &Shown| match shown.value.eval(scope) {
+            Ok(value) => leave(&value.value(), shown.privacy, pseudonymizer),
+            Err(_) => serde_json::Value::Null,
+        };
+        Self(program.shown.iter().map(|shown| (shown.name.clone(), value(shown))).collect())
+    }
+}
+
 impl Serialize for Values {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
@@ -93,6 +104,7 @@ pub(crate) struct Opening<'r, 'a> {
     pub(crate) position: u64,
     pub(crate) rule: &'r Rule,
     pub(crate) trigger: &'r Trigger,
+    pub(crate) program: &'r Program,
     pub(crate) scope: RowScope<'r, 'a>,
     pub(crate) entity: String,
     pub(crate) suppressed_before: u64,
@@ -100,25 +112,15 @@ pub(crate) struct Opening<'r, 'a> {
 
 impl Alert {
     pub(crate) fn open(opening: Opening<'_, '_>, ruleset: &str, pseudonymizer: &Pseudonymizer) -> Self {
-        let Opening { row, position, rule, trigger, scope, entity, suppressed_before } = opening;
+        let Opening { row, position, rule, trigger, program, scope, entity, suppressed_before } = opening;
         let event = EventRef { source: row.event.source.clone().into_owned(), id: row.event.id.clone().into_owned() };
-        let values: Vec<(String, serde_json::Value)> = trigger
-            .shown
-            .iter()
-            .map(|shown| {
-                let value = match shown.value.eval(&scope) {
-                    Ok(value) => leave(&value.value(), shown.privacy, pseudonymizer),
-                    Err(_) => serde_json::Value::Null, // absent: the window is empty, the field was not sent
-                };
-                (shown.name.clone(), value)
-            })
-            .collect();
-        let explanation = trigger
+        let values = Values::of(program, &scope, pseudonymizer);
+        let explanation = program
             .explain
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Value(index) => match values.get(*index) {
+                Piece::Value(index) => match values.0.get(*index) {
                     Some((_, serde_json::Value::Null)) | None => ABSENT.to_owned(),
                     Some((_, serde_json::Value::String(text))) => text.clone(),
                     Some((_, value)) => value.to_string().trim_end_matches(".0").to_owned(), // 65104 m, not 65104.0 m
@@ -139,7 +141,7 @@ impl Alert {
             late: row.late,
             event,
             position,
-            values: Values(values),
+            values,
             explanation,
             risk: rule.risk,
             suppressed_before,

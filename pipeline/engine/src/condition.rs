@@ -4,8 +4,9 @@ use rasid_detectors::event::Event;
 use rasid_detectors::event::envelope::unknown_field;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
-use rasid_rules::expression::Scope;
+use rasid_rules::expression::{EvalError, Scope};
 use rasid_rules::is_hit;
+use rasid_rules::ruleset::{Program, Trigger};
 
 use crate::Record;
 use crate::batch::{Cell, Chunk, Row};
@@ -59,6 +60,10 @@ impl Scope for RowScope<'_, '_> {
         matches!(self.cell(index), Cell::Signal(_))
     }
 
+    fn time(&self) -> i64 {
+        self.event.clock()
+    }
+
     fn signal(&self, index: usize, field: usize) -> Value<'_> {
         match self.cell(index) {
             Cell::Signal(signal) => signal.get(field).map_or(Value::Absent, OwnedValue::borrow),
@@ -72,6 +77,39 @@ pub(crate) struct Hit {
     pub(crate) row: usize,
     /// Index in the type's triggers.
     pub(crate) trigger: usize,
+    /// Index in the trigger's programs.
+    pub(crate) program: usize,
+}
+
+/// What one condition says at one row.
+pub(crate) enum Verdict {
+    /// The event does not name an entity that the rule needs.
+    EntityMissing,
+    /// The program of that index gave this.
+    Gave {
+        program: usize,
+        /// Whether it holds.
+        held: Result<bool, EvalError>,
+    },
+}
+
+/// Runs one trigger at one row: the first of its programs that applies.
+pub(crate) fn verdict(trigger: &Trigger, scope: &RowScope<'_, '_>, errors: &mut u64) -> Verdict {
+    let named = trigger.entity.path.map_or_else(|| scope.event.data.place().is_some(), |path| scope.event.data.get(path).is_present());
+    if !named || !scope.has_entities() {
+        return Verdict::EntityMissing;
+    }
+    // An override whose `if` gives no value does not apply, and is counted.
+    let applies = |program: &Program| {
+        program.applies.as_ref().is_none_or(|applies| {
+            is_hit(applies, scope).unwrap_or_else(|_| {
+                *errors += 1;
+                false
+            })
+        })
+    };
+    let program = trigger.programs.iter().position(applies).unwrap_or(trigger.programs.len() - 1);
+    Verdict::Gave { program, held: is_hit(&trigger.programs[program].when, scope) }
 }
 
 /// What the conditions of a chunk's rows come to, in stream order.
@@ -96,24 +134,24 @@ pub(crate) fn evaluate(chunk: &Chunk<'_>, records: &[Record<'_>], plan: &Plan) -
         for (number, trigger_plan) in plan.of(row.event.data.event_type()).triggers.iter().enumerate() {
             let (_, trigger) = plan.trigger(trigger_plan);
             let scope = scope(row, chunk, &records[row.record], &trigger_plan.cells);
-            let named = trigger.entity.path.map_or_else(|| row.event.data.place().is_some(), |path| row.event.data.get(path).is_present());
-            if !named || !scope.has_entities() {
-                count(&mut verdicts.entity_missing, trigger_plan.rule);
-                continue;
+            let mut errors = 0;
+            match verdict(trigger, &scope, &mut errors) {
+                Verdict::EntityMissing => count(&mut verdicts.entity_missing, trigger_plan.rule, 1),
+                Verdict::Gave { program, held: Ok(true) } => verdicts.hits.push(Hit { row: index, trigger: number, program }),
+                Verdict::Gave { held: Ok(false), .. } => {}
+                Verdict::Gave { held: Err(_), .. } => errors += 1,
             }
-            match is_hit(&trigger.when, &scope) {
-                Ok(true) => verdicts.hits.push(Hit { row: index, trigger: number }),
-                Ok(false) => {}
-                Err(_) => count(&mut verdicts.errors, trigger_plan.rule),
+            if errors > 0 {
+                count(&mut verdicts.errors, trigger_plan.rule, errors);
             }
         }
     }
     verdicts
 }
 
-fn count(counts: &mut Vec<(usize, u64)>, rule: usize) {
+fn count(counts: &mut Vec<(usize, u64)>, rule: usize, times: u64) {
     match counts.iter_mut().find(|(other, _)| *other == rule) {
-        Some((_, n)) => *n += 1,
-        None => counts.push((rule, 1)),
+        Some((_, n)) => *n += times,
+        None => counts.push((rule, times)),
     }
 }

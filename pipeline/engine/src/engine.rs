@@ -16,6 +16,7 @@ use crate::scatter::{ByShard, Scattered, key_of_part, scatter};
 use crate::score::{Score, Scores, Weight};
 use crate::shard::{Gathered, Shard, shards};
 use crate::suppress::{Issued, Suppression, Verdict};
+use crate::trace::{Trace, trace};
 
 /// One record of the log.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +150,17 @@ impl Engine {
 
     /// Takes the state over the next records of the log. However they are cut into batches, the outputs are the same.
     pub fn process(&mut self, records: &[Record<'_>]) -> Output {
+        self.step(records, None)
+    }
+
+    /// Does the same, and says what every condition saw on the way.
+    pub fn process_traced(&mut self, records: &[Record<'_>]) -> (Output, Vec<Trace>) {
+        let mut traces = Vec::new();
+        let output = self.step(records, Some(&mut traces));
+        (output, traces)
+    }
+
+    fn step(&mut self, records: &[Record<'_>], traces: Option<&mut Vec<Trace>>) -> Output {
         let mut output = Output::default();
         if records.is_empty() {
             return output;
@@ -158,6 +170,9 @@ impl Engine {
         let scattered = self.scatter(&mut chunks, records);
         self.apply(&mut chunks, &scattered);
         let verdicts = self.evaluate(&chunks, records);
+        if let Some(traces) = traces {
+            traces.extend(chunks.iter().flat_map(|chunk| trace(chunk, records, &self.plan, &self.pseudonymizer)));
+        }
         self.conclude(&chunks, &verdicts, records, &mut output);
         self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
         output
@@ -331,7 +346,8 @@ impl Engine {
                 let Some(entity) = entity_of(row, trigger, &self.pseudonymizer) else { continue };
                 let record = &records[row.record];
                 let scope = scope(row, chunk, record, &trigger_plan.cells);
-                let opening = Opening { row, position: record.position, rule, trigger, scope, entity, suppressed_before };
+                let program = &trigger.programs[hit.program];
+                let opening = Opening { row, position: record.position, rule, trigger, program, scope, entity, suppressed_before };
                 let alert = Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer);
                 if !self.issued.first(self.hasher.hash(&[alert.id.as_bytes()]), row.clock_ms) {
                     self.rules[trigger_plan.rule].suppressed += 1;

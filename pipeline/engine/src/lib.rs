@@ -26,12 +26,16 @@ mod keyed_state;
 mod plan;
 mod pseudonym;
 mod scatter;
+mod scenario;
 mod score;
 mod shard;
 mod suppress;
+mod trace;
 
 pub use alert::{Alert, EventRef, Values};
 pub use counters::{Counters, RuleCounters};
 pub use engine::{Config, DeadLetter, Engine, EngineError, Output, Record};
 pub use pseudonym::{Pseudonymizer, SecretError};
+pub use scenario::{Outcome, run_tests};
 pub use score::{Level, Reason, Score};
+pub use trace::Trace;

@@ -26,6 +26,8 @@ pub(crate) struct Item {
     pub(crate) binding: u16,
     /// Whether the event changes the binding, or only reads it.
     pub(crate) feeds: bool,
+    /// Whether the feed's filter holds; a ratio counts what it does not hold for below the line.
+    pub(crate) holds: bool,
 }
 
 /// What scattering one chunk gives: items in stream order, and what could not be evaluated.
@@ -53,7 +55,8 @@ pub(crate) fn scatter(chunk: &mut Chunk<'_>, number: usize, records: &[Record<'_
                 }
                 continue;
             };
-            let feeds = match step.feed.map(|feed| &plan.ruleset.bindings[step.binding].feeds[feed].filter) {
+            let feed = step.feed.map(|feed| &plan.ruleset.bindings[step.binding].feeds[feed]);
+            let holds = match feed.map(|feed| &feed.filter) {
                 None => false,
                 Some(None) => true,
                 Some(Some(filter)) => {
@@ -64,6 +67,7 @@ pub(crate) fn scatter(chunk: &mut Chunk<'_>, number: usize, records: &[Record<'_
                     })
                 }
             };
+            let feeds = holds || feed.is_some_and(|feed| feed.sides.below);
             if feeds || step.cell.is_some() {
                 #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows, a plan than 2^16 bindings")]
                 out.items.push(Item {
@@ -73,6 +77,7 @@ pub(crate) fn scatter(chunk: &mut Chunk<'_>, number: usize, records: &[Record<'_
                     step: step_number as u16,
                     binding: step.binding as u16,
                     feeds,
+                    holds,
                 });
             }
         }
@@ -98,7 +103,7 @@ impl ByShard {
             begins[shard + 1] += begins[shard];
         }
         let mut next = begins.clone();
-        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, binding: 0, feeds: false };
+        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, binding: 0, feeds: false, holds: false };
         let mut items = vec![nobody; begins[SHARDS]];
         for item in scattered.iter().flat_map(|part| &part.items) {
             let place = &mut next[shard_of(item.key)];
@@ -170,5 +175,9 @@ impl Scope for EventScope<'_, '_> {
 
     fn signal(&self, _: usize, _: usize) -> Value<'_> {
         Value::Absent
+    }
+
+    fn time(&self) -> i64 {
+        self.event.clock()
     }
 }

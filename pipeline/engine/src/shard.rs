@@ -4,11 +4,15 @@
 use rasid_detectors::detector::{Detector, DetectorVisitor};
 use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::event::Event;
+use rasid_detectors::event::field::{self, FieldType};
 use rasid_detectors::signal::Signal;
-use rasid_detectors::value::{OwnedValue, Value};
+use rasid_detectors::value::{OwnedValue, Value, from_ordered_bits, ordered_bits};
 use rasid_detectors::window::distinct::Distinct;
+use rasid_detectors::window::first_seen::FirstSeen;
+use rasid_detectors::window::mean::Mean;
 use rasid_detectors::window::newest::Newest;
-use rasid_detectors::window::total::Total;
+use rasid_detectors::window::ratio::Ratio;
+use rasid_detectors::window::series::{Max, Merge, Min, Series, Total};
 use rasid_rules::ruleset::{Binding, BindingKind, Feed, Of};
 
 use crate::batch::{Cell, Chunk, Row};
@@ -32,6 +36,13 @@ pub(crate) struct Shard {
 enum BindingTable {
     Count(Table<Total>),
     Sum(Table<Total>),
+    /// With whether the numbers are doubles, kept as integers of their order.
+    Min(Table<Min>, bool),
+    Max(Table<Max>, bool),
+    /// With what a number is multiplied by to be kept as an integer.
+    Mean(Table<Mean>, f64),
+    Ratio(Table<Ratio>),
+    FirstSeen(Table<FirstSeen>),
     Distinct(Table<Distinct>),
     /// `last`: the current event included.
     Last(Table<Newest>),
@@ -52,6 +63,11 @@ impl Shard {
                 match &binding.kind {
                     BindingKind::Count => BindingTable::Count(Table::new(ttl_ms, share)),
                     BindingKind::Sum => BindingTable::Sum(Table::new(ttl_ms, share)),
+                    BindingKind::Min => BindingTable::Min(Table::new(ttl_ms, share), of_doubles(binding)),
+                    BindingKind::Max => BindingTable::Max(Table::new(ttl_ms, share), of_doubles(binding)),
+                    BindingKind::Avg => BindingTable::Mean(Table::new(ttl_ms, share), if of_doubles(binding) { DOUBLE_STEPS } else { 1.0 }),
+                    BindingKind::Ratio => BindingTable::Ratio(Table::new(ttl_ms, share)),
+                    BindingKind::FirstSeen => BindingTable::FirstSeen(Table::new(ttl_ms, share)),
                     BindingKind::Distinct => BindingTable::Distinct(Table::new(ttl_ms, share)),
                     BindingKind::Last => BindingTable::Last(Table::new(ttl_ms, share)),
                     BindingKind::Previous => BindingTable::Previous(Table::new(ttl_ms, share)),
@@ -72,7 +88,8 @@ impl Shard {
             let step = &plan.of(row.event.data.event_type()).steps[item.step as usize];
             let binding = &plan.ruleset.bindings[step.binding];
             let feed = step.feed.filter(|_| item.feeds).map(|feed| &binding.feeds[feed]);
-            let value = self.tables[step.binding].apply(item.key, row, feed, binding.window_ms, step.cell.is_some(), hasher);
+            let visit = Visit { key: item.key, row, feed, holds: item.holds, window_ms: binding.window_ms, read: step.cell.is_some() };
+            let value = self.tables[step.binding].apply(&visit, hasher);
             if let Some(cell) = step.cell
                 && !matches!(value, Cell::Absent)
             {
@@ -92,24 +109,98 @@ impl Shard {
     }
 }
 
+/// One event at one binding.
+struct Visit<'r, 'a> {
+    key: u64,
+    row: &'r Row<'a>,
+    /// How the event changes the binding, if it does.
+    feed: Option<&'r Feed>,
+    /// Whether the feed's filter holds.
+    holds: bool,
+    window_ms: i64,
+    /// Whether a condition reads the value here.
+    read: bool,
+}
+
+/// Steps of one unit that a mean of doubles is kept in: sums of integers are the same in any order.
+const DOUBLE_STEPS: f64 = 1_000_000.0;
+
+/// Whether the numbers that a binding looks at are doubles. The checker has seen to it that all of them are, or none.
+fn of_doubles(binding: &Binding) -> bool {
+    let mut fields = binding.feeds.iter().filter_map(|feed| field::at(feed.event.fields(), feed.of?.path));
+    fields.any(|spec| spec.ty == FieldType::Double)
+}
+
+/// The smallest or largest number: what is fed in, and what is read out again.
+fn extreme<M: Merge>(table: &mut Table<Series<M>>, doubles: bool, visit: &Visit<'_, '_>) -> Cell
+where
+    Series<M>: Keyed,
+{
+    let (at_ms, clock_ms, window_ms) = (visit.row.at_ms, visit.row.clock_ms, visit.window_ms);
+    let number = match visit.feed.map(|feed| of_value(feed, visit.row)) {
+        Some(Value::Int(number)) => Some(number),
+        Some(Value::Double(number)) => Some(ordered_bits(number)),
+        _ => None,
+    };
+    if let Some(number) = number {
+        table.update(visit.key, clock_ms, |series| series.feed(at_ms, number, window_ms));
+    }
+    match table.get(visit.key, clock_ms).and_then(|series| series.value(at_ms, window_ms)) {
+        Some(bits) if doubles => Cell::Value(OwnedValue::Double(from_ordered_bits(bits))),
+        Some(number) => int(number),
+        None => Cell::Absent,
+    }
+}
+
 impl BindingTable {
-    fn apply(&mut self, key: u64, row: &Row<'_>, feed: Option<&Feed>, window_ms: i64, read: bool, hasher: &KeyHasher) -> Cell {
+    fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
+        let Visit { key, row, feed, window_ms, read, .. } = *visit;
         let (at_ms, clock_ms) = (row.at_ms, row.clock_ms);
         match self {
+            Self::Min(table, doubles) => extreme(table, *doubles, visit),
+            Self::Max(table, doubles) => extreme(table, *doubles, visit),
+            Self::Mean(table, steps) => {
+                let number = match feed.map(|feed| of_value(feed, row)) {
+                    Some(Value::Int(number)) => Some(number),
+                    #[expect(clippy::cast_possible_truncation, reason = "out of range, it saturates")]
+                    Some(Value::Double(number)) => Some(libm::round(number * *steps) as i64),
+                    _ => None,
+                };
+                if let Some(number) = number {
+                    table.update(key, clock_ms, |mean| mean.feed(at_ms, number, window_ms));
+                }
+                double(table.get(key, clock_ms).and_then(|mean| mean.value(at_ms, window_ms)).map(|mean| mean / *steps))
+            }
+            Self::Ratio(table) => {
+                if let Some(feed) = feed {
+                    let above = feed.sides.above && visit.holds;
+                    table.update(key, clock_ms, |ratio| ratio.feed(at_ms, above, feed.sides.below, window_ms));
+                }
+                double(table.get(key, clock_ms).and_then(|ratio| ratio.value(at_ms, window_ms)))
+            }
+            Self::FirstSeen(table) => {
+                if feed.is_some() {
+                    table.update(key, clock_ms, |first| first.feed(at_ms));
+                }
+                match table.get(key, clock_ms).and_then(FirstSeen::value) {
+                    Some(first) => Cell::Value(OwnedValue::Time(first)),
+                    None => Cell::Absent,
+                }
+            }
             Self::Count(table) => int(if feed.is_some() {
                 table.update(key, clock_ms, |count| {
                     count.feed(at_ms, 1, window_ms);
-                    if read { count.value(at_ms, window_ms) } else { 0 }
+                    if read { count.value(at_ms, window_ms).unwrap_or(0) } else { 0 }
                 })
             } else {
-                table.get(key, clock_ms).map_or(0, |count| count.value(at_ms, window_ms))
+                table.get(key, clock_ms).and_then(|count| count.value(at_ms, window_ms)).unwrap_or(0)
             }),
             Self::Sum(table) => int(match feed.map(|feed| of_value(feed, row)) {
                 Some(Value::Int(amount)) => table.update(key, clock_ms, |sum| {
                     sum.feed(at_ms, amount, window_ms);
-                    if read { sum.value(at_ms, window_ms) } else { 0 }
+                    if read { sum.value(at_ms, window_ms).unwrap_or(0) } else { 0 }
                 }),
-                _ => table.get(key, clock_ms).map_or(0, |sum| sum.value(at_ms, window_ms)),
+                _ => table.get(key, clock_ms).and_then(|sum| sum.value(at_ms, window_ms)).unwrap_or(0),
             }),
             Self::Distinct(table) => int(match feed.and_then(|feed| of_hash(feed, row, hasher)) {
                 Some(hash) => table.update(key, clock_ms, |distinct| {
@@ -145,6 +236,11 @@ impl BindingTable {
     fn prefetch(&self, key: u64) {
         match self {
             Self::Count(table) | Self::Sum(table) => table.prefetch(key),
+            Self::Min(table, _) => table.prefetch(key),
+            Self::Max(table, _) => table.prefetch(key),
+            Self::Mean(table, _) => table.prefetch(key),
+            Self::Ratio(table) => table.prefetch(key),
+            Self::FirstSeen(table) => table.prefetch(key),
             Self::Distinct(table) => table.prefetch(key),
             Self::Last(table) | Self::Previous(table) => table.prefetch(key),
             Self::Detector(table) => table.prefetch(key),
@@ -155,6 +251,11 @@ impl BindingTable {
     fn account(&self) -> (usize, u64) {
         match self {
             Self::Count(table) | Self::Sum(table) => (table.bytes(), table.evicted()),
+            Self::Min(table, _) => (table.bytes(), table.evicted()),
+            Self::Max(table, _) => (table.bytes(), table.evicted()),
+            Self::Mean(table, _) => (table.bytes(), table.evicted()),
+            Self::Ratio(table) => (table.bytes(), table.evicted()),
+            Self::FirstSeen(table) => (table.bytes(), table.evicted()),
             Self::Distinct(table) => (table.bytes(), table.evicted()),
             Self::Last(table) | Self::Previous(table) => (table.bytes(), table.evicted()),
             Self::Detector(table) => (table.bytes(), table.evicted()),
@@ -164,6 +265,10 @@ impl BindingTable {
 
 fn int(value: i64) -> Cell {
     Cell::Value(OwnedValue::Int(value))
+}
+
+fn double(value: Option<f64>) -> Cell {
+    value.map_or(Cell::Absent, |value| Cell::Value(OwnedValue::Double(value)))
 }
 
 fn present(value: Value<'_>) -> Cell {
@@ -187,9 +292,27 @@ fn of_hash(feed: &Feed, row: &Row<'_>, hasher: &KeyHasher) -> Option<u64> {
     }
 }
 
-impl Keyed for Total {
+impl<M: Merge> Keyed for Series<M> {
     fn cells(&self) -> usize {
-        Total::cells(self)
+        Series::cells(self)
+    }
+}
+
+impl Keyed for Mean {
+    fn cells(&self) -> usize {
+        Mean::cells(self)
+    }
+}
+
+impl Keyed for Ratio {
+    fn cells(&self) -> usize {
+        Ratio::cells(self)
+    }
+}
+
+impl Keyed for FirstSeen {
+    fn cells(&self) -> usize {
+        0
     }
 }
 
@@ -214,18 +337,23 @@ trait DetectorTable: Send {
 }
 
 /// A detector's state.
-#[derive(Default)]
-struct Remembered<S>(S);
+struct Remembered<D: Detector>(D::State);
 
-impl<S: Default> Keyed for Remembered<S> {
+impl<D: Detector> Default for Remembered<D> {
+    fn default() -> Self {
+        Self(D::State::default())
+    }
+}
+
+impl<D: Detector> Keyed for Remembered<D> {
     fn cells(&self) -> usize {
-        0 // a detector's state is bounded and inline
+        D::heap_bytes(&self.0).div_ceil(16)
     }
 }
 
 struct Typed<D: Detector> {
     params: D::Params,
-    table: Table<Remembered<D::State>>,
+    table: Table<Remembered<D>>,
 }
 
 impl<D: Detector> DetectorTable for Typed<D> {

@@ -1,6 +1,7 @@
 //! The numbered invariants of the design, as properties over generated streams.
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record, Score};
 use rasid_rules::SourceFile;
 use rasid_rules::ruleset::Ruleset;
@@ -78,6 +79,52 @@ explain: "{move.speed_mps} m/s"
     ),
 ];
 
+/// The other aggregates, an override and a shared binding.
+const MORE_RULES: &[(&str, &str)] = &[
+    (
+        "payment/odd_refund.yaml",
+        r#"
+rule: payment.odd_refund
+title: A refund unlike the others
+on: payment.refund_issued
+entity: user(user_id)
+params: {factor: 2.0}
+overrides:
+  - {if: data.method == "card", params: {factor: 1.5}}
+let:
+  mean: {avg: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
+  least: {min: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
+  most: {max: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
+  first: {first_seen: payment.refund_issued, by: user(user_id), window: 24h}
+  carded: {ratio: payment.refund_issued, by: user(user_id), window: 6h, where: data.method == "card"}
+when: data.amount > mean * params.factor && most > least && time - first > duration("1m") && carded < 0.9
+risk: 20
+suppress: 10m
+explain: "{data.amount} against {mean}, {least} to {most} since {first}; {carded} by card"
+"#,
+    ),
+    (
+        "gps/north.yaml",
+        r#"
+rule: gps.north
+title: The northernmost fix
+on: gps.position
+entity: driver
+let:
+  north: {max: gps.position, of: lat, by: driver, window: 1h}
+  middle: {avg: gps.position, of: lat, by: driver, window: 1h}
+when: data.lat >= north && north > middle
+risk: 10
+suppress: 0s
+explain: "the northernmost fix"
+"#,
+    ),
+];
+
+fn all_rules() -> Vec<(&'static str, &'static str)> {
+    RULES.iter().chain(MORE_RULES).copied().collect()
+}
+
 /// Fires on every one-time code that is verified, and shows what the windows hold then.
 const PROBE: (&str, &str) = (
     "probe/windows.yaml",
@@ -91,10 +138,12 @@ let:
   by_purpose: {count: auth.otp_requested, by: phone, window: 1h, where: data.purpose == "login"}
   addresses: {distinct: auth.otp_requested, of: ip, by: phone, window: 30m}
   newest: {last: auth.otp_requested, of: purpose, by: phone, window: 2h}
+  used: {ratio: auth.otp_requested, by: phone, window: 90m, where: data.purpose == "login"}
+  first: {first_seen: auth.otp_requested, by: phone, window: 30d}
 when: sends >= 0
 risk: 0
 suppress: 0s
-explain: "{sends} {by_purpose} {addresses} {newest}"
+explain: "{sends} {by_purpose} {addresses} {newest} {used} {first}"
 "#,
 );
 
@@ -191,7 +240,11 @@ fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/invariants.proptest-regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     /// E1: batch sizes, threads and a full table change no byte of what leaves. E2, E4 on the way.
     #[test]
@@ -203,9 +256,10 @@ proptest! {
         let index = broken.index(log.len());
         log[index].truncate(40); // one dead letter among them
         let config = Config { memory_max, ..Config::default() };
-        let whole = run(RULES, &config, &log, &[usize::MAX]);
-        let cut = run(RULES, &config, &log, &sizes);
-        let shared = run(RULES, &Config { threads, ..config }, &log, &sizes);
+        let rules = all_rules();
+        let whole = run(&rules, &config, &log, &[usize::MAX]);
+        let cut = run(&rules, &config, &log, &sizes);
+        let shared = run(&rules, &Config { threads, ..config }, &log, &sizes);
         prop_assert_eq!(&whole, &cut);
         prop_assert_eq!(&whole, &shared);
         prop_assert_eq!(serde_json::to_string(&whole.alerts).expect("plain data"), serde_json::to_string(&shared.alerts).expect("plain data"));
@@ -233,8 +287,9 @@ proptest! {
             let newest = doubled[..place].iter().map(|(at, _)| draws[*at].at_ms).max().expect("not empty");
             if newest - draws[original].at_ms < 15 * 60_000 { doubled.insert(place, (original, &log[original])); }
         }
-        let once = run(RULES, &Config::default(), &log, &[64]);
-        let twice = run(RULES, &Config::default(), &doubled.iter().map(|(_, text)| (*text).clone()).collect::<Vec<_>>(), &[64]);
+        let rules = all_rules();
+        let once = run(&rules, &Config::default(), &log, &[64]);
+        let twice = run(&rules, &Config::default(), &doubled.iter().map(|(_, text)| (*text).clone()).collect::<Vec<_>>(), &[64]);
         let without_position = |alerts: &[Alert]| alerts.iter().map(|alert| Alert { position: 0, ..alert.clone() }).collect::<Vec<_>>();
         prop_assert_eq!(without_position(&once.alerts), without_position(&twice.alerts));
         prop_assert_eq!(once.scores, twice.scores);

@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
 use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
@@ -12,7 +11,7 @@ use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Config, Counters, Engine, Record, RuleCounters};
 use serde::Serialize;
 
-use super::{Failure, say};
+use super::{Failure, OutputFormat, colour, say};
 use crate::clock::{Stopwatch, now_ms};
 use crate::key;
 
@@ -57,14 +56,6 @@ pub(crate) struct Args {
     output: OutputFormat,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OutputFormat {
-    /// For people
-    Text,
-    /// For programs: one JSON object
-    Json,
-}
-
 fn instant(text: &str) -> Result<i64, String> {
     parse_rfc3339(text).ok_or_else(|| "expected RFC 3339 with a zone, such as 2026-11-21T10:00:00Z".to_owned())
 }
@@ -94,6 +85,12 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     args.check_files()?;
     let ruleset = rasid_rules::load(&args.rules)?;
+    // A rule whose tests fail is never active (R1).
+    if let Some(mut report) = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?.failures {
+        report.dir = Some(args.rules.clone());
+        say(format_args!("{}", report.render(colour()).trim_end()));
+        return Err(Failure::Said(2));
+    }
     let threads = usize::from(args.threads);
     let config = Config { suppress: !args.no_suppress, threads, ..Config::default() };
     let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;

@@ -1,10 +1,8 @@
 //! `rasid schema`: JSON Schemas on stdout.
 
-use std::io::Write as _;
-
 use clap::ValueEnum;
 
-use super::Failure;
+use super::{Failure, print_line};
 
 /// See `--help`.
 #[derive(clap::Args)]
@@ -30,9 +28,5 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Subject::Rules => rasid_rules::rule_schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::ReaderGone),
-        Err(error) => Err(Failure::Outside(Box::new(error))),
-        Ok(()) => Ok(()),
-    }
+    print_line(&text)
 }

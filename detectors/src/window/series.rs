@@ -1,5 +1,7 @@
-//! Whole numbers added up over the window: the amounts of a field for a sum, ones for a count. Saturates at the ends of
-//! `i64`, so that a hostile amount cannot wrap round to a small one.
+//! Whole numbers over the window, merged by instant: added up for a count, a sum or a mean, compared for the smallest
+//! and the largest.
+
+use std::marker::PhantomData;
 
 use smallvec::SmallVec;
 
@@ -9,16 +11,60 @@ const EXACT_MAX: usize = 256;
 /// Buckets a window is divided into once it is past [`EXACT_MAX`].
 const BUCKETS: i64 = 128;
 
+/// How two numbers of one cell, or of one window, are one.
+pub trait Merge: Default {
+    /// The one of two.
+    fn merge(a: i64, b: i64) -> i64;
+}
+
+/// The sum. It saturates at the ends of `i64`, so that a hostile amount cannot wrap round to a small one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Add;
+
+/// The smaller.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Least;
+
+/// The larger.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Greatest;
+
+impl Merge for Add {
+    fn merge(a: i64, b: i64) -> i64 {
+        a.saturating_add(b)
+    }
+}
+
+impl Merge for Least {
+    fn merge(a: i64, b: i64) -> i64 {
+        a.min(b)
+    }
+}
+
+impl Merge for Greatest {
+    fn merge(a: i64, b: i64) -> i64 {
+        a.max(b)
+    }
+}
+
+/// A count or a sum.
+pub type Total = Series<Add>;
+/// The smallest number.
+pub type Min = Series<Least>;
+/// The largest number.
+pub type Max = Series<Greatest>;
+
 /// Integers over time. A cell is an instant, or a bucket of `width` ms that begins there.
 #[derive(Clone, Debug, Default)]
-pub struct Total {
+pub struct Series<M> {
+    merge: PhantomData<M>,
     /// (begin, total), by begin; every cell lies at least partly inside the window that ends at `newest`.
     cells: SmallVec<[(i64, i64); 1]>,
     newest: i64,
     bucketed: bool,
 }
 
-impl Total {
+impl<M: Merge> Series<M> {
     /// Adds `amount` at instant `at_ms`. An instant that has left the window of the newest is not kept.
     pub fn feed(&mut self, at_ms: i64, amount: i64, window_ms: i64) {
         if self.cells.is_empty() {
@@ -41,15 +87,17 @@ impl Total {
         }
     }
 
-    /// The total over the window that ends at `at_ms` or at the newest instant, whichever is later. Saturates.
-    pub fn value(&self, at_ms: i64, window_ms: i64) -> i64 {
+    /// All of the window that ends at `at_ms` or at the newest instant, whichever is later, merged; `None` where it holds
+    /// nothing.
+    pub fn value(&self, at_ms: i64, window_ms: i64) -> Option<i64> {
         let start = super::start(self.newest.max(at_ms), window_ms);
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
         self.cells
             .iter()
             .rev()
-            .take_while(|(begin, _)| begin + last_of_cell > start)
-            .fold(0_i64, |sum, (_, amount)| sum.saturating_add(*amount))
+            .take_while(|(begin, _)| begin.saturating_add(last_of_cell) > start)
+            .map(|(_, amount)| *amount)
+            .reduce(M::merge)
     }
 
     /// How many cells are kept.
@@ -61,7 +109,7 @@ impl Total {
         // New events are almost always the newest, so the place is looked for from the end.
         let after = self.cells.iter().rposition(|(other, _)| *other <= begin);
         match after.and_then(|index| self.cells.get_mut(index)) {
-            Some((other, total)) if *other == begin => *total = total.saturating_add(amount),
+            Some((other, merged)) if *other == begin => *merged = M::merge(*merged, amount),
             _ => self.cells.insert(after.map_or(0, |index| index + 1), (begin, amount)),
         }
     }
@@ -69,7 +117,7 @@ impl Total {
     fn expire(&mut self, window_ms: i64) {
         let start = super::start(self.newest, window_ms);
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
-        let gone = self.cells.iter().take_while(|(begin, _)| begin + last_of_cell <= start).count();
+        let gone = self.cells.iter().take_while(|(begin, _)| begin.saturating_add(last_of_cell) <= start).count();
         if gone > 0 {
             self.cells.drain(..gone);
         }
@@ -105,6 +153,10 @@ mod tests {
         total
     }
 
+    fn sum(total: &Total, at_ms: i64) -> i64 {
+        total.value(at_ms, WINDOW).unwrap_or(0)
+    }
+
     /// What the header promises, computed from the whole history.
     fn expected(events: &[(i64, i64)]) -> i64 {
         let newest = events.iter().map(|(at, _)| *at).max().unwrap_or(0);
@@ -114,15 +166,15 @@ mod tests {
     #[test]
     fn the_window_is_open_at_its_start_and_closed_at_its_end() {
         let total = fed(&[(1_000, 1), (1_001, 1), (601_000, 1)]);
-        assert_eq!(total.value(601_000, WINDOW), 2);
-        assert_eq!(total.value(601_001, WINDOW), 1, "a later reader sees less");
-        assert_eq!(total.value(0, WINDOW), 2, "an earlier reader sees the newest window");
+        assert_eq!(sum(&total, 601_000), 2);
+        assert_eq!(sum(&total, 601_001), 1, "a later reader sees less");
+        assert_eq!(sum(&total, 0), 2, "an earlier reader sees the newest window");
     }
 
     #[test]
     fn what_is_too_old_is_not_kept() {
         let total = fed(&[(700_000, 1), (100_000, 1), (100_001, 1)]);
-        assert_eq!(total.value(700_000, WINDOW), 2);
+        assert_eq!(sum(&total, 700_000), 2);
     }
 
     #[test]
@@ -130,12 +182,12 @@ mod tests {
         let mut events: Vec<(i64, i64)> = (0..300).map(|i| (i * 10, 1)).collect();
         events.push((10_000_000, 1));
         let total = fed(&events);
-        assert_eq!((total.value(10_000_000, WINDOW), total.bucketed, total.cells()), (1, false, 1));
+        assert_eq!((sum(&total, 10_000_000), total.bucketed, total.cells()), (1, false, 1));
     }
 
     #[test]
     fn totals_saturate() {
-        assert_eq!(fed(&[(1, i64::MAX), (1, i64::MAX), (2, i64::MAX)]).value(2, WINDOW), i64::MAX);
+        assert_eq!(sum(&fed(&[(1, i64::MAX), (1, i64::MAX), (2, i64::MAX)]), 2), i64::MAX);
     }
 
     #[test]
@@ -144,11 +196,22 @@ mod tests {
         let mut total = Total::default();
         for (seen, (at, amount)) in events.iter().enumerate() {
             total.feed(*at, *amount, WINDOW);
-            let (value, exact) = (total.value(*at, WINDOW), expected(&events[..=seen]));
+            let (value, exact) = (sum(&total, *at), expected(&events[..=seen]));
             assert!(value >= exact && value <= exact + width(WINDOW) / 313 + 1, "{value} for {exact}");
             assert!(total.cells() <= EXACT_MAX);
         }
         assert!(total.bucketed);
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_leave_with_their_instants() {
+        let (mut min, mut max) = (Min::default(), Max::default());
+        for (at, number) in [(0, 9), (10, 1), (20, 5), (600_005, 7)] {
+            min.feed(at, number, WINDOW);
+            max.feed(at, number, WINDOW);
+        }
+        assert_eq!((min.value(0, WINDOW), max.value(0, WINDOW)), (Some(1), Some(7)));
+        assert_eq!((min.value(600_010, WINDOW), max.value(1_200_005, WINDOW)), (Some(5), None));
     }
 
     proptest! {
@@ -158,7 +221,7 @@ mod tests {
             let mut sorted = events.clone();
             sorted.sort_unstable();
             let in_order = fed(&sorted);
-            prop_assert_eq!(total.value(0, WINDOW), expected(&events));
+            prop_assert_eq!(sum(&total, 0), expected(&events));
             prop_assert_eq!(&total.cells, &in_order.cells);
             prop_assert_eq!(total.newest, in_order.newest);
         }
@@ -170,7 +233,7 @@ mod tests {
             let inside_first_bucket = events.iter().filter(|(at, _)| (bucket_of(boundary, WINDOW)..=boundary).contains(at)).count();
             let mut sorted = events.clone();
             sorted.sort_unstable();
-            let (shuffled, in_order) = (fed(&events).value(0, WINDOW), fed(&sorted).value(0, WINDOW));
+            let (shuffled, in_order) = (sum(&fed(&events), 0), sum(&fed(&sorted), 0));
             prop_assert!(shuffled.abs_diff(in_order) <= inside_first_bucket as u64);
         }
     }

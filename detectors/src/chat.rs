@@ -1,0 +1,3 @@
+//! Detectors of the `chat` family.
+
+pub mod contact_leak;

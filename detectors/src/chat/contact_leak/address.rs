@@ -1,0 +1,392 @@
+//! E-mail addresses, links and handles, also where their marks are written as words.
+//!
+//! ```text
+//! e-mail   name, @ or "at", provider or labels joined by dots or "dot" that end in a known last label
+//! link     a host that leads to a person (messengers, profiles, shorteners, link pages), or a site that is
+//!          called the writer's own; other hosts are shops, maps and pictures
+//! handle   @name; or a platform and a name that is no word: dots, underscores or figures inside; or a platform,
+//!          a cue (user, "add me", اسمي) and a name
+//! ```
+
+use super::lexicon::{
+    ASK, AT, CALL, CHANNEL, DEAL, DOT, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, SITE, SLASH, TALK, TLD, UNDERSCORE, USER, YOURS,
+};
+use super::mask;
+use super::normalise::{Kind, Text, Token};
+
+/// What was found, ready for the signal.
+pub(super) struct Address {
+    pub(super) strength: f64,
+    pub(super) disguise: &'static str,
+    pub(super) evidence: String,
+}
+
+/// How a host leads to a person.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Host {
+    Messenger(&'static str),
+    /// A profile, when something but a single post follows.
+    Profile(&'static str),
+    Shortener,
+    Page,
+    /// Shops, maps, pictures: never a contact.
+    Public,
+}
+
+/// Hosts by their last two labels; `true` where a path must follow.
+const HOSTS: &[(&str, &str, Host, bool)] = &[
+    ("wa", "me", Host::Messenger("whatsapp"), false),
+    ("whatsapp", "com", Host::Messenger("whatsapp"), true),
+    ("t", "me", Host::Messenger("telegram"), true),
+    ("telegram", "me", Host::Messenger("telegram"), true),
+    ("telegram", "dog", Host::Messenger("telegram"), true),
+    ("m", "me", Host::Messenger("messenger"), true),
+    ("messenger", "com", Host::Messenger("messenger"), true),
+    ("signal", "me", Host::Messenger("signal"), true),
+    ("signal", "group", Host::Messenger("signal"), true),
+    ("viber", "com", Host::Messenger("viber"), true),
+    ("imo", "im", Host::Messenger("imo"), true),
+    ("line", "me", Host::Messenger("line"), true),
+    ("discord", "gg", Host::Messenger("discord"), true),
+    ("discord", "com", Host::Messenger("discord"), true),
+    ("skype", "com", Host::Messenger("skype"), true),
+    ("zoom", "us", Host::Messenger("zoom"), true),
+    ("instagram", "com", Host::Profile("instagram"), true),
+    ("ig", "me", Host::Profile("instagram"), true),
+    ("instagr", "am", Host::Profile("instagram"), true),
+    ("facebook", "com", Host::Profile("facebook"), true),
+    ("fb", "com", Host::Profile("facebook"), true),
+    ("fb", "me", Host::Profile("facebook"), true),
+    ("tiktok", "com", Host::Profile("tiktok"), true),
+    ("snapchat", "com", Host::Profile("snapchat"), true),
+    ("twitter", "com", Host::Profile("twitter"), true),
+    ("x", "com", Host::Profile("twitter"), true),
+    ("threads", "net", Host::Profile("threads"), true),
+    ("linkedin", "com", Host::Profile("linkedin"), true),
+    ("behance", "net", Host::Profile("behance"), true),
+    ("bit", "ly", Host::Shortener, true),
+    ("cutt", "ly", Host::Shortener, true),
+    ("t", "ly", Host::Shortener, true),
+    ("ow", "ly", Host::Shortener, true),
+    ("rebrand", "ly", Host::Shortener, true),
+    ("tinyurl", "com", Host::Shortener, true),
+    ("is", "gd", Host::Shortener, true),
+    ("v", "gd", Host::Shortener, true),
+    ("rb", "gy", Host::Shortener, true),
+    ("shorturl", "at", Host::Shortener, true),
+    ("tiny", "cc", Host::Shortener, true),
+    ("goo", "gl", Host::Shortener, true),
+    ("linktr", "ee", Host::Page, true),
+    ("beacons", "ai", Host::Page, true),
+    ("bio", "link", Host::Page, true),
+    ("linkin", "bio", Host::Page, true),
+    ("lnk", "bio", Host::Page, true),
+    ("taplink", "cc", Host::Page, true),
+    ("about", "me", Host::Page, true),
+    ("allmylinks", "com", Host::Page, true),
+    ("forms", "gle", Host::Page, true),
+    ("carrd", "co", Host::Page, false),
+];
+
+/// First path segments under a profile host that lead to one post or a shop, not to a person.
+const POSTS: &[&str] = &["p", "reel", "reels", "tv", "explore", "watch", "marketplace", "events", "hashtag", "photo", "photos", "share", "video", "videos", "pin", "status", "jobs", "posts", "stories", "help", "policies"];
+
+struct Scan<'a> {
+    text: &'a Text,
+}
+
+impl Scan<'_> {
+    fn at(&self, index: usize) -> Option<&Token> {
+        self.text.token(index)
+    }
+
+    fn is_mark(&self, index: usize, mark: char) -> bool {
+        self.at(index).is_some_and(|token| token.kind == Kind::Mark(mark))
+    }
+
+    fn is_word(&self, index: usize) -> bool {
+        self.at(index).is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Mixed | Kind::Digits))
+    }
+
+    fn chars(&self, index: usize) -> impl Iterator<Item = char> {
+        self.at(index).map_or(&[][..], |token| self.text.syms(token)).iter().map(|sym| sym.c)
+    }
+
+    fn is(&self, index: usize, word: &str) -> bool {
+        self.chars(index).eq(word.chars())
+    }
+
+    /// The next token from `index` that is neither space nor bracket nor quote.
+    fn solid(&self, mut index: usize) -> usize {
+        while self.at(index).is_some_and(|token| {
+            matches!(token.kind, Kind::Space | Kind::Mark('(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '"' | '\'' | '*' | '«' | '»'))
+        }) {
+            index += 1;
+        }
+        index
+    }
+
+    /// The token before `index` that is neither space nor bracket.
+    fn solid_before(&self, index: usize) -> Option<usize> {
+        (0..index).rev().find(|at| {
+            !self.at(*at).is_some_and(|token| matches!(token.kind, Kind::Space | Kind::Mark('(' | '[' | '{' | '<' | '"' | '\'' | '*' | ')' | ']' | '}' | '>')))
+        })
+    }
+
+    /// A dot at `index`, as a mark or a word; whether it is a word.
+    fn dot(&self, index: usize) -> Option<bool> {
+        let token = self.at(index)?;
+        if token.kind == Kind::Mark('.') { Some(false) } else { token.lex.is(DOT).then_some(true) }
+    }
+
+    fn is_lex(&self, index: usize, class: u32) -> bool {
+        self.at(index).is_some_and(|token| token.lex.is(class))
+    }
+
+    /// Whether two tokens touch.
+    fn touch(&self, left: usize, right: usize) -> bool {
+        left + 1 == right
+    }
+}
+
+/// The first e-mail address of a message.
+pub(super) fn email(text: &Text) -> Option<Address> {
+    let scan = Scan { text };
+    (0..text.tokens.len()).find_map(|index| {
+        let sign = scan.is_mark(index, '@');
+        if !sign && !scan.is_lex(index, AT) {
+            return None;
+        }
+        let before = scan.solid_before(index).filter(|before| scan.is_word(*before) && !scan.is_lex(*before, CHANNEL))?;
+        let start = scan.solid(index + 1);
+        if !scan.is_word(start) {
+            return None;
+        }
+        let named = Address {
+            strength: if sign { 0.95 } else { 0.85 },
+            disguise: if !sign {
+                "words"
+            } else if scan.touch(before, index) && scan.touch(index, start) {
+                "none"
+            } else {
+                "separators"
+            },
+            evidence: format!("{}@•••", mask::name(local_start(&scan, before))),
+        };
+        // Labels of the domain: the last must be a known one, unless a plain address leaves no doubt.
+        let (mut last, mut dots, mut spoken, mut loose) = (start, 0, false, false);
+        loop {
+            while scan.is_mark(last + 1, '-') && scan.is_word(last + 2) {
+                last += 2;
+            }
+            let dot = scan.solid(last + 1);
+            let Some(word) = scan.dot(dot) else { break };
+            let label = scan.solid(dot + 1);
+            let touching = scan.touch(last, dot) && scan.touch(dot, label);
+            // Past a space, a full stop ends the sentence unless a known label follows.
+            if !scan.is_word(label) || (!touching && !scan.is_lex(label, TLD)) {
+                break;
+            }
+            loose |= !touching;
+            spoken |= word;
+            last = label;
+            dots += 1;
+        }
+        let provider = scan.is_lex(start, MAIL);
+        let known = dots > 0 && scan.is_lex(last, TLD);
+        let lettered = scan.chars(last).count() >= 2 && scan.chars(last).all(char::is_alphabetic);
+        let plain = sign && dots > 0 && !loose && lettered && scan.touch(index, start);
+        let found = if sign {
+            provider || known || plain
+        } else {
+            (provider && (dots > 0 || identifier(&scan, before).is_some() || text.classes & (TALK | ASK) != 0)) || (known && spoken)
+        };
+        found.then_some(if spoken || !sign { Address { disguise: "words", ..named } } else { named })
+    })
+}
+
+/// The first letter of the local part whose last token is `before`.
+fn local_start(scan: &Scan<'_>, before: usize) -> Option<char> {
+    let mut start = before;
+    while start >= 1 && (scan.is_word(start - 1) || matches!(scan.at(start - 1).map(|token| token.kind), Some(Kind::Mark('.' | '_' | '-' | '+')))) {
+        start -= 1;
+    }
+    scan.chars(start).next()
+}
+
+/// A mailbox named by its provider alone: "my gmail is first.last77".
+pub(super) fn mailbox(text: &Text) -> Option<Address> {
+    let scan = Scan { text };
+    let provider = (0..text.tokens.len()).find(|index| scan.is_lex(*index, MAIL) && !scan.is_mark(index + 1, '.'))?;
+    let name = (provider + 1..text.tokens.len().min(provider + 12)).find(|index| identifier(&scan, *index).is_some())?;
+    Some(Address { strength: 0.75, disguise: "words", evidence: format!("{}@•••", mask::name(scan.chars(name).next())) })
+}
+
+/// The first link that leads to a person.
+pub(super) fn link(text: &Text) -> Option<Address> {
+    let scan = Scan { text };
+    (0..text.tokens.len()).find_map(|index| scheme(&scan, index).or_else(|| host(&scan, index)))
+}
+
+fn scheme(scan: &Scan<'_>, index: usize) -> Option<Address> {
+    if !scan.is_mark(index + 1, ':') {
+        return None;
+    }
+    let digits = scan.at(index + 2).is_some_and(|token| matches!(token.kind, Kind::Digits | Kind::Mark('+' | '/')));
+    let service = if scan.is(index, "tel") && digits {
+        "tel link"
+    } else if scan.is(index, "sms") && digits {
+        "sms link"
+    } else if ["whatsapp", "tg", "viber", "skype", "fb"].iter().any(|name| scan.is(index, name)) && scan.is_mark(index + 2, '/') && scan.is_mark(index + 3, '/') {
+        "messenger link"
+    } else {
+        return None;
+    };
+    Some(Address { strength: 0.9, disguise: "none", evidence: service.to_owned() })
+}
+
+/// A host whose last dot follows the token at `index`.
+fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
+    if !scan.is_word(index) {
+        return None;
+    }
+    let dot = scan.solid(index + 1);
+    let spoken = scan.dot(dot)?;
+    let label = scan.solid(dot + 1);
+    if !scan.is_word(label) || scan.is_mark(label + 1, '@') || scan.is_mark(index.wrapping_sub(1), '@') {
+        return None;
+    }
+    let touching = scan.touch(index, dot) && scan.touch(dot, label);
+    let after = scan.solid(label + 1);
+    let slash = scan.is_mark(after, '/') || scan.is_lex(after, SLASH);
+    let path = slash.then(|| scan.solid(after + 1)).filter(|path| scan.is_word(*path) || scan.is_mark(*path, '@') || scan.is_mark(*path, '+'));
+    let listed = HOSTS.iter().find(|(name, last, ..)| scan.is(index, name) && scan.is(label, last));
+    let parent = index.checked_sub(2).filter(|_| scan.is_mark(index - 1, '.'));
+    let disguise = if spoken {
+        "words"
+    } else if touching {
+        "none"
+    } else {
+        "separators"
+    };
+    let found = |strength, service: &str| Some(Address { strength, disguise, evidence: format!("{service} link") });
+    match listed {
+        Some((_, _, host, needs_path)) => {
+            if (*needs_path || !touching) && path.is_none() {
+                return None;
+            }
+            // maps.app.goo.gl and its like point at places.
+            let host = if parent.is_some_and(|parent| scan.is(parent, "app") || scan.is(parent, "maps")) { Host::Public } else { *host };
+            match host {
+                Host::Messenger(service) => found(0.95, service),
+                Host::Profile(service) => {
+                    let post = path.is_some_and(|path| POSTS.iter().any(|post| scan.is(path, post)));
+                    if post { None } else { found(0.85, service) }
+                }
+                Host::Shortener => found(0.75, "short"),
+                Host::Page => found(0.85, "profile page"),
+                Host::Public => None,
+            }
+        }
+        // A site is a contact when it is called one's own, and is nobody's shop window with a deep path.
+        None => {
+            let last_label = !scan.is_mark(label + 1, '.');
+            let named = scan.chars(index).count() >= 3 && scan.chars(index).any(char::is_alphabetic);
+            let own = (scan.text.classes & MINE != 0 && scan.text.classes & SITE != 0)
+                || scan.text.tokens.iter().any(|token| token.lex.is(SITE) && scan.text.syms(token).first().is_some_and(|sym| sym.c > '\u{600}'))
+                || scan.text.classes & CALL & !PHONE != 0 && scan.text.classes & TALK != 0;
+            let known = scan.is_lex(label, TLD) && last_label && named && touching && !scan.is_lex(index, MAIL | CHANNEL);
+            if known && own && path.is_none() { found(0.6, "website") } else { None }
+        }
+    }
+}
+
+/// The first handle of a message.
+pub(super) fn handle(text: &Text) -> Option<Address> {
+    let scan = Scan { text };
+    let count = text.tokens.len();
+    let service = (0..count).find(|index| scan.is_lex(*index, CHANNEL));
+    let directed = text.classes & (TALK | FIND | USER | MINE | CALL | CHANNEL) != 0;
+    // @name
+    for index in 0..count {
+        if !scan.is_mark(index, '@') || (index > 0 && scan.is_word(index - 1)) || !scan.is_word(index + 1) {
+            continue;
+        }
+        let named = scan.chars(index + 1).any(char::is_alphabetic) && scan.chars(index + 1).count() >= 3;
+        let strong = identifier(&scan, index + 1).is_some();
+        if named && (strong || directed) {
+            let strength = if service.is_some() { 0.9 } else { 0.7 };
+            return Some(Address { strength, disguise: "none", evidence: format!("@{}", mask::name(scan.chars(index + 1).next())) });
+        }
+    }
+    let platform = service.or_else(|| (0..count).find(|index| scan.is_lex(*index, USER)))?;
+    let evidence = |index: usize| format!("@{}", mask::name(scan.chars(index).next()));
+    // A name with dots, underscores or figures in it, near the platform
+    let near = platform.saturating_sub(8)..count.min(platform + 16);
+    if let Some(name) = near.clone().find(|index| *index != platform && identifier(&scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/')) {
+        let trusted = service.is_some() || text.classes & (TALK | FIND) != 0;
+        if trusted && text.classes & JOB == 0 {
+            return Some(Address { strength: 0.85, disguise: "none", evidence: evidence(name) });
+        }
+    }
+    service?;
+    if text.classes & (NEG | JOB) != 0 {
+        return None;
+    }
+    // An underscore that is spelled out
+    if let Some(mark) = (0..count).find(|index| scan.is_lex(*index, UNDERSCORE)) {
+        return Some(Address { strength: 0.8, disguise: "words", evidence: evidence(scan.solid(mark + 1)) });
+    }
+    // "insta: name", or a platform with a cue and a name behind both
+    let colon = (platform + 1..count.min(platform + 6)).find(|index| scan.is_mark(*index, ':') || scan.is_mark(*index, '='));
+    if let Some(colon) = colon {
+        let between = (platform + 1..colon).all(|index| !scan.is_word(index) || scan.is_lex(index, FILLER | USER | MINE));
+        let name = scan.solid(colon + 1);
+        let alone = (name + 1..count).filter(|index| scan.is_word(*index)).count() <= 1;
+        if between && alone && scan.at(name).is_some_and(|token| names_somebody(&scan, name, token)) {
+            return Some(Address { strength: 0.7, disguise: "none", evidence: evidence(name) });
+        }
+    }
+    let cue = (0..count).find(|index| scan.is_lex(*index, USER | FIND) && !scan.is_lex(*index, YOURS))?;
+    if text.classes & YOURS != 0 || text.classes & (FIND | MINE) == 0 && !scan.at(cue).is_some_and(|token| token.lex.is(USER)) {
+        return None;
+    }
+    let name = (platform.max(cue) + 1..count.min(platform.max(cue) + 10)).find(|index| {
+        scan.at(*index).is_some_and(|token| names_somebody(&scan, *index, token))
+    })?;
+    Some(Address { strength: 0.65, disguise: "words", evidence: evidence(name) })
+}
+
+/// A word that the lexicon does not know, long enough for a name.
+fn names_somebody(scan: &Scan<'_>, index: usize, token: &Token) -> bool {
+    let known = CHANNEL | USER | FIND | FILLER | TALK | ASK | CALL | MAIL | DEAL | OUTSIDE | NUMBER | MINE;
+    matches!(token.kind, Kind::Word | Kind::Mixed) && !token.lex.is(known) && !token.lex.is_number() && scan.chars(index).count() >= 4
+}
+
+/// A name that nobody would write in a sentence: Latin letters with `_` or `.` inside, or figures at the end. Returns
+/// its last token.
+fn identifier(scan: &Scan<'_>, start: usize) -> Option<usize> {
+    let latin = |index: usize| scan.chars(index).any(|c| c.is_ascii_lowercase());
+    if !latin(start) || scan.chars(start).next().is_some_and(|c| c.is_ascii_digit()) || (start > 0 && matches!(scan.at(start - 1).map(|token| token.kind), Some(Kind::Mark('.' | '_')))) {
+        return None;
+    }
+    let (mut last, mut joints) = (start, 0);
+    while matches!(scan.at(last + 1).map(|token| token.kind), Some(Kind::Mark('.' | '_'))) && scan.is_word(last + 2) {
+        joints += 1;
+        last += 2;
+    }
+    // example.com is a host; "ok.thanks" is a missing space.
+    let host = scan.is_lex(last, TLD);
+    let underscore = (start + 1..last).any(|index| scan.is_mark(index, '_'));
+    let length: usize = (start..=last).map(|index| scan.chars(index).count()).sum();
+    let figures = {
+        let tail: usize = (start..=last).rev().take(1).map(|index| {
+            let digits = scan.chars(index).fold(0, |run, c| if c.is_ascii_digit() { run + 1 } else { 0 });
+            digits
+        }).sum();
+        tail >= 2
+    };
+    let letters = (start..=last).flat_map(|index| scan.chars(index)).filter(|c| c.is_ascii_lowercase()).count();
+    let shaped = underscore || (joints >= 1 && !host && (joints >= 2 || figures || length >= 8)) || (joints == 0 && figures && letters >= 4);
+    (shaped && length >= 5).then_some(last)
+}

@@ -1,0 +1,452 @@
+//! Text as a reader sees it: glyphs folded to plain ones, invisible marks gone, then cut into tokens.
+//!
+//! Folding follows NFKC and case folding where that matters for digits and for the words of the lexicon, and goes
+//! further where eyes do: Arabic letters lose their hamzas, look-alikes of other scripts become Latin, every digit of
+//! Unicode becomes one of `0`–`9`. What it forgets it keeps as a flag, because a strange glyph is evidence.
+
+use smallvec::SmallVec;
+
+use super::lexicon::{self, Lex};
+
+/// Characters of a message that are looked at. A longer message is judged by its beginning: cost stays bounded.
+pub(super) const CHARS_MAX: usize = 4096;
+
+/// The letter was a capital.
+pub(super) const UPPER: u8 = 1;
+/// The digit was Arabic-Indic or Persian: usual here, no disguise.
+pub(super) const ARABIC: u8 = 2;
+/// The character was an unusual glyph, or followed invisible marks.
+pub(super) const ODD: u8 = 4;
+
+/// One folded character.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sym {
+    pub(super) c: char,
+    pub(super) flags: u8,
+}
+
+impl Sym {
+    /// The value of a digit.
+    pub(super) fn digit(self) -> Option<u8> {
+        u8::try_from(self.c).ok().filter(u8::is_ascii_digit).map(|byte| byte - b'0')
+    }
+}
+
+/// What a token is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Digits only.
+    Digits,
+    /// Letters of one script family.
+    Word,
+    /// Latin letters and digits in one: Franco-Arabic, model numbers, look-alikes.
+    Mixed,
+    /// One space or line break.
+    Space,
+    /// One character of punctuation, or one symbol or emoji.
+    Mark(char),
+}
+
+/// A piece of the folded text, `start..end` of [`Text::syms`].
+#[derive(Clone, Copy)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: u16,
+    pub(super) end: u16,
+    pub(super) lex: Lex,
+}
+
+/// A message, folded and cut.
+pub(super) struct Text {
+    syms: SmallVec<[Sym; 192]>,
+    pub(super) tokens: SmallVec<[Token; 48]>,
+    /// Every class that a word of the message has.
+    pub(super) classes: u32,
+    /// Whether there are digits outside words.
+    pub(super) has_digits: bool,
+    /// Whether there are number words.
+    pub(super) has_numbers: bool,
+    /// Whether some mark can be part of an address: `@` or `.`.
+    pub(super) has_address_marks: bool,
+}
+
+impl Text {
+    pub(super) fn new(raw: &str) -> Self {
+        let mut text = Self {
+            syms: fold(raw),
+            tokens: SmallVec::new(),
+            classes: 0,
+            has_digits: false,
+            has_numbers: false,
+            has_address_marks: false,
+        };
+        text.cut();
+        text.join_spelled_letters();
+        text
+    }
+
+    /// The characters of a token.
+    pub(super) fn syms(&self, token: &Token) -> &[Sym] {
+        self.syms.get(usize::from(token.start)..usize::from(token.end)).unwrap_or(&[])
+    }
+
+    /// Whether there is something that addresses are made of.
+    pub(super) fn may_hold_address(&self) -> bool {
+        use lexicon::{AT, CHANNEL, DOT, MAIL, USER};
+        self.has_address_marks || self.classes & (AT | CHANNEL | DOT | MAIL | USER) != 0
+    }
+
+    /// The token of that index.
+    pub(super) fn token(&self, index: usize) -> Option<&Token> {
+        self.tokens.get(index)
+    }
+
+    fn cut(&mut self) {
+        let syms = std::mem::take(&mut self.syms);
+        let mut at = 0;
+        while let Some(first) = syms.get(at) {
+            let start = at;
+            let class = class_of(first.c);
+            let kind = match class {
+                Class::Space => {
+                    at += 1;
+                    Kind::Space
+                }
+                Class::Mark => {
+                    at += 1;
+                    self.has_address_marks |= matches!(first.c, '@' | '.');
+                    Kind::Mark(first.c)
+                }
+                Class::Arabic => {
+                    while syms.get(at).is_some_and(|sym| class_of(sym.c) == Class::Arabic) {
+                        at += 1;
+                    }
+                    Kind::Word
+                }
+                Class::Digit | Class::Latin => {
+                    let (mut digits, mut letters) = (false, false);
+                    while let Some(sym) = syms.get(at) {
+                        match class_of(sym.c) {
+                            Class::Digit => digits = true,
+                            Class::Latin => letters = true,
+                            // Franco writes letters as `7'`, English writes `what's`.
+                            _ if sym.c == '\'' && syms.get(at + 1).is_some_and(|next| class_of(next.c) == Class::Latin) => {}
+                            _ => break,
+                        }
+                        at += 1;
+                    }
+                    match (digits, letters) {
+                        (true, false) => Kind::Digits,
+                        (true, true) => Kind::Mixed,
+                        (false, _) => Kind::Word,
+                    }
+                }
+            };
+            let chars = syms.get(start..at).unwrap_or(&[]);
+            let lex = match kind {
+                Kind::Word if class == Class::Arabic => lexicon::arabic(chars),
+                Kind::Word | Kind::Mixed => lexicon::latin(chars, kind == Kind::Mixed),
+                _ => Lex::default(),
+            };
+            self.push(kind, start, at, lex);
+        }
+        self.syms = syms;
+    }
+
+    fn push(&mut self, kind: Kind, start: usize, end: usize, lex: Lex) {
+        let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else { return };
+        self.has_digits |= matches!(kind, Kind::Digits | Kind::Mixed);
+        self.has_numbers |= lex.is_number();
+        self.classes |= lex.class;
+        self.tokens.push(Token { kind, start, end, lex });
+    }
+
+    /// Letters written one by one (`g m a i l`, `s-e-v-e-n`) become the word that they spell: three or more with the
+    /// same single character between them.
+    fn join_spelled_letters(&mut self) {
+        let single = |token: &Token| token.kind == Kind::Word && token.end - token.start == 1;
+        if self.tokens.iter().filter(|token| single(token)).count() < 3 {
+            return;
+        }
+        let tokens = std::mem::take(&mut self.tokens);
+        self.has_numbers = false;
+        self.has_digits = false;
+        self.classes = 0;
+        let mut at = 0;
+        while let Some(token) = tokens.get(at) {
+            let mut end = at;
+            if single(token) {
+                let glue = |index: usize| tokens.get(index).map(|token| token.kind).filter(|kind| matches!(kind, Kind::Space | Kind::Mark(_)));
+                while glue(at + 1).is_some() && glue(end + 1) == glue(at + 1) && tokens.get(end + 2).is_some_and(single) {
+                    end += 2;
+                }
+            }
+            if end >= at + 4 {
+                let start = self.syms.len();
+                for letter in tokens.get(at..=end).unwrap_or(&[]).iter().filter(|token| single(token)) {
+                    let sym = self.syms.get(usize::from(letter.start)).copied();
+                    self.syms.extend(sym);
+                }
+                let word = self.syms.get(start..).unwrap_or(&[]);
+                let arabic = word.first().is_some_and(|sym| class_of(sym.c) == Class::Arabic);
+                let lex = if arabic { lexicon::arabic(word) } else { lexicon::latin(word, false) };
+                let stop = self.syms.len();
+                self.push(Kind::Word, start, stop, lex);
+            } else {
+                self.push(token.kind, token.start.into(), token.end.into(), token.lex);
+                end = at;
+            }
+            at = end + 1;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Digit,
+    Latin,
+    Arabic,
+    Space,
+    Mark,
+}
+
+#[inline]
+fn class_of(c: char) -> Class {
+    match c {
+        '0'..='9' => Class::Digit,
+        'a'..='z' => Class::Latin,
+        ' ' | '\n' => Class::Space,
+        '\0'..='\x7f' => Class::Mark,
+        '\u{0621}'..='\u{064A}' | '\u{066E}'..='\u{06D3}' => Class::Arabic,
+        _ if c.is_alphabetic() => Class::Latin,
+        _ => Class::Mark,
+    }
+}
+
+/// What becomes of one character.
+enum Fold {
+    Drop,
+    One(char, u8),
+    Two(char, char),
+}
+
+pub(super) fn fold(raw: &str) -> SmallVec<[Sym; 192]> {
+    let mut syms = SmallVec::new();
+    let mut dropped = 0;
+    for c in raw.chars().take(CHARS_MAX) {
+        if c.is_ascii() {
+            let (c, flags) = match c {
+                'A'..='Z' => (c.to_ascii_lowercase(), UPPER),
+                '\t' => (' ', 0),
+                '\r' | '\x0b' | '\x0c' => ('\n', 0),
+                '`' => ('\'', 0),
+                _ => (c, 0),
+            };
+            syms.push(Sym { c, flags: flags | dropped });
+            dropped = 0;
+            continue;
+        }
+        match fold_wide(c) {
+            Fold::Drop => dropped = ODD,
+            Fold::One(c, flags) => {
+                syms.push(Sym { c, flags: flags | dropped });
+                dropped = 0;
+            }
+            Fold::Two(first, second) => {
+                syms.extend([Sym { c: first, flags: ODD }, Sym { c: second, flags: ODD }]);
+                dropped = 0;
+            }
+        }
+    }
+    syms
+}
+
+#[expect(clippy::match_same_arms, reason = "grouped by script, for the reader")]
+fn fold_wide(c: char) -> Fold {
+    let code = u32::from(c);
+    let plain = |c| Fold::One(c, 0);
+    match c {
+        // Arabic, as it is written here
+        'أ' | 'إ' | 'آ' | 'ٱ' | '\u{0672}' | '\u{0673}' | '\u{0675}' => plain('ا'),
+        'ة' | 'ۃ' | 'ە' | 'ہ' | 'ھ' => plain('ه'),
+        'ى' | 'ی' | 'ئ' | 'ې' => plain('ي'),
+        'ؤ' => plain('و'),
+        'ث' | 'ٹ' => plain('ت'), // Egyptians say and write both: ثلاثة, تلاتة
+        'ک' | 'ڪ' => plain('ك'),
+        'پ' => plain('ب'),
+        'ڤ' => plain('ف'),
+        'ـ' => Fold::Drop,
+        '\u{0660}'..='\u{0669}' => Fold::One(digit(code - 0x660), ARABIC),
+        '\u{06F0}'..='\u{06F9}' => Fold::One(digit(code - 0x6F0), ARABIC),
+        '\u{0610}'..='\u{061A}' | '\u{061C}' | '\u{064B}'..='\u{065F}' | '\u{0670}' | '\u{06D6}'..='\u{06DC}' | '\u{06DF}'..='\u{06E8}'
+        | '\u{06EA}'..='\u{06ED}' => Fold::Drop,
+        '\u{0621}'..='\u{064A}' | '،' | '؛' | '؟' | '٪' | '٫' | '٬' => plain(c),
+        // Invisible: zero-width and bidi marks, joiners, variation selectors, tags, combining marks, keycap frames
+        '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}' => Fold::Drop,
+        '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20F0}' | '\u{FE20}'..='\u{FE2F}' => {
+            Fold::Drop
+        }
+        // Spaces and punctuation
+        '\u{0085}' | '\u{2028}' | '\u{2029}' => plain('\n'),
+        '\u{00A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' | '\u{2800}' => plain(' '),
+        '‘' | '’' | 'ʼ' | '´' | '′' | 'ʻ' => plain('\''),
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹣' | '－' => plain('-'),
+        '․' | '。' | '｡' | '．' | '・' | '·' | '•' | '∙' | '●' => plain('.'),
+        '＋' | '﹢' | '➕' | '⁺' | '₊' | '✚' => plain('+'),
+        '＠' | '﹫' => plain('@'),
+        '⁄' | '∕' | '／' => plain('/'),
+        '＿' => plain('_'),
+        '：' => plain(':'),
+        // Digits of every other kind
+        '²' => Fold::One('2', ODD),
+        '³' => Fold::One('3', ODD),
+        '¹' => Fold::One('1', ODD),
+        '⁰' => Fold::One('0', ODD),
+        '\u{2074}'..='\u{2079}' => Fold::One(digit(code - 0x2070), ODD),
+        '\u{2080}'..='\u{2089}' => Fold::One(digit(code - 0x2080), ODD),
+        '\u{2460}'..='\u{2468}' => Fold::One(digit(code - 0x2460 + 1), ODD),
+        '\u{2469}' | '\u{247D}' | '\u{2491}' | '\u{277F}' | '\u{2789}' | '\u{2793}' | '🔟' => Fold::Two('1', '0'),
+        '\u{246A}'..='\u{2472}' => Fold::Two('1', digit(code - 0x246A + 1)),
+        '\u{2474}'..='\u{247C}' => Fold::One(digit(code - 0x2474 + 1), ODD),
+        '\u{2488}'..='\u{2490}' => Fold::One(digit(code - 0x2488 + 1), ODD),
+        '\u{24EA}' | '\u{24FF}' | '\u{1F10B}' | '\u{1F10C}' | '\u{1F100}' | '〇' | '零' | '⭕' | '\u{1F17E}' | '🅾' => Fold::One('0', ODD),
+        '\u{24F5}'..='\u{24FD}' => Fold::One(digit(code - 0x24F5 + 1), ODD),
+        '\u{2776}'..='\u{277E}' => Fold::One(digit(code - 0x2776 + 1), ODD),
+        '\u{2780}'..='\u{2788}' => Fold::One(digit(code - 0x2780 + 1), ODD),
+        '\u{278A}'..='\u{2792}' => Fold::One(digit(code - 0x278A + 1), ODD),
+        '\u{1F101}'..='\u{1F10A}' => Fold::One(digit(code - 0x1F101), ODD),
+        '\u{1D7CE}'..='\u{1D7FF}' => Fold::One(digit((code - 0x1D7CE) % 10), ODD),
+        '\u{1FBF0}'..='\u{1FBF9}' => Fold::One(digit(code - 0x1FBF0), ODD),
+        // Latin in other clothes
+        '\u{FF21}'..='\u{FF3A}' => letter(code - 0xFF21, ODD | UPPER),
+        '\u{FF41}'..='\u{FF5A}' => letter(code - 0xFF41, ODD),
+        '\u{24B6}'..='\u{24CF}' => letter(code - 0x24B6, ODD | UPPER),
+        '\u{24D0}'..='\u{24E9}' => letter(code - 0x24D0, ODD),
+        '\u{1F130}'..='\u{1F149}' => letter(code - 0x1F130, ODD | UPPER),
+        '\u{1F150}'..='\u{1F169}' => letter(code - 0x1F150, ODD | UPPER),
+        '\u{1F170}'..='\u{1F189}' => letter(code - 0x1F170, ODD | UPPER),
+        '\u{1F1E6}'..='\u{1F1FF}' => letter(code - 0x1F1E6, ODD | UPPER),
+        // Thirteen alphabets of 26 capitals and 26 small letters each
+        '\u{1D400}'..='\u{1D6A3}' => {
+            let place = (code - 0x1D400) % 52;
+            if place < 26 { letter(place, ODD | UPPER) } else { letter(place - 26, ODD) }
+        }
+        '\u{00C0}'..='\u{00FF}' => {
+            // Only the base letter; case no longer matters past it.
+            const BASES: &[u8; 64] = b"aaaaaaaceeeeiiiidnooooo*ouuuuypsaaaaaaaceeeeiiiidnooooo*ouuuuypy";
+            let base = usize::try_from(code - 0xC0).ok().and_then(|place| BASES.get(place)).copied().unwrap_or(b'*');
+            plain(char::from(base))
+        }
+        // Look-alikes, after UTS 39
+        'О' | 'Ο' | 'Օ' => Fold::One('o', ODD | UPPER),
+        'о' | 'ο' | 'օ' => Fold::One('o', ODD),
+        'З' | 'з' => Fold::One('3', ODD),
+        'І' | 'Ι' | 'Ӏ' | 'ǀ' | '∣' | 'Ⅰ' | 'ⅼ' => Fold::One('i', ODD | UPPER),
+        'і' | 'ι' | 'ı' | 'ⅰ' => Fold::One('i', ODD),
+        'а' | 'А' | 'Α' | 'α' => Fold::One('a', ODD),
+        'е' | 'Е' | 'Ε' => Fold::One('e', ODD),
+        'с' | 'С' => Fold::One('c', ODD),
+        'р' | 'Р' | 'Ρ' | 'ρ' => Fold::One('p', ODD),
+        'т' | 'Т' | 'Τ' => Fold::One('t', ODD),
+        'м' | 'М' | 'Μ' => Fold::One('m', ODD),
+        'х' | 'Х' | 'Χ' => Fold::One('x', ODD),
+        'ѕ' | 'Ѕ' => Fold::One('s', ODD | UPPER),
+        'в' | 'В' | 'Β' => Fold::One('b', ODD | UPPER),
+        _ => fold_rare(c),
+    }
+}
+
+/// Presentation forms of Arabic letters, and decimal digits of scripts seldom seen here.
+fn fold_rare(c: char) -> Fold {
+    const FORMS: &[(u32, char)] = &[
+        (0xFE80, 'ء'), (0xFE81, 'ا'), (0xFE85, 'و'), (0xFE87, 'ا'), (0xFE89, 'ي'), (0xFE8D, 'ا'), (0xFE8F, 'ب'), (0xFE93, 'ه'),
+        (0xFE95, 'ت'), (0xFE9D, 'ج'), (0xFEA1, 'ح'), (0xFEA5, 'خ'), (0xFEA9, 'د'), (0xFEAB, 'ذ'), (0xFEAD, 'ر'), (0xFEAF, 'ز'),
+        (0xFEB1, 'س'), (0xFEB5, 'ش'), (0xFEB9, 'ص'), (0xFEBD, 'ض'), (0xFEC1, 'ط'), (0xFEC5, 'ظ'), (0xFEC9, 'ع'), (0xFECD, 'غ'),
+        (0xFED1, 'ف'), (0xFED5, 'ق'), (0xFED9, 'ك'), (0xFEDD, 'ل'), (0xFEE1, 'م'), (0xFEE5, 'ن'), (0xFEE9, 'ه'), (0xFEED, 'و'),
+        (0xFEEF, 'ي'), (0xFEF5, '\0'),
+    ];
+    // The zero of each block of ten.
+    const ZEROS: &[u32] = &[
+        0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810,
+        0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+        0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950,
+        0x11C50, 0x11D50, 0x11DA0, 0x11F50, 0x16A60, 0x16AC0, 0x16B50, 0x1E140, 0x1E2F0, 0x1E4F0, 0x1E950,
+    ];
+    let code = u32::from(c);
+    if (0xFEF5..=0xFEFC).contains(&code) {
+        return Fold::Two('ل', 'ا');
+    }
+    if (0xFE80..0xFEF5).contains(&code) {
+        let form = FORMS.iter().rev().find(|(start, _)| *start <= code);
+        return form.map_or(Fold::Drop, |(_, letter)| Fold::One(*letter, 0));
+    }
+    let place = ZEROS.partition_point(|zero| *zero <= code);
+    match place.checked_sub(1).and_then(|place| ZEROS.get(place)) {
+        Some(zero) if code - zero < 10 => Fold::One(digit(code - zero), ODD),
+        _ => Fold::One(c.to_lowercase().next().unwrap_or(c), 0),
+    }
+}
+
+fn digit(value: u32) -> char {
+    char::from_digit(value, 10).unwrap_or('0')
+}
+
+fn letter(place: u32, flags: u8) -> Fold {
+    Fold::One(char::from_u32(u32::from('a') + place).unwrap_or('a'), flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn folded(raw: &str) -> String {
+        fold(raw).iter().map(|sym| sym.c).collect()
+    }
+
+    #[rstest]
+    #[case::fullwidth("０１２３４５６７８９", "0123456789")]
+    #[case::arabic_indic("٠١٢٣٤٥٦٧٨٩", "0123456789")]
+    #[case::persian("۰۱۲۳۴۵۶۷۸۹", "0123456789")]
+    #[case::devanagari("०१२३४५६७८९", "0123456789")]
+    #[case::thai("๐๑๒๓๔๕๖๗๘๙", "0123456789")]
+    #[case::circled("⓪①②③④⑤⑥⑦⑧⑨⑩⑮", "01234567891015")]
+    #[case::negative_circled("⓿❶❷❸❹❺❻❼❽❾", "0123456789")]
+    #[case::superscript("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")]
+    #[case::subscript("₀₁₂₃₄₅₆₇₈₉", "0123456789")]
+    #[case::mathematical("𝟎𝟏𝟚𝟛𝟦𝟧𝟼𝟽𝟾𝟿", "0123456789")]
+    #[case::segmented("🯰🯱🯲🯳🯴🯵🯶🯷🯸🯹", "0123456789")]
+    #[case::keycaps("0️⃣1️⃣2️⃣", "012")]
+    #[case::zero_width("0\u{200b}1\u{200f}2\u{2066}3\u{feff}", "0123")]
+    #[case::tatweel_and_diacritics("صـــفْر", "صفر")]
+    #[case::hamzas("أربعة إثنين آت", "اربعه اتنين ات")]
+    #[case::letters("ＧＭａｉｌ 𝐆𝐦𝐚𝐢𝐥 ⓖⓜⓐⓘⓛ zéro", "gmail gmail gmail zero")]
+    #[case::look_alikes("О1О", "o1o")]
+    #[case::presentation_forms("\u{FEBB}\u{FED4}\u{FEAE}", "صفر")]
+    fn glyphs_fold_to_what_eyes_read(#[case] raw: &str, #[case] expected: &str) {
+        assert_eq!(folded(raw), expected);
+    }
+
+    fn pieces(raw: &str) -> Vec<String> {
+        let text = Text::new(raw);
+        let solid = text.tokens.iter().filter(|token| token.kind != Kind::Space);
+        solid.map(|token| text.syms(token).iter().map(|sym| sym.c).collect()).collect()
+    }
+
+    #[rstest]
+    #[case::franco_keeps_its_digits("7aga 3ala", &["7aga", "3ala"])]
+    #[case::arabic_lets_digits_go("رقمي010كلمني", &["رقمي", "010", "كلمني"])]
+    #[case::apostrophes("what's 7'amsa 'x'", &["what's", "7'amsa", "'", "x", "'"])]
+    #[case::spelled_letters("g m a i l . c o m", &["gmail", ".", "com"])]
+    #[case::two_letters_stay("a b 1", &["a", "b", "1"])]
+    fn tokens_are_what_a_reader_would_call_words(#[case] raw: &str, #[case] expected: &[&str]) {
+        assert_eq!(pieces(raw), expected);
+    }
+
+    #[test]
+    fn what_lies_past_the_bound_is_not_read() {
+        assert_eq!(fold(&"ا".repeat(CHARS_MAX + 1)).len(), CHARS_MAX);
+    }
+}

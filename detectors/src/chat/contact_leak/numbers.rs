@@ -1,0 +1,367 @@
+//! From tokens to groups of digits: digit runs, number words and look-alike letters, with what stands between them.
+//!
+//! A group is what a writer put down as one thing: `0100`, "forty four", "double five", `O1OO`. How groups join into a
+//! telephone number is the business of [`super::phone`].
+
+use smallvec::SmallVec;
+
+use super::lexicon::{self, AND, LINK, Num};
+use super::normalise::{ARABIC, Kind, ODD, Sym, Text, Token, UPPER};
+
+/// Digits of a group that are kept. One more than any number has, so that longer runs are known as too long.
+const GROUP_DIGITS_MAX: usize = 36;
+/// Groups of a message that are looked at.
+const GROUPS_MAX: usize = 512;
+
+/// Digits, most significant first.
+pub(super) type Digits = SmallVec<[u8; 20]>;
+
+/// The digits were written as words.
+pub(super) const WORDS: u8 = 1;
+/// Some digits were letters that look like them.
+pub(super) const LETTERS: u8 = 2;
+/// Some digits were unusual glyphs, or had invisible marks between them.
+pub(super) const SCRIPT: u8 = 4;
+/// Letters touch the digits.
+pub(super) const GLUED: u8 = 8;
+/// There are ASCII digits.
+pub(super) const WESTERN: u8 = 16;
+/// There are Arabic-Indic or Persian digits.
+pub(super) const EASTERN: u8 = 32;
+
+/// What stands between two groups.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Ordinary words.
+    pub(super) words: u8,
+    /// Spaces, marks, emoji and joining words.
+    pub(super) soft: u8,
+    /// The first mark that is no space, else the space, else NUL.
+    pub(super) mark: char,
+    /// How many different things a reader would see between them: 0, nothing but one mark or space.
+    pub(super) plus: bool,
+    /// A letter stands right before the mark: `KH-2026`.
+    pub(super) label: bool,
+}
+
+/// Digits written as one thing.
+#[derive(Clone)]
+pub(super) struct Group {
+    pub(super) digits: Digits,
+    pub(super) origin: u8,
+    /// Before it.
+    pub(super) gap: Gap,
+}
+
+/// How to read what can be read in two ways.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// "Forty four" is 44, not 40 4.
+    pub(super) compounds: bool,
+    /// Letters that look like digits are digits.
+    pub(super) letters: bool,
+}
+
+/// The groups of a message.
+pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut gap = Gap::default();
+    let mut at = 0;
+    while let Some(token) = text.token(at) {
+        if groups.len() >= GROUPS_MAX {
+            break;
+        }
+        let mut push = |digits: Digits, origin: u8, gap: &mut Gap| {
+            groups.push(Group { digits, origin, gap: std::mem::take(gap) });
+        };
+        let next = at + 1;
+        at = next;
+        match token.kind {
+            Kind::Space => gap.see(if text.syms(token).first().is_some_and(|sym| sym.c == '\n') { '\n' } else { ' ' }),
+            Kind::Mark('+') => {
+                gap.see('+');
+                gap.plus = true;
+            }
+            Kind::Mark('°' | '%' | '$' | '€' | '£' | '=') => gap.words = gap.words.saturating_add(1),
+            Kind::Mark(mark) => {
+                if gap.soft == 0 && matches!(mark, '-' | '/' | '_') {
+                    gap.label = next >= 2 && text.token(next - 2).is_some_and(|before| is_label(before));
+                }
+                gap.see(mark);
+            }
+            Kind::Digits if token.lex.num == Num::None => {
+                if let Some((digits, after)) = counted(text, next - 1) {
+                    push(digits, WORDS, &mut gap);
+                    at = after;
+                } else {
+                    let (digits, origin) = digits_of(text.syms(token));
+                    push(digits, origin, &mut gap);
+                }
+            }
+            _ => match token.lex.num {
+                Num::Plus => {
+                    gap.see('+');
+                    gap.plus = true;
+                }
+                Num::Again => {
+                    let again = groups.last().filter(|last| gap.words == 0 && last.digits.len() <= 2).map(|last| last.digits.clone());
+                    if let Some(digits) = again {
+                        groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap) });
+                    } else {
+                        gap.words = gap.words.saturating_add(1);
+                    }
+                }
+                Num::None => {
+                    if let Some(nums) = lexicon::glued(text.syms(token)) {
+                        for num in nums {
+                            if let Num::Value { value, .. } = num {
+                                push(decimal(value), WORDS, &mut gap);
+                            }
+                        }
+                    } else if reading.letters && let Some((digits, origin)) = look_alike(text.syms(token)) {
+                        push(digits, origin, &mut gap);
+                    } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
+                    } else if token.lex.is(AND | LINK) {
+                        gap.soft = gap.soft.saturating_add(1);
+                        if gap.mark == '\0' {
+                            gap.mark = 'w';
+                        }
+                    } else {
+                        gap.words = gap.words.saturating_add(1);
+                    }
+                }
+                _ => match number(text, next - 1, reading.compounds) {
+                    Some((digits, after)) => {
+                        push(digits, WORDS, &mut gap);
+                        at = after;
+                    }
+                    None => gap.words = gap.words.saturating_add(1),
+                },
+            },
+        }
+    }
+    groups
+}
+
+impl Gap {
+    fn see(&mut self, mark: char) {
+        self.soft = self.soft.saturating_add(1);
+        if self.mark == '\0' || self.mark == ' ' {
+            self.mark = mark;
+        }
+    }
+}
+
+/// Latin letters that label what follows the dash: a prefix of an identifier, unless it means a telephone.
+fn is_label(token: &Token) -> bool {
+    matches!(token.kind, Kind::Word | Kind::Mixed) && !token.lex.is(lexicon::CALL | lexicon::NUMBER | lexicon::PHONE) && !token.lex.is_number()
+}
+
+/// The digits of a run, and how they were written.
+fn digits_of(syms: &[Sym]) -> (Digits, u8) {
+    let mut origin = 0;
+    for (index, sym) in syms.iter().enumerate() {
+        origin |= match sym.flags {
+            flags if flags & ODD != 0 && (index > 0 || flags & ARABIC == 0) => SCRIPT,
+            flags if flags & ARABIC != 0 => EASTERN,
+            _ => WESTERN,
+        };
+    }
+    (syms.iter().filter_map(|sym| sym.digit()).take(GROUP_DIGITS_MAX).collect(), origin)
+}
+
+fn decimal(value: u16) -> Digits {
+    let mut digits = Digits::new();
+    for unit in [1000, 100, 10, 1] {
+        if value >= unit || unit == 1 {
+            digits.push(u8::try_from(value / unit % 10).unwrap_or(0));
+        }
+    }
+    digits
+}
+
+/// "3 zeros": a count in digits and a digit in the plural.
+fn counted(text: &Text, at: usize) -> Option<(Digits, usize)> {
+    let [count] = text.syms(text.token(at)?) else { return None };
+    let (next, token) = after_spaces(text, at + 1)?;
+    let (Some(count), Num::Plural(digit)) = (count.digit(), token.lex.num) else { return None };
+    (count >= 2).then(|| (smallvec::smallvec![digit; usize::from(count)], next + 1))
+}
+
+/// The next token that is no space and no hyphen.
+fn after_spaces(text: &Text, mut at: usize) -> Option<(usize, &Token)> {
+    loop {
+        let token = text.token(at)?;
+        if !matches!(token.kind, Kind::Space | Kind::Mark('-')) {
+            return Some((at, token));
+        }
+        at += 1;
+    }
+}
+
+/// A value after an "and", either glued to it or a word of its own.
+fn after_and(text: &Text, at: usize) -> Option<(usize, u16)> {
+    let (mut at, mut token) = after_spaces(text, at)?;
+    let mut and = token.lex.and;
+    if token.lex.is(AND) {
+        (at, token) = after_spaces(text, at + 1)?;
+        and = true;
+    }
+    match token.lex.num {
+        Num::Value { value, .. } if and => Some((at, value)),
+        _ => None,
+    }
+}
+
+/// The number whose first word stands at `at`, and where it ends.
+fn number(text: &Text, at: usize, compounds: bool) -> Option<(Digits, usize)> {
+    let token = text.token(at)?;
+    match token.lex.num {
+        Num::Value { value, english } => {
+            if value <= 9 {
+                if let Some((next, after)) = after_spaces(text, at + 1) {
+                    match after.lex.num {
+                        Num::Plural(digit) if value >= 2 => {
+                            return Some((smallvec::smallvec![digit; usize::from(value)], next + 1));
+                        }
+                        Num::Hundred if compounds && value > 0 => return Some(hundreds(text, next, value * 100)),
+                        _ => {}
+                    }
+                }
+            }
+            if !compounds {
+                return Some((decimal(value), at + 1));
+            }
+            if value >= 100 {
+                return Some(hundreds(text, at, value));
+            }
+            let (value, last) = below_hundred(text, at, value, english);
+            Some((decimal(value), last + 1))
+        }
+        Num::Repeat(times) => {
+            let (next, after) = after_spaces(text, at + 1)?;
+            let digit = match (after.kind, after.lex.num, text.syms(after)) {
+                (Kind::Digits, _, [sym]) => sym.digit()?,
+                (_, Num::Value { value, .. }, _) if value <= 9 => u8::try_from(value).ok()?,
+                // "oh" may be written as the bare letter.
+                (Kind::Word, _, [sym]) if sym.c == 'o' => 0,
+                _ => return None,
+            };
+            Some((smallvec::smallvec![digit; usize::from(times)], next + 1))
+        }
+        _ => None,
+    }
+}
+
+/// Ones and tens in either order, from the token at `at` whose value is `value`: the sum and its last token.
+fn below_hundred(text: &Text, at: usize, value: u16, english: bool) -> (u16, usize) {
+    let is_tens = |value: u16| (20..100).contains(&value) && value % 10 == 0;
+    if (1..=9).contains(&value) && !english {
+        if let Some((last, tens)) = after_and(text, at + 1).filter(|(_, tens)| is_tens(*tens)) {
+            return (value + tens, last);
+        }
+    }
+    if is_tens(value) && english {
+        if let Some((last, token)) = after_spaces(text, at + 1) {
+            if let Num::Value { value: ones @ 1..=9, english: true } = token.lex.num {
+                return (value + ones, last);
+            }
+        }
+    }
+    (value, at)
+}
+
+/// What an "and" adds to hundreds that end at `at`.
+fn hundreds(text: &Text, at: usize, value: u16) -> (Digits, usize) {
+    let Some((next, rest)) = after_and(text, at + 1).filter(|(_, rest)| *rest < 100 && *rest > 0) else { return (decimal(value), at + 1) };
+    let english = text.token(next).is_some_and(|token| matches!(token.lex.num, Num::Value { english: true, .. }));
+    let (rest, last) = below_hundred(text, next, rest, english);
+    (decimal(value + rest), last + 1)
+}
+
+/// A token all of whose letters look like digits.
+fn look_alike(syms: &[Sym]) -> Option<(Digits, u8)> {
+    let mut digits = Digits::new();
+    let mut origin = 0;
+    for sym in syms {
+        digits.push(match (sym.c, sym.flags & UPPER != 0) {
+            ('o', _) => 0,
+            ('l' | 'i', _) => 1,
+            ('z', _) => 2,
+            ('s', _) => 5,
+            ('b', false) | ('g', true) => 6,
+            ('b', true) => 8,
+            ('q' | 'g', false) => 9,
+            _ => sym.digit()?,
+        });
+        origin |= if sym.digit().is_some() { WESTERN } else { LETTERS };
+    }
+    (digits.len() <= GROUP_DIGITS_MAX).then_some((digits, origin))
+}
+
+/// Long digit runs inside a word: `callme01155500156please`. Short ones are Franco letters or model numbers.
+fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, &mut Gap)) -> bool {
+    const RUN_MIN: usize = 7;
+    let mut found = false;
+    let mut rest = syms;
+    while !rest.is_empty() {
+        let length = rest.iter().take_while(|sym| sym.digit().is_some()).count();
+        let (run, after) = rest.split_at(length);
+        if length >= RUN_MIN {
+            let (digits, origin) = digits_of(run);
+            push(digits, origin | GLUED, gap);
+            found = true;
+        } else if length > 0 {
+            gap.words = gap.words.saturating_add(1);
+        }
+        let letters = after.iter().take_while(|sym| sym.digit().is_none()).count();
+        if letters > 0 {
+            gap.words = gap.words.saturating_add(1);
+        }
+        rest = after.split_at(letters).1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn read(raw: &str, letters: bool) -> Vec<String> {
+        let groups = groups(&Text::new(raw), Reading { compounds: true, letters });
+        groups.iter().map(|group| group.digits.iter().map(|digit| char::from(b'0' + digit)).collect()).collect()
+    }
+
+    #[rstest]
+    #[case::egyptian("صفر واحد اتنين تلاتة أربعة خمسة ستة سبعة تمانية تسعة", "0 1 2 3 4 5 6 7 8 9")]
+    #[case::classical("صفر واحد إثنان ثلاثة أربع خمس ست سبع ثماني تسع عشر", "0 1 2 3 4 5 6 7 8 9 10")]
+    #[case::franco("sefr wa7ed etneen tlata arba3a 5amsa setta sab3a tamanya tes3a", "0 1 2 3 4 5 6 7 8 9")]
+    #[case::franco_by_sound("sifr wahid itnein talaata arbaa khamsa sitta sabaa tamania tis3a", "0 1 2 3 4 5 6 7 8 9")]
+    #[case::english("zero one two three four five six seven eight nine oh", "0 1 2 3 4 5 6 7 8 9 0")]
+    #[case::drawn_out("zeeero ooone twooo", "0 1 2")]
+    #[case::digits_for_letters("z3ro tw0 thr33 f1ve s3ven", "0 2 3 5 7")]
+    #[case::teens("حداشر اتناشر خمستاشر eleven twelve fifteen 7edashar 5amastashar", "11 12 15 11 12 15 11 15")]
+    #[case::tens_arabic("تلاتة وأربعين، خمسة و ستين", "43 65")]
+    #[case::tens_franco("tamanya w arbe3een 5amsa we 3eshreen", "48 25")]
+    #[case::tens_english("forty four twenty-two sixty", "44 22 60")]
+    #[case::hundreds("مية وخمسة وعشرين ميتين five hundred and six", "125 200 506")]
+    #[case::counts("double five triple zero تلات خمسات 4 zeros two nines", "55 000 555 0000 99")]
+    #[case::again("خمسة مرتين", "5 5")]
+    #[case::glued("صفرواحدخمسهاتنين zeroonezerofive", "0 1 5 2 0 1 0 5")]
+    #[case::joined_without_compounding("خمسة و ستة", "5 6")]
+    #[case::words_of_franco_are_no_digits("3ala 7aga 2ol ma32ool", "")]
+    #[case::the_zero_is_a_thing("ومتنساش الصفر", "")]
+    #[case::embedded("callme01155500156please A7X9 R134a", "01155500156")]
+    fn numbers_are_read_as_they_are_said(#[case] raw: &str, #[case] expected: &str) {
+        assert_eq!(read(raw, false).join(" "), expected);
+    }
+
+    #[rstest]
+    #[case("O1OO", true, "0100")]
+    #[case("oIl SSZ bB", true, "011 552 68")]
+    #[case("O1OO", false, "")]
+    fn letters_are_digits_only_when_asked(#[case] raw: &str, #[case] letters: bool, #[case] expected: &str) {
+        assert_eq!(read(raw, letters).join(" "), expected);
+    }
+}

@@ -1,0 +1,448 @@
+//! Which groups of digits make a telephone number.
+//!
+//! ```text
+//! mobile       01[0125] and 8 digits; also 20, +20, 0020 for the 0; the 0 may lack where telephones are spoken of
+//! landline     0, area, 6 or 7 digits (8 in Cairo); where telephones are spoken of, or written as area and rest
+//! foreign      + or 00, a country code, as many digits as that country has
+//! ```
+//!
+//! A number must be made of whole groups, and of all of them but one at either end, so that no window into a list, a
+//! card or a longer identifier counts. Dates, times, counting and national ids are ruled out by their form. Words that
+//! speak of orders or meters veto the weak shapes only: a full mobile number called a price is still a number.
+//!
+//! Source: numbering plan of Egypt (ITU E.129 communication of the NTRA; libphonenumber 9.0.43, region EG).
+
+use super::lexicon::{CALL, LOWER, REVERSE};
+use super::normalise::Text;
+use super::numbers::{self, Digits, EASTERN, GLUED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
+
+/// Digits of the longest dialled form: 0020, a needless 0, and 10 digits, with one to spare.
+const WINDOW_DIGITS_MAX: usize = 18;
+/// Spaces, marks and joining words between two groups of one number.
+const GAP_SOFT_MAX: u8 = 12;
+
+/// How a number was hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disguise {
+    None,
+    Separators,
+    Script,
+    Words,
+    Letters,
+    Reversed,
+    Split,
+}
+
+impl Disguise {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Separators => "separators",
+            Self::Script => "script",
+            Self::Words => "words",
+            Self::Letters => "letters",
+            Self::Reversed => "reversed",
+            Self::Split => "split",
+        }
+    }
+}
+
+/// A number that was found.
+#[derive(Clone)]
+pub(super) struct Phone {
+    pub(super) e164: Digits,
+    pub(super) country_len: usize,
+    pub(super) prefix_len: usize,
+    pub(super) strength: f64,
+    pub(super) disguise: Disguise,
+}
+
+/// What the numbering plans make of some digits.
+#[derive(Clone)]
+struct Shape {
+    e164: Digits,
+    country_len: usize,
+    prefix_len: usize,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// 01…: the form in which Egyptians write.
+    Mobile,
+    /// 201…: without a plus.
+    MobileBare,
+    /// +20 or 0020.
+    MobileInternational,
+    /// 1…: the trunk zero is missing.
+    MobileShort,
+    Landline,
+    LandlineInternational,
+    Foreign,
+}
+
+impl Form {
+    /// Strength of a number of that form, undisguised.
+    fn strength(self) -> f64 {
+        match self {
+            Self::MobileInternational => 0.95,
+            Self::Mobile | Self::MobileBare => 0.9,
+            Self::LandlineInternational | Self::Foreign => 0.85,
+            Self::MobileShort => 0.7,
+            Self::Landline => 0.65,
+        }
+    }
+}
+
+/// The strongest number of a message.
+pub(super) fn find(text: &Text) -> Option<Phone> {
+    let mut best = in_reading(text, Reading { compounds: true, letters: false });
+    if best.is_none() && text.has_numbers {
+        best = in_reading(text, Reading { compounds: false, letters: false });
+    }
+    if best.is_none() && text.has_digits {
+        best = in_reading(text, Reading { compounds: true, letters: true });
+    }
+    best
+}
+
+fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
+    let groups = numbers::groups(text, reading);
+    if groups.iter().map(|group| group.digits.len()).sum::<usize>() < 9 {
+        return None;
+    }
+    let mut best: Option<Phone> = None;
+    let mut from = 0;
+    while from < groups.len() {
+        let joined = |group: &&Group| group.gap.words == 0 && group.gap.soft <= GAP_SOFT_MAX;
+        let length = 1 + groups.iter().skip(from + 1).take_while(joined).count();
+        let run = groups.get(from..from + length).unwrap_or(&[]);
+        if !is_national_id(run) {
+            for start in 0..run.len() {
+                let found = longest(run, start, text, reading);
+                best = best.into_iter().chain(found).max_by(|a, b| a.strength.total_cmp(&b.strength));
+            }
+        }
+        from += length;
+    }
+    if best.is_none() && !reading.letters {
+        best = across_words(&groups, text);
+    }
+    best
+}
+
+/// The best number that starts with that group of a run.
+fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option<Phone> {
+    let mut digits = Digits::new();
+    let mut best: Option<Phone> = None;
+    for (end, group) in run.iter().enumerate().skip(start) {
+        digits.extend_from_slice(&group.digits);
+        if digits.len() > WINDOW_DIGITS_MAX {
+            break;
+        }
+        let window = run.get(start..=end).unwrap_or(&[]);
+        if digits.len() < 9 || (!stands_alone(run, start, end) && window.len() > 1) {
+            continue;
+        }
+        let plus = window.first().is_some_and(|group| group.gap.plus);
+        let mut found = shape(&digits, plus).filter(|shape| fits(shape, window, run, text)).map(|shape| shape.phone(window));
+        if found.is_none() && text.classes & REVERSE != 0 {
+            let reversed: Digits = digits.iter().rev().copied().collect();
+            found = shape(&reversed, false).filter(|shape| shape.form == Form::Mobile).map(|shape| Phone {
+                disguise: Disguise::Reversed,
+                ..shape.phone(window)
+            });
+        }
+        let guessed: usize = window.iter().filter(|group| group.origin == LETTERS).map(|group| group.digits.len()).sum();
+        if reading.letters && (guessed > 7 || window.iter().all(|group| group.origin & LETTERS == 0)) {
+            found = None;
+        }
+        best = best.into_iter().chain(found).max_by(|a, b| a.strength.total_cmp(&b.strength));
+    }
+    best
+}
+
+/// Whether `start..=end` is all of the run but one group at either end, or the rest is another number.
+fn stands_alone(run: &[Group], start: usize, end: usize) -> bool {
+    let right = run.len() - 1 - end;
+    let opens = |group: &Group| group.gap.plus || matches!(group.digits.as_slice(), [0, 1, 0 | 1 | 2 | 5, ..]);
+    let another = right >= 2 && run.get(end + 1).is_some_and(opens);
+    // In front there may be the end of another number.
+    let before: usize = run.iter().take(start).map(|group| group.digits.len()).sum();
+    (start <= 1 || (9..=14).contains(&before)) && (right <= 1 || another)
+}
+
+/// Numbers whose groups have ordinary words between them (`street 010 building 0338 flat 8330`): only a full mobile
+/// number whose first group is its prefix, or eleven single digits, and nothing left over.
+fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
+    const WORDS_BETWEEN_MAX: u8 = 3;
+    if text.classes & LOWER != 0 {
+        return None;
+    }
+    for (start, first) in groups.iter().enumerate() {
+        let is_prefix = matches!(first.digits.as_slice(), [0, 1, 0 | 1 | 2 | 5, ..]) && first.digits.len() < 11;
+        if !(is_prefix || first.digits.as_slice() == [0]) {
+            continue;
+        }
+        let mut digits = Digits::new();
+        let mut spoken = true;
+        for (end, group) in groups.iter().enumerate().skip(start) {
+            let gap = group.gap;
+            if end > start && (gap.words > WORDS_BETWEEN_MAX || gap.soft > GAP_SOFT_MAX || gap.plus) {
+                break;
+            }
+            digits.extend_from_slice(&group.digits);
+            spoken &= group.digits.len() == 1;
+            if digits.len() > 11 {
+                break;
+            }
+            let whole = end + 1 == groups.len() || groups.len() <= 4;
+            let window = groups.get(start..=end).unwrap_or(&[]);
+            let pieces = is_prefix && window.iter().all(|group| group.digits.len() >= 2);
+            if digits.len() == 11 && whole && (pieces || spoken && start == 0) {
+                if let Some(shape) = shape(&digits, false).filter(|shape| shape.form == Form::Mobile && !is_calendar(window)) {
+                    let phone = shape.phone(window);
+                    let disguise = if phone.disguise == Disguise::None { Disguise::Separators } else { phone.disguise };
+                    return Some(Phone { strength: 0.75, disguise, ..phone });
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether a shape is credible, given how it was written and what the message speaks of.
+fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
+    let called = text.classes & CALL != 0;
+    let lowered = text.classes & LOWER != 0;
+    let Some(first) = window.first() else { return false };
+    let unbroken = window.len() == 1;
+    if !unbroken && (is_calendar(window) || is_counting(window) || is_labelled(first, window)) {
+        return false;
+    }
+    let second = window.get(1).map_or(&[][..], |group| group.digits.as_slice());
+    let spoken = window.iter().all(|group| group.digits.len() == 1 || group.origin & WORDS != 0);
+    match shape.form {
+        Form::Mobile | Form::MobileInternational => true,
+        // 2010, 2011, 2012 and 2015 are years: bare 20 is believed unbroken, apart from the rest, or digit by digit.
+        Form::MobileBare => {
+            let apart = first.digits.as_slice() == [2, 0] && window.len() <= 5 && !window.iter().skip(1).all(|group| group.digits.len() == 2);
+            unbroken || spoken || (apart && !window.iter().skip(1).any(|group| is_year(&group.digits)))
+        }
+        Form::MobileShort => called && !lowered && window.len() == run.len() && (window.len() <= 4 || spoken) && first.digits.len() > 1,
+        Form::Landline => {
+            let area = match first.digits.as_slice() {
+                [0, 2 | 3] | [0, 4..=9, _] => true,
+                _ => false,
+            };
+            let rest = window.get(1..).unwrap_or(&[]);
+            let grouped = area
+                && !unbroken
+                && rest.len() <= 3
+                && rest.iter().all(|group| group.digits.len() >= 3 && matches!(group.gap.mark, ' ' | '-' | ')'))
+                && !is_year(second);
+            let plain = unbroken || grouped || spoken || rest.iter().all(|group| group.digits.len() >= 2);
+            !lowered && first.origin & GLUED == 0 && (called && plain || grouped)
+        }
+        Form::LandlineInternational | Form::Foreign => {
+            let dialled = first.gap.plus || (!lowered && (first.digits.len() >= 5 || called || spoken));
+            dialled && window.iter().all(|group| group.origin & GLUED == 0 && group.gap.mark != ':')
+        }
+    }
+}
+
+impl Shape {
+    fn phone(&self, window: &[Group]) -> Phone {
+        let origin = window.iter().fold(0, |origin, group| origin | group.origin);
+        let odd_mark = |group: &Group| !matches!(group.gap.mark, '\0' | ' ' | '-' | '(' | ')');
+        let disguise = if origin & LETTERS != 0 {
+            Disguise::Letters
+        } else if origin & WORDS != 0 {
+            Disguise::Words
+        } else if origin & SCRIPT != 0 || origin & (WESTERN | EASTERN) == WESTERN | EASTERN {
+            Disguise::Script
+        } else if window.len() > 5 || origin & GLUED != 0 || window.iter().skip(1).any(odd_mark) {
+            Disguise::Separators
+        } else {
+            Disguise::None
+        };
+        // Hiding a number shows that it is one; guessing it from letters is less sure.
+        let bonus = match disguise {
+            Disguise::None | Disguise::Separators => 0.0,
+            Disguise::Letters => -0.05,
+            _ => 0.03,
+        };
+        Phone {
+            e164: self.e164.clone(),
+            country_len: self.country_len,
+            prefix_len: self.prefix_len,
+            strength: self.form.strength() + bonus,
+            disguise,
+        }
+    }
+}
+
+/// The number that pieces of several messages make, whole.
+pub(super) fn joined(digits: &Digits, plus: bool) -> Option<Phone> {
+    let shape = shape(digits, plus)?;
+    match shape.form {
+        Form::Mobile | Form::MobileBare | Form::MobileInternational => {}
+        Form::Foreign | Form::LandlineInternational if plus => {}
+        _ => return None,
+    }
+    Some(Phone {
+        e164: shape.e164,
+        country_len: shape.country_len,
+        prefix_len: shape.prefix_len,
+        strength: 0.85,
+        disguise: Disguise::Split,
+    })
+}
+
+fn shape(digits: &[u8], plus: bool) -> Option<Shape> {
+    let mobile = |national: &[u8], form| {
+        (national.len() == 10 && matches!(national, [1, 0 | 1 | 2 | 5, ..])).then(|| Shape {
+            e164: [2, 0].iter().chain(national).copied().collect(),
+            country_len: 2,
+            prefix_len: 2,
+            form,
+        })
+    };
+    let international = |rest: &[u8]| match rest {
+        [2, 0, 0, national @ ..] | [2, 0, national @ ..] if matches!(national, [1, 0 | 1 | 2 | 5, ..]) => {
+            mobile(national, Form::MobileInternational)
+        }
+        [2, 0, national @ ..] => fixed(national, Form::LandlineInternational),
+        _ => foreign(rest),
+    };
+    match digits {
+        _ if plus && !matches!(digits, [0, 1 | 0, ..]) => international(digits),
+        [0, 0, rest @ ..] => international(rest),
+        [0, national @ ..] => mobile(national, Form::Mobile).or_else(|| fixed(national, Form::Landline)),
+        [2, 0, national @ ..] => mobile(national, Form::MobileBare),
+        _ => mobile(digits, Form::MobileShort),
+    }
+}
+
+/// A landline's national number, without the trunk zero.
+fn fixed(national: &[u8], form: Form) -> Option<Shape> {
+    let (area_len, expected) = match national {
+        [2, ..] => (1, 9..=9),
+        [3, ..] => (1, 8..=8),
+        [1, 3, 2 | 3, ..] => (2, 9..=9),
+        [1, 5, ..] | [5, 7, ..] => (2, 8..=9),
+        [4, 0 | 5..=8, ..] | [5, 0 | 5, ..] | [6, 2 | 4 | 6 | 8 | 9, ..] | [8, 2 | 4 | 6 | 8, ..] | [9, 2 | 3 | 5..=7, ..] => (2, 9..=9),
+        _ => return None,
+    };
+    expected.contains(&national.len()).then(|| Shape {
+        e164: [2, 0].iter().chain(national).copied().collect(),
+        country_len: 2,
+        prefix_len: area_len,
+        form,
+    })
+}
+
+/// A number of another country, after its + or 00.
+fn foreign(digits: &[u8]) -> Option<Shape> {
+    let (country_len, national) = match digits {
+        [1, 2..=9, ..] => (1, 10..=10),
+        [7, 3..=9, ..] => (1, 10..=10),
+        [9, 6, 6, ..] | [9, 6, 2, ..] | [9, 6, 7, ..] | [9, 7, 0 | 2, ..] => (3, 8..=9),
+        [9, 6, 4, ..] => (3, 10..=10),
+        [9, 7, 1, ..] => (3, 8..=9),
+        [9, 6, 5 | 8, ..] | [9, 7, 3 | 4, ..] => (3, 8..=8),
+        [9, 6, 1, ..] => (3, 7..=8),
+        [9, 6, 3, ..] | [2, 1, 2 | 3 | 8, ..] | [2, 4, 9, ..] => (3, 9..=9),
+        [2, 1, 6, ..] => (3, 8..=8),
+        [3, 3 | 4, ..] => (2, 9..=9),
+        [4, 4, ..] | [9, 0 | 1, ..] => (2, 10..=10),
+        [8, 6, ..] => (2, 11..=11),
+        [2, 7, ..]
+        | [3, 0 | 1 | 2 | 6 | 9, ..]
+        | [4, 0 | 1 | 3 | 5..=9, ..]
+        | [5, 1..=8, ..]
+        | [6, 0..=6, ..]
+        | [8, 1 | 2 | 4, ..]
+        | [9, 2..=5 | 8, ..] => (2, 8..=11),
+        [2, 1..=6 | 9, _, ..] | [3, 5 | 7 | 8, _, ..] | [4, 2, _, ..] | [5, 0 | 9, _, ..] | [6, 7..=9, _, ..] | [8, 5 | 8, _, ..] | [9, 6 | 7 | 9, _, ..] => {
+            (3, 7..=10)
+        }
+        _ => return None,
+    };
+    let length = digits.len() - country_len;
+    (national.contains(&length) && digits.get(country_len) != Some(&0)).then(|| Shape {
+        e164: digits.iter().copied().collect(),
+        country_len,
+        prefix_len: 0,
+        form: Form::Foreign,
+    })
+}
+
+fn value(digits: &[u8]) -> u64 {
+    digits.iter().take(WINDOW_DIGITS_MAX).fold(0, |value, digit| value * 10 + u64::from(*digit))
+}
+
+fn is_year(digits: &[u8]) -> bool {
+    digits.len() == 4 && (1900..2100).contains(&value(digits))
+}
+
+/// Whether a window is dates and clock times from end to end.
+fn is_calendar(window: &[Group]) -> bool {
+    let part = |at: usize| window.get(at).map(|group| (value(&group.digits), group.digits.len(), group.gap.mark));
+    let mut at = 0;
+    while let Some((first, first_len, _)) = part(at) {
+        let date = match (part(at + 1), part(at + 2)) {
+            (Some((second, second_len, mark)), Some((third, third_len, other))) if mark == other && matches!(mark, '/' | '-' | '.' | ' ') => {
+                let day_month = |day, month| (1..=31).contains(&day) && (1..=12).contains(&month);
+                let short = |length| length <= 2;
+                (short(first_len) && short(second_len) && (third_len == 4 && (1900..2100).contains(&third) || third_len == 2 && mark != ' ')
+                    && (day_month(first, second) || day_month(second, first)))
+                    || (first_len == 4 && (1900..2100).contains(&first) && short(second_len) && short(third_len) && day_month(third, second))
+            }
+            _ => false,
+        };
+        if date {
+            at += 3;
+            continue;
+        }
+        let clock = |at: usize| part(at).is_some_and(|(minutes, length, mark)| mark == ':' && length == 2 && minutes < 60);
+        if first < 24 && first_len <= 2 && clock(at + 1) {
+            at += if clock(at + 2) { 3 } else { 2 };
+            continue;
+        }
+        return false;
+    }
+    true
+}
+
+/// Whether a window counts up in equal steps: "1 2 3 4 …".
+fn is_counting(window: &[Group]) -> bool {
+    let values = || window.iter().map(|group| value(&group.digits));
+    window.len() >= 4 && values().zip(values().skip(1)).all(|(a, b)| b == a + 1)
+}
+
+/// Whether a window is the tail of an identifier: `INV-0102-2026-001`.
+fn is_labelled(first: &Group, window: &[Group]) -> bool {
+    first.gap.label && window.iter().skip(1).all(|group| group.gap.mark == first.gap.mark)
+}
+
+/// Whether a run is the 14 digits of a national id, century, birthday and governorate first, written in several groups.
+fn is_national_id(run: &[Group]) -> bool {
+    let digits: Digits = run.iter().flat_map(|group| group.digits.iter().copied()).take(15).collect();
+    match digits.as_slice() {
+        [2 | 3, _, _, m1, m2, d1, d2, ..] if run.len() > 1 && digits.len() == 14 => {
+            (1..=12).contains(&(m1 * 10 + m2)) && (1..=31).contains(&(d1 * 10 + d2)) && !matches!(run, [_, only] if only.digits.len() == 11)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn number(raw: &str) -> Option<String> {
+        find(&Text::new(raw)).map(|phone| phone.e164.iter().map(|digit| char::from(b'0' + digit)).collect())
+    }
+}

@@ -1,0 +1,199 @@
+//! `lists/<name>.yaml`: values with reasons, some of which expire.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rasid_detectors::entity::{self, EntityKind};
+use rasid_detectors::event::time;
+
+use crate::diagnostic::{Code, Fault, suggest};
+use crate::expression::List;
+use crate::reader::{self, MapReader};
+use crate::yaml::{Node, NodeValue};
+
+/// The folder that lists lie in.
+const FOLDER: &str = "lists/";
+
+/// Every list by its name; `None`: its file has a fault of its own.
+pub(crate) type Lists = BTreeMap<String, Option<Arc<List>>>;
+
+/// Whether a file of that name is a list.
+pub(crate) fn is_list(file: &str) -> bool {
+    file.starts_with(FOLDER)
+}
+
+/// The name of the list that a file is to hold.
+pub(crate) fn stem(file: &str) -> &str {
+    let name = file.strip_prefix(FOLDER).unwrap_or(file);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+/// Lowers one list; `file` is its path below the rules directory. `None` where it has a fault.
+pub(crate) fn lower(file: &str, root: &Node, faults: &mut Vec<Fault>) -> Option<List> {
+    let before = faults.len();
+    let mut map = MapReader::new(root, "a list", faults)?;
+    let name = map.required("list", faults).and_then(|node| name(file, node, faults));
+    let kind = map.optional("kind").map_or(Some(None), |node| kind(node, faults));
+    let entries = map.required("entries", faults);
+    if let Some(node) = map.optional("description") {
+        reader::text(node, "`description`", faults);
+    }
+    map.finish(faults);
+    let (name, kind) = (name?, kind?);
+    let entries = read_entries(entries?, kind, faults)?;
+    (faults.len() == before).then_some(List { name, kind, entries })
+}
+
+fn name(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<String> {
+    let text = reader::text(node, "`list`", faults)?;
+    let formed = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !formed {
+        let fault = Fault::new(Code::BadId, node.span.clone(), format!("`{text}` is no name of a list"));
+        faults.push(fault.help("names are a lower-case letter, then lower-case letters, digits and `_`: trusted_phones"));
+        return None;
+    }
+    if stem(file) != text {
+        let fault = Fault::new(Code::BadId, node.span.clone(), format!("the list `{text}` stands in the file `{file}`"));
+        faults.push(fault.help(format!("move it to {FOLDER}{text}.yaml")));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// `text`, or a kind of entity.
+#[expect(clippy::option_option, reason = "outside: whether it could be read; inside: the kind, which plain text has none of")]
+fn kind(node: &Node, faults: &mut Vec<Fault>) -> Option<Option<EntityKind>> {
+    let text = reader::text(node, "`kind`", faults)?;
+    if text == "text" {
+        return Some(None);
+    }
+    let kind = EntityKind::from_name(text);
+    if kind.is_none() {
+        let fault = Fault::new(Code::UnknownKind, node.span.clone(), format!("there is no kind of entity `{text}`"));
+        faults.push(fault.help(suggest(text, EntityKind::ALL.map(EntityKind::name).into_iter().chain(["text"]))));
+    }
+    kind.map(Some)
+}
+
+fn read_entries(node: &Node, kind: Option<EntityKind>, faults: &mut Vec<Fault>) -> Option<BTreeMap<String, Option<i64>>> {
+    let NodeValue::Seq(items) = &node.value else {
+        faults.push(reader::wrong(node, "`entries`", "a list of entries").help("- {value: …, reason: …}, or [] for none"));
+        return None;
+    };
+    let mut entries = BTreeMap::new();
+    let mut places: BTreeMap<String, Range<usize>> = BTreeMap::new();
+    for item in items {
+        let Some(mut map) = MapReader::new(item, "an entry", faults) else { continue };
+        let value = map.required("value", faults).and_then(|node| Some((node, reader::text(node, "`value`", faults)?)));
+        if let Some(node) = map.required("reason", faults) {
+            reader::text(node, "`reason`", faults);
+        }
+        let expires = map.optional("expires").and_then(|node| instant(node, faults));
+        map.finish(faults);
+        let Some((node, text)) = value else { continue };
+        let Some(value) = normalised(kind, text) else {
+            faults.push(never(kind, text, node));
+            continue;
+        };
+        match places.entry(value.clone()) {
+            Entry::Occupied(first) => {
+                let fault = Fault::new(Code::DuplicateKey, node.span.clone(), format!("`{value}` is in the list already"));
+                faults.push(fault.also(first.get().clone(), "first here").help("remove one of the two"));
+            }
+            Entry::Vacant(place) => {
+                place.insert(node.span.clone());
+                entries.insert(value, expires);
+            }
+        }
+    }
+    Some(entries)
+}
+
+/// An entry as values are compared with it; `None` where none can be equal.
+fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
+    let Some(kind) = kind else { return Some(text.to_owned()) };
+    let text = text.trim();
+    let dialled = |text: &str| text.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+    let value = match kind {
+        // A prefix as alerts show it; normalising takes a whole number and would shorten it once more.
+        EntityKind::PhonePrefix => entity::e164(text),
+        _ => kind.normalise(text),
+    };
+    let can_be_met = match kind {
+        EntityKind::Phone | EntityKind::PhonePrefix => dialled(&value),
+        EntityKind::Ip => value.parse::<IpAddr>().is_ok(),
+        EntityKind::IpPrefix => {
+            value.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok() && kind.normalise(address) == value)
+        }
+        _ => true,
+    };
+    can_be_met.then(|| value.into_owned())
+}
+
+fn never(kind: Option<EntityKind>, text: &str, node: &Node) -> Fault {
+    let help = match kind {
+        Some(EntityKind::Ip) => "an address: 192.0.2.1",
+        Some(EntityKind::IpPrefix) => "the prefix that alerts show, or one of its addresses: 192.0.2.0/24, 2001:db8:1::/48",
+        Some(EntityKind::PhonePrefix) => "the number less its last four digits, as alerts show it: +20100000",
+        _ => "a telephone number: +201000000001",
+    };
+    let name = kind.map_or("text", EntityKind::name);
+    Fault::new(Code::BadEntry, node.span.clone(), format!("`{text}` is no identifier of the kind `{name}`")).help(help)
+}
+
+/// An instant, or a date, which is its beginning in UTC.
+fn instant(node: &Node, faults: &mut Vec<Fault>) -> Option<i64> {
+    let text = match &node.value {
+        NodeValue::Str(text) => text.trim(),
+        _ => "",
+    };
+    let millis = if text.len() == 10 { time::parse_rfc3339(&format!("{text}T00:00:00Z")) } else { time::parse_rfc3339(text) };
+    if millis.is_none() {
+        let shown = if text.is_empty() { node.kind().to_owned() } else { format!("`{text}`") };
+        let fault = Fault::new(Code::BadInstant, node.span.clone(), format!("`expires` is {shown}, expected a date or an instant"));
+        faults.push(fault.help("2026-12-31, which ends as that day begins in UTC, or 2026-12-31T18:00:00+02:00"));
+    }
+    millis
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(None, "Any text ", Some("Any text "))]
+    #[case(Some(EntityKind::User), " u-1 ", Some("u-1"))]
+    #[case(Some(EntityKind::Phone), "0100 000 0042", Some("+201000000042"))]
+    #[case(Some(EntityKind::Phone), "hotline", None)]
+    #[case(Some(EntityKind::PhonePrefix), "+20100000", Some("+20100000"))]
+    #[case(Some(EntityKind::PhonePrefix), "none", None)]
+    #[case(Some(EntityKind::Ip), "::ffff:192.0.2.1", Some("192.0.2.1"))]
+    #[case(Some(EntityKind::Ip), "192.0.2.0/24", None)]
+    #[case(Some(EntityKind::IpPrefix), "192.0.2.7", Some("192.0.2.0/24"))]
+    #[case(Some(EntityKind::IpPrefix), "192.0.2.0/24", Some("192.0.2.0/24"))]
+    #[case(Some(EntityKind::IpPrefix), "192.0.2.7/24", None)]
+    #[case(Some(EntityKind::IpPrefix), "192.0.2.0/16", None)]
+    fn entries_are_written_as_values_are(#[case] kind: Option<EntityKind>, #[case] text: &str, #[case] expected: Option<&str>) {
+        assert_eq!(normalised(kind, text).as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case("2026-11-21", Some(1_795_219_200_000))]
+    #[case("2026-11-21T00:00:00Z", Some(1_795_219_200_000))]
+    #[case("2026-11-21T02:00:00+02:00", Some(1_795_219_200_000))]
+    #[case("2026-11-31", None)]
+    #[case("2026", None)]
+    #[case("tomorrow", None)]
+    #[case("2026-11-21T00:00:00", None)]
+    fn an_expiry_is_a_date_or_an_instant(#[case] text: &str, #[case] expected: Option<i64>) {
+        let mut faults = Vec::new();
+        assert_eq!(instant(&Node { span: 0..0, value: NodeValue::Str(text.to_owned()) }, &mut faults), expected);
+        assert!(faults.iter().all(|fault| fault.code == Code::BadInstant));
+        assert_eq!(faults.is_empty(), expected.is_some());
+    }
+}

@@ -1,0 +1,122 @@
+//! A rule's overrides and tests, lists and shared bindings, as documented types.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use rasid_detectors::entity::EntityKind;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::{BindingFile, EventName, ParamValue, Span, text_schema};
+
+/// Other parameters for some events.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct OverrideFile {
+    /// Which events, in CEL over `data` and lists alone.
+    #[schemars(length(min = 1, max = 4096), example = &"data.purpose == \"payout\"")]
+    pub r#if: String,
+    /// Parameters of the rule, of the same types; those that are not named keep their value.
+    pub params: BTreeMap<String, ParamValue>,
+}
+
+/// A test: events at times, and the alerts that the rule must open, no more and no fewer.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct TestFile {
+    /// What it shows.
+    #[schemars(length(min = 1), example = &"the sixth code within ten minutes")]
+    pub name: String,
+    /// What happens; at most 10,000 events, repetitions counted.
+    #[schemars(length(min = 1))]
+    pub events: Vec<EventFile>,
+    /// The alerts, in the order in which they open; `[]`: none.
+    pub alerts: Vec<AlertFile>,
+}
+
+/// An event of a test, or several alike.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct EventFile {
+    /// When it happens, after the test's beginning; up to 365d.
+    pub at: Span,
+    /// How long after one repetition the next happens; with `times`.
+    pub every: Option<Span>,
+    /// How many times it happens in all; with `every`.
+    #[schemars(range(min = 1, max = 10_000), example = 6)]
+    pub times: Option<u32>,
+    /// Its type.
+    pub r#type: EventName,
+    /// Its data. In text, `{n}` stands for the repetition's number, from 0: distinct identifiers are `u-{n}`.
+    pub data: BTreeMap<String, serde_json::Value>,
+    /// How far the device's clock is off the time at which it happens: -1h is an hour slow. Default 0s.
+    pub time: Option<SignedSpan>,
+}
+
+/// An alert that a test expects.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AlertFile {
+    /// When the event that opens it happens, after the test's beginning.
+    pub at: Span,
+    /// Whom it is about: the rule's kind of entity, or `kind:id`.
+    #[schemars(example = &"phone", example = &"phone:+201000000001")]
+    pub entity: String,
+}
+
+/// `lists/<name>.yaml`: values with reasons, that conditions look for by `data.field in list.name`.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ListFile {
+    /// The list's name, which is its file's.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_]*$"), example = &"trusted_phones")]
+    pub list: String,
+    /// What its values identify, so that two spellings of one are equal. Default text, compared as it stands.
+    pub kind: Option<ListKind>,
+    /// What the list is for.
+    pub description: Option<String>,
+    /// Its values.
+    pub entries: Vec<EntryFile>,
+}
+
+/// An entry of a list.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct EntryFile {
+    /// The value.
+    #[schemars(length(min = 1), example = &"+201000000001")]
+    pub value: String,
+    /// Why it is in the list.
+    #[schemars(length(min = 1), example = &"call centre")]
+    pub reason: String,
+    /// When it is no longer in it: an instant, or a date, which ends as that day begins in UTC. Default never.
+    #[schemars(example = &"2026-12-31", example = &"2026-12-31T18:00:00+02:00")]
+    pub expires: Option<String>,
+}
+
+/// `shared.yaml`: bindings that any rule may name.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct SharedFile {
+    /// The bindings. A rule has those that it names.
+    pub r#let: BTreeMap<String, BindingFile>,
+}
+
+text_schema!(
+    /// A kind of entity, or `text`.
+    ListKind,
+    json_schema!({
+        "type": "string",
+        "description": "A kind of entity, or text.",
+        "enum": EntityKind::ALL.map(EntityKind::name).into_iter().chain(["text"]).collect::<Vec<_>>(),
+    })
+);
+text_schema!(
+    /// A span of time, which may be backwards.
+    SignedSpan,
+    json_schema!({
+        "type": "string",
+        "description": "A span of time, which may be backwards: whole numbers with ms, s, m, h or d, largest first.",
+        "pattern": "^-?(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
+        "examples": ["-1h", "5s"],
+    })
+);

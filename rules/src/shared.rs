@@ -1,0 +1,104 @@
+//! `shared.yaml`: bindings that any rule may name without writing them.
+//!
+//! Each is checked once by itself, with its faults at its own place, and lowered again for each rule that names it,
+//! because a rule reads it at its own event types; what only then goes wrong is said where the rule names it.
+
+use std::ops::Range;
+
+use rasid_detectors::event::EventType;
+
+use crate::binding::{self, Draft};
+use crate::cel::Source;
+use crate::diagnostic::{Code, Fault};
+use crate::list::Lists;
+use crate::reader::MapReader;
+use crate::template::Part;
+use crate::yaml::{Key, Node, NodeValue};
+
+/// The file's name, directly in the rules directory.
+pub(crate) const FILE: &str = "shared.yaml";
+
+/// The shared bindings, in file order.
+#[derive(Default)]
+pub(crate) struct Shared<'a> {
+    /// The file.
+    text: &'a str,
+    bindings: Vec<SharedBinding<'a>>,
+    /// Whether the file could not be read, so that any name may be meant to be one of it.
+    pub(crate) unread: bool,
+}
+
+struct SharedBinding<'a> {
+    name: &'a Key,
+    node: &'a Node,
+    /// Whether it has no fault of its own.
+    good: bool,
+}
+
+impl<'a> Shared<'a> {
+    /// Those of a file that could not be read.
+    pub(crate) fn unread() -> Self {
+        Self { unread: true, ..Self::default() }
+    }
+
+    pub(crate) fn lower(text: &'a str, root: &'a Node, lists: &Lists, faults: &mut Vec<Fault>) -> Self {
+        let Some(mut map) = MapReader::new(root, "the file of shared bindings", faults) else { return Self::unread() };
+        let node = map.required("let", faults);
+        map.finish(faults);
+        let drafts = node.map(|node| binding::lower(text, node, &[], lists, faults)).unwrap_or_default();
+        let Some(NodeValue::Map(entries)) = node.map(|node| &node.value) else { return Self::unread() };
+        let bindings = entries
+            .iter()
+            .zip(drafts)
+            .map(|((name, node), draft)| SharedBinding { name, node, good: draft.binding.is_some() })
+            .collect();
+        Self { text, bindings, unread: false }
+    }
+
+    /// The shared bindings as a rule sees them: those that it mentions are lowered for its event types, the others are
+    /// names alone. `own`: what it binds itself.
+    pub(crate) fn attach(
+        &self,
+        own: &[Draft],
+        mentioned: &[(String, Range<usize>)],
+        on: &[EventType],
+        lists: &Lists,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for shared in &self.bindings {
+            let name = &shared.name.name;
+            if let Some(own) = own.iter().find(|own| own.name.name == *name) {
+                let fault = Fault::new(Code::DuplicateKey, own.name.span.clone(), format!("{FILE} binds `{name}` already"));
+                faults.push(fault.help("remove it to use the shared one, or give it another name"));
+                continue;
+            }
+            let mention = mentioned.iter().find(|(other, _)| other == name).filter(|_| shared.good);
+            let Some((_, span)) = mention else {
+                drafts.push(Draft::nothing(shared.name));
+                continue;
+            };
+            let mut here = Vec::new();
+            drafts.push(binding::one(self.text, shared.name, shared.node, on, lists, &mut here));
+            faults.extend(here.into_iter().map(|fault| Fault {
+                span: span.clone(),
+                message: format!("{} (`{name}` of {FILE})", fault.message),
+                also: None,
+                ..fault
+            }));
+        }
+        drafts
+    }
+}
+
+/// The names that a rule's texts mention, whatever they turn out to be.
+pub(crate) fn mentioned(source: Option<&Source<'_>>, parts: Option<&[Part]>) -> Vec<(String, Range<usize>)> {
+    let mut names = source.map(Source::names).unwrap_or_default();
+    for part in parts.unwrap_or_default() {
+        if let Part::Name(name, span) = part {
+            let outer = name.split_once('.').map_or(name.as_str(), |(outer, _)| outer);
+            names.push((outer.to_owned(), span.clone()));
+        }
+    }
+    names
+}
