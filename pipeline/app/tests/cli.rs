@@ -118,9 +118,55 @@ fn a_short_key_is_refused_and_the_development_key_named() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for arguments in [&["--help"][..], &["detect", "--help"][..], &["schema", "--help"][..], &["completions", "--help"][..]] {
+    for arguments in [&["--help"][..], &["detect", "--help"][..], &["schema", "--help"][..], &["check", "--help"][..], &["completions", "--help"][..]] {
         let output = rasid(&root(), arguments);
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("Example"), "{arguments:?}");
     }
+}
+
+#[test]
+fn the_shipped_rules_pass_their_own_tests() {
+    let output = rasid(&root(), &["check", "rules", "--output", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!((output.status.code(), &found["faults"]), (Some(0), &serde_json::json!([])), "{found}");
+    let rules = std::fs::read_dir(root().join("rules")).expect("the rules").count();
+    assert!(found["tests"].as_u64() >= Some(3) && rules > 3, "{found}");
+}
+
+/// The first page an analyst reads is run as it stands, and broken as it says.
+#[test]
+fn the_first_rule_of_the_docs_is_true() {
+    let page = std::fs::read_to_string(root().join("docs/first-rule.md")).expect("the page");
+    let rule = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the rule");
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("myrules/booking");
+    std::fs::create_dir_all(&place).expect("a folder");
+    let check = |text: &str| {
+        std::fs::write(place.join("cancel_spree.yaml"), text).expect("a file");
+        rasid(folder.path(), &["check", "myrules"])
+    };
+    let good = check(rule);
+    assert_eq!(good.status.code(), Some(0), "{}", said(&good));
+    assert!(String::from_utf8_lossy(&good.stdout).starts_with("1 rule, 2 tests passed"));
+    for (from, to, status) in [("when: cancels", "when: cancel", 2), ("cancels_max: 3", "cancels_max: 4", 1)] {
+        let bad = check(&rule.replace(from, to));
+        assert_eq!(bad.status.code(), Some(status));
+        let text = said(&bad);
+        let shown = text.split("\n\n").next().expect("the first fault");
+        for line in shown.lines() {
+            assert!(page.contains(line.trim()), "the page does not say: {line}");
+        }
+    }
+}
+
+/// R1: a rule whose tests fail is never active.
+#[test]
+fn a_rule_whose_tests_fail_does_not_run() {
+    let folder = folder();
+    let tests = "tests:\n  - name: never\n    events: [{at: 0s, type: chat.message, data: {conversation_id: c, sender_id: a, recipient_id: b, text: hi}}]\n    alerts: []\n";
+    std::fs::write(folder.path().join("rules/probe/chat.yaml"), format!("{RULE}{tests}")).expect("a file");
+    assert_eq!(rasid(folder.path(), &["check"]).status.code(), Some(1));
+    let output = rasid(folder.path(), &["detect", "events.jsonl"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{}", said(&output));
 }

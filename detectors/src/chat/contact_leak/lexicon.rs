@@ -432,7 +432,7 @@ pub(super) fn arabic(syms: &[Sym]) -> Lex {
     let from = usize::from(and);
     let skip = match (at(from), at(from + 1), at(from + 2)) {
         ('ب' | 'ع' | 'ف', 'ا', 'ل') => 3,
-        ('ا', 'ل', _) | ('ل', 'ل', _) | ('ع', 'ل', _) => 2,
+        ('ا' | 'ل' | 'ع', 'ل', _) => 2,
         ('ب' | 'ل' | 'ع' | 'ف' | 'ه', _, _) => 1,
         _ => return Lex::default(),
     };

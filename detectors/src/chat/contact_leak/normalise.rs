@@ -4,8 +4,6 @@
 //! further where eyes do: Arabic letters lose their hamzas, look-alikes of other scripts become Latin, every digit of
 //! Unicode becomes one of `0`–`9`. What it forgets it keeps as a flag, because a strange glyph is evidence.
 
-use smallvec::SmallVec;
-
 use super::lexicon::{self, Lex};
 
 /// Characters of a message that are looked at. A longer message is judged by its beginning: cost stays bounded.
@@ -58,8 +56,8 @@ pub(super) struct Token {
 
 /// A message, folded and cut.
 pub(super) struct Text {
-    syms: SmallVec<[Sym; 192]>,
-    pub(super) tokens: SmallVec<[Token; 48]>,
+    syms: Vec<Sym>,
+    pub(super) tokens: Vec<Token>,
     /// Every class that a word of the message has.
     pub(super) classes: u32,
     /// Whether there are digits outside words.
@@ -74,7 +72,7 @@ impl Text {
     pub(super) fn new(raw: &str) -> Self {
         let mut text = Self {
             syms: fold(raw),
-            tokens: SmallVec::new(),
+            tokens: Vec::with_capacity(32),
             classes: 0,
             has_digits: false,
             has_numbers: false,
@@ -230,8 +228,8 @@ enum Fold {
     Two(char, char),
 }
 
-pub(super) fn fold(raw: &str) -> SmallVec<[Sym; 192]> {
-    let mut syms = SmallVec::new();
+pub(super) fn fold(raw: &str) -> Vec<Sym> {
+    let mut syms = Vec::with_capacity(raw.len().min(CHARS_MAX));
     let mut dropped = 0;
     for c in raw.chars().take(CHARS_MAX) {
         if c.is_ascii() {

@@ -59,11 +59,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         (OutputFormat::Text, Some(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
         (OutputFormat::Text, None) => {
             let untested = ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
-            let note = if untested == 0 { String::new() } else { format!(", {untested} of the rules without a test") };
-            print_line(&format!("{rules} rules, {tests} tests passed in {:.2} s{note}", watch.elapsed().as_secs_f64()))?;
+            let note = if untested == 0 { String::new() } else { format!("; {} without a test", counted(untested, "rule")) };
+            let (rules, tests) = (counted(rules, "rule"), counted(tests, "test"));
+            print_line(&format!("{rules}, {tests} passed in {:.2} s{note}", watch.elapsed().as_secs_f64()))?;
         }
     }
     if outcome.failures.is_some() { Err(Failure::Said(1)) } else { Ok(()) }
+}
+
+/// `1 rule`, `2 rules`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn json(rules: usize, tests: usize, report: Option<&Report>) -> Result<(), Failure> {
