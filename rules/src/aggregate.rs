@@ -87,7 +87,8 @@ impl Lowering<'_> {
             None => Some(vec![None; named.len()]),
             Some(node) => self.filters(node, &named),
         };
-        if *kind == BindingKind::Ratio && filter.is_none() && !named.is_empty() && events.len() == named.len() && below.len() == named.len() {
+        if *kind == BindingKind::Ratio && filter.is_none() && !named.is_empty() && events.len() == named.len() && below.len() == named.len()
+        {
             let fault = Fault::new(Code::BadBinding, types.span.clone(), "a ratio of events to themselves, which is always 1");
             return self.fault(fault.help("say by `where` which of them are looked for, or by `per` what they are set against"));
         }
@@ -136,7 +137,8 @@ impl Lowering<'_> {
                     BindingKind::Min | BindingKind::Max | BindingKind::Avg => "a field of numbers",
                     _ => "a scalar field",
                 };
-                let fault = bad_of(node, text, spec, &format!("`{name}` takes {takes}"), *event, &|ty| over(kind, Ty::of_field(ty)).is_some());
+                let fault =
+                    bad_of(node, text, spec, &format!("`{name}` takes {takes}"), *event, &|ty| over(kind, Ty::of_field(ty)).is_some());
                 return self.fault(fault);
             };
             // A sum or a number of values says little of any one of them; the others may be one event's own value.

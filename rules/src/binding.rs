@@ -103,8 +103,11 @@ impl Lowering<'_> {
                 let several = given.len() + usize::from(detector.is_some()) > 1;
                 let message =
                     if several { "a binding that is several things at once" } else { "a binding that says nothing of what it computes" };
-                let unknown: Vec<&Key> =
-                    map.rest().map(|(key, _)| key).filter(|key| !["of", "per", "by", "window", "where"].contains(&key.name.as_str())).collect();
+                let unknown: Vec<&Key> = map
+                    .rest()
+                    .map(|(key, _)| key)
+                    .filter(|key| !["of", "per", "by", "window", "where"].contains(&key.name.as_str()))
+                    .collect();
                 if let (false, [key]) = (several, unknown.as_slice()) {
                     let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("there is no aggregate `{}`", key.name));
                     return self.fault(fault.help(suggest(&key.name, names.into_iter().chain(["detector"]))));
@@ -131,7 +134,8 @@ impl Lowering<'_> {
             return self.fault(fault.help(format!("add one of {inputs} to the rule's `on`")));
         }
         let (params, keys) = (params?, keys?);
-        let mut feeds: Vec<Feed> = spec.inputs.iter().map(|event| Feed { event: *event, filter: None, of: None, sides: Sides::default() }).collect();
+        let mut feeds: Vec<Feed> =
+            spec.inputs.iter().map(|event| Feed { event: *event, filter: None, of: None, sides: Sides::default() }).collect();
         feeds.sort_by_key(|feed| feed.event);
         let canonical = canonical_text(&format!("detector {}", params.canonical()), &feeds, &keys);
         Some((Binding { kind: BindingKind::Detector(params), window_ms: 0, feeds, keys, canonical }, Shape::Detector(spec)))

@@ -176,10 +176,7 @@ pub struct Report {
 impl Report {
     /// A report of tests that a rule of `ruleset` does not pass. Each failure: the file by its index in
     /// [`Ruleset::sources`](crate::ruleset::Ruleset::sources), the place in it, what is wrong, and what helps to see why.
-    pub fn of_failures(
-        ruleset: &crate::ruleset::Ruleset,
-        failures: Vec<(usize, Range<usize>, String, Option<String>)>,
-    ) -> Self {
+    pub fn of_failures(ruleset: &crate::ruleset::Ruleset, failures: Vec<(usize, Range<usize>, String, Option<String>)>) -> Self {
         let mut faults: Vec<Diagnostic> = failures
             .into_iter()
             .map(|(file, span, message, help)| Diagnostic { code: Code::TestFailed, file, span, message, help, also: None })

@@ -77,7 +77,9 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], faults: &mut Vec<Faul
                 *slot = param;
             } else if param != Param::Scalar(OwnedValue::Absent) {
                 let message = format!("`{}` is {} here and {} in `params`", key.name, kind(&param), kind(slot));
-                faults.push(Fault::new(Code::TypeMismatch, key.span.clone(), message).help("an override keeps the type: 2.0 is a double, 2 an int"));
+                faults.push(
+                    Fault::new(Code::TypeMismatch, key.span.clone(), message).help("an override keeps the type: 2.0 is a double, 2 an int"),
+                );
             }
         }
         overrides.push(Override { applies, params, span: given.unwrap_or(item).span.clone() });

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::envelope::{self, Limits};
-use rasid_detectors::event::field::FieldSpec;
+use rasid_detectors::event::field::{self, FieldSpec, FieldType};
 use rasid_detectors::event::{EventType, time};
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Fault, suggest};
+use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{ExpectedAlert, Scenario, ScenarioEvent};
 use crate::yaml::{Key, Node, NodeValue};
@@ -256,9 +256,8 @@ impl Reading<'_> {
                 Some(spec) if !spec.children.is_empty() => {
                     if let NodeValue::Map(inner) = &node.value {
                         let outer = format!("{outer}{}.", key.name);
-                        if self.known(inner, spec.children, event, &outer).is_none() {
-                            continue;
-                        }
+                        // Its faults are counted with ours.
+                        let _: Option<()> = self.known(inner, spec.children, event, &outer);
                     }
                 }
                 Some(_) => {}
@@ -286,12 +285,19 @@ impl Reading<'_> {
         let node = field.strip_prefix("data.").and_then(|path| find(data, path));
         let span = node.map_or(place.clone(), |node| node.span.clone());
         let shown = if field.is_empty() { String::new() } else { format!("`{field}`: ") };
-        let help = match node.map(|node| &node.value) {
-            Some(NodeValue::Int(_) | NodeValue::Float(_) | NodeValue::Bool(_)) if fault.reason.ends_with("a string") => "put it in quotes".to_owned(),
-            Some(_) => format!("see what {} requires: rasid schema", made.event.name()),
-            None => {
-                let known: Vec<&str> = made.event.fields().iter().filter(|spec| !spec.optional).map(|spec| spec.name).collect();
-                format!("{} requires {}", made.event.name(), crate::diagnostic::listed(known))
+        let words = field.strip_prefix("data.").and_then(|path| match field::find(made.event.fields(), path)?.1.ty {
+            FieldType::Enum(words) => Some(words),
+            _ => None,
+        });
+        let help = match (node.map(|node| &node.value), words) {
+            (Some(NodeValue::Str(word)), Some(words)) => suggest(word, words.iter().copied()),
+            (Some(NodeValue::Int(_) | NodeValue::Float(_) | NodeValue::Bool(_)), _) if fault.reason.ends_with("a string") => {
+                "put it in quotes".to_owned()
+            }
+            (Some(_), _) => "`rasid schema events` says what each type requires".to_owned(),
+            (None, _) => {
+                let known = made.event.fields().iter().filter(|spec| !spec.optional).map(|spec| spec.name);
+                format!("{} requires {}", made.event.name(), listed(known))
             }
         };
         self.fault(Fault::new(Code::BadEvent, span, format!("not an event of {}: {shown}{}", made.event.name(), fault.reason)).help(help))

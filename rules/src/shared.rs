@@ -47,11 +47,8 @@ impl<'a> Shared<'a> {
         map.finish(faults);
         let drafts = node.map(|node| binding::lower(text, node, &[], lists, faults)).unwrap_or_default();
         let Some(NodeValue::Map(entries)) = node.map(|node| &node.value) else { return Self::unread() };
-        let bindings = entries
-            .iter()
-            .zip(drafts)
-            .map(|((name, node), draft)| SharedBinding { name, node, good: draft.binding.is_some() })
-            .collect();
+        let bindings =
+            entries.iter().zip(drafts).map(|((name, node), draft)| SharedBinding { name, node, good: draft.binding.is_some() }).collect();
         Self { text, bindings, unread: false }
     }
 

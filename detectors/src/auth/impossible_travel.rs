@@ -198,16 +198,13 @@ impl State {
 
     /// Remembers a login's place and device; the one longest unused makes room.
     fn learn(&mut self, fix: Fix, egress: bool, device: u64) {
-        match self.places.iter_mut().find(|place| place.is_at(fix.position, egress)) {
-            Some(place) => {
-                place.times = place.times.saturating_add(1);
-                place.first_ms = place.first_ms.min(fix.time_ms);
-                place.newest_ms = place.newest_ms.max(fix.time_ms);
-            }
-            None => {
-                let place = Place { position: fix.position, egress, times: 1, first_ms: fix.time_ms, newest_ms: fix.time_ms };
-                push(&mut self.places, place, |place| place.newest_ms);
-            }
+        if let Some(place) = self.places.iter_mut().find(|place| place.is_at(fix.position, egress)) {
+            place.times = place.times.saturating_add(1);
+            place.first_ms = place.first_ms.min(fix.time_ms);
+            place.newest_ms = place.newest_ms.max(fix.time_ms);
+        } else {
+            let place = Place { position: fix.position, egress, times: 1, first_ms: fix.time_ms, newest_ms: fix.time_ms };
+            push(&mut self.places, place, |place| place.newest_ms);
         }
         match self.devices.iter_mut().find(|(known, _)| *known == device) {
             Some((_, newest_ms)) => *newest_ms = (*newest_ms).max(fix.time_ms),

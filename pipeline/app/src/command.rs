@@ -1,8 +1,10 @@
 //! One file a subcommand, and how they end when they cannot go on.
 
 pub(crate) mod check;
+pub(crate) mod demo;
 pub(crate) mod detect;
 pub(crate) mod schema;
+pub(crate) mod simulate;
 
 use std::error::Error as _;
 use std::io::{IsTerminal as _, Write as _};

@@ -4,6 +4,7 @@
 mod clock;
 mod command;
 mod key;
+mod shipped;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Rasid (راصد), one who watches: reads a marketplace's events, runs rules over them, and hands back alerts and risk
 /// scores.
 #[derive(Parser)]
-#[command(version, max_term_width = 110, after_help = "Example:\n  rasid detect fixtures/sample.jsonl --rules rules")]
+#[command(version, max_term_width = 110, after_help = "Examples:\n  rasid demo\n  rasid detect fixtures/sample.jsonl --rules rules")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -28,10 +29,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The main job with nothing installed: a simulated day through the shipped rules
+    Demo(command::demo::Args),
     /// Events in, alerts out: as fast as the machine allows, without a network
     Detect(command::detect::Args),
     /// Check rule files: every fault with its line underlined, then the tests in them
     Check(command::check::Args),
+    /// A labelled synthetic marketplace: events and the campaigns hidden in them
+    Simulate(command::simulate::Args),
     /// Print a JSON Schema, for editors and producers
     Schema(command::schema::Args),
     /// Print a completion script for a shell
@@ -46,6 +51,8 @@ fn main() -> ExitCode {
     telemetry::init();
     let outcome = match Cli::parse().command {
         Command::Detect(args) => command::detect::run(&args),
+        Command::Demo(args) => command::demo::run(&args),
+        Command::Simulate(args) => command::simulate::run(&args),
         Command::Check(args) => command::check::run(&args),
         Command::Schema(args) => command::schema::run(&args),
         Command::Completions { shell } => {

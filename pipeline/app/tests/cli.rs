@@ -118,7 +118,9 @@ fn a_short_key_is_refused_and_the_development_key_named() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for arguments in [&["--help"][..], &["detect", "--help"][..], &["schema", "--help"][..], &["check", "--help"][..], &["completions", "--help"][..]] {
+    for arguments in
+        [&["--help"][..], &["detect", "--help"][..], &["schema", "--help"][..], &["check", "--help"][..], &["completions", "--help"][..]]
+    {
         let output = rasid(&root(), arguments);
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("Example"), "{arguments:?}");

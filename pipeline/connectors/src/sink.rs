@@ -9,4 +9,4 @@
 
 pub mod jsonl;
 
-pub use jsonl::{DeadLetter, JsonLinesSink};
+pub use jsonl::{DeadLetter, JsonLinesSink, RawLines};

@@ -33,6 +33,9 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`EngineError`] when an engine cannot be set up.
+///
+/// # Panics
+/// Never: the secret that tests are run with is long enough.
 pub fn run_tests(ruleset: &Ruleset) -> Result<Outcome, EngineError> {
     let pseudonymizer = Pseudonymizer::new(TEST_SECRET, 0).expect("the test secret is long enough");
     let (mut tests, mut failures) = (0, Vec::new());

@@ -9,7 +9,7 @@
 //! ```
 
 use super::lexicon::{
-    ASK, AT, CALL, CHANNEL, DEAL, DOT, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, SITE, SLASH, TALK, TLD, UNDERSCORE, USER, YOURS,
+    ASK, AT, CALL, CHANNEL, DEAL, DOT, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, SITE, SLASH, TALK, TLD, UNDERSCORE, USER, YOURS,
 };
 use super::mask;
 use super::normalise::{Kind, Text, Token};
@@ -29,8 +29,6 @@ enum Host {
     Profile(&'static str),
     Shortener,
     Page,
-    /// Shops, maps, pictures: never a contact.
-    Public,
 }
 
 /// Hosts by their last two labels; `true` where a path must follow.
@@ -89,7 +87,29 @@ const HOSTS: &[(&str, &str, Host, bool)] = &[
 ];
 
 /// First path segments under a profile host that lead to one post or a shop, not to a person.
-const POSTS: &[&str] = &["p", "reel", "reels", "tv", "explore", "watch", "marketplace", "events", "hashtag", "photo", "photos", "share", "video", "videos", "pin", "status", "jobs", "posts", "stories", "help", "policies"];
+const POSTS: &[&str] = &[
+    "p",
+    "reel",
+    "reels",
+    "tv",
+    "explore",
+    "watch",
+    "marketplace",
+    "events",
+    "hashtag",
+    "photo",
+    "photos",
+    "share",
+    "video",
+    "videos",
+    "pin",
+    "status",
+    "jobs",
+    "posts",
+    "stories",
+    "help",
+    "policies",
+];
 
 struct Scan<'a> {
     text: &'a Text,
@@ -129,7 +149,9 @@ impl Scan<'_> {
     /// The token before `index` that is neither space nor bracket.
     fn solid_before(&self, index: usize) -> Option<usize> {
         (0..index).rev().find(|at| {
-            !self.at(*at).is_some_and(|token| matches!(token.kind, Kind::Space | Kind::Mark('(' | '[' | '{' | '<' | '"' | '\'' | '*' | ')' | ']' | '}' | '>')))
+            !self.at(*at).is_some_and(|token| {
+                matches!(token.kind, Kind::Space | Kind::Mark('(' | '[' | '{' | '<' | '"' | '\'' | '*' | ')' | ']' | '}' | '>'))
+            })
         })
     }
 
@@ -142,11 +164,11 @@ impl Scan<'_> {
     fn is_lex(&self, index: usize, class: u32) -> bool {
         self.at(index).is_some_and(|token| token.lex.is(class))
     }
+}
 
-    /// Whether two tokens touch.
-    fn touch(&self, left: usize, right: usize) -> bool {
-        left + 1 == right
-    }
+/// Whether two tokens touch.
+fn touch(left: usize, right: usize) -> bool {
+    left + 1 == right
 }
 
 /// The first e-mail address of a message.
@@ -166,7 +188,7 @@ pub(super) fn email(text: &Text) -> Option<Address> {
             strength: if sign { 0.95 } else { 0.85 },
             disguise: if !sign {
                 "words"
-            } else if scan.touch(before, index) && scan.touch(index, start) {
+            } else if touch(before, index) && touch(index, start) {
                 "none"
             } else {
                 "separators"
@@ -182,7 +204,7 @@ pub(super) fn email(text: &Text) -> Option<Address> {
             let dot = scan.solid(last + 1);
             let Some(word) = scan.dot(dot) else { break };
             let label = scan.solid(dot + 1);
-            let touching = scan.touch(last, dot) && scan.touch(dot, label);
+            let touching = touch(last, dot) && touch(dot, label);
             // Past a space, a full stop ends the sentence unless a known label follows.
             if !scan.is_word(label) || (!touching && !scan.is_lex(label, TLD)) {
                 break;
@@ -195,7 +217,7 @@ pub(super) fn email(text: &Text) -> Option<Address> {
         let provider = scan.is_lex(start, MAIL);
         let known = dots > 0 && scan.is_lex(last, TLD);
         let lettered = scan.chars(last).count() >= 2 && scan.chars(last).all(char::is_alphabetic);
-        let plain = sign && dots > 0 && !loose && lettered && scan.touch(index, start);
+        let plain = sign && dots > 0 && !loose && lettered && touch(before, index) && touch(index, start);
         let found = if sign {
             provider || known || plain
         } else {
@@ -208,7 +230,9 @@ pub(super) fn email(text: &Text) -> Option<Address> {
 /// The first letter of the local part whose last token is `before`.
 fn local_start(scan: &Scan<'_>, before: usize) -> Option<char> {
     let mut start = before;
-    while start >= 1 && (scan.is_word(start - 1) || matches!(scan.at(start - 1).map(|token| token.kind), Some(Kind::Mark('.' | '_' | '-' | '+')))) {
+    while start >= 1
+        && (scan.is_word(start - 1) || matches!(scan.at(start - 1).map(|token| token.kind), Some(Kind::Mark('.' | '_' | '-' | '+'))))
+    {
         start -= 1;
     }
     scan.chars(start).next()
@@ -237,12 +261,15 @@ fn scheme(scan: &Scan<'_>, index: usize) -> Option<Address> {
         "tel link"
     } else if scan.is(index, "sms") && digits {
         "sms link"
-    } else if ["whatsapp", "tg", "viber", "skype", "fb"].iter().any(|name| scan.is(index, name)) && scan.is_mark(index + 2, '/') && scan.is_mark(index + 3, '/') {
+    } else if ["whatsapp", "tg", "viber", "skype", "fb"].iter().any(|name| scan.is(index, name))
+        && scan.is_mark(index + 2, '/')
+        && scan.is_mark(index + 3, '/')
+    {
         "messenger link"
     } else {
         return None;
     };
-    Some(Address { strength: 0.9, disguise: "none", evidence: service.to_owned() })
+    Some(Address { strength: 0.95, disguise: "none", evidence: service.to_owned() })
 }
 
 /// A host whose last dot follows the token at `index`.
@@ -256,10 +283,11 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
     if !scan.is_word(label) || scan.is_mark(label + 1, '@') || scan.is_mark(index.wrapping_sub(1), '@') {
         return None;
     }
-    let touching = scan.touch(index, dot) && scan.touch(dot, label);
+    let touching = touch(index, dot) && touch(dot, label);
     let after = scan.solid(label + 1);
     let slash = scan.is_mark(after, '/') || scan.is_lex(after, SLASH);
-    let path = slash.then(|| scan.solid(after + 1)).filter(|path| scan.is_word(*path) || scan.is_mark(*path, '@') || scan.is_mark(*path, '+'));
+    let path =
+        slash.then(|| scan.solid(after + 1)).filter(|path| scan.is_word(*path) || scan.is_mark(*path, '@') || scan.is_mark(*path, '+'));
     let listed = HOSTS.iter().find(|(name, last, ..)| scan.is(index, name) && scan.is(label, last));
     let parent = index.checked_sub(2).filter(|_| scan.is_mark(index - 1, '.'));
     let disguise = if spoken {
@@ -270,34 +298,29 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         "separators"
     };
     let found = |strength, service: &str| Some(Address { strength, disguise, evidence: format!("{service} link") });
-    match listed {
-        Some((_, _, host, needs_path)) => {
-            if (*needs_path || !touching) && path.is_none() {
-                return None;
-            }
-            // maps.app.goo.gl and its like point at places.
-            let host = if parent.is_some_and(|parent| scan.is(parent, "app") || scan.is(parent, "maps")) { Host::Public } else { *host };
-            match host {
-                Host::Messenger(service) => found(0.95, service),
-                Host::Profile(service) => {
-                    let post = path.is_some_and(|path| POSTS.iter().any(|post| scan.is(path, post)));
-                    if post { None } else { found(0.85, service) }
-                }
-                Host::Shortener => found(0.75, "short"),
-                Host::Page => found(0.85, "profile page"),
-                Host::Public => None,
-            }
+    let Some((_, _, host, needs_path)) = listed else {
+        // Other hosts are shops and pictures; a site is a contact when the writer calls it so, and gives no deep path.
+        let classes = scan.text.classes;
+        let own = (classes & MINE != 0 && classes & SITE != 0) || (classes & CALL != 0 && classes & TALK != 0);
+        let named = scan.chars(index).count() >= 3 && scan.chars(index).any(char::is_alphabetic) && !scan.is_lex(index, MAIL | CHANNEL);
+        let whole = scan.is_lex(label, TLD) && touching && path.is_none() && !scan.is_mark(label + 1, '.');
+        return if own && named && whole { found(0.6, "website") } else { None };
+    };
+    if (*needs_path || !touching) && path.is_none() {
+        return None;
+    }
+    // maps.app.goo.gl and its like point at places.
+    if parent.is_some_and(|parent| scan.is(parent, "app") || scan.is(parent, "maps")) {
+        return None;
+    }
+    match host {
+        Host::Messenger(service) => found(0.95, service),
+        Host::Profile(service) => {
+            let post = path.is_some_and(|path| POSTS.iter().any(|post| scan.is(path, post)));
+            if post { None } else { found(0.85, service) }
         }
-        // A site is a contact when it is called one's own, and is nobody's shop window with a deep path.
-        None => {
-            let last_label = !scan.is_mark(label + 1, '.');
-            let named = scan.chars(index).count() >= 3 && scan.chars(index).any(char::is_alphabetic);
-            let own = (scan.text.classes & MINE != 0 && scan.text.classes & SITE != 0)
-                || scan.text.tokens.iter().any(|token| token.lex.is(SITE) && scan.text.syms(token).first().is_some_and(|sym| sym.c > '\u{600}'))
-                || scan.text.classes & CALL & !PHONE != 0 && scan.text.classes & TALK != 0;
-            let known = scan.is_lex(label, TLD) && last_label && named && touching && !scan.is_lex(index, MAIL | CHANNEL);
-            if known && own && path.is_none() { found(0.6, "website") } else { None }
-        }
+        Host::Shortener => found(0.75, "short"),
+        Host::Page => found(0.85, "profile page"),
     }
 }
 
@@ -322,8 +345,10 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
     let platform = service.or_else(|| (0..count).find(|index| scan.is_lex(*index, USER)))?;
     let evidence = |index: usize| format!("@{}", mask::name(scan.chars(index).next()));
     // A name with dots, underscores or figures in it, near the platform
-    let near = platform.saturating_sub(8)..count.min(platform + 16);
-    if let Some(name) = near.clone().find(|index| *index != platform && identifier(&scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/')) {
+    let mut near = platform.saturating_sub(8)..count.min(platform + 16);
+    if let Some(name) =
+        near.find(|index| *index != platform && identifier(&scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'))
+    {
         let trusted = service.is_some() || text.classes & (TALK | FIND) != 0;
         if trusted && text.classes & JOB == 0 {
             return Some(Address { strength: 0.85, disguise: "none", evidence: evidence(name) });
@@ -351,9 +376,8 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
     if text.classes & YOURS != 0 || text.classes & (FIND | MINE) == 0 && !scan.at(cue).is_some_and(|token| token.lex.is(USER)) {
         return None;
     }
-    let name = (platform.max(cue) + 1..count.min(platform.max(cue) + 10)).find(|index| {
-        scan.at(*index).is_some_and(|token| names_somebody(&scan, *index, token))
-    })?;
+    let name = (platform.max(cue) + 1..count.min(platform.max(cue) + 10))
+        .find(|index| scan.at(*index).is_some_and(|token| names_somebody(&scan, *index, token)))?;
     Some(Address { strength: 0.65, disguise: "words", evidence: evidence(name) })
 }
 
@@ -367,7 +391,10 @@ fn names_somebody(scan: &Scan<'_>, index: usize, token: &Token) -> bool {
 /// its last token.
 fn identifier(scan: &Scan<'_>, start: usize) -> Option<usize> {
     let latin = |index: usize| scan.chars(index).any(|c| c.is_ascii_lowercase());
-    if !latin(start) || scan.chars(start).next().is_some_and(|c| c.is_ascii_digit()) || (start > 0 && matches!(scan.at(start - 1).map(|token| token.kind), Some(Kind::Mark('.' | '_')))) {
+    if !latin(start)
+        || scan.chars(start).next().is_some_and(|c| c.is_ascii_digit())
+        || (start > 0 && matches!(scan.at(start - 1).map(|token| token.kind), Some(Kind::Mark('.' | '_'))))
+    {
         return None;
     }
     let (mut last, mut joints) = (start, 0);
@@ -376,17 +403,61 @@ fn identifier(scan: &Scan<'_>, start: usize) -> Option<usize> {
         last += 2;
     }
     // example.com is a host; "ok.thanks" is a missing space.
-    let host = scan.is_lex(last, TLD);
+    let host = scan.is_lex(last, TLD) && (joints < 2 || scan.is(start, "www"));
     let underscore = (start + 1..last).any(|index| scan.is_mark(index, '_'));
     let length: usize = (start..=last).map(|index| scan.chars(index).count()).sum();
-    let figures = {
-        let tail: usize = (start..=last).rev().take(1).map(|index| {
-            let digits = scan.chars(index).fold(0, |run, c| if c.is_ascii_digit() { run + 1 } else { 0 });
-            digits
-        }).sum();
-        tail >= 2
-    };
-    let letters = (start..=last).flat_map(|index| scan.chars(index)).filter(|c| c.is_ascii_lowercase()).count();
-    let shaped = underscore || (joints >= 1 && !host && (joints >= 2 || figures || length >= 8)) || (joints == 0 && figures && letters >= 4);
+    let figures = scan.chars(last).fold(0, |run, c| if c.is_ascii_digit() { run + 1 } else { 0 }) >= 2;
+    let letters = (start..=last).flat_map(|index| scan.chars(index)).filter(char::is_ascii_lowercase).count();
+    let shaped =
+        underscore || (joints >= 1 && !host && (joints >= 2 || figures || length >= 8)) || (joints == 0 && figures && letters >= 4);
     (shaped && length >= 5).then_some(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::plain("mail a.name@host.example", Some("a•••@•••"))]
+    #[case::brackets("name[@]host[.]com", Some("n•••@•••"))]
+    #[case::words("name at gmail dot com", Some("n•••@•••"))]
+    #[case::arabic_words("name ات ياهو دوت كوم", Some("n•••@•••"))]
+    #[case::spelled("n a m e @ g m a i l . c o m", Some("n•••@•••"))]
+    #[case::at_a_time("at seven dot, sharp", None)]
+    #[case::at_a_price("2 pieces @ 150 each", None)]
+    #[case::at_a_shop("I saw it at ikea.com", None)]
+    fn e_mail(#[case] raw: &str, #[case] expected: Option<&str>) {
+        assert_eq!(email(&Text::new(raw)).map(|found| found.evidence).as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case::messenger("wa.me/x", Some("whatsapp link"))]
+    #[case::spaced("t . me / somebody", Some("telegram link"))]
+    #[case::spoken("t dot me slash somebody", Some("telegram link"))]
+    #[case::profile("https://www.instagram.com/some.body", Some("instagram link"))]
+    #[case::one_post("https://www.instagram.com/p/Cx12", None)]
+    #[case::shortener("bit.ly/abc", Some("short link"))]
+    #[case::telephone("tel:+201012345678", Some("tel link"))]
+    #[case::own_site("my website is somebody.com", Some("website link"))]
+    #[case::shop("https://www.ikea.com/eg/en/p/shelf", None)]
+    #[case::map("https://maps.app.goo.gl/abc", None)]
+    #[case::full_stop("see you there.me too", None)]
+    fn links(#[case] raw: &str, #[case] expected: Option<&str>) {
+        assert_eq!(link(&Text::new(raw)).map(|found| found.evidence).as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case::at("telegram @some_body", true)]
+    #[case::figures("snap: body77", true)]
+    #[case::dots("my insta is some.body.eg", true)]
+    #[case::cue("find me on facebook under Somebody Builder", true)]
+    #[case::spelled_mark("يوزري انستا سامي اندرسكور نجار", true)]
+    #[case::job("12 instagram posts per month", false)]
+    #[case::repair("facebook does not open on my laptop", false)]
+    #[case::asked("what is your instagram?", false)]
+    #[case::franco("el facebook da 3ala 7alo", false)]
+    fn handles(#[case] raw: &str, #[case] expected: bool) {
+        assert_eq!(handle(&Text::new(raw)).is_some(), expected);
+    }
 }

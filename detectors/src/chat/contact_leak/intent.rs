@@ -14,11 +14,12 @@ pub(super) fn proposal(text: &Text) -> Option<&'static str> {
     let has = |class: u32| text.classes & class != 0;
     let first = |class: u32| text.tokens.iter().position(|token| token.lex.is(class));
     let last = |class: u32| text.tokens.iter().rposition(|token| token.lex.is(class));
-    if has(JOB) {
+    if has(JOB) || !has(OUTSIDE | CHANNEL | NUMBER | PHONE | DIRECT) {
         return None;
     }
     if let Some(negation) = first(NEG & !NUMBER) {
-        let of_here = last(HERE).is_some_and(|here| here > negation) && first(CHANNEL | PHONE | OUTSIDE).is_some_and(|there| there < negation);
+        let of_here =
+            last(HERE).is_some_and(|here| here > negation) && first(CHANNEL | PHONE | OUTSIDE).is_some_and(|there| there < negation);
         if !of_here {
             return None;
         }
@@ -32,13 +33,16 @@ pub(super) fn proposal(text: &Text) -> Option<&'static str> {
         return Some("outside the app");
     }
     let channel = text.tokens.iter().any(|token| token.lex.is(CHANNEL));
-    if channel && (has(TALK | BETTER | DIRECT | YOURS) || has(ASK) && has(USER)) && (!has(HERE | APP) || has(BETTER | DIRECT | YOURS | OUTSIDE | NEG)) {
+    if channel
+        && (has(TALK | BETTER | DIRECT | YOURS) || has(ASK) && has(USER))
+        && (!has(HERE | APP) || has(BETTER | DIRECT | YOURS | OUTSIDE | NEG))
+    {
         return Some("messenger");
     }
     if channel && has(ASK) && words <= 6 {
         return Some("messenger");
     }
-    if possessed(YOURS) && !has(LOWER | UNIT) && (has(ASK) || words <= 3) {
+    if possessed(YOURS) && !has(LOWER | UNIT) && (has(ASK | DEAL | TALK) || words <= 3) {
         return Some("your number");
     }
     if possessed(MINE) && !has(LOWER) && has(ASK | TALK) {
@@ -49,4 +53,28 @@ pub(super) fn proposal(text: &Text) -> Option<&'static str> {
         return Some("a call");
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::messenger("shall we continue on telegram", true)]
+    #[case::messenger_arabic("نكمل كلام على الواتساب", true)]
+    #[case::number_asked("send me your mobile number", true)]
+    #[case::number_asked_franco("eb3atly nemretak", true)]
+    #[case::number_offered("رقمي مكتوب على الباب", true)]
+    #[case::outside("ندفع بره التطبيق ونوفر", true)]
+    #[case::refusal("no whatsapp, sorry", false)]
+    #[case::refusal_by_verb("مبديش رقمي لحد", false)]
+    #[case::in_the_app("call me from the app", false)]
+    #[case::order_number("what is your order number", false)]
+    #[case::broken_phone("my phone is broken, repair it", false)]
+    #[case::somebody_else("I will ring the landlord", false)]
+    #[case::advert("I want ads on facebook", false)]
+    fn proposals(#[case] raw: &str, #[case] expected: bool) {
+        assert_eq!(proposal(&Text::new(raw)).is_some(), expected);
+    }
 }

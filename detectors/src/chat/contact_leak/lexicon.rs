@@ -124,6 +124,8 @@ classes! {
     JOB,
     /// "is", "it", "at": what stands between a platform and a name on it.
     FILLER,
+    /// Zero is spoken of.
+    ZERO,
 }
 
 /// Numbers: value, Arabic, Franco, English.
@@ -194,51 +196,116 @@ const ACTS: &[(Num, &str, &str, &str)] = &[
 const WORDS: &[(u32, &str, &str, &str)] = &[
     (CALL | TALK, "كلمني كلموني رني رنلي اتصلي اتصللي كلمنى هاتفني دقلي", "kalemny kalmeny kallemni kalmni kalemni klmny etselly", ""),
     (CALL | TALK, "", "", "call text ring dial whatsapp-me phone-me"),
-    (CALL, "اتصل كلم رن رنه رنلها دق اطلب اتصال نتصل تتصل تكلم تكلمني تكلميني هتصل واصل", "etsel itsel kalem ran ranna etasel tekalemny tkalmny arenn", "cell mob landline hotspot"),
+    (
+        CALL,
+        "اتصل كلم رن رنه رنلها دق اطلب اتصال نتصل تتصل تكلم تكلمني تكلميني هتصل واصل",
+        "etsel itsel kalem ran ranna etasel tekalemny tkalmny arenn",
+        "cell mob landline hotspot",
+    ),
     (CALL, "ارضي الارضي خط", "ardi ardy", "line home office"),
-    (TALK, "راسلني نتكلم نتواصل تواصل ابعتلي ابعتيلي ابعتهالي ابعتهولي هبعتلك ابعتلك نكمل نتحدث كمل نشات اكلمك هكلمك ابعتلنا",
-     "netkalem nekalem tetkalem eb3atly eb3tly ab3atlak ab3atlek hab3atlak raselny netwasel nkamel nekamel akalemak",
-     "talk message msg dm pm inbox reach ping chatting continue move switch discuss"),
-    (DEAL, "نتفق اتفق نتعامل اتعامل ادفع تدفع ادفعلك احجز نحجز نخلص نوفر اوفر", "nettefe2 netefe2 net3amel adfa3 tedfa3 ne5alas newafar", "arrange deal pay book agree settle work cash"),
-    (ASK, "ابعت ابعتي هات هاتي اديني ادينى ممكن عايز عاوز محتاج عندك معاك خد خدي سيب سيبلي قولي قوللي ابعته اخد هديك هديلك اديك سجل اكتب اكتبلي بعت",
-     "eb3at eb3aty hat momken mumken 3andak 3andek ma3ak edeeny edini 5od khod adeek hadeek sebly 2olly 2oly seb",
-     "can could have give send share what's whats get need got write written may want drop leave exchange swap"),
+    (
+        TALK,
+        "راسلني نتكلم نتواصل تواصل ابعتلي ابعتيلي ابعتهالي ابعتهولي هبعتلك ابعتلك نكمل نتحدث كمل نشات اكلمك هكلمك ابعتلنا",
+        "netkalem nekalem tetkalem eb3atly eb3tly ab3atlak ab3atlek hab3atlak raselny netwasel nkamel nekamel akalemak",
+        "talk message msg dm pm inbox reach ping chatting continue move switch discuss",
+    ),
+    (
+        DEAL,
+        "نتفق اتفق نتعامل اتعامل ادفع تدفع ادفعلك احجز نحجز نخلص نوفر اوفر عايز عاوز محتاج عايزه عاوزه محتاجه",
+        "3ayez 3awez 3ayz me7tag nettefe2 netefe2 net3amel adfa3 tedfa3 ne5alas newafar",
+        "arrange deal pay book agree settle work cash need want",
+    ),
+    (
+        ASK,
+        "ابعت ابعتي هات هاتي اديني ادينى ممكن عندك معاك خد خدي سيب سيبلي قولي قوللي ابعته اخد هديك هديلك اديك سجل اكتب اكتبلي",
+        "eb3at eb3aty hat momken mumken 3andak 3andek ma3ak edeeny edini 5od khod adeek hadeek sebly 2olly 2oly seb",
+        "can could have give send share what's get got write written may drop leave exchange swap",
+    ),
     (OUTSIDE, "برا بره برة خارج", "barra bara", "outside offline off-app off-platform"),
-    (APP, "التطبيق تطبيق الابليكيشن ابليكيشن الاب البرنامج الموقع المنصه الشات شات السيستم", "app application chat aplikeshan el-app site system", "app apps application platform chat button website"),
+    (
+        APP,
+        "التطبيق تطبيق الابليكيشن ابليكيشن الاب البرنامج الموقع المنصه الشات شات السيستم",
+        "app application chat aplikeshan el-app site system",
+        "app apps application platform chat button website",
+    ),
     (HERE, "هنا", "hena hina", "here"),
-    (BETTER, "احسن افضل اسهل بدل اسرع ارخص هناك", "a7san ahsan as-hal badal asra3 ar5as", "better easier instead rather faster cheaper there prefer"),
+    (
+        BETTER,
+        "احسن افضل اسهل بدل اسرع ارخص هناك",
+        "a7san ahsan as-hal badal asra3 ar5as",
+        "better easier instead rather faster cheaper there prefer",
+    ),
     (DIRECT, "مباشر مباشره علطول دايركت", "mobasher direct", "direct directly privately personally"),
-    (NEG, "مش لا بلاش ممنوع مو بدون غير", "msh mesh mish la2 balash mamnoo3", "no not never cannot dont don't can't cant won't sorry refuse without nobody against"),
-    (JOB, "بايظ مكسور مكسوره يدير تصميم صفحات تصليح يظبط باسورد الباسورد فيديوهات بوستات مصمم تطبيقات شاشه شاحن بطاريه هاك اتهكر",
-     "bayez maksoor tasleeh tasmeem baswerd videos", "broken password designer screen battery repair fix ads posts post page manager marketing hacked socket dead install videos content sales"),
+    (
+        NEG,
+        "مش لا بلاش ممنوع مو بدون غير",
+        "msh mesh mish la2 balash mamnoo3",
+        "no not never cannot dont don't can't cant won't sorry refuse without nobody against",
+    ),
+    (
+        JOB,
+        "بايظ مكسور مكسوره يدير تصميم صفحات تصليح يظبط باسورد الباسورد فيديوهات بوستات مصمم تطبيقات شاشه شاحن بطاريه هاك اتهكر",
+        "bayez maksoor tasleeh tasmeem baswerd videos",
+        "broken password designer screen battery repair fix ads posts post page manager marketing hacked socket dead install videos content sales",
+    ),
     (YOURS, "حضرتك بتاعك", "beta3ak beta3ek 7adretak", "your ur yours"),
     (MINE, "بتاعي", "beta3y beta3i betaa3y bta3y", "my mine"),
-    (LOWER, "طلب الطلب اوردر الاوردر فاتوره الفاتوره كود الكود عداد العداد قراءه قرايه بطاقه بطاقتي قومي القومي حساب الحساب مرجع عمليه موديل الموديل حجز الحجز شحنه الشحنه تذكره سيريال لوحه ضريبي سجل-تجاري بوليصه رخصه",
-     "order talab fatora kood 3addad bet2a betaka qawmy 7esab 7agz sho7na mo7awla",
-     "order booking tracking serial code meter reading iban ref reference ticket invoice model version error account transaction receipt sku shipment barcode policy license licence passport national isbn part case pin otp"),
-    (UNIT, "جنيه ج متر سم كيلو طن لتر ساعه دقيقه دقايق يوم ايام شهر سنه عماره شقه شقة دور الدور شارع فيلا بلوك الساعه درجه قطعه اوضه اوض باب ابواب شباك حصان فولت وات امبير كرسي علبه شكاره كيس عدد مقاس نص ربع تلت الف مليون الصبح المغرب العشا الضهر العصر بالليل بكره سعر السعر الباقي عربون خصم",
-     "geneh gneh gneih metr sm kilo sa3a d2e2a da2aye2 d2aye2 yom ayam 3emara sha2a door dor eldor share3 alf sob7 bokra se3r 3arboon",
-     "egp pounds pound le cm mm kg km am pm hours hour hrs mins min minutes minute days day weeks pcs pieces bags meters metres sqm floor flat apartment apt bldg building villa street st gate block room rooms percent price total discount o'clock oclock noon size sizes x bedrooms typo people years"),
-    (REVERSE, "عكس العكس بالعكس اقلب اقلبه معكوس مقلوب بالمقلوب", "3aks 2elb e2leb me3akes ma3koos bel3aks", "reverse reversed backward backwards flip flipped"),
+    (
+        LOWER,
+        "طلب الطلب اوردر الاوردر فاتوره الفاتوره كود الكود عداد العداد قراءه قرايه بطاقه بطاقتي قومي القومي حساب الحساب مرجع عمليه موديل الموديل حجز الحجز شحنه الشحنه تذكره سيريال لوحه ضريبي سجل-تجاري بوليصه رخصه",
+        "order talab fatora kood 3addad bet2a betaka qawmy 7esab 7agz sho7na mo7awla",
+        "order booking tracking serial code meter reading iban ref reference ticket invoice model version error account transaction receipt sku shipment barcode policy license licence passport national isbn part case pin otp",
+    ),
+    (
+        UNIT,
+        "جنيه ج متر سم كيلو طن لتر ساعه دقيقه دقايق يوم ايام شهر سنه عماره شقه شقة دور الدور شارع فيلا بلوك الساعه درجه قطعه اوضه اوض باب ابواب شباك حصان فولت وات امبير كرسي علبه شكاره كيس عدد مقاس الف مليون الصبح المغرب العشا الضهر العصر بالليل بكره سعر السعر عربون خصم",
+        "geneh gneh gneih metr sm kilo sa3a d2e2a da2aye2 d2aye2 yom ayam 3emara sha2a door dor eldor share3 alf sob7 bokra se3r 3arboon",
+        "egp pounds pound le cm mm kg km am pm hours hour hrs mins min minutes minute days day weeks pcs pieces bags meters metres sqm floor flat apartment apt bldg building villa street st gate block room rooms percent price total discount o'clock oclock noon size sizes x bedrooms typo people years",
+    ),
+    (
+        REVERSE,
+        "عكس العكس بالعكس اقلب اقلبه معكوس مقلوب بالمقلوب يمين اليمين شمال",
+        "3aks 2elb e2leb me3akes ma3koos bel3aks yemeen shemal",
+        "reverse reversed backward backwards flip flipped mirror right left",
+    ),
     (AT, "ات", "", "at"),
     (DOT, "دوت نقطه", "noqta no2ta doot", "dot period"),
     (UNDERSCORE, "اندرسكور", "", "underscore"),
     (SLASH, "سلاش", "", "slash"),
     (AND, "و", "w we", "and"),
-    (LINK, "بعدين بعدها تم شرطه داش فاصله مسافه كمان تاني تانيه اول اخر باقي الباقي يعني وبعدين سلاش",
-     "ba3den ba3deen ba3daha shorta fasla masafa ya3ni yaani tany awel ba2y el",
-     "then dash hyphen minus space comma next followed by the rest star point um uh"),
-    (CHANNEL, "واتس واتساب واتسب وتساب واتسابي واتسي تليجرام تلجرام تيليجرام تلغرام انستا انستجرام انستغرام انستاجرام فيس فيسبوك فيسبوكي ماسنجر مسنجر سناب سنابشات تيكتوك تيك فايبر سكايب ايمو ديسكورد تويتر لينكد لينكدان بوتيم سيجنال",
-     "watsapp wats watsab whatsap wtsapp",
-     "whatsapp whats whatsap wapp wts wtsp wsp telegram tele telgram instagram insta ig facebook fb face messenger snapchat snap tiktok viber skype imo discord twitter linkedin botim wechat signal"),
+    (
+        LINK,
+        "بعدين بعدها تم شرطه داش فاصله مسافه كمان تاني تانيه اول اخر باقي الباقي يعني وبعدين سلاش",
+        "ba3den ba3deen ba3daha shorta fasla masafa ya3ni yaani tany awel ba2y el",
+        "then dash hyphen minus space comma next followed by the rest star point um uh",
+    ),
+    (
+        CHANNEL,
+        "واتس واتساب واتسب وتساب واتسابي واتسي تليجرام تلجرام تيليجرام تلغرام انستا انستجرام انستغرام انستاجرام فيس فيسبوك فيسبوكي ماسنجر مسنجر سناب سنابشات تيكتوك تيك فايبر سكايب ايمو ديسكورد تويتر لينكد لينكدان بوتيم سيجنال",
+        "watsapp wats watsab whatsap wtsapp",
+        "whatsapp whats whatsap wapp wts wtsp wsp telegram tele telgram instagram insta ig facebook fb face messenger snapchat snap tiktok viber skype imo discord twitter linkedin botim wechat signal",
+    ),
     (MAIL, "جيميل ياهو هوتميل اوتلوك ايكلاود", "", "gmail googlemail hotmail yahoo outlook icloud ymail protonmail proton gmx aol"),
     (TLD, "كوم نت", "", "com net org co io info eg biz me app xyz online shop store site dev edu gov uk sa ae ai link"),
-    (USER, "يوزر يوزري اليوزر يوزرنيم باسم اسمي اكونت اكونتي الاكونت حسابي ايدي هاندل بروفايل بروفايلي اسمه",
-     "besm esmy akawnt", "user username usrname id handle account profile nick nickname name named"),
-    (FIND, "ضيفني ضيفيني اضفني تابعني تابعيني فولو ابحث دور سيرش هتلاقيني تلاقيني زورني شوفني", "defny deefni dayefny tab3ny edawar dawar sersh hatla2eeny",
-     "add follow search find look dm"),
+    (
+        USER,
+        "يوزر يوزري اليوزر يوزرنيم باسم اسمي اكونت اكونتي الاكونت حسابي ايدي هاندل بروفايل بروفايلي اسمه",
+        "besm esmy akawnt",
+        "user username usrname id handle account profile nick nickname name named",
+    ),
+    (
+        FIND,
+        "ضيفني ضيفيني اضفني تابعني تابعيني فولو ابحث دور سيرش هتلاقيني تلاقيني زورني شوفني",
+        "defny deefni dayefny tab3ny edawar dawar sersh hatla2eeny",
+        "add follow search find look dm",
+    ),
     (SITE, "موقعي صفحتي سايت لينك اللينك", "saf7ty maw2e3y", "site website webpage page portfolio link profile"),
-    (FILLER, "هو هي ده على علي في عليه بتاعي الجديد عندي", "howa heya da 3ala fe 3and 3al", "is it's its it this on the a at as under with here my me us our there new"),
+    (
+        FILLER,
+        "هو هي ده على علي في عليه بتاعي الجديد عندي",
+        "howa heya da 3ala fe 3and 3al",
+        "is it's its it this on the a at as under with here my me us our there new",
+    ),
     (TALK, "عليه عليها هناك", "3aleh 3aleha", ""),
 ];
 
@@ -255,6 +322,8 @@ const ENGLISH_NUMBERS: &str = "number numbers num digits no";
 /// Hashes and what they mean: open addressing, a quarter full, so that a miss is one probe.
 struct Table {
     slots: Vec<(u64, Lex)>,
+    /// One bit a key, small enough for the first-level cache: most words of a message are in no list.
+    filter: Box<[u64; 512]>,
     /// Pairs of first letters with which number words begin, as a filter for words run together.
     openings: [u64; 8],
 }
@@ -266,7 +335,7 @@ const FRANCO: u64 = 0xF7;
 
 impl Table {
     fn new() -> Self {
-        let mut table = Self { slots: vec![(0, Lex::default()); 8192], openings: [0; 8] };
+        let mut table = Self { slots: vec![(0, Lex::default()); 8192], filter: Box::new([0; 512]), openings: [0; 8] };
         for (value, arabic, franco, english) in NUMBERS {
             table.number(arabic, Num::Value { value: *value, english: false }, PLAIN);
             table.number(franco, Num::Value { value: *value, english: false }, FRANCO);
@@ -289,12 +358,23 @@ impl Table {
         }
         for (class, arabic, franco) in POSSESSED {
             for noun in arabic.split(' ') {
-                for (ending, more) in [("", 0), ("ي", MINE | CALL), ("ك", YOURS), ("كم", YOURS), ("ه", CALL), ("ها", CALL), ("نا", CALL | MINE), ("هم", CALL)] {
+                for (ending, more) in
+                    [("", 0), ("ي", MINE | CALL), ("ك", YOURS), ("كم", YOURS), ("ه", CALL), ("ها", CALL), ("نا", CALL | MINE), ("هم", CALL)]
+                {
                     table.add(&format!("{noun}{ending}"), *class | more, Num::None, PLAIN);
                 }
             }
             for noun in franco.split(' ') {
-                for (ending, more) in [("", 0), ("y", MINE | CALL), ("ak", YOURS), ("ek", YOURS), ("ik", YOURS), ("o", CALL), ("ha", CALL), ("na", CALL | MINE)] {
+                for (ending, more) in [
+                    ("", 0),
+                    ("y", MINE | CALL),
+                    ("ak", YOURS),
+                    ("ek", YOURS),
+                    ("ik", YOURS),
+                    ("o", CALL),
+                    ("ha", CALL),
+                    ("na", CALL | MINE),
+                ] {
                     table.add(&format!("{noun}{ending}"), *class | more, Num::None, FRANCO);
                 }
             }
@@ -306,12 +386,13 @@ impl Table {
 
     fn number(&mut self, words: &str, num: Num, seed: u64) {
         for word in words.split(' ').filter(|word| !word.is_empty()) {
-            self.add(word, 0, num, seed);
+            let class = if matches!(num, Num::Value { value: 0, .. }) { ZERO } else { 0 };
+            self.add(word, class, num, seed);
             let syms = normalise::fold(word);
-            if let Some(bit) = opening(&syms) {
-                if let Some(slot) = self.openings.get_mut(bit / 64) {
-                    *slot |= 1 << (bit % 64);
-                }
+            if let Some(bit) = opening(&syms)
+                && let Some(slot) = self.openings.get_mut(bit / 64)
+            {
+                *slot |= 1 << (bit % 64);
             }
         }
     }
@@ -326,6 +407,10 @@ impl Table {
     fn add(&mut self, word: &str, class: u32, num: Num, seed: u64) {
         let syms = normalise::fold(word);
         let key = if seed == FRANCO { franco_key(&syms) } else { plain_key(syms.iter().map(|sym| sym.c)) };
+        let (word, bit) = filter_bit(key);
+        if let Some(bits) = self.filter.get_mut(word) {
+            *bits |= bit;
+        }
         let slot = self.slot(key);
         if let Some((hash, lex)) = self.slots.get_mut(slot) {
             *hash = key;
@@ -340,7 +425,6 @@ impl Table {
     #[inline]
     fn slot(&self, key: u64) -> usize {
         let mask = self.slots.len() - 1;
-        #[expect(clippy::cast_possible_truncation, reason = "masked to the table's size at once")]
         let mut slot = (key >> 32) as usize & mask;
         while self.slots.get(slot).is_some_and(|(hash, _)| *hash != 0 && *hash != key) {
             slot = (slot + 1) & mask;
@@ -350,8 +434,19 @@ impl Table {
 
     #[inline]
     fn get(&self, key: u64) -> Option<Lex> {
+        let (word, bit) = filter_bit(key);
+        if self.filter.get(word).is_none_or(|bits| bits & bit == 0) {
+            return None;
+        }
         self.slots.get(self.slot(key)).filter(|(hash, _)| *hash == key).map(|(_, lex)| *lex)
     }
+}
+
+/// Where a key stands in the filter: the word, and the bit in it.
+#[inline]
+fn filter_bit(key: u64) -> (usize, u64) {
+    let word = (key >> 55) as usize;
+    (word, 1 << ((key >> 49) & 63))
 }
 
 fn opening(syms: &[Sym]) -> Option<usize> {
@@ -438,7 +533,10 @@ pub(super) fn arabic(syms: &[Sym]) -> Lex {
     };
     // "The zero" speaks of a digit and does not dial it.
     let lex = if syms.len() >= from + skip + 2 { table.get(key(from + skip)) } else { None };
-    lex.map_or(Lex::default(), |lex| Lex { class: lex.class & !(AT | AND), ..Lex::default() })
+    lex.map_or(Lex::default(), |lex| {
+        let zero = if lex.num == (Num::Value { value: 0, english: false }) { ZERO } else { 0 };
+        Lex { class: lex.class & !(AT | AND) | zero, ..Lex::default() }
+    })
 }
 
 /// A word in Latin letters: English, then Franco, then English with digits for letters.
@@ -493,10 +591,8 @@ pub(super) fn glued(syms: &[Sym]) -> Option<smallvec::SmallVec<[Num; 16]>> {
             let word = syms.get(start..start + width)?;
             let lex = table.get(plain_key(word.iter().map(|sym| sym.c))).filter(|lex| lex.is_number());
             let lex = lex.or_else(|| table.get(franco_key(word)).filter(|lex| lex.is_number()));
-            if let (Some(lex), Some(slot)) = (lex, step.get_mut(start + width)) {
-                if slot.0 == 0 {
-                    *slot = (u8::try_from(width).unwrap_or(0), lex.num);
-                }
+            if let (Some(lex), Some(slot @ (0, _))) = (lex, step.get_mut(start + width)) {
+                *slot = (u8::try_from(width).unwrap_or(0), lex.num);
             }
         }
     }

@@ -100,9 +100,9 @@ impl Text {
     }
 
     fn cut(&mut self) {
-        let syms = std::mem::take(&mut self.syms);
         let mut at = 0;
-        while let Some(first) = syms.get(at) {
+        while let Some(&first) = self.syms.get(at) {
+            let syms = &self.syms;
             let start = at;
             let class = class_of(first.c);
             let kind = match class {
@@ -148,13 +148,15 @@ impl Text {
             };
             self.push(kind, start, at, lex);
         }
-        self.syms = syms;
     }
 
     fn push(&mut self, kind: Kind, start: usize, end: usize, lex: Lex) {
         let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else { return };
         self.has_digits |= matches!(kind, Kind::Digits | Kind::Mixed);
         self.has_numbers |= lex.is_number();
+        if kind == Kind::Word && !self.has_numbers && lex.class == 0 && end - start >= 8 {
+            self.has_numbers = self.syms.get(usize::from(start)..usize::from(end)).is_some_and(|syms| lexicon::glued(syms).is_some());
+        }
         self.classes |= lex.class;
         self.tokens.push(Token { kind, start, end, lex });
     }
@@ -174,7 +176,8 @@ impl Text {
         while let Some(token) = tokens.get(at) {
             let mut end = at;
             if single(token) {
-                let glue = |index: usize| tokens.get(index).map(|token| token.kind).filter(|kind| matches!(kind, Kind::Space | Kind::Mark(_)));
+                let glue =
+                    |index: usize| tokens.get(index).map(|token| token.kind).filter(|kind| matches!(kind, Kind::Space | Kind::Mark(_)));
                 while glue(at + 1).is_some() && glue(end + 1) == glue(at + 1) && tokens.get(end + 2).is_some_and(single) {
                     end += 2;
                 }
@@ -260,6 +263,7 @@ pub(super) fn fold(raw: &str) -> Vec<Sym> {
 }
 
 #[expect(clippy::match_same_arms, reason = "grouped by script, for the reader")]
+#[expect(clippy::too_many_lines, reason = "a table, read line by line")]
 fn fold_wide(c: char) -> Fold {
     let code = u32::from(c);
     let plain = |c| Fold::One(c, 0);
@@ -276,13 +280,31 @@ fn fold_wide(c: char) -> Fold {
         'ـ' => Fold::Drop,
         '\u{0660}'..='\u{0669}' => Fold::One(digit(code - 0x660), ARABIC),
         '\u{06F0}'..='\u{06F9}' => Fold::One(digit(code - 0x6F0), ARABIC),
-        '\u{0610}'..='\u{061A}' | '\u{061C}' | '\u{064B}'..='\u{065F}' | '\u{0670}' | '\u{06D6}'..='\u{06DC}' | '\u{06DF}'..='\u{06E8}'
+        '\u{0610}'..='\u{061A}'
+        | '\u{061C}'
+        | '\u{064B}'..='\u{065F}'
+        | '\u{0670}'
+        | '\u{06D6}'..='\u{06DC}'
+        | '\u{06DF}'..='\u{06E8}'
         | '\u{06EA}'..='\u{06ED}' => Fold::Drop,
         '\u{0621}'..='\u{064A}' | '،' | '؛' | '؟' | '٪' | '٫' | '٬' => plain(c),
         // Invisible: zero-width and bidi marks, joiners, variation selectors, tags, combining marks, keycap frames
-        '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
-        | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
-        | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}' => Fold::Drop,
+        '\u{00AD}'
+        | '\u{034F}'
+        | '\u{115F}'
+        | '\u{1160}'
+        | '\u{17B4}'
+        | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}'
+        | '\u{3164}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FEFF}'
+        | '\u{FFA0}'
+        | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E0FFF}' => Fold::Drop,
         '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20F0}' | '\u{FE20}'..='\u{FE2F}' => {
             Fold::Drop
         }
@@ -309,7 +331,7 @@ fn fold_wide(c: char) -> Fold {
         '\u{246A}'..='\u{2472}' => Fold::Two('1', digit(code - 0x246A + 1)),
         '\u{2474}'..='\u{247C}' => Fold::One(digit(code - 0x2474 + 1), ODD),
         '\u{2488}'..='\u{2490}' => Fold::One(digit(code - 0x2488 + 1), ODD),
-        '\u{24EA}' | '\u{24FF}' | '\u{1F10B}' | '\u{1F10C}' | '\u{1F100}' | '〇' | '零' | '⭕' | '\u{1F17E}' | '🅾' => Fold::One('0', ODD),
+        '\u{24EA}' | '\u{24FF}' | '\u{1F10B}' | '\u{1F10C}' | '\u{1F100}' | '〇' | '零' | '⭕' | '🅾' => Fold::One('0', ODD),
         '\u{24F5}'..='\u{24FD}' => Fold::One(digit(code - 0x24F5 + 1), ODD),
         '\u{2776}'..='\u{277E}' => Fold::One(digit(code - 0x2776 + 1), ODD),
         '\u{2780}'..='\u{2788}' => Fold::One(digit(code - 0x2780 + 1), ODD),
@@ -359,11 +381,40 @@ fn fold_wide(c: char) -> Fold {
 /// Presentation forms of Arabic letters, and decimal digits of scripts seldom seen here.
 fn fold_rare(c: char) -> Fold {
     const FORMS: &[(u32, char)] = &[
-        (0xFE80, 'ء'), (0xFE81, 'ا'), (0xFE85, 'و'), (0xFE87, 'ا'), (0xFE89, 'ي'), (0xFE8D, 'ا'), (0xFE8F, 'ب'), (0xFE93, 'ه'),
-        (0xFE95, 'ت'), (0xFE9D, 'ج'), (0xFEA1, 'ح'), (0xFEA5, 'خ'), (0xFEA9, 'د'), (0xFEAB, 'ذ'), (0xFEAD, 'ر'), (0xFEAF, 'ز'),
-        (0xFEB1, 'س'), (0xFEB5, 'ش'), (0xFEB9, 'ص'), (0xFEBD, 'ض'), (0xFEC1, 'ط'), (0xFEC5, 'ظ'), (0xFEC9, 'ع'), (0xFECD, 'غ'),
-        (0xFED1, 'ف'), (0xFED5, 'ق'), (0xFED9, 'ك'), (0xFEDD, 'ل'), (0xFEE1, 'م'), (0xFEE5, 'ن'), (0xFEE9, 'ه'), (0xFEED, 'و'),
-        (0xFEEF, 'ي'), (0xFEF5, '\0'),
+        (0xFE80, 'ء'),
+        (0xFE81, 'ا'),
+        (0xFE85, 'و'),
+        (0xFE87, 'ا'),
+        (0xFE89, 'ي'),
+        (0xFE8D, 'ا'),
+        (0xFE8F, 'ب'),
+        (0xFE93, 'ه'),
+        (0xFE95, 'ت'),
+        (0xFE9D, 'ج'),
+        (0xFEA1, 'ح'),
+        (0xFEA5, 'خ'),
+        (0xFEA9, 'د'),
+        (0xFEAB, 'ذ'),
+        (0xFEAD, 'ر'),
+        (0xFEAF, 'ز'),
+        (0xFEB1, 'س'),
+        (0xFEB5, 'ش'),
+        (0xFEB9, 'ص'),
+        (0xFEBD, 'ض'),
+        (0xFEC1, 'ط'),
+        (0xFEC5, 'ظ'),
+        (0xFEC9, 'ع'),
+        (0xFECD, 'غ'),
+        (0xFED1, 'ف'),
+        (0xFED5, 'ق'),
+        (0xFED9, 'ك'),
+        (0xFEDD, 'ل'),
+        (0xFEE1, 'م'),
+        (0xFEE5, 'ن'),
+        (0xFEE9, 'ه'),
+        (0xFEED, 'و'),
+        (0xFEEF, 'ي'),
+        (0xFEF5, '\0'),
     ];
     // The zero of each block of ten.
     const ZEROS: &[u32] = &[

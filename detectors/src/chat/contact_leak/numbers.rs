@@ -38,7 +38,7 @@ pub(super) struct Gap {
     pub(super) soft: u8,
     /// The first mark that is no space, else the space, else NUL.
     pub(super) mark: char,
-    /// How many different things a reader would see between them: 0, nothing but one mark or space.
+    /// A plus sign.
     pub(super) plus: bool,
     /// A letter stands right before the mark: `KH-2026`.
     pub(super) label: bool,
@@ -84,8 +84,8 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
             }
             Kind::Mark('°' | '%' | '$' | '€' | '£' | '=') => gap.words = gap.words.saturating_add(1),
             Kind::Mark(mark) => {
-                if gap.soft == 0 && matches!(mark, '-' | '/' | '_') {
-                    gap.label = next >= 2 && text.token(next - 2).is_some_and(|before| is_label(before));
+                if matches!(mark, '-' | '/' | '_') {
+                    gap.label = next >= 2 && text.token(next - 2).is_some_and(is_label);
                 }
                 gap.see(mark);
             }
@@ -118,7 +118,9 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                                 push(decimal(value), WORDS, &mut gap);
                             }
                         }
-                    } else if reading.letters && let Some((digits, origin)) = look_alike(text.syms(token)) {
+                    } else if reading.letters
+                        && let Some((digits, origin)) = look_alike(text.syms(token))
+                    {
                         push(digits, origin, &mut gap);
                     } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
                     } else if token.lex.is(AND | LINK) {
@@ -154,7 +156,9 @@ impl Gap {
 
 /// Latin letters that label what follows the dash: a prefix of an identifier, unless it means a telephone.
 fn is_label(token: &Token) -> bool {
-    matches!(token.kind, Kind::Word | Kind::Mixed) && !token.lex.is(lexicon::CALL | lexicon::NUMBER | lexicon::PHONE) && !token.lex.is_number()
+    matches!(token.kind, Kind::Word | Kind::Mixed)
+        && !token.lex.is(lexicon::CALL | lexicon::NUMBER | lexicon::PHONE)
+        && !token.lex.is_number()
 }
 
 /// The digits of a run, and how they were written.
@@ -218,15 +222,15 @@ fn number(text: &Text, at: usize, compounds: bool) -> Option<(Digits, usize)> {
     let token = text.token(at)?;
     match token.lex.num {
         Num::Value { value, english } => {
-            if value <= 9 {
-                if let Some((next, after)) = after_spaces(text, at + 1) {
-                    match after.lex.num {
-                        Num::Plural(digit) if value >= 2 => {
-                            return Some((smallvec::smallvec![digit; usize::from(value)], next + 1));
-                        }
-                        Num::Hundred if compounds && value > 0 => return Some(hundreds(text, next, value * 100)),
-                        _ => {}
+            if value <= 9
+                && let Some((next, after)) = after_spaces(text, at + 1)
+            {
+                match after.lex.num {
+                    Num::Plural(digit) if value >= 2 => {
+                        return Some((smallvec::smallvec![digit; usize::from(value)], next + 1));
                     }
+                    Num::Hundred if compounds && value > 0 => return Some(hundreds(text, next, value * 100)),
+                    _ => {}
                 }
             }
             if !compounds {
@@ -255,18 +259,19 @@ fn number(text: &Text, at: usize, compounds: bool) -> Option<(Digits, usize)> {
 
 /// Ones and tens in either order, from the token at `at` whose value is `value`: the sum and its last token.
 fn below_hundred(text: &Text, at: usize, value: u16, english: bool) -> (u16, usize) {
-    let is_tens = |value: u16| (20..100).contains(&value) && value % 10 == 0;
-    if (1..=9).contains(&value) && !english {
-        if let Some((last, tens)) = after_and(text, at + 1).filter(|(_, tens)| is_tens(*tens)) {
-            return (value + tens, last);
-        }
+    let is_tens = |value: u16| (20..100).contains(&value) && value.is_multiple_of(10);
+    if (1..=9).contains(&value)
+        && !english
+        && let Some((last, tens)) = after_and(text, at + 1).filter(|(_, tens)| is_tens(*tens))
+    {
+        return (value + tens, last);
     }
-    if is_tens(value) && english {
-        if let Some((last, token)) = after_spaces(text, at + 1) {
-            if let Num::Value { value: ones @ 1..=9, english: true } = token.lex.num {
-                return (value + ones, last);
-            }
-        }
+    if is_tens(value)
+        && english
+        && let Some((last, token)) = after_spaces(text, at + 1)
+        && let Num::Value { value: ones @ 1..=9, english: true } = token.lex.num
+    {
+        return (value + ones, last);
     }
     (value, at)
 }

@@ -12,7 +12,7 @@
 //!
 //! Source: numbering plan of Egypt (ITU E.129 communication of the NTRA; libphonenumber 9.0.43, region EG).
 
-use super::lexicon::{CALL, LOWER, REVERSE};
+use super::lexicon::{CALL, LOWER, REVERSE, ZERO};
 use super::normalise::Text;
 use super::numbers::{self, Digits, EASTERN, GLUED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
 
@@ -146,12 +146,12 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
         }
         let plus = window.first().is_some_and(|group| group.gap.plus);
         let mut found = shape(&digits, plus).filter(|shape| fits(shape, window, run, text)).map(|shape| shape.phone(window));
-        if found.is_none() && text.classes & REVERSE != 0 {
+        let backwards = text.classes & REVERSE != 0 || (window.len() == 1 && text.classes & CALL != 0 && text.classes & LOWER == 0);
+        if found.is_none() && backwards {
             let reversed: Digits = digits.iter().rev().copied().collect();
-            found = shape(&reversed, false).filter(|shape| shape.form == Form::Mobile).map(|shape| Phone {
-                disguise: Disguise::Reversed,
-                ..shape.phone(window)
-            });
+            found = shape(&reversed, false)
+                .filter(|shape| shape.form == Form::Mobile)
+                .map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) });
         }
         let guessed: usize = window.iter().filter(|group| group.origin == LETTERS).map(|group| group.digits.len()).sum();
         if reading.letters && (guessed > 7 || window.iter().all(|group| group.origin & LETTERS == 0)) {
@@ -180,6 +180,9 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
         return None;
     }
     for (start, first) in groups.iter().enumerate() {
+        if first.gap.label {
+            continue;
+        }
         let is_prefix = matches!(first.digits.as_slice(), [0, 1, 0 | 1 | 2 | 5, ..]) && first.digits.len() < 11;
         if !(is_prefix || first.digits.as_slice() == [0]) {
             continue;
@@ -199,12 +202,14 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
             let whole = end + 1 == groups.len() || groups.len() <= 4;
             let window = groups.get(start..=end).unwrap_or(&[]);
             let pieces = is_prefix && window.iter().all(|group| group.digits.len() >= 2);
-            if digits.len() == 11 && whole && (pieces || spoken && start == 0) {
-                if let Some(shape) = shape(&digits, false).filter(|shape| shape.form == Form::Mobile && !is_calendar(window)) {
-                    let phone = shape.phone(window);
-                    let disguise = if phone.disguise == Disguise::None { Disguise::Separators } else { phone.disguise };
-                    return Some(Phone { strength: 0.75, disguise, ..phone });
-                }
+            if digits.len() == 11
+                && whole
+                && (pieces || spoken && start == 0)
+                && let Some(shape) = shape(&digits, false).filter(|shape| shape.form == Form::Mobile && !is_calendar(window))
+            {
+                let phone = shape.phone(window);
+                let disguise = if phone.disguise == Disguise::None { Disguise::Separators } else { phone.disguise };
+                return Some(Phone { strength: 0.75, disguise, ..phone });
             }
         }
     }
@@ -226,15 +231,19 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
         Form::Mobile | Form::MobileInternational => true,
         // 2010, 2011, 2012 and 2015 are years: bare 20 is believed unbroken, apart from the rest, or digit by digit.
         Form::MobileBare => {
-            let apart = first.digits.as_slice() == [2, 0] && window.len() <= 5 && !window.iter().skip(1).all(|group| group.digits.len() == 2);
+            let apart =
+                first.digits.as_slice() == [2, 0] && window.len() <= 5 && !window.iter().skip(1).all(|group| group.digits.len() == 2);
             unbroken || spoken || (apart && !window.iter().skip(1).any(|group| is_year(&group.digits)))
         }
-        Form::MobileShort => called && !lowered && window.len() == run.len() && (window.len() <= 4 || spoken) && first.digits.len() > 1,
+        Form::MobileShort => {
+            (called || text.classes & ZERO != 0)
+                && !lowered
+                && window.len() == run.len()
+                && (window.len() <= 4 || spoken)
+                && first.digits.len() > 1
+        }
         Form::Landline => {
-            let area = match first.digits.as_slice() {
-                [0, 2 | 3] | [0, 4..=9, _] => true,
-                _ => false,
-            };
+            let area = matches!(first.digits.as_slice(), [0, 2 | 3] | [0, 4..=9, _]);
             let rest = window.get(1..).unwrap_or(&[]);
             let grouped = area
                 && !unbroken
@@ -325,6 +334,7 @@ fn shape(digits: &[u8], plus: bool) -> Option<Shape> {
 }
 
 /// A landline's national number, without the trunk zero.
+#[expect(clippy::match_same_arms, reason = "in the order of the plan")]
 fn fixed(national: &[u8], form: Form) -> Option<Shape> {
     let (area_len, expected) = match national {
         [2, ..] => (1, 9..=9),
@@ -343,6 +353,7 @@ fn fixed(national: &[u8], form: Form) -> Option<Shape> {
 }
 
 /// A number of another country, after its + or 00.
+#[expect(clippy::match_same_arms, reason = "by region: America, Russia, the Arab countries, Europe, Asia, the rest")]
 fn foreign(digits: &[u8]) -> Option<Shape> {
     let (country_len, national) = match digits {
         [1, 2..=9, ..] => (1, 10..=10),
@@ -364,9 +375,15 @@ fn foreign(digits: &[u8]) -> Option<Shape> {
         | [6, 0..=6, ..]
         | [8, 1 | 2 | 4, ..]
         | [9, 2..=5 | 8, ..] => (2, 8..=11),
-        [2, 1..=6 | 9, _, ..] | [3, 5 | 7 | 8, _, ..] | [4, 2, _, ..] | [5, 0 | 9, _, ..] | [6, 7..=9, _, ..] | [8, 5 | 8, _, ..] | [9, 6 | 7 | 9, _, ..] => {
-            (3, 7..=10)
-        }
+        [2, 1, 1, ..]
+        | [2, 2..=6, _, ..]
+        | [2, 9, 0 | 1 | 7..=9, ..]
+        | [3, 5 | 7 | 8, _, ..]
+        | [4, 2, _, ..]
+        | [5, 0 | 9, _, ..]
+        | [6, 7..=9, _, ..]
+        | [8, 5 | 8, _, ..]
+        | [9, 6 | 7 | 9, _, ..] => (3, 7..=10),
         _ => return None,
     };
     let length = digits.len() - country_len;
@@ -392,12 +409,20 @@ fn is_calendar(window: &[Group]) -> bool {
     let mut at = 0;
     while let Some((first, first_len, _)) = part(at) {
         let date = match (part(at + 1), part(at + 2)) {
-            (Some((second, second_len, mark)), Some((third, third_len, other))) if mark == other && matches!(mark, '/' | '-' | '.' | ' ') => {
+            (Some((second, second_len, mark)), Some((third, third_len, other)))
+                if mark == other && matches!(mark, '/' | '-' | '.' | ' ') =>
+            {
                 let day_month = |day, month| (1..=31).contains(&day) && (1..=12).contains(&month);
                 let short = |length| length <= 2;
-                (short(first_len) && short(second_len) && (third_len == 4 && (1900..2100).contains(&third) || third_len == 2 && mark != ' ')
+                (short(first_len)
+                    && short(second_len)
+                    && (third_len == 4 && (1900..2100).contains(&third) || third_len == 2 && mark != ' ')
                     && (day_month(first, second) || day_month(second, first)))
-                    || (first_len == 4 && (1900..2100).contains(&first) && short(second_len) && short(third_len) && day_month(third, second))
+                    || (first_len == 4
+                        && (1900..2100).contains(&first)
+                        && short(second_len)
+                        && short(third_len)
+                        && day_month(third, second))
             }
             _ => false,
         };
@@ -444,5 +469,64 @@ mod tests {
 
     fn number(raw: &str) -> Option<String> {
         find(&Text::new(raw)).map(|phone| phone.e164.iter().map(|digit| char::from(b'0' + digit)).collect())
+    }
+
+    #[rstest]
+    #[case::plain("01012345678", "201012345678")]
+    #[case::every_carrier("01112345678", "201112345678")]
+    #[case::plus("+201212345678", "201212345678")]
+    #[case::plus_and_trunk("+20 (0) 15 1234 5678", "201512345678")]
+    #[case::idd("0020 10 1234 5678", "201012345678")]
+    #[case::bare_country("201012345678", "201012345678")]
+    #[case::bare_country_apart("20 1012345678", "201012345678")]
+    #[case::trunk_zero_missing("my mobile 1012345678", "201012345678")]
+    #[case::cairo("تليفون المكتب 0223456780", "20223456780")]
+    #[case::cairo_grouped("02 2345 6780", "20223456780")]
+    #[case::alexandria("landline 034567800", "2034567800")]
+    #[case::emirates("+971 50 123 4567", "971501234567")]
+    #[case::britain("0044 7911 123456", "447911123456")]
+    #[case::separators("0-1.0/1*2_3~4|5 6\n7 8", "201012345678")]
+    #[case::emoji("010🌟1234🌟5678", "201012345678")]
+    #[case::words("zero one zero one two three four five six seven eight", "201012345678")]
+    #[case::tens("صفر عشرة، اتناشر، اربعة وتلاتين، ستة وخمسين، تمانية وسبعين", "201012345678")]
+    #[case::tens_read_apart("zero ten twenty one two three four five six seven", "201020123456")]
+    #[case::letters("O1O l234 S678", "201012345678")]
+    #[case::words_between("block 010 unit 1234 door 5678", "201012345678")]
+    #[case::reversed("backwards: 87654321010", "201012345678")]
+    #[case::second_of_two("0123 456 7890 - 0101 234 5678", "201234567890")]
+    fn numbers_are_found(#[case] raw: &str, #[case] expected: &str) {
+        assert_eq!(number(raw).as_deref(), Some(expected));
+    }
+
+    #[rstest]
+    #[case::ten_digits("0101234567")]
+    #[case::twelve_digits("010123456789")]
+    #[case::dead_carrier("01412345678")]
+    #[case::hotline("19123")]
+    #[case::toll_free("0800 123 4567")]
+    #[case::dates("01.02.2026 - 15.02.2026")]
+    #[case::date_and_time("01/02/2026 9:30")]
+    #[case::times("01:00, 1:30, 02:15")]
+    #[case::timestamp("2015-03-01 09:45")]
+    #[case::years("2010 2012 2015 2019")]
+    #[case::years_that_make_a_number("2012 2015 2019")]
+    #[case::counting("one two three four five six seven eight nine ten eleven")]
+    #[case::list("01 02 03 04 05 06 07")]
+    #[case::national_id("29801011234567")]
+    #[case::national_id_in_groups("2 980101 1234567")]
+    #[case::card("4000 1234 5678 9010")]
+    #[case::tracking("7740019283746501")]
+    #[case::iban("EG21 0003 0001 0000 0000 1234 5678 9")]
+    #[case::labelled("INV-0102-2026-001")]
+    #[case::labelled_in_pieces("KH-010-2233-4455")]
+    #[case::ten_digits_of_an_order("order 1012345678")]
+    #[case::landline_of_a_meter("meter reading 0223456780")]
+    #[case::coordinates("30.0444, 31.2357")]
+    #[case::price("12,750.50")]
+    #[case::sum("3 x 250 + 2 x 175 = 1100")]
+    #[case::model("ADQ73214404")]
+    #[case::plus_of_no_country("+0 123 456 789")]
+    fn other_numbers_are_left_alone(#[case] raw: &str) {
+        assert_eq!(number(raw), None);
     }
 }

@@ -79,11 +79,6 @@ fn is_measure(run: &[Group]) -> bool {
 }
 
 impl Pieces {
-    /// Whether nothing is kept.
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// Forgets all pieces.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
@@ -102,7 +97,7 @@ impl Pieces {
         for old in &mut kept {
             old.age_s = old.age_s.saturating_add(elapsed_s);
         }
-        kept.retain(|old| old.age_s <= span_s && old.age_s <= u32::from(u16::MAX));
+        kept.retain(|old| old.age_s <= span_s && u16::try_from(old.age_s).is_ok());
         kept.push(Kept { digits: piece.digits.clone(), plus: piece.plus, age_s: 0 });
         while kept.len() > PIECES_MAX || kept.iter().map(|piece| piece.digits.len()).sum::<usize>() > DIGITS_MAX {
             kept.remove(0);
@@ -121,7 +116,7 @@ impl Pieces {
     }
 
     fn read(&self) -> Vec<Kept> {
-        let nibble = |at: usize| self.nibbles.get(at / 2).map_or(0, |byte| if at % 2 == 0 { byte >> 4 } else { byte & 15 });
+        let nibble = |at: usize| self.nibbles.get(at / 2).map_or(0, |byte| if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 });
         let mut at = 0;
         let pieces = self.lengths.iter().zip(&self.ages_s).take(self.count.into());
         pieces

@@ -57,6 +57,31 @@ impl JsonLinesSink {
     }
 }
 
+/// Writes text that is JSON already, one value a line.
+pub struct RawLines {
+    path: String,
+    out: BufWriter<Box<dyn Write + Send>>,
+}
+
+impl RawLines {
+    /// Makes the file at `path`, emptying it if it is there, or takes standard output for `-`.
+    pub fn create(path: &str) -> Result<Self, Error> {
+        let JsonLinesSink { path, out, .. } = JsonLinesSink::create(path)?;
+        Ok(Self { path, out })
+    }
+
+    /// Writes `line`, which holds no line end, and ends it.
+    pub fn write(&mut self, line: &str) -> Result<(), Error> {
+        let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.write_all(b"\n"));
+        written.map_err(|source| Error::write(&self.path, source))
+    }
+
+    /// Flushes and closes.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.out.flush().map_err(|source| Error::write(&self.path, source))
+    }
+}
+
 /// A record set aside, with where it stood and why.
 ///
 /// ```

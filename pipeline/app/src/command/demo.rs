@@ -1,0 +1,174 @@
+//! `rasid demo`: the main job with nothing installed. A simulated marketplace streams through the shipped rules, alerts
+//! scroll by, and a table says what was caught, what was missed and who was wrongly accused.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+
+use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record, Score};
+use rasid_rules::ruleset::Severity;
+use rasid_simulate::{Kind, Level, simulate};
+
+use super::simulate::World;
+use super::{Failure, print_line};
+use crate::clock::Stopwatch;
+use crate::shipped;
+
+/// Records that the engine takes at once.
+const BATCH: usize = 512;
+/// How many of the highest scores are shown.
+const TOP_SCORES: usize = 8;
+/// Pseudonyms of people who do not exist need no secret.
+const DEMO_SECRET: &[u8] = b"rasid demo, nobody here exists";
+
+/// See `--help`.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  rasid demo --seed 7")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    world: World,
+}
+
+/// Runs the demo.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let config = args.world.config()?;
+    let ruleset = shipped::ruleset().map_err(|report| Failure::Configuration(report.to_string()))?;
+    let rules = ruleset.rules.len();
+    let pseudonymizer = Pseudonymizer::new(DEMO_SECRET, 0).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let mut engine = Engine::new(ruleset, Config::default(), pseudonymizer).map_err(|error| Failure::Outside(Box::new(error)))?;
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+
+    print_line(&format!(
+        "A marketplace of {} people in Egypt, {} h from seed {}, through {rules} rules.\n",
+        config.honest_users(),
+        config.hours,
+        config.seed
+    ))?;
+    let watch = Stopwatch::start();
+    let mut simulation = simulate(&config);
+    let mut tally = Tally::default();
+    let mut position = 0_u64;
+    loop {
+        let records: Vec<rasid_simulate::Record> = simulation.by_ref().take(BATCH).collect();
+        if records.is_empty() {
+            break;
+        }
+        let first = position;
+        let batch: Vec<Record<'_>> = records
+            .iter()
+            .map(|record| {
+                position += 1;
+                Record { position, arrival_ms: record.arrival_ms, bytes: record.line.as_bytes() }
+            })
+            .collect();
+        for alert in engine.process(&batch).alerts {
+            let opened_by = usize::try_from(alert.position - first - 1).ok().and_then(|index| records.get(index));
+            let campaign = opened_by.and_then(|record| record.campaign);
+            print_line(&line(&alert, campaign.is_some(), colour))?;
+            tally.add(&alert, campaign);
+        }
+    }
+    let counters = engine.counters();
+    let seconds = watch.elapsed().as_secs_f64();
+    print_line(&format!("\n{} events in {seconds:.1} s, simulation included; {} alerts.", counters.events, counters.alerts))?;
+    let labels: Vec<(Kind, Level)> = simulation.labels().iter().map(|label| (label.kind, label.level)).collect();
+    print_line(&tally.campaigns(&labels))?;
+    print_line(&tally.false_alarms(config.honest_users(), config.hours))?;
+    print_line(&top_scores(&engine.scores()))
+}
+
+/// One alert as it goes by: when, how bad, which rule, whom, why. A false alarm is marked, because here the truth is known.
+fn line(alert: &Alert, in_campaign: bool, colour: bool) -> String {
+    let time = alert.opened_at.get(11..19).unwrap_or(&alert.opened_at);
+    let severity = match alert.severity {
+        Severity::Sev0 => "SEV0",
+        Severity::Sev1 => "SEV1",
+        Severity::Sev2 => "SEV2",
+        Severity::Sev3 => "SEV3",
+    };
+    let (on, off) = match (colour, in_campaign, alert.severity) {
+        (false, ..) => ("", ""),
+        (true, false, _) => ("\u{1b}[2m", "\u{1b}[0m"),
+        (true, true, Severity::Sev0 | Severity::Sev1) => ("\u{1b}[31m", "\u{1b}[0m"),
+        (true, true, _) => ("\u{1b}[33m", "\u{1b}[0m"),
+    };
+    let mark = if in_campaign { " " } else { "?" };
+    let (kind, id) = alert.entity.split_once(':').unwrap_or(("", &alert.entity));
+    let entity = format!("{kind}:{}", shortened(id));
+    format!("{on}{time} {severity} {mark} {:<28} {entity:<22} {}{off}", alert.rule, alert.explanation)
+}
+
+/// The beginning of a long id: enough for the eye.
+fn shortened(id: &str) -> String {
+    if id.chars().count() <= 14 { id.to_owned() } else { format!("{}…", id.chars().take(13).collect::<String>()) }
+}
+
+/// What the alerts came to.
+#[derive(Default)]
+struct Tally {
+    /// By campaign: the rules that saw it.
+    caught: BTreeMap<u32, Vec<String>>,
+    /// By rule: alerts about honest people.
+    false_alarms: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, alert: &Alert, campaign: Option<u32>) {
+        match campaign {
+            Some(campaign) => {
+                let rules = self.caught.entry(campaign).or_default();
+                if !rules.contains(&alert.rule) {
+                    rules.push(alert.rule.clone());
+                }
+            }
+            None => *self.false_alarms.entry(alert.rule.clone()).or_default() += 1,
+        }
+    }
+
+    /// Campaigns caught and missed, by kind and level.
+    fn campaigns(&self, labels: &[(Kind, Level)]) -> String {
+        let mut lines =
+            vec![String::new(), format!("{:<20}{:>10}{:>10}{:>10}   seen by", "campaigns caught", "blatant", "moderate", "careful")];
+        lines.extend(Kind::ALL.map(|kind| {
+            let mut seen_by: Vec<&str> = Vec::new();
+            let cells = Level::ALL.map(|level| {
+                let of: Vec<u32> = (0..).zip(labels).filter(|(_, label)| **label == (kind, level)).map(|(index, _)| index).collect();
+                let caught: Vec<&Vec<String>> = of.iter().filter_map(|campaign| self.caught.get(campaign)).collect();
+                seen_by.extend(caught.iter().flat_map(|rules| rules.iter()).map(String::as_str));
+                let cell = if of.is_empty() { "–".to_owned() } else { format!("{} of {}", caught.len(), of.len()) };
+                format!("{cell:>10}")
+            });
+            seen_by.sort_unstable();
+            seen_by.dedup();
+            format!("{:<20}{}   {}", kind.word(), cells.concat(), seen_by.join(", "))
+        }));
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    /// Alerts about honest people, by rule, and for each thousand of them a day.
+    fn false_alarms(&self, honest: u32, hours: u32) -> String {
+        let total: u64 = self.false_alarms.values().sum();
+        let thousands_of_days = f64::from(honest) / 1000.0 * f64::from(hours) / 24.0;
+        #[expect(clippy::cast_precision_loss, reason = "a handful of alerts")]
+        let rate = |alerts: u64| alerts as f64 / thousands_of_days;
+        let mut lines = vec![format!("{:<28}{total:>8}{:>28}", "alerts about honest people", "per 1 000 honest and day")];
+        lines.extend(self.false_alarms.iter().map(|(rule, alerts)| format!("  {rule:<26}{alerts:>8}{:>28.2}", rate(*alerts))));
+        lines.push(String::new());
+        lines.join("\n")
+    }
+}
+
+/// The highest scores at the end.
+fn top_scores(scores: &[Score]) -> String {
+    let mut scores: Vec<&Score> = scores.iter().collect();
+    scores.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.entity.cmp(&b.entity)));
+    let mut lines = vec!["highest scores at the end".to_owned()];
+    lines.extend(scores.into_iter().take(TOP_SCORES).map(|score| {
+        let reasons: Vec<&str> = score.reasons.iter().map(|reason| reason.rule.as_str()).collect();
+        let (kind, id) = score.entity.split_once(':').unwrap_or(("", &score.entity));
+        let level = format!("{:?}", score.level).to_lowercase();
+        let entity = format!("{kind}:{}", shortened(id));
+        format!("  {:>3} {level:<9} {entity:<24} {}", score.score, reasons.join(", "))
+    }));
+    lines.join("\n")
+}

@@ -1,0 +1,82 @@
+//! `rasid simulate`: a labelled synthetic marketplace as JSON Lines.
+
+use rasid_simulate::{Config, Kind, Level, simulate};
+
+use super::Failure;
+use rasid_connectors::sink::RawLines;
+
+/// See `--help`.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  rasid simulate --seed 7 --hours 24 --labels labels.jsonl > events.jsonl")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) world: World,
+    /// Where events go, one JSON object a line; - is stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    events: String,
+    /// Where the campaigns' labels go
+    #[arg(long, value_name = "FILE")]
+    labels: Option<String>,
+    /// Broken records among them, of a million events
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    malformed: u32,
+}
+
+/// Which marketplace is simulated.
+#[derive(clap::Args)]
+pub(crate) struct World {
+    /// Everything random comes from it: the same seed, the same marketplace
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How long
+    #[arg(long, value_name = "H", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=24 * 366))]
+    pub(crate) hours: u32,
+    /// Only these campaigns: otp_flood, otp_fanout, sim_swap_takeover, gps_spoof, refund_velocity, payout_velocity,
+    /// contact_leak, blatant, moderate, careful, or none [default: all]
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    scenario: Vec<String>,
+}
+
+impl World {
+    /// The simulator's configuration.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        let mut config = Config { seed: self.seed, hours: self.hours, ..Config::default() };
+        let (mut kinds, mut levels): (Vec<Kind>, Vec<Level>) = (Vec::new(), Vec::new());
+        for word in &self.scenario {
+            match (word.as_str(), word.parse::<Kind>(), word.parse::<Level>()) {
+                ("none", ..) => {}
+                (_, Ok(kind), _) => kinds.push(kind),
+                (_, _, Ok(level)) => levels.push(level),
+                (_, Err(error), Err(_)) => return Err(Failure::Configuration(format!("--scenario: {error}, a level, or none"))),
+            }
+        }
+        if self.scenario.iter().any(|word| word == "none") {
+            config.kinds = Vec::new();
+        } else if !kinds.is_empty() {
+            config.kinds = kinds;
+        }
+        if !levels.is_empty() {
+            config.levels = levels;
+        }
+        Ok(config)
+    }
+}
+
+/// Writes the marketplace.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let config = Config { malformed_per_million: args.malformed, ..args.world.config()? };
+    let mut simulation = simulate(&config);
+    let mut events = RawLines::create(&args.events)?;
+    let mut labels = args.labels.as_deref().map(RawLines::create).transpose()?;
+    for record in simulation.by_ref() {
+        events.write(&record.line)?;
+    }
+    events.finish()?;
+    if let Some(mut sink) = labels.take() {
+        for label in simulation.labels() {
+            sink.write(&label.to_json())?;
+        }
+        sink.finish()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! What every simulation keeps to, read back from its lines by the decoder of the event contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rasid_detectors::event::envelope::{Decoded, Limits, decode};
+use rasid_detectors::event::time::parse_rfc3339;
+use rasid_simulate::{Config, Kind, Level, Record, simulate};
+
+fn config(seed: u64, hours: u32) -> Config {
+    Config { seed, hours, ..Config::default() }
+}
+
+/// The text between `before` and the next quotation mark.
+fn field<'a>(line: &'a str, before: &str) -> &'a str {
+    line.split_once(before).and_then(|(_, rest)| rest.split_once('"')).map_or("", |(text, _)| text)
+}
+
+fn id(record: &Record) -> &str {
+    field(&record.line, "\"id\":\"")
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let lines = |seed| simulate(&config(seed, 3)).map(|record| record.line).collect::<Vec<_>>();
+    assert_eq!(lines(5), lines(5));
+    assert_ne!(lines(5), lines(6));
+}
+
+/// The bytes of one simulation as they were when this was written: FNV-1a over lines and labels. A change here changes every
+/// recorded figure: say so in the changelog, and measure again.
+#[test]
+fn the_bytes_of_a_seed_are_known() {
+    let mut simulation = simulate(&config(42, 24));
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |text: &str| {
+        for byte in text.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    simulation.by_ref().for_each(|record| add(&record.line));
+    simulation.labels().iter().for_each(|label| add(&label.to_json()));
+    assert_eq!(format!("{hash:016x}"), "19560eee87b4b3ea");
+}
+
+#[test]
+fn every_line_decodes_and_arrives_in_order() {
+    let mut simulation = simulate(&config(7, 24));
+    let (mut count, mut last) = (0_u32, i64::MIN);
+    let mut types = BTreeSet::new();
+    for record in simulation.by_ref() {
+        match decode(record.line.as_bytes(), &Limits::default()) {
+            Ok(Decoded::Event(event)) => assert!(event.clock() <= record.arrival_ms, "{}", record.line),
+            Ok(Decoded::UnknownType) => panic!("no type of the vocabulary: {}", record.line),
+            Err(fault) => panic!("{fault:?}: {}", record.line),
+        }
+        assert!(record.arrival_ms >= last, "{}", record.line);
+        last = record.arrival_ms;
+        types.insert(field(&record.line, "\"type\":\"").to_owned());
+        count += 1;
+    }
+    assert!((30_000..60_000).contains(&count), "{count} events in a day");
+    assert!(types.len() >= 28, "{types:?}");
+}
+
+#[test]
+fn labels_name_the_events_of_campaigns_and_no_others() {
+    let mut simulation = simulate(&config(3, 48));
+    let mut seen: BTreeMap<String, (Option<u32>, i64)> = BTreeMap::new();
+    for record in simulation.by_ref() {
+        let at = match decode(record.line.as_bytes(), &Limits::default()) {
+            Ok(Decoded::Event(event)) => event.clock(),
+            other => panic!("{other:?}"),
+        };
+        let before = seen.insert(id(&record).to_owned(), (record.campaign, at));
+        assert!(before.is_none_or(|(campaign, _)| campaign == record.campaign), "a duplicate belongs to the same campaign");
+    }
+    let labels = simulation.labels();
+    assert_eq!(labels.len(), 2 * Kind::ALL.len() * Level::ALL.len());
+    let mut labelled = 0;
+    for (number, label) in labels.iter().enumerate() {
+        let (from, to) = (parse_rfc3339(&label.from).expect("an instant"), parse_rfc3339(&label.to).expect("an instant"));
+        assert!(from <= to && !label.event_ids.is_empty());
+        for event in &label.event_ids {
+            let (campaign, at) = seen.get(event).expect("an event of the records");
+            assert_eq!(campaign.map(|campaign| campaign as usize), Some(number));
+            assert!((from..=to).contains(at), "{event} of {} is outside its window", label.campaign);
+        }
+        labelled += label.event_ids.len();
+    }
+    assert_eq!(seen.values().filter(|(campaign, _)| campaign.is_some()).count(), labelled);
+    let names: BTreeSet<&str> = labels.iter().map(|label| label.campaign.as_str()).collect();
+    assert_eq!(names.len(), labels.len());
+}
+
+#[test]
+fn without_campaigns_a_shorter_simulation_begins_a_longer_one() {
+    let honest = |hours| Config { kinds: Vec::new(), ..config(11, hours) };
+    let long: Vec<Record> = simulate(&honest(27)).collect();
+    for hours in [1, 2, 24] {
+        let short: Vec<Record> = simulate(&honest(hours)).collect();
+        assert_eq!(long.get(..short.len()), Some(short.as_slice()), "{hours} h");
+    }
+    assert!(long.iter().all(|record| record.campaign.is_none()));
+}
+
+#[test]
+fn honest_life_is_the_same_with_campaigns_and_without() {
+    let everything: BTreeSet<String> =
+        simulate(&config(4, 12)).filter(|record| record.campaign.is_none()).map(|record| record.line).collect();
+    let honest = simulate(&Config { kinds: Vec::new(), ..config(4, 12) });
+    for record in honest {
+        assert!(everything.contains(&record.line), "{}", record.line);
+    }
+}
+
+#[test]
+fn only_what_is_asked_for_is_staged() {
+    let mut simulation =
+        simulate(&Config { kinds: vec![Kind::GpsSpoof], levels: vec![Level::Careful], campaigns_a_day: 3, ..config(9, 24) });
+    simulation.by_ref().for_each(drop);
+    assert_eq!(simulation.labels().len(), 3);
+    assert!(simulation.labels().iter().all(|label| label.kind == Kind::GpsSpoof && label.level == Level::Careful));
+    let entities: BTreeSet<&str> = simulation.labels().iter().map(|label| label.entity.as_str()).collect();
+    assert_eq!(entities.len(), 3);
+}
+
+#[test]
+fn one_in_a_hundred_is_delivered_twice_and_some_come_late() {
+    let records: Vec<Record> = simulate(&config(2, 24)).collect();
+    let distinct: BTreeSet<&str> = records.iter().map(id).collect();
+    let twice = records.len() - distinct.len();
+    assert!((records.len() / 200..records.len() / 50).contains(&twice), "{twice} of {}", records.len());
+    let clocks: Vec<i64> = records.iter().map(|record| parse_rfc3339(field(&record.line, "\"time\":\"")).expect("an instant")).collect();
+    let disorder = clocks.windows(2).filter(|pair| pair[0] > pair[1]).count();
+    assert!(disorder > records.len() / 100, "{disorder}");
+}
+
+#[test]
+fn broken_records_are_broken_and_only_on_request() {
+    let records = simulate(&Config { malformed_per_million: 20_000, ..config(8, 6) });
+    let (mut bad, mut all) = (0, 0);
+    for record in records {
+        all += 1;
+        bad += usize::from(decode(record.line.as_bytes(), &Limits::default()).is_err());
+    }
+    assert!((all / 100..all / 25).contains(&bad), "{bad} of {all}");
+}
+
+#[test]
+fn nobody_is_real() {
+    let outside = |line: &str, field: &str, allowed: &[&str]| {
+        line.match_indices(field).any(|(at, _)| {
+            let rest = line.get(at + field.len()..).unwrap_or_default();
+            !allowed.iter().any(|prefix| rest.starts_with(prefix))
+        })
+    };
+    for record in simulate(&config(12, 24)) {
+        let line = &record.line;
+        assert!(!outside(line, "\"phone\":\"", &["+2010000", "+2011000", "+2012000", "+2015000"]), "{line}");
+        assert!(!outside(line, "\"ip\":\"", &["100.6", "198.18.", "198.19.", "203.0.113.", "192.0.2.", "198.51.100."]), "{line}");
+    }
+}
+
+#[test]
+fn a_marketplace_without_people_has_no_events() {
+    let empty = Config { clients: 0, taskers: 0, drivers: 0, kinds: Vec::new(), ..config(1, 24) };
+    assert_eq!(simulate(&empty).count(), 0);
+    // Nobody to be a victim: campaigns that need one do not happen.
+    let mut lonely = simulate(&Config { kinds: Kind::ALL.to_vec(), ..empty });
+    lonely.by_ref().for_each(drop);
+    assert!(lonely.labels().iter().all(|label| label.kind != Kind::SimSwapTakeover));
+}
