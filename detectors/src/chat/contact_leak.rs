@@ -155,12 +155,12 @@ fn look(params: &Params, raw: &str, at_ms: i64, state: &mut Pieces) -> Option<Fi
     let text = Text::new(raw);
     let wanted = |kind: LeakKind| params.kinds.contains(&kind);
     let mut finds = [
-        link_if(wanted(LeakKind::Link) && text.may_hold_address(), LeakKind::Link, || address::link(&text)),
-        link_if(wanted(LeakKind::Email) && text.may_hold_address(), LeakKind::Email, || {
+        address_if(wanted(LeakKind::Link) && text.may_hold_address(), LeakKind::Link, || address::link(&text)),
+        address_if(wanted(LeakKind::Email) && text.may_hold_address(), LeakKind::Email, || {
             address::email(&text).or_else(|| address::mailbox(&text))
         }),
         wanted(LeakKind::Phone).then(|| phone(params, &text, at_ms, state)).flatten(),
-        link_if(wanted(LeakKind::Handle) && text.may_hold_address(), LeakKind::Handle, || address::handle(&text)),
+        address_if(wanted(LeakKind::Handle) && text.may_hold_address(), LeakKind::Handle, || address::handle(&text)),
     ];
     // The first of equals: a link to a number is a link.
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
@@ -176,7 +176,7 @@ fn look(params: &Params, raw: &str, at_ms: i64, state: &mut Pieces) -> Option<Fi
     })
 }
 
-fn link_if(wanted: bool, kind: LeakKind, find: impl FnOnce() -> Option<Address>) -> Option<Find> {
+fn address_if(wanted: bool, kind: LeakKind, find: impl FnOnce() -> Option<Address>) -> Option<Find> {
     let Address { strength, disguise, evidence } = if wanted { find()? } else { return None };
     Some(Find { kind, strength, disguise, messages: 1, evidence })
 }

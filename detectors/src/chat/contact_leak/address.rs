@@ -319,7 +319,10 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
             let post = path.is_some_and(|path| POSTS.iter().any(|post| scan.is(path, post)));
             if post { None } else { found(0.85, service) }
         }
-        Host::Shortener => found(0.75, "short"),
+        Host::Shortener => {
+            let map = path.is_some_and(|path| scan.is(path, "maps"));
+            if map { None } else { found(0.75, "short") }
+        }
         Host::Page => found(0.85, "profile page"),
     }
 }
@@ -335,7 +338,8 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         if !scan.is_mark(index, '@') || (index > 0 && scan.is_word(index - 1)) || !scan.is_word(index + 1) {
             continue;
         }
-        let named = scan.chars(index + 1).any(char::is_alphabetic) && scan.chars(index + 1).count() >= 3;
+        let word = scan.at(index + 1).is_some_and(|token| token.lex.class != 0 && service.is_none());
+        let named = scan.chars(index + 1).any(char::is_alphabetic) && scan.chars(index + 1).count() >= 3 && !word;
         let strong = identifier(&scan, index + 1).is_some();
         if named && (strong || directed) {
             let strength = if service.is_some() { 0.9 } else { 0.7 };
@@ -350,7 +354,7 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         near.find(|index| *index != platform && identifier(&scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'))
     {
         let trusted = service.is_some() || text.classes & (TALK | FIND) != 0;
-        if trusted && text.classes & JOB == 0 {
+        if trusted {
             return Some(Address { strength: 0.85, disguise: "none", evidence: evidence(name) });
         }
     }
@@ -398,7 +402,7 @@ fn identifier(scan: &Scan<'_>, start: usize) -> Option<usize> {
         return None;
     }
     let (mut last, mut joints) = (start, 0);
-    while matches!(scan.at(last + 1).map(|token| token.kind), Some(Kind::Mark('.' | '_'))) && scan.is_word(last + 2) {
+    while matches!(scan.at(last + 1).map(|token| token.kind), Some(Kind::Mark('.' | '_' | '#'))) && scan.is_word(last + 2) {
         joints += 1;
         last += 2;
     }

@@ -24,6 +24,13 @@ pub(super) fn proposal(text: &Text) -> Option<&'static str> {
             return None;
         }
     }
+    // "Here is better than there" keeps to the app.
+    if let (Some(here), Some(better), Some(there)) = (first(APP | HERE), first(BETTER), first(CHANNEL | PHONE))
+        && here < better
+        && better < there
+    {
+        return None;
+    }
     let possessed = |owner: u32| {
         text.tokens.iter().any(|token| token.lex.is(NUMBER | PHONE) && token.lex.is(owner))
             || (has(owner) && text.tokens.iter().any(|token| token.lex.is(NUMBER | PHONE)))
@@ -42,7 +49,7 @@ pub(super) fn proposal(text: &Text) -> Option<&'static str> {
     if channel && has(ASK) && words <= 6 {
         return Some("messenger");
     }
-    if possessed(YOURS) && !has(LOWER | UNIT) && (has(ASK | DEAL | TALK) || words <= 3) {
+    if possessed(YOURS) && !has(LOWER | UNIT) && (has(ASK | DEAL | TALK) || words <= 5) {
         return Some("your number");
     }
     if possessed(MINE) && !has(LOWER) && has(ASK | TALK) {

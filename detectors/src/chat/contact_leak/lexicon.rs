@@ -217,11 +217,11 @@ const WORDS: &[(u32, &str, &str, &str)] = &[
     ),
     (
         ASK,
-        "ابعت ابعتي هات هاتي اديني ادينى ممكن عندك معاك خد خدي سيب سيبلي قولي قوللي ابعته اخد هديك هديلك اديك سجل اكتب اكتبلي",
+        "ابعت ابعتي هات هاتي اديني ادينى ممكن عندك معاك خد خدي سيب سيبلي قولي قوللي ابعته اخد هديك هديلك اديك سجل اكتب اكتبلي مكتوب",
         "eb3at eb3aty hat momken mumken 3andak 3andek ma3ak edeeny edini 5od khod adeek hadeek sebly 2olly 2oly seb",
         "can could have give send share what's get got write written may drop leave exchange swap",
     ),
-    (OUTSIDE, "برا بره برة خارج", "barra bara", "outside offline off-app off-platform"),
+    (OUTSIDE, "برا بره برة خارج بدون غير", "barra bara 8eir gheir", "outside without offline off-app off-platform"),
     (
         APP,
         "التطبيق تطبيق الابليكيشن ابليكيشن الاب البرنامج الموقع المنصه الشات شات السيستم",
@@ -238,9 +238,9 @@ const WORDS: &[(u32, &str, &str, &str)] = &[
     (DIRECT, "مباشر مباشره علطول دايركت", "mobasher direct", "direct directly privately personally"),
     (
         NEG,
-        "مش لا بلاش ممنوع مو بدون غير",
+        "مش لا بلاش ممنوع مو",
         "msh mesh mish la2 balash mamnoo3",
-        "no not never cannot dont don't can't cant won't sorry refuse without nobody against",
+        "no not never cannot dont don't can't cant won't sorry refuse nobody against",
     ),
     (
         JOB,
@@ -254,7 +254,7 @@ const WORDS: &[(u32, &str, &str, &str)] = &[
         LOWER,
         "طلب الطلب اوردر الاوردر فاتوره الفاتوره كود الكود عداد العداد قراءه قرايه بطاقه بطاقتي قومي القومي حساب الحساب مرجع عمليه موديل الموديل حجز الحجز شحنه الشحنه تذكره سيريال لوحه ضريبي سجل-تجاري بوليصه رخصه",
         "order talab fatora kood 3addad bet2a betaka qawmy 7esab 7agz sho7na mo7awla",
-        "order booking tracking serial code meter reading iban ref reference ticket invoice model version error account transaction receipt sku shipment barcode policy license licence passport national isbn part case pin otp",
+        "order booking tracking serial code meter reading iban ref reference ticket invoice model version error account transaction receipt sku shipment barcode policy license licence passport national isbn pin otp",
     ),
     (
         UNIT,
@@ -265,7 +265,7 @@ const WORDS: &[(u32, &str, &str, &str)] = &[
     (
         REVERSE,
         "عكس العكس بالعكس اقلب اقلبه معكوس مقلوب بالمقلوب يمين اليمين شمال",
-        "3aks 2elb e2leb me3akes ma3koos bel3aks yemeen shemal",
+        "3aks 2elb e2leb ma2loob ma2looba me3akes ma3koos bel3aks yemeen shemal",
         "reverse reversed backward backwards flip flipped mirror right left",
     ),
     (AT, "ات", "", "at"),
@@ -567,7 +567,8 @@ pub(super) fn latin(syms: &[Sym], has_digits: bool) -> Lex {
     Lex { class: if negated { NEG } else { 0 }, ..Lex::default() }
 }
 
-/// The numbers in words that were run together (`صفرواحد`, `zerooneone`), if the whole of `syms` is that: at least two.
+/// The numbers in words that were run together (`صفرواحد`, `zerooneone`), if the whole of `syms` is that: at least two,
+/// with [`Num::None`] for an "and" between them.
 pub(super) fn glued(syms: &[Sym]) -> Option<smallvec::SmallVec<[Num; 16]>> {
     const LONGEST: usize = 12;
     const SYMS_MAX: usize = 160;
@@ -586,6 +587,13 @@ pub(super) fn glued(syms: &[Sym]) -> Option<smallvec::SmallVec<[Num; 16]>> {
     for start in 0..length {
         if start > 0 && step.get(start).is_none_or(|(width, _)| *width == 0) {
             continue;
+        }
+        // An "and" between two of them counts for nothing of its own.
+        if start > 0
+            && syms.get(start).is_some_and(|sym| sym.c == 'و')
+            && let Some(slot @ (0, _)) = step.get_mut(start + 1)
+        {
+            *slot = (1, Num::None);
         }
         for width in 2..=LONGEST.min(length - start) {
             let word = syms.get(start..start + width)?;
@@ -607,5 +615,5 @@ pub(super) fn glued(syms: &[Sym]) -> Option<smallvec::SmallVec<[Num; 16]>> {
         at -= usize::from(width);
     }
     nums.reverse();
-    (nums.len() >= 2).then_some(nums)
+    (nums.iter().filter(|num| **num != Num::None).count() >= 2).then_some(nums)
 }

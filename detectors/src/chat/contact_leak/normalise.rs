@@ -213,11 +213,27 @@ enum Class {
 
 #[inline]
 fn class_of(c: char) -> Class {
+    const ASCII: [Class; 128] = {
+        let mut table = [Class::Mark; 128];
+        let mut byte = 0;
+        while byte < 128 {
+            #[expect(clippy::indexing_slicing, reason = "in a constant, out of bounds does not compile")]
+            {
+                table[byte as usize] = match byte {
+                    b'0'..=b'9' => Class::Digit,
+                    b'a'..=b'z' => Class::Latin,
+                    b' ' | b'\n' => Class::Space,
+                    _ => Class::Mark,
+                };
+            }
+            byte += 1;
+        }
+        table
+    };
+    if let Some(class) = usize::try_from(u32::from(c)).ok().and_then(|code| ASCII.get(code)) {
+        return *class;
+    }
     match c {
-        '0'..='9' => Class::Digit,
-        'a'..='z' => Class::Latin,
-        ' ' | '\n' => Class::Space,
-        '\0'..='\x7f' => Class::Mark,
         '\u{0621}'..='\u{064A}' | '\u{066E}'..='\u{06D3}' => Class::Arabic,
         _ if c.is_alphabetic() => Class::Latin,
         _ => Class::Mark,
@@ -247,7 +263,12 @@ pub(super) fn fold(raw: &str) -> Vec<Sym> {
             dropped = 0;
             continue;
         }
-        match fold_wide(c) {
+        let wide = match c {
+            // The letters of most Arabic words, as they are.
+            'ا' | 'ب' | 'ت' | 'ج'..='غ' | 'ف'..='و' | 'ي' => Fold::One(c, 0),
+            _ => fold_wide(c),
+        };
+        match wide {
             Fold::Drop => dropped = ODD,
             Fold::One(c, flags) => {
                 syms.push(Sym { c, flags: flags | dropped });

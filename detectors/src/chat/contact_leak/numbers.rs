@@ -113,9 +113,20 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                 }
                 Num::None => {
                     if let Some(nums) = lexicon::glued(text.syms(token)) {
-                        for num in nums {
-                            if let Num::Value { value, .. } = num {
-                                push(decimal(value), WORDS, &mut gap);
+                        let mut rest = nums.as_slice();
+                        while let Some((num, after)) = rest.split_first() {
+                            rest = after;
+                            match (num, after) {
+                                // Ones, "and", tens.
+                                (
+                                    Num::Value { value: ones @ 1..=9, .. },
+                                    [Num::None, Num::Value { value: tens @ 20..=90, .. }, left @ ..],
+                                ) => {
+                                    push(decimal(ones + tens), WORDS, &mut gap);
+                                    rest = left;
+                                }
+                                (Num::Value { value, .. }, _) => push(decimal(*value), WORDS, &mut gap),
+                                _ => {}
                             }
                         }
                     } else if reading.letters
@@ -293,6 +304,8 @@ fn look_alike(syms: &[Sym]) -> Option<(Digits, u8)> {
             ('o', _) => 0,
             ('l' | 'i', _) => 1,
             ('z', _) => 2,
+            ('e', true) => 3,
+            ('a', true) => 4,
             ('s', _) => 5,
             ('b', false) | ('g', true) => 6,
             ('b', true) => 8,
@@ -354,6 +367,7 @@ mod tests {
     #[case::counts("double five triple zero تلات خمسات 4 zeros two nines", "55 000 555 0000 99")]
     #[case::again("خمسة مرتين", "5 5")]
     #[case::glued("صفرواحدخمسهاتنين zeroonezerofive", "0 1 5 2 0 1 0 5")]
+    #[case::glued_with_and("صفرعشرةخمسةوعشرين", "0 10 25")]
     #[case::joined_without_compounding("خمسة و ستة", "5 6")]
     #[case::words_of_franco_are_no_digits("3ala 7aga 2ol ma32ool", "")]
     #[case::the_zero_is_a_thing("ومتنساش الصفر", "")]

@@ -12,7 +12,7 @@
 //!
 //! Source: numbering plan of Egypt (ITU E.129 communication of the NTRA; libphonenumber 9.0.43, region EG).
 
-use super::lexicon::{CALL, LOWER, REVERSE, ZERO};
+use super::lexicon::{CALL, CHANNEL, LOWER, NUMBER, REVERSE, ZERO};
 use super::normalise::Text;
 use super::numbers::{self, Digits, EASTERN, GLUED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
 
@@ -106,6 +106,15 @@ pub(super) fn find(text: &Text) -> Option<Phone> {
     best
 }
 
+/// The stronger of two numbers, the first of equals.
+fn stronger(best: Option<Phone>, next: Option<Phone>) -> Option<Phone> {
+    match (&best, &next) {
+        (Some(old), Some(new)) if new.strength > old.strength => next,
+        (None, _) => next,
+        _ => best,
+    }
+}
+
 fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
     let groups = numbers::groups(text, reading);
     if groups.iter().map(|group| group.digits.len()).sum::<usize>() < 9 {
@@ -120,7 +129,7 @@ fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
         if !is_national_id(run) {
             for start in 0..run.len() {
                 let found = longest(run, start, text, reading);
-                best = best.into_iter().chain(found).max_by(|a, b| a.strength.total_cmp(&b.strength));
+                best = stronger(best, found);
             }
         }
         from += length;
@@ -146,7 +155,8 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
         }
         let plus = window.first().is_some_and(|group| group.gap.plus);
         let mut found = shape(&digits, plus).filter(|shape| fits(shape, window, run, text)).map(|shape| shape.phone(window));
-        let backwards = text.classes & REVERSE != 0 || (window.len() == 1 && text.classes & CALL != 0 && text.classes & LOWER == 0);
+        let backwards =
+            text.classes & REVERSE != 0 || (window.len() == 1 && text.classes & (CALL | NUMBER) != 0 && text.classes & LOWER == 0);
         if found.is_none() && backwards {
             let reversed: Digits = digits.iter().rev().copied().collect();
             found = shape(&reversed, false)
@@ -154,10 +164,12 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
                 .map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) });
         }
         let guessed: usize = window.iter().filter(|group| group.origin == LETTERS).map(|group| group.digits.len()).sum();
-        if reading.letters && (guessed > 7 || window.iter().all(|group| group.origin & LETTERS == 0)) {
+        let spare = run.iter().take(start).chain(run.iter().skip(end + 1));
+        let cut_out = window.len() > 1 && spare.into_iter().any(|group| group.origin != LETTERS);
+        if reading.letters && (guessed > 7 || cut_out || window.iter().all(|group| group.origin & LETTERS == 0)) {
             found = None;
         }
-        best = best.into_iter().chain(found).max_by(|a, b| a.strength.total_cmp(&b.strength));
+        best = stronger(best, found);
     }
     best
 }
@@ -236,7 +248,7 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
             unbroken || spoken || (apart && !window.iter().skip(1).any(|group| is_year(&group.digits)))
         }
         Form::MobileShort => {
-            (called || text.classes & ZERO != 0)
+            (called || text.classes & (ZERO | CHANNEL) != 0)
                 && !lowered
                 && window.len() == run.len()
                 && (window.len() <= 4 || spoken)
@@ -254,7 +266,7 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
             !lowered && first.origin & GLUED == 0 && (called && plain || grouped)
         }
         Form::LandlineInternational | Form::Foreign => {
-            let dialled = first.gap.plus || (!lowered && (first.digits.len() >= 5 || called || spoken));
+            let dialled = first.gap.plus || (!lowered && (first.digits.len() >= 4 || called || spoken));
             dialled && window.iter().all(|group| group.origin & GLUED == 0 && group.gap.mark != ':')
         }
     }
@@ -489,7 +501,7 @@ mod tests {
     #[case::emoji("010🌟1234🌟5678", "201012345678")]
     #[case::words("zero one zero one two three four five six seven eight", "201012345678")]
     #[case::tens("صفر عشرة، اتناشر، اربعة وتلاتين، ستة وخمسين، تمانية وسبعين", "201012345678")]
-    #[case::tens_read_apart("zero ten twenty one two three four five six seven", "201020123456")]
+    #[case::tens_and_ones("zero ten twenty one two three four five six seven", "201021234567")]
     #[case::letters("O1O l234 S678", "201012345678")]
     #[case::words_between("block 010 unit 1234 door 5678", "201012345678")]
     #[case::reversed("backwards: 87654321010", "201012345678")]
@@ -508,6 +520,8 @@ mod tests {
     #[case::date_and_time("01/02/2026 9:30")]
     #[case::times("01:00, 1:30, 02:15")]
     #[case::timestamp("2015-03-01 09:45")]
+    #[case::timestamp_with_a_letter("2025-01-12T11:02:33")]
+    #[case::look_alikes_in_a_longer_run("2026 0l 0 123 4567 8 9 10")]
     #[case::years("2010 2012 2015 2019")]
     #[case::years_that_make_a_number("2012 2015 2019")]
     #[case::counting("one two three four five six seven eight nine ten eleven")]

@@ -31,9 +31,14 @@ pub(crate) struct World {
     /// How long
     #[arg(long, value_name = "H", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=24 * 366))]
     pub(crate) hours: u32,
-    /// Only these campaigns: otp_flood, otp_fanout, sim_swap_takeover, gps_spoof, refund_velocity, payout_velocity,
-    /// contact_leak, blatant, moderate, careful, or none [default: all]
-    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    /// Which campaigns.
+    #[arg(
+        long,
+        value_name = "WORD",
+        value_delimiter = ',',
+        help = "Only these campaigns: otp_flood, otp_fanout, sim_swap_takeover, gps_spoof, refund_velocity, payout_velocity, contact_leak; \
+                blatant, moderate, careful; or none [default: all]"
+    )]
     scenario: Vec<String>,
 }
 
