@@ -3,6 +3,7 @@
 
 mod bench_workload;
 mod fixtures;
+mod pages;
 mod schema;
 mod step;
 mod test;
@@ -15,6 +16,7 @@ const HELP: &str = "\
 cargo xtask test                           everything that must hold before a change is merged
 cargo xtask fmt                            formats the code
 cargo xtask schema [--check]               writes the committed JSON Schemas, or compares them with the program's
+cargo xtask pages [--check]                writes the pages made from the code, or compares them
 cargo xtask fixtures [--check]             makes the fixtures again, or compares them with what their scripts make
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
 ";
@@ -36,6 +38,8 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["fmt"] => step::run("fmt", step::cargo(["fmt", "--all"])),
         ["schema"] => schema::run(false),
         ["schema", "--check"] => schema::run(true),
+        ["pages"] => pages::run(false),
+        ["pages", "--check"] => pages::run(true),
         ["fixtures"] => fixtures::run(false),
         ["fixtures", "--check"] => fixtures::run(true),
         ["bench-workload", count] => bench_workload::run(count, "7"),

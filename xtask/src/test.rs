@@ -5,7 +5,7 @@ use std::env;
 
 use anyhow::Result;
 
-use crate::{schema, step};
+use crate::{pages, schema, step};
 
 pub(crate) fn run() -> Result<()> {
     install()?;
@@ -14,7 +14,8 @@ pub(crate) fn run() -> Result<()> {
     let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
     step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;
     step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--quiet"]))?;
-    schema::run(true)
+    schema::run(true)?;
+    pages::run(true)
 }
 
 fn install() -> Result<()> {
