@@ -30,6 +30,19 @@ suppress: 0s
 explain: "a message in {data.conversation_id}"
 "#;
 
+const LEAK_RULE: &str = r#"
+rule: probe.leak
+title: Shows what a chat detector found
+on: chat.message
+entity: user(sender_id)
+let:
+  leak: {detector: contact_leak, by: user(sender_id)}
+when: leak.fired
+risk: 50
+suppress: 0s
+explain: "{leak.kind}: {leak.evidence}"
+"#;
+
 const PAYMENT_RULE: &str = r#"
 rule: probe.payment
 title: Fires on every payment
@@ -99,8 +112,14 @@ fn p1_nothing_raw_leaves() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(path("rules/probe")).expect("a folder");
-    for (name, text) in [("everything", RULES), ("chat", CHAT_RULE), ("payment", PAYMENT_RULE), ("gps", GPS_RULE), ("prefix", PREFIX_RULE)]
-    {
+    for (name, text) in [
+        ("everything", RULES),
+        ("chat", CHAT_RULE),
+        ("leak", LEAK_RULE),
+        ("payment", PAYMENT_RULE),
+        ("gps", GPS_RULE),
+        ("prefix", PREFIX_RULE),
+    ] {
         std::fs::write(path(&format!("rules/probe/{name}.yaml")), text).expect("a file");
     }
     std::fs::write(path("events.jsonl"), EVENTS).expect("a file");
@@ -127,7 +146,7 @@ fn p1_nothing_raw_leaves() {
         let (alerts, talk) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
         assert!(output.status.success(), "{talk}");
         let scores = std::fs::read_to_string(path("scores.jsonl")).expect("scores");
-        assert_eq!(alerts.lines().count(), 8, "every rule fired: {alerts}");
+        assert_eq!(alerts.lines().count(), 9, "every rule fired: {alerts}");
         assert_eq!(std::fs::read_to_string(path("refused.jsonl")).expect("dead letters").lines().count(), 3);
         assert!(talk.contains("batch processed"), "the log was on: {talk}");
         for canary in CANARIES {
@@ -135,6 +154,7 @@ fn p1_nothing_raw_leaves() {
                 assert!(!text.contains(canary), "{canary} left by {door}:\n{text}");
             }
         }
+        assert!(alerts.contains("+20 10•• ••• •01"), "masked evidence: {alerts}");
         assert!(alerts.contains("\"phone:p1_") && alerts.contains("instrument:p1_"), "pseudonyms instead: {alerts}");
     }
 }

@@ -3,23 +3,9 @@
 use crate::Level;
 use crate::campaign::{Cast, Scene};
 use crate::clock::SECOND;
+use crate::honest::auth::otp_to;
 use crate::places::Network;
-use crate::wire::{Otp, Outbox};
-
-/// A code that somebody else asks for.
-fn otp<'a>(phone: &'a str, device: &'a str, network: &'a Network, purpose: &'static str) -> Otp<'a> {
-    Otp {
-        phone,
-        device_id: Some(device),
-        ip: Some(&network.ip),
-        location: Some(network.location),
-        purpose: Some(purpose),
-        country: Some(network.country),
-        asn_type: Some(network.asn),
-        channel: Some("sms"),
-        ..Otp::default()
-    }
-}
+use crate::wire::Outbox;
 
 /// One phone is bombed. Blatant: every few seconds, from one server. Moderate: every minute and a half, from two home lines,
 /// with some guesses. Careful: a drip that stays under five in ten minutes, each from another line, for hours.
@@ -42,7 +28,7 @@ pub(super) fn flood(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
         let line = random.pick(&lines);
         // The careful attacker's app gives another device each time.
         let device = if scene.level == Level::Careful { random.id("d_") } else { device.clone() };
-        let otp = otp(&victim, &device, line, "login");
+        let otp = otp_to(&victim, &device, line, "login");
         let subject = || Some(format!("phone:{victim}"));
         out.send("auth.otp_requested", at, subject(), &otp);
         if scene.level == Level::Moderate && time % 5 == 3 {
@@ -79,7 +65,7 @@ pub(super) fn fanout(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
         let line = lines.get(time % lines.len())?;
         let purpose = *random.pick(&["signup", "signup", "login"]);
         let device = random.pick(&devices);
-        let otp = otp(&target, device, line, purpose);
+        let otp = otp_to(&target, device, line, purpose);
         out.send("auth.otp_requested", at, Some(format!("phone:{target}")), &otp);
         if scene.level == Level::Moderate && random.chance(0.2) {
             out.send("auth.otp_failed", at + 25 * SECOND, Some(format!("phone:{target}")), &otp);

@@ -132,9 +132,14 @@ pub(crate) fn login(person: &Person, device: &str, network: &Network, method: &'
 
 /// What is said of a code of that person's.
 pub(crate) fn otp<'a>(person: &'a Person, device: &'a str, network: &'a Network, purpose: &'static str) -> Otp<'a> {
+    let user_id = (purpose != "signup").then_some(person.id.as_str());
+    Otp { user_id, ..otp_to(&person.phone, device, network, purpose) }
+}
+
+/// What is said of a code to a phone whose account is not known.
+pub(crate) fn otp_to<'a>(phone: &'a str, device: &'a str, network: &'a Network, purpose: &'static str) -> Otp<'a> {
     Otp {
-        phone: &person.phone,
-        user_id: (purpose != "signup").then_some(person.id.as_str()),
+        phone,
         device_id: Some(device),
         ip: Some(&network.ip),
         location: Some(network.location),
@@ -142,6 +147,7 @@ pub(crate) fn otp<'a>(person: &'a Person, device: &'a str, network: &'a Network,
         country: Some(network.country),
         asn_type: Some(network.asn),
         channel: Some("sms"),
+        ..Otp::default()
     }
 }
 
