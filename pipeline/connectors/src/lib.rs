@@ -1,8 +1,10 @@
 //! Where events enter ([`source`]) and effects leave ([`sink`]). Nothing here decides anything: a source hands over
 //! records in order, a sink writes what it is given, and both say what to do when they cannot.
 
+pub mod effect;
 mod error;
 pub mod sink;
 pub mod source;
+pub mod storage;
 
 pub use error::{Disposition, Error};

@@ -37,5 +37,5 @@ pub use counters::{Counters, RuleCounters};
 pub use engine::{Config, DeadLetter, Engine, EngineError, Output, Record};
 pub use pseudonym::{Pseudonymizer, SecretError};
 pub use scenario::{Outcome, run_tests};
-pub use score::{Level, Reason, Score};
+pub use score::{Level, Reason, Score, ScoreChange};
 pub use trace::Trace;

@@ -9,12 +9,12 @@
 //! Reasons combine like independent doubts (noisy-or; Pearl, "Probabilistic Reasoning in Intelligent Systems", 1988, §4.3.2), so a score
 //! never leaves 0..=100 and one more alert never lowers it (invariant E4). 2^x is `libm`'s: equal bits everywhere.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::keyed_state::{Keyed, Table};
 
 /// What a score means to a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// From 1.
@@ -41,7 +41,7 @@ impl Level {
 }
 
 /// What one rule has against an entity.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// The rule.
     pub rule: String,
@@ -54,7 +54,7 @@ pub struct Reason {
 }
 
 /// An entity's score, as readers get it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Whose, `kind:id`.
     pub entity: String,
@@ -76,6 +76,23 @@ pub struct Score {
     pub version: i64,
     /// The ruleset in force.
     pub ruleset: String,
+}
+
+/// How the score of one entity has changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoreChange {
+    /// The log position of what changed it; 0 where a standing score is said again.
+    pub position: u64,
+    /// Whose, `kind:id`, as it leaves.
+    pub entity: String,
+    /// max(the version before + 1, event clock in ms).
+    pub version: i64,
+    /// The score as of the change; `None` where nothing is left of it.
+    pub score: Option<Score>,
+    /// Last instant at which the score is 1 or more, Unix ms.
+    pub live_until: i64,
+    /// The level just before, at the same instant.
+    pub level_before: Option<Level>,
 }
 
 /// One rule's doubt about one entity.
