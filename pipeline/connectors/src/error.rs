@@ -106,6 +106,12 @@ impl Error {
     }
 }
 
+/// What to do about an answer of the system to which nothing was consumed.
+pub(crate) fn of_io(source: &io::Error) -> Disposition {
+    let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    if full || passes(source.kind()) { Disposition::Retry } else { Disposition::Halt }
+}
+
 /// Whether the system may answer otherwise a little later: a network file system that is away, a file that is held.
 fn passes(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{Interrupted, NetworkDown, ResourceBusy, StaleNetworkFileHandle, TimedOut, WouldBlock};

@@ -3,6 +3,8 @@
 
 pub mod effect;
 mod error;
+pub mod log;
+pub mod seal;
 pub mod sink;
 pub mod source;
 pub mod storage;

@@ -13,6 +13,7 @@
 //! - **An error ends it.** The records before the fault are handed over first; after the error there is nothing more.
 
 pub mod jsonl;
+pub mod log;
 
 use std::ops::Range;
 

@@ -1,8 +1,18 @@
 //! The port to the disk: what the log, the snapshots and the keys are kept on.
 
+mod disk;
+mod memory;
+
 use std::io;
 
-/// Files below one folder. Paths are relative, with `/`.
+pub use disk::Disk;
+pub use memory::{Fault, Memory};
+
+/// End of the names of files that are being put in place. They are never listed: a crash may leave one behind, and the
+/// next [`Storage::replace`] of the same file writes over it.
+const BESIDE: &str = ".tmp";
+
+/// Files below one folder. Paths are relative, with `/`; one that leads out of the folder is refused.
 pub trait Storage: Send + Sync {
     /// The whole file.
     fn read(&self, path: &str) -> io::Result<Vec<u8>>;
@@ -19,8 +29,8 @@ pub trait Storage: Send + Sync {
     /// Opens a file for appending, made if it is not there, its folder too.
     fn append(&self, path: &str) -> io::Result<Box<dyn AppendFile>>;
 
-    /// Puts a whole file in place: written beside it, made durable, renamed. After a crash there is the old one or the
-    /// new one.
+    /// Puts a whole file in place, its folder too: written beside it, made durable, renamed, and the name made durable.
+    /// After a crash on the way there is the old one or the new one, whole.
     fn replace(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
 
     /// Cuts a file to `length` bytes, durably.
@@ -29,7 +39,7 @@ pub trait Storage: Send + Sync {
     /// Removes a file, durably.
     fn remove(&self, path: &str) -> io::Result<()>;
 
-    /// Removes a folder and what is in it.
+    /// Removes a folder and what is in it, durably; one that is not there is no error.
     fn remove_dir(&self, dir: &str) -> io::Result<()>;
 }
 
@@ -38,7 +48,8 @@ pub trait AppendFile: Send {
     /// Writes all of `bytes` at the end. They are readable at once, and durable after the next [`AppendFile::sync`].
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes everything appended durable.
+    /// Makes everything appended durable, and the file's name if it is new. After an error it is not known what of it is:
+    /// trying again would say that all is well while it is not.
     fn sync(&mut self) -> io::Result<()>;
 
     /// Length, bytes.
