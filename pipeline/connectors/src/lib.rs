@@ -1,11 +1,15 @@
 //! Where events enter ([`source`]) and effects leave ([`sink`]). Nothing here decides anything: a source hands over
 //! records in order, a sink writes what it is given, and both say what to do when they cannot.
 
+pub mod audit;
+pub mod bundle;
 pub mod effect;
 mod error;
 pub mod log;
 pub mod seal;
+pub mod outbox;
 pub mod sink;
+pub mod snapshot;
 pub mod source;
 pub mod storage;
 

@@ -1,0 +1,135 @@
+//! The audit: who did what to the service by hand, when, why and from where. One JSON object a line, only ever
+//! appended to, durable before the act is answered.
+//!
+//! Who writes an entry keeps it free of personal data: entities by their pseudonyms, and no text of an event. `why` is
+//! an operator's own words, so runs of digits in it that are long enough to be a phone number are masked.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use rasid_detectors::event::time::format_rfc3339;
+use serde::Serialize;
+
+use crate::Disposition;
+use crate::storage::{AppendFile, Storage};
+
+/// As many digits, blanks and dashes between them apart, are taken for a phone number.
+const PHONE_DIGITS_MIN: usize = 8;
+
+/// The audit cannot be written: what it was to record must not be done.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the audit {path}")]
+pub struct Error {
+    /// The file.
+    pub path: String,
+    /// The system's answer.
+    #[source]
+    pub source: io::Error,
+}
+
+impl Error {
+    /// What to do about it: refuse the act, and let the operator try again.
+    pub fn disposition(&self) -> Disposition {
+        Disposition::Retry
+    }
+}
+
+/// One act.
+#[derive(Clone, Debug, Default)]
+pub struct Entry<'a> {
+    /// When, Unix ms.
+    pub at_ms: i64,
+    /// The person or token, by name.
+    pub who: &'a str,
+    /// Where it came from: `control socket`, `http 127.0.0.1`, `rules folder`.
+    pub from: &'a str,
+    /// What: `reload`, `retract`, `reveal`, `dead-letters retry`.
+    pub action: &'a str,
+    /// The reason given.
+    pub why: &'a str,
+    /// What it was done to: `rule`, `ruleset`, `since`.
+    pub details: BTreeMap<&'a str, String>,
+}
+
+/// As it stands in the file.
+#[derive(Serialize)]
+struct Line<'a> {
+    at: String,
+    who: &'a str,
+    from: &'a str,
+    action: &'a str,
+    why: String,
+    details: &'a BTreeMap<&'a str, String>,
+}
+
+/// The audit file, open.
+pub struct Audit {
+    file: Box<dyn AppendFile>,
+    path: String,
+    /// Whether the file may end inside a line, of a write that was cut short.
+    torn: bool,
+}
+
+impl std::fmt::Debug for Audit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Audit").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Audit {
+    /// Opens the file for appending, made if it is not there. A line that was cut short stays, with a line to itself.
+    pub fn open(storage: &Arc<dyn Storage>, path: &str) -> Result<Self, Error> {
+        let failed = |source| Error { path: path.to_owned(), source };
+        let file = storage.append(path).map_err(failed)?;
+        let torn = match file.length().checked_sub(1) {
+            None => false,
+            Some(last) => {
+                let mut end = [0];
+                storage.read_at(path, last, &mut end).map_err(failed)? == 1 && end != *b"\n"
+            }
+        };
+        Ok(Self { file, path: path.to_owned(), torn })
+    }
+
+    /// Writes one entry, durably.
+    pub fn append(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
+        let mut bytes = if self.torn { b"\n".to_vec() } else { Vec::new() };
+        bytes.extend(line(entry));
+        self.torn = true; // until it is known to be whole
+        let written = self.file.append(&bytes).and_then(|()| self.file.sync());
+        written.map_err(|source| Error { path: self.path.clone(), source })?;
+        self.torn = false;
+        Ok(())
+    }
+}
+
+fn line(entry: &Entry<'_>) -> Vec<u8> {
+    let Entry { at_ms, who, from, action, why, details } = entry;
+    let line = Line { at: format_rfc3339(*at_ms), who, from, action, why: without_phones(why), details };
+    let mut bytes = serde_json::to_vec(&line).expect("text has a JSON form");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// The text with `•` for the digits of what may be a phone number.
+fn without_phones(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut run = String::new();
+    for letter in text.chars() {
+        let joins = !run.is_empty() && matches!(letter, ' ' | '-' | '(' | ')');
+        if letter.is_numeric() || joins {
+            run.push(letter);
+        } else {
+            end_run(&mut masked, &mut run);
+            masked.push(letter);
+        }
+    }
+    end_run(&mut masked, &mut run);
+    masked
+}
+
+fn end_run(masked: &mut String, run: &mut String) {
+    let is_phone = run.chars().filter(|letter| letter.is_numeric()).count() >= PHONE_DIGITS_MIN;
+    masked.extend(run.drain(..).map(|letter| if is_phone && letter.is_numeric() { '•' } else { letter }));
+}

@@ -1,0 +1,393 @@
+//! The outbox: effects kept on disk until their receiver has acknowledged them.
+//!
+//! One file, one durable transaction a commit. What a commit holds is there whole or not at all, whatever happens to the
+//! process or the machine:
+//!
+//! ```text
+//! meta            "format" → 1 · "position" → newest committed log position; it never falls
+//! alerts          (position, n) → BLAKE3 of the alert's JSON cut to 128 bits, to compare a replay with
+//! sinks           sink → (next seq, pending, parked, bytes)
+//! queue           (sink, seq) → item, pending; a sink takes them in order of seq
+//! newest_scores   (sink, entity) → (seq, version) of the score in `queue`: one an entity, the newest
+//! parked          (sink, seq) → item and answer: what the receiver would not have
+//! parked_scores   (sink, entity) → seq of the score in `parked`
+//! ```
+//!
+//! Values are postcard. A score that changes again before it is delivered takes the place of the older one and goes to
+//! the end of the queue, so a sink that is away for an hour holds one score an entity; a parked score goes when a newer
+//! one comes. What is settled under an older seq leaves the newer one alone.
+//!
+//! Commits are redb's plain one-phase kind: one fsync, checksums telling a torn one after a crash. Two phases (a second
+//! fsync a commit) guard against somebody who both chooses the bytes and the order in which pages reach the disk, whom
+//! this file does not face; quick repair doubles the time of every commit to save a walk over the file after a crash.
+//! `outbox/measure.rs` has the figures.
+//!
+//! Nothing raw is in here: items hold pseudonyms and masks.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError, TableHandle};
+use serde::{Deserialize, Serialize};
+
+use crate::Disposition;
+use crate::effect::{Item, Settled};
+
+pub mod backend;
+mod commit;
+#[cfg(test)]
+mod measure;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use tables::{ALERTS, Counters, FORMAT, META, PARKED, QUEUE, SINKS, decode};
+
+/// Memory that the file's pages may take. The queue is read from its head, so little of it serves.
+const CACHE_BYTES: usize = 16 << 20;
+/// Beside the file while it is made; it takes its name once it is whole.
+const MAKING: &str = "new";
+
+/// Why the outbox cannot go on. After any of them it is not known what the file holds: open it again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another process has the file open.
+    #[error("another rasid runs on {}", path.display())]
+    Held {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later Rasid wrote the file.
+    #[error("{} has outbox format {format}, and this rasid reads up to {FORMAT}: run the rasid that wrote it", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+    },
+    /// The file is something else.
+    #[error("{} is no outbox of rasid: {why}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it has that an outbox has not, or the other way round.
+        why: String,
+    },
+    /// The file cannot be made or opened.
+    #[error("cannot open the outbox {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: Box<redb::Error>,
+    },
+    /// The file cannot be read or written on. Whether what was being committed is durable is not known.
+    #[error("cannot {what} the outbox")]
+    Store {
+        /// `read` or `write`.
+        what: &'static str,
+        /// The system's answer.
+        #[source]
+        source: Box<redb::Error>,
+    },
+    /// A value in the file is not what its table holds.
+    #[error("the outbox is damaged: {what} cannot be read")]
+    Damaged {
+        /// Which value.
+        what: String,
+        /// The decoder's answer.
+        #[source]
+        source: postcard::Error,
+    },
+    /// A commit that would go back in the log. Nothing of it was done.
+    #[error("a commit at position {asked} after one at {committed}: positions never fall")]
+    PositionFell {
+        /// Committed before.
+        committed: u64,
+        /// Asked for.
+        asked: u64,
+    },
+    /// An alert outside its commit, or out of order in it. Nothing of the commit was done.
+    #[error("an alert of position {position} in a commit of positions {after} to {upto}, or not in order")]
+    AlertOutside {
+        /// The alert's position.
+        position: u64,
+        /// Committed before, excluded.
+        after: u64,
+        /// The commit's position, included.
+        upto: u64,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        Disposition::Halt
+    }
+
+    fn read(source: impl Into<redb::Error>) -> Self {
+        Self::Store { what: "read", source: Box::new(source.into()) }
+    }
+
+    fn write(source: impl Into<redb::Error>) -> Self {
+        Self::Store { what: "write", source: Box::new(source.into()) }
+    }
+}
+
+/// What goes into the outbox at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Commit<'a> {
+    /// The log is processed up to here. The same as before where only answers are committed.
+    pub position: u64,
+    /// The alerts of the positions since the last commit, in order, also those that nobody is told of.
+    pub alerts: &'a [CommittedAlert<'a>],
+    /// What leaves, in order. Their `seq` is given here, whatever it is.
+    pub items: &'a [Item],
+    /// What became of items committed before.
+    pub settled: &'a [Settled],
+}
+
+/// An alert as a replay would make it again.
+#[derive(Clone, Copy, Debug)]
+pub struct CommittedAlert<'a> {
+    /// The log position that opened it.
+    pub position: u64,
+    /// Its JSON, byte for byte.
+    pub json: &'a [u8],
+}
+
+/// An item that its receiver would not have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The item.
+    pub item: Item,
+    /// What the receiver said.
+    pub answer: String,
+}
+
+/// How much one sink has in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The sink's name.
+    pub sink: String,
+    /// Items that wait for their receiver.
+    pub pending: u64,
+    /// Items that the receiver would not have.
+    pub parked: u64,
+}
+
+/// Effects kept until their receiver acknowledged them. Any number of readers beside one writer; a commit blocks for an
+/// fsync, so it belongs on a thread that may block.
+#[derive(Debug)]
+pub struct Outbox {
+    database: Database,
+    path: Option<PathBuf>,
+    /// Held while a transaction writes, so that `kept` is what the newest one left.
+    writer: Mutex<()>,
+    kept: RwLock<Kept>,
+}
+
+/// What is asked for often, as of the last commit.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    position: u64,
+    alerts: u64,
+    sinks: BTreeMap<String, Counters>,
+}
+
+impl Outbox {
+    /// Opens the outbox in the file at `path`, made if it is not there. After a crash it is brought back to the last
+    /// commit that was whole.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |source: DatabaseError| open_error(path, source);
+        if !path.try_exists().map_err(|source| failed(source.into()))? {
+            make(path).map_err(failed)?;
+        }
+        let database = builder().open(path).map_err(failed)?;
+        Self::over(database, path, Some(path.to_owned()))
+    }
+
+    /// An outbox over something else than a file, such as [`backend::Memory`].
+    pub fn with_backend(backend: impl StorageBackend) -> Result<Self, Error> {
+        let path = Path::new("in memory");
+        let database = builder().create_with_backend(backend).map_err(|source| open_error(path, source))?;
+        Self::over(database, path, None)
+    }
+
+    fn over(database: Database, shown: &Path, path: Option<PathBuf>) -> Result<Self, Error> {
+        let read = database.begin_read().map_err(Error::read)?;
+        let names: Vec<String> = read.list_tables().map_err(Error::read)?.map(|table| table.name().to_owned()).collect();
+        if names.is_empty() {
+            let write = database.begin_write().map_err(Error::write)?;
+            tables::make(&write)?;
+            write.commit().map_err(Error::write)?;
+        } else if names.iter().any(|name| name == META.name()) {
+            let foreign = |why: redb::TableError| Error::Foreign { path: shown.to_owned(), why: why.to_string() };
+            let format = read.open_table(META).map_err(foreign)?.get("format").map_err(Error::read)?.map(|value| value.value());
+            match format {
+                Some(FORMAT) => {}
+                Some(format) => return Err(Error::Newer { path: shown.to_owned(), format }),
+                None => return Err(Error::Foreign { path: shown.to_owned(), why: "it names no format".to_owned() }),
+            }
+        } else {
+            return Err(Error::Foreign { path: shown.to_owned(), why: format!("its tables are {}", names.join(", ")) });
+        }
+        let kept = Kept::read(&database)?;
+        Ok(Self { database, path, writer: Mutex::new(()), kept: RwLock::new(kept) })
+    }
+
+    /// The newest committed log position; 0 before the first commit.
+    pub fn position(&self) -> u64 {
+        self.kept().position
+    }
+
+    /// Puts a commit in the outbox durably, as one, and gives its items back with their seqs; a score that is older than
+    /// the one already pending is left out.
+    pub fn commit(&self, commit: Commit<'_>) -> Result<Vec<Item>, Error> {
+        self.write(|transaction, kept| commit::apply(transaction, kept, commit))
+    }
+
+    /// The oldest items of a sink after `after_seq`, in order, at most `max`.
+    pub fn pending(&self, sink: &str, after_seq: u64, max: usize) -> Result<Vec<Item>, Error> {
+        let Some(first) = after_seq.checked_add(1) else { return Ok(Vec::new()) };
+        let queue = self.database.begin_read().map_err(Error::read)?.open_table(QUEUE).map_err(Error::read)?;
+        let found = queue.range((sink, first)..=(sink, u64::MAX)).map_err(Error::read)?;
+        found.take(max).map(|entry| decode("an item", entry.map_err(Error::read)?.1.value())).collect()
+    }
+
+    /// How many items of a sink are pending.
+    pub fn depth(&self, sink: &str) -> u64 {
+        self.kept().sinks.get(sink).map_or(0, |counters| counters.pending)
+    }
+
+    /// Every sink that ever had an item, by name, also those that are no longer configured.
+    pub fn held(&self) -> Vec<Held> {
+        let kept = self.kept();
+        let held =
+            kept.sinks.iter().map(|(sink, counters)| Held { sink: sink.clone(), pending: counters.pending, parked: counters.parked });
+        held.collect()
+    }
+
+    /// Bytes of what is kept: pending, parked, and hashes of alerts. It is what a bound must look at: it falls as
+    /// receivers take what waits, while the file shrinks late and by halves.
+    pub fn bytes(&self) -> u64 {
+        let kept = self.kept();
+        kept.sinks.values().map(|counters| counters.bytes).sum::<u64>() + kept.alerts * tables::ALERT_BYTES
+    }
+
+    /// Length of the file, bytes; `None` where there is none.
+    pub fn file_bytes(&self) -> Option<io::Result<u64>> {
+        self.path.as_ref().map(|path| fs::metadata(path).map(|metadata| metadata.len()))
+    }
+
+    /// Position and hash of the alerts committed from position `from` to position `to`, both included, in order.
+    pub fn alerts_between(&self, from: u64, to: u64) -> Result<Vec<(u64, [u8; 16])>, Error> {
+        if from > to {
+            return Ok(Vec::new());
+        }
+        let alerts = self.database.begin_read().map_err(Error::read)?.open_table(ALERTS).map_err(Error::read)?;
+        let found = alerts.range((from, 0)..=(to, u32::MAX)).map_err(Error::read)?;
+        found
+            .map(|entry| {
+                let (key, hash) = entry.map_err(Error::read)?;
+                Ok((key.value().0, hash.value()))
+            })
+            .collect()
+    }
+
+    /// Drops the hashes of alerts before `position`, the oldest that a replay can begin at.
+    pub fn forget_alerts_before(&self, position: u64) -> Result<(), Error> {
+        self.write(|transaction, kept| commit::forget_alerts(transaction, kept, position))
+    }
+
+    /// The oldest parked items, of one sink or of all, by sink and seq; at most `max`.
+    pub fn parked(&self, sink: Option<&str>, max: usize) -> Result<Vec<Parked>, Error> {
+        let parked = self.database.begin_read().map_err(Error::read)?.open_table(PARKED).map_err(Error::read)?;
+        let found = match sink {
+            Some(sink) => parked.range((sink, 0)..=(sink, u64::MAX)),
+            None => parked.iter(),
+        };
+        found.map_err(Error::read)?.take(max).map(|entry| decode("a parked item", entry.map_err(Error::read)?.1.value())).collect()
+    }
+
+    /// Puts a parked item back at the end of its sink's queue, and gives it with its new seq; `None` where there is none.
+    pub fn unpark(&self, sink: &str, seq: u64) -> Result<Option<Item>, Error> {
+        self.write(|transaction, kept| commit::unpark(transaction, kept, sink, seq))
+    }
+
+    /// Drops parked items that were committed before an instant, Unix ms, and says how many.
+    pub fn forget_parked_before(&self, committed_ms: i64) -> Result<u64, Error> {
+        self.write(|transaction, kept| commit::forget_parked(transaction, kept, committed_ms))
+    }
+
+    /// One durable transaction. What it leaves is kept only once it is on disk.
+    fn write<T>(&self, change: impl FnOnce(&redb::WriteTransaction, &mut Kept) -> Result<T, Error>) -> Result<T, Error> {
+        let _writer: MutexGuard<'_, ()> = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
+        let transaction = self.database.begin_write().map_err(Error::write)?;
+        let value = change(&transaction, &mut kept)?;
+        transaction.commit().map_err(Error::write)?;
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok(value)
+    }
+
+    fn kept(&self) -> Kept {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Kept {
+    fn read(database: &Database) -> Result<Self, Error> {
+        let read = database.begin_read().map_err(Error::read)?;
+        let position = read.open_table(META).map_err(Error::read)?.get("position").map_err(Error::read)?.map_or(0, |value| value.value());
+        let alerts = read.open_table(ALERTS).map_err(Error::read)?.len().map_err(Error::read)?;
+        let mut sinks = BTreeMap::new();
+        for entry in read.open_table(SINKS).map_err(Error::read)?.iter().map_err(Error::read)? {
+            let (sink, counters) = entry.map_err(Error::read)?;
+            sinks.insert(sink.value().to_owned(), counters.value().into());
+        }
+        Ok(Self { position, alerts, sinks })
+    }
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder.set_repair_callback(|session| tracing::info!(progress = session.progress(), "outbox: not closed cleanly, being checked"));
+    builder
+}
+
+/// Makes the file under another name and renames it once it is whole: redb takes a file that it had not finished making
+/// for a foreign one.
+fn make(path: &Path) -> Result<(), DatabaseError> {
+    let mut making = path.as_os_str().to_owned();
+    making.push(".");
+    making.push(MAKING);
+    let making = PathBuf::from(making);
+    match fs::remove_file(&making) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    builder().create(&making)?.close()?;
+    File::open(&making)?.sync_all()?;
+    fs::rename(&making, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+fn open_error(path: &Path, source: DatabaseError) -> Error {
+    let path = path.to_owned();
+    match source {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Error::Held { path },
+        DatabaseError::UpgradeRequired(_) => Error::Foreign { path, why: source.to_string() },
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            Error::Foreign { path, why: error.to_string() }
+        }
+        source => Error::Open { path, source: Box::new(source.into()) },
+    }
+}

@@ -1,0 +1,460 @@
+//! Snapshots on disk: all of the engine's state at one log position, to begin a replay from.
+//!
+//! ```text
+//! snapshots/00000000000000048213/part-000 … part-015   sealed, one chunk a file
+//! snapshots/00000000000000048213/manifest.json         put last: without it the snapshot does not exist
+//! ```
+//!
+//! The manifest names position, ruleset, engine, settings, and length and BLAKE3 of every part; it holds nothing
+//! personal. Parts are sealed with the key of the day, tied to the manifest's head and to their place in it, so a part of
+//! another snapshot never passes for one of this. A snapshot that cannot be used is refused with the reason, and the one
+//! before it is taken.
+
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Disposition;
+use crate::storage::Storage;
+
+mod manifest;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use manifest::{Manifest, Part};
+
+const MANIFEST: &str = "manifest.json";
+const DAY_MS: i64 = 86_400_000;
+/// What the seal of a part is made for, so that its nonces are not those of the log.
+const KIND: u8 = 3;
+
+/// What seals a part and opens it again, under the key of a day.
+pub trait Sealer: Send + Sync {
+    /// Seals `plain` with the key of `day` (days since 1970), which is made if there is none. `kind` and `number` make
+    /// the nonce; `aad` must be the same to open.
+    fn seal(&self, day: i64, kind: u8, number: u64, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError>;
+
+    /// What was sealed, if nothing of it was changed and the secret is the same.
+    fn open(&self, day: i64, kind: u8, number: u64, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError>;
+}
+
+/// Why nothing was sealed or opened.
+pub type SealError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What else a position's meaning hangs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Allowed lateness, ms.
+    pub lateness_ms: i64,
+    /// How far ahead of its arrival an event's clock may be, ms.
+    pub future_ms: i64,
+    /// Bound of the engine's memory, bytes.
+    pub memory_max: u64,
+}
+
+/// Why a snapshot could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The disk.
+    #[error("cannot {what} {path}")]
+    Io {
+        /// `read`, `write` or `remove`.
+        what: &'static str,
+        /// The file or folder.
+        path: String,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A part could not be sealed.
+    #[error("cannot seal {path}")]
+    Seal {
+        /// The part.
+        path: String,
+        /// Why.
+        #[source]
+        source: SealError,
+    },
+    /// A part of a snapshot that was found whole cannot be read now.
+    #[error("snapshot {name}: {why}")]
+    Part {
+        /// The snapshot's name.
+        name: String,
+        /// Why.
+        #[source]
+        why: Why,
+    },
+}
+
+impl Error {
+    /// What to do about it: a snapshot not written is written again later, from what is then; one that cannot be read
+    /// stops the start.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Io { what: "read", .. } | Self::Part { .. } => Disposition::Halt,
+            Self::Io { .. } | Self::Seal { .. } => Disposition::Retry,
+        }
+    }
+}
+
+/// Why a snapshot is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Why {
+    /// Part of it is missing or is not what was written.
+    #[error("it is torn: {what}")]
+    Torn {
+        /// Which part, and what is wrong with it.
+        what: String,
+    },
+    /// It is none of rasid's.
+    #[error("it is foreign: {what}")]
+    Foreign {
+        /// What says so.
+        what: String,
+    },
+    /// A later rasid wrote it in another form.
+    #[error("it is newer: it has snapshot format {format}, and this rasid reads {ours}")]
+    NewerFormat {
+        /// Its format.
+        format: u64,
+        /// What this one reads.
+        ours: u64,
+    },
+    /// A later engine wrote it.
+    #[error("it is newer: engine {engine} wrote it, and this is engine {ours}")]
+    NewerEngine {
+        /// Who wrote it.
+        engine: String,
+        /// Who reads it.
+        ours: String,
+    },
+    /// It cannot be unsealed.
+    #[error("it was sealed under another secret, or its day key is gone: {source}")]
+    Sealed {
+        /// Why.
+        #[source]
+        source: SealError,
+    },
+    /// The disk does not give it back.
+    #[error("{what} cannot be read: {source}")]
+    Unreadable {
+        /// Which file.
+        what: String,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A snapshot that is not used, and why.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its name: its position, in 20 digits.
+    pub name: String,
+    /// Why.
+    pub why: Why,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "snapshot {} is not used: {}", self.name, self.why)
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its position.
+    pub position: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Whether it was there already, whole; then nothing was written.
+    pub already: bool,
+    /// Positions of the snapshots dropped because newer ones are there.
+    pub dropped: Vec<u64>,
+}
+
+/// A whole snapshot.
+#[derive(Clone)]
+pub struct Found {
+    store: SnapshotStore,
+    manifest: Manifest,
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Found").field(&self.manifest).finish()
+    }
+}
+
+impl Found {
+    /// The log position it stands at: the replay begins after it.
+    pub fn position(&self) -> u64 {
+        self.manifest.position
+    }
+
+    /// Hash of the ruleset in force there.
+    pub fn ruleset(&self) -> &str {
+        &self.manifest.ruleset
+    }
+
+    /// Version of the engine that wrote it.
+    pub fn engine(&self) -> &str {
+        &self.manifest.engine
+    }
+
+    /// The settings in force there.
+    pub fn settings(&self) -> &Settings {
+        &self.manifest.settings
+    }
+
+    /// When it was written, Unix ms.
+    pub fn written_ms(&self) -> i64 {
+        self.manifest.written_ms
+    }
+
+    /// How many parts it has.
+    pub fn parts(&self) -> usize {
+        self.manifest.parts.len()
+    }
+
+    /// Bytes on disk, the manifest apart.
+    pub fn bytes(&self) -> u64 {
+        self.manifest.parts.iter().map(|part| part.bytes).sum()
+    }
+
+    /// What was given as part `number`.
+    pub fn part(&self, number: usize) -> Result<Vec<u8>, Error> {
+        let part = self.store.part(&self.manifest, number);
+        part.map_err(|why| Error::Part { name: name(self.manifest.position), why })
+    }
+}
+
+/// The snapshots in one folder. Clones are the same folder.
+#[derive(Clone)]
+pub struct SnapshotStore {
+    storage: Arc<dyn Storage>,
+    dir: String,
+    sealer: Arc<dyn Sealer>,
+    engine: String,
+    keep: usize,
+}
+
+impl std::fmt::Debug for SnapshotStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { dir, engine, keep, .. } = self;
+        f.debug_struct("SnapshotStore").field("dir", dir).field("engine", engine).field("keep", keep).finish_non_exhaustive()
+    }
+}
+
+impl SnapshotStore {
+    /// The snapshots in `dir`, of which the newest `keep` are kept (1 at least), for the engine of version `engine`.
+    pub fn open(storage: Arc<dyn Storage>, dir: &str, sealer: Arc<dyn Sealer>, engine: &str, keep: usize) -> Self {
+        Self { storage, dir: dir.to_owned(), sealer, engine: engine.to_owned(), keep: keep.max(1) }
+    }
+
+    /// Writes the snapshot of `position` with `parts` parts, durably, then drops those that are older than the newest
+    /// `keep`. If it fails, or the process ends before it returns, the snapshots that were there still are.
+    pub fn write(
+        &self,
+        position: u64,
+        ruleset: &str,
+        settings: &Settings,
+        parts: usize,
+        mut part: impl FnMut(usize) -> Vec<u8>,
+        now_ms: i64,
+    ) -> Result<Written, Error> {
+        self.remove_unfinished()?;
+        if self.has_manifest(position)? {
+            match self.examine(position) {
+                Ok(found) if found.ruleset == ruleset && found.settings == *settings => {
+                    let bytes = found.parts.iter().map(|part| part.bytes).sum();
+                    return Ok(Written { position, bytes, already: true, dropped: self.drop_old()? });
+                }
+                _ => self.remove(position)?,
+            }
+        }
+        let mut manifest = Manifest::head(position, ruleset, &self.engine, settings, now_ms);
+        if let Err(error) = self.write_parts(&mut manifest, parts, &mut part) {
+            // What is there of it takes up room that may be what was missing.
+            if let Err(also) = self.remove_folder(position) {
+                tracing::warn!(position, error = %also, "snapshot: unfinished folder stays until the next one is written");
+            }
+            return Err(error);
+        }
+        let bytes = manifest.parts.iter().map(|part| part.bytes).sum();
+        Ok(Written { position, bytes, already: false, dropped: self.drop_old()? })
+    }
+
+    fn write_parts(&self, manifest: &mut Manifest, parts: usize, part: &mut dyn FnMut(usize) -> Vec<u8>) -> Result<(), Error> {
+        let head = manifest.clone();
+        for number in 0..parts {
+            let path = self.path(manifest.position, &part_name(number));
+            let aad = head.aad(parts, number);
+            let sealed = self.sealer.seal(head.day, KIND, nonce(head.position, number), &aad, &part(number));
+            let sealed = sealed.map_err(|source| Error::Seal { path: path.clone(), source })?;
+            let written = self.storage.append(&path).and_then(|mut file| file.append(&sealed).and_then(|()| file.sync()));
+            written.map_err(|source| Error::Io { what: "write", path, source })?;
+            manifest.parts.push(Part::of(number, &sealed));
+        }
+        let path = self.path(manifest.position, MANIFEST);
+        self.storage.replace(&path, &manifest.sealed()).map_err(|source| Error::Io { what: "write", path, source })
+    }
+
+    /// The newest whole snapshot that this engine reads, and why each newer one is refused.
+    pub fn newest(&self) -> Result<(Option<Found>, Vec<Refused>), Error> {
+        self.newest_before(u64::MAX)
+    }
+
+    /// The same among those before `position`: what to take when the engine would not have the newest.
+    pub fn newest_before(&self, position: u64) -> Result<(Option<Found>, Vec<Refused>), Error> {
+        let mut refused = Vec::new();
+        for position in self.finished()?.into_iter().rev().filter(|found| *found < position) {
+            match self.examine(position) {
+                Ok(manifest) => return Ok((Some(Found { store: self.clone(), manifest }), refused)),
+                Err(why) => refused.push(Refused { name: name(position), why }),
+            }
+        }
+        Ok((None, refused))
+    }
+
+    /// Position of the oldest snapshot that a start could fall back to: the log after it, and the alerts' hashes, are
+    /// still needed.
+    pub fn oldest_position(&self) -> Result<Option<u64>, Error> {
+        Ok(self.finished()?.first().copied())
+    }
+
+    /// The oldest day (since 1970) whose key a kept snapshot was sealed with: its key is still needed.
+    pub fn oldest_day(&self) -> Result<Option<i64>, Error> {
+        let manifests = self.finished()?.into_iter().filter_map(|position| self.manifest(position).ok());
+        Ok(manifests.map(|manifest| manifest.day).min())
+    }
+
+    /// Whether the snapshot is whole and ours: its manifest, or why not.
+    fn examine(&self, position: u64) -> Result<Manifest, Why> {
+        let manifest = self.manifest(position)?;
+        version::not_newer(&manifest.engine, &self.engine)?;
+        for (number, part) in manifest.parts.iter().enumerate() {
+            part.check(&self.read(position, &part.name)?)?;
+            if number == 0 {
+                self.part(&manifest, 0)?;
+            }
+        }
+        Ok(manifest)
+    }
+
+    fn manifest(&self, position: u64) -> Result<Manifest, Why> {
+        Manifest::read(&self.read(position, MANIFEST)?, position)
+    }
+
+    fn part(&self, manifest: &Manifest, number: usize) -> Result<Vec<u8>, Why> {
+        let Some(part) = manifest.parts.get(number) else {
+            return Err(Why::Torn { what: format!("it has {} parts, and part {number} is asked for", manifest.parts.len()) });
+        };
+        let sealed = self.read(manifest.position, &part.name)?;
+        part.check(&sealed)?;
+        let aad = manifest.clone().into_head().aad(manifest.parts.len(), number);
+        let opened = self.sealer.open(manifest.day, KIND, nonce(manifest.position, number), &aad, &sealed);
+        opened.map_err(|source| Why::Sealed { source })
+    }
+
+    fn read(&self, position: u64, file: &str) -> Result<Vec<u8>, Why> {
+        self.storage.read(&self.path(position, file)).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => Why::Torn { what: format!("{file} is missing") },
+            _ => Why::Unreadable { what: file.to_owned(), source },
+        })
+    }
+
+    /// Drops what is older than the newest `keep`. Those of which a file is missing or cut do not count.
+    fn drop_old(&self) -> Result<Vec<u64>, Error> {
+        let (mut kept, mut dropped) = (0, Vec::new());
+        for position in self.finished()?.into_iter().rev() {
+            if kept == self.keep {
+                self.remove(position)?;
+                dropped.push(position);
+            } else if self.has_every_byte(position) {
+                kept += 1;
+            }
+        }
+        Ok(dropped)
+    }
+
+    fn has_every_byte(&self, position: u64) -> bool {
+        let Ok(manifest) = self.manifest(position) else { return false };
+        manifest.parts.iter().all(|part| self.storage.len(&self.path(position, &part.name)).is_ok_and(|bytes| bytes == part.bytes))
+    }
+
+    fn remove_unfinished(&self) -> Result<(), Error> {
+        for position in self.positions()? {
+            if !self.has_manifest(position)? {
+                self.remove_folder(position)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The manifest first: what is left if that is cut short does not exist.
+    fn remove(&self, position: u64) -> Result<(), Error> {
+        let path = self.path(position, MANIFEST);
+        self.storage.remove(&path).map_err(|source| Error::Io { what: "remove", path, source })?;
+        self.remove_folder(position)
+    }
+
+    fn remove_folder(&self, position: u64) -> Result<(), Error> {
+        let path = format!("{}/{}", self.dir, name(position));
+        match self.storage.remove_dir(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io { what: "remove", path, source }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Positions that have a manifest, oldest first.
+    fn finished(&self) -> Result<Vec<u64>, Error> {
+        let mut finished = Vec::new();
+        for position in self.positions()? {
+            if self.has_manifest(position)? {
+                finished.push(position);
+            }
+        }
+        Ok(finished)
+    }
+
+    fn has_manifest(&self, position: u64) -> Result<bool, Error> {
+        Ok(self.list(&format!("{}/{}", self.dir, name(position)))?.iter().any(|file| file == MANIFEST))
+    }
+
+    /// Positions that have a folder, oldest first. What is named otherwise is not ours to read or remove.
+    fn positions(&self) -> Result<Vec<u64>, Error> {
+        let names = self.list(&self.dir)?;
+        let mut positions: Vec<u64> =
+            names.iter().filter_map(|found| found.parse().ok().filter(|position| name(*position) == *found)).collect();
+        positions.sort_unstable();
+        Ok(positions)
+    }
+
+    fn list(&self, dir: &str) -> Result<Vec<String>, Error> {
+        self.storage.list(dir).map_err(|source| Error::Io { what: "read", path: dir.to_owned(), source })
+    }
+
+    fn path(&self, position: u64, file: &str) -> String {
+        format!("{}/{}/{file}", self.dir, name(position))
+    }
+}
+
+fn name(position: u64) -> String {
+    format!("{position:020}")
+}
+
+fn part_name(number: usize) -> String {
+    format!("part-{number:03}")
+}
+
+/// What the nonce is made of. Two parts that share one have other associated data, and the cipher is made to bear that
+/// a nonce comes twice.
+fn nonce(position: u64, number: usize) -> u64 {
+    position.rotate_left(10) ^ number as u64
+}

@@ -1,0 +1,119 @@
+//! The manifest: what a snapshot is and what its parts must be.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DAY_MS, Settings, Why, part_name};
+
+/// Of manifest and parts together. It rises when a reader of the old one would misread the new one.
+const FORMAT: u64 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    pub(super) format: u64,
+    pub(super) position: u64,
+    pub(super) ruleset: String,
+    pub(super) engine: String,
+    pub(super) settings: Settings,
+    pub(super) written_ms: i64,
+    /// Days since 1970 whose key the parts are sealed with.
+    pub(super) day: i64,
+    pub(super) parts: Vec<Part>,
+    /// BLAKE3 of the manifest as compact JSON in this order with this empty.
+    pub(super) blake3: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) blake3: String,
+}
+
+impl Manifest {
+    /// A manifest as it is before there are parts.
+    pub(super) fn head(position: u64, ruleset: &str, engine: &str, settings: &Settings, now_ms: i64) -> Self {
+        Self {
+            format: FORMAT,
+            position,
+            ruleset: ruleset.to_owned(),
+            engine: engine.to_owned(),
+            settings: settings.clone(),
+            written_ms: now_ms,
+            day: now_ms.div_euclid(DAY_MS),
+            parts: Vec::new(),
+            blake3: String::new(),
+        }
+    }
+
+    pub(super) fn into_head(self) -> Self {
+        Self { parts: Vec::new(), blake3: String::new(), ..self }
+    }
+
+    /// What ties a part to the head and to its place: the head's BLAKE3, how many parts there are, which one it is.
+    pub(super) fn aad(&self, parts: usize, number: usize) -> Vec<u8> {
+        let mut aad = blake3::hash(&self.json()).as_bytes().to_vec();
+        aad.extend((parts as u64).to_le_bytes());
+        aad.extend((number as u64).to_le_bytes());
+        aad
+    }
+
+    /// The file.
+    pub(super) fn sealed(&self) -> Vec<u8> {
+        let mut sealed = self.clone();
+        sealed.blake3 = self.digest();
+        let mut json = serde_json::to_vec_pretty(&sealed).expect("a manifest is plain data");
+        json.push(b'\n');
+        json
+    }
+
+    /// Reads the file of the snapshot in the folder of `position`.
+    pub(super) fn read(bytes: &[u8], position: u64) -> Result<Self, Why> {
+        let foreign = |what: String| Why::Foreign { what };
+        let json: serde_json::Value =
+            serde_json::from_slice(bytes).map_err(|error| foreign(format!("its manifest is not JSON ({error})")))?;
+        match json.get("format").and_then(serde_json::Value::as_u64) {
+            Some(FORMAT) => {}
+            Some(format) if format > FORMAT => return Err(Why::NewerFormat { format, ours: FORMAT }),
+            _ => return Err(foreign("its manifest names no snapshot format of rasid".to_owned())),
+        }
+        let manifest: Self =
+            serde_json::from_value(json).map_err(|error| foreign(format!("its manifest is not one of rasid's ({error})")))?;
+        if manifest.blake3 != manifest.digest() {
+            return Err(Why::Torn { what: "its manifest is not what was written (BLAKE3 differs)".to_owned() });
+        }
+        if manifest.position != position {
+            return Err(foreign(format!("its manifest says position {}", manifest.position)));
+        }
+        if let Some((_, part)) = manifest.parts.iter().enumerate().find(|(number, part)| part.name != part_name(*number)) {
+            return Err(foreign(format!("its manifest names a part {:?}", part.name)));
+        }
+        Ok(manifest)
+    }
+
+    fn digest(&self) -> String {
+        let empty = Self { blake3: String::new(), ..self.clone() };
+        blake3::hash(&empty.json()).to_hex().to_string()
+    }
+
+    fn json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a manifest is plain data")
+    }
+}
+
+impl Part {
+    pub(super) fn of(number: usize, sealed: &[u8]) -> Self {
+        Self { name: part_name(number), bytes: sealed.len() as u64, blake3: blake3::hash(sealed).to_hex().to_string() }
+    }
+
+    /// Whether the file is what was written.
+    pub(super) fn check(&self, sealed: &[u8]) -> Result<(), Why> {
+        let name = &self.name;
+        if sealed.len() as u64 != self.bytes {
+            return Err(Why::Torn { what: format!("{name} has {} of {} bytes", sealed.len(), self.bytes) });
+        }
+        if blake3::hash(sealed).to_hex().as_str() != self.blake3 {
+            return Err(Why::Torn { what: format!("{name} is not what was written (BLAKE3 differs)") });
+        }
+        Ok(())
+    }
+}
