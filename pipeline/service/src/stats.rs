@@ -1,0 +1,257 @@
+//! The figures of a running service at one moment. Counts are since this process started unless they say otherwise; the
+//! program turns them into metrics.
+
+use rasid_engine::{Counters, RuleCounters};
+use serde::Serialize;
+
+/// Upper bounds of the buckets of [`Latency`], ms: around the aim of 20 ms, and out to where a person would notice.
+pub const LATENCY_BOUNDS_MS: [u32; 14] = [1, 2, 5, 10, 15, 20, 30, 50, 100, 250, 500, 1_000, 5_000, 30_000];
+
+/// All figures.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Stats {
+    /// Whether it accepts and persists.
+    pub readiness: Readiness,
+    /// The log.
+    pub log: LogStats,
+    /// One a stream.
+    pub sources: Vec<SourceStats>,
+    /// The engine.
+    pub engine: EngineStats,
+    /// Who runs the engine over the log.
+    pub worker: WorkerStats,
+    /// Snapshots.
+    pub snapshot: SnapshotStats,
+    /// The outbox.
+    pub outbox: OutboxStats,
+    /// One a sink.
+    pub sinks: Vec<SinkStats>,
+    /// The ruleset.
+    pub ruleset: RulesetStats,
+    /// Bounded queues between the parts.
+    pub queues: Vec<QueueStats>,
+    /// From an event's arrival to its score being readable.
+    pub latency: Latency,
+}
+
+/// Whether it accepts and persists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", content = "why", rename_all = "snake_case")]
+pub enum Readiness {
+    /// It does.
+    Ready,
+    /// It does not, because: restoring, the outbox is full, the disk failed, draining.
+    NotReady(String),
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self::NotReady("starting".to_owned())
+    }
+}
+
+/// The log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LogStats {
+    /// Oldest position kept.
+    pub first: u64,
+    /// The next position to be given.
+    pub next: u64,
+    /// Newest durable position.
+    pub durable: u64,
+    /// Bytes of all segments.
+    pub bytes: u64,
+    /// How many segments.
+    pub segments: u64,
+    /// Events appended.
+    pub events_total: u64,
+    /// Control records appended, ticks aside.
+    pub controls_total: u64,
+    /// Ticks appended.
+    pub ticks_total: u64,
+    /// Bytes appended.
+    pub appended_bytes_total: u64,
+    /// Times the log was made durable.
+    pub syncs_total: u64,
+    /// Longest time that making it durable took since the last call of `stats`, ms.
+    pub sync_ms_max: u64,
+}
+
+/// A stream that events come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SourceStats {
+    /// `fluvio:auth/0`, `jsonl:/path`, `http:checkout`.
+    pub stream: String,
+    /// Newest offset in the log.
+    pub offset: Option<u64>,
+    /// Records that the source has and the log has not, where the source says so.
+    pub lag_records: Option<u64>,
+    /// Records appended.
+    pub records_total: u64,
+    /// Gaps in the offsets that could not be closed: records are lost.
+    pub gaps_total: u64,
+    /// Errors; after each it is tried again.
+    pub errors_total: u64,
+    /// Requests that were refused (HTTP only).
+    pub refused_total: u64,
+}
+
+/// The engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EngineStats {
+    /// Counts over the whole log.
+    pub counters: Counters,
+    /// Counts of each rule over the whole log.
+    pub rules: Vec<RuleCounters>,
+    /// Bytes of keyed state, where it is known.
+    pub state_bytes: Option<u64>,
+    /// The event clock, Unix ms.
+    pub event_clock_ms: i64,
+}
+
+/// Who runs the engine over the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WorkerStats {
+    /// Newest position processed.
+    pub position: u64,
+    /// Newest position committed.
+    pub committed: u64,
+    /// Entries in the log that are not processed.
+    pub lag_records: u64,
+    /// Age of the oldest of them, ms; 0 where there is none.
+    pub lag_ms: u64,
+    /// Replayed outputs that were not those committed before. Must stay 0.
+    pub divergence_total: u64,
+    /// Dead letters written.
+    pub dead_letters_total: u64,
+}
+
+/// Snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SnapshotStats {
+    /// Of the newest; `None` before the first.
+    pub position: Option<u64>,
+    /// When the newest was written, Unix ms.
+    pub written_ms: Option<i64>,
+    /// What it took, ms.
+    pub duration_ms: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Snapshots that could not be written.
+    pub failures_total: u64,
+}
+
+/// The outbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OutboxStats {
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// At which ingestion is paused.
+    pub bytes_max: u64,
+    /// Whether it is paused for that.
+    pub full: bool,
+    /// Commits.
+    pub commits_total: u64,
+}
+
+/// A sink.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SinkStats {
+    /// `redis`, `core`, `alertmanager`, `jsonl`.
+    pub name: String,
+    /// Items that wait in the outbox.
+    pub depth: u64,
+    /// Age of the oldest of them, ms; 0 where there is none.
+    pub oldest_ms: u64,
+    /// Items that are parked.
+    pub parked: u64,
+    /// Items that the receiver acknowledged.
+    pub delivered_total: u64,
+    /// Items that the receiver refused for good.
+    pub parked_total: u64,
+    /// Requests sent again.
+    pub retries_total: u64,
+    /// Its circuit breaker.
+    pub breaker: Breaker,
+}
+
+/// State of a circuit breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Breaker {
+    /// All is well.
+    #[default]
+    Closed,
+    /// One request is on its way to see whether all is well again.
+    HalfOpen,
+    /// The receiver is left alone.
+    Open,
+}
+
+/// The ruleset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RulesetStats {
+    /// In force, `sha256:…`.
+    pub hash: String,
+    /// Rules in it.
+    pub rules: u64,
+    /// Switches since the start.
+    pub switches_total: u64,
+    /// Changed folders that were refused, because of a fault or a failing test.
+    pub refused_total: u64,
+    /// Whether the folder as it is now is refused: what is in force is not what is in the folder.
+    pub refused: bool,
+}
+
+/// A bounded queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct QueueStats {
+    /// Between whom: `append`, `worker`, `commit`.
+    pub name: &'static str,
+    /// How many wait.
+    pub depth: u64,
+    /// How many can.
+    pub capacity: u64,
+}
+
+/// A histogram of durations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Latency {
+    /// How many took at most the bound of the same index in [`LATENCY_BOUNDS_MS`] and more than the one before; the last
+    /// are those beyond all bounds.
+    pub buckets: [u64; LATENCY_BOUNDS_MS.len() + 1],
+    /// All durations together, µs.
+    pub sum_us: u64,
+}
+
+impl Latency {
+    /// Counts one duration.
+    pub fn record_us(&mut self, duration_us: u64) {
+        let bucket = LATENCY_BOUNDS_MS.partition_point(|bound| u64::from(*bound) * 1_000 < duration_us);
+        if let Some(count) = self.buckets.get_mut(bucket) {
+            *count += 1;
+        }
+        self.sum_us = self.sum_us.saturating_add(duration_us);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_lands_in_the_first_bucket_that_holds_it() {
+        let mut latency = Latency::default();
+        for us in [0, 1_000, 1_001, 20_000, 20_001, 30_000_000, 30_000_001] {
+            latency.record_us(us);
+        }
+        let filled: Vec<(usize, u64)> = latency.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(filled, [(0, 2), (1, 1), (5, 1), (6, 1), (13, 1), (14, 1)]);
+        assert_eq!((latency.count(), latency.sum_us), (7, 60_042_002));
+    }
+}
