@@ -70,6 +70,30 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A stream cannot be reached or read just now. Nothing of it was lost.
+    #[error("{stream} cannot be read just now")]
+    Unavailable {
+        /// The stream.
+        stream: String,
+        /// What was answered.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A stream cannot be read as it is configured, and reading on would lose records.
+    #[error("{stream} cannot be read: {why}")]
+    Unfit {
+        /// The stream.
+        stream: String,
+        /// What is wrong, and what to do about it.
+        why: String,
+    },
+    /// The log does not take records any more. What was handed over and not yet acknowledged is durable or not.
+    #[error("the log takes no more records")]
+    Append {
+        /// The log's answer.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// What the caller does about an [`Error`]; it need not know more.
@@ -88,13 +112,16 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Open { source, .. } | Self::Create { source, .. } if passes(source.kind()) => Disposition::Retry,
+            Self::Unavailable { .. } => Disposition::Retry,
             Self::Encode { .. } => Disposition::DeadLetter,
             Self::Open { .. }
             | Self::Create { .. }
             | Self::Read { .. }
             | Self::Corrupt { .. }
             | Self::Write { .. }
-            | Self::Closed { .. } => Disposition::Halt,
+            | Self::Closed { .. }
+            | Self::Unfit { .. }
+            | Self::Append { .. } => Disposition::Halt,
         }
     }
 

@@ -1,6 +1,9 @@
 //! Sources: the ports by which records enter.
 //!
-//! What every source guarantees:
+//! There are two. [`JsonLines`] reads one input from its beginning to its end, blocking, for `detect`. [`Source`] is
+//! the port of the live service: streams with offsets, each read by a task, brought together by [`Merge`].
+//!
+//! What a [`JsonLines`] guarantees:
 //!
 //! - **Order.** Records come in one order, each exactly once, and the same input gives the same records in the same
 //!   order, however reads and batches happen to fall.
@@ -12,12 +15,30 @@
 //!   record is marked as cut.
 //! - **An error ends it.** The records before the fault are handed over first; after the error there is nothing more.
 
+mod appender;
+mod clock;
+mod contiguity;
+mod directory;
+mod file;
 pub mod jsonl;
+mod lines;
 pub mod log;
+mod merge;
+mod observer;
+mod port;
+pub(crate) mod scan;
 
 use std::ops::Range;
 
+pub use appender::{Appender, Incoming};
+pub use clock::event_clock;
+pub use contiguity::{Contiguity, Missing, Verdict};
+pub use directory::{DirectoryConfig, follow_directory};
+pub use file::{FileConfig, FileOpener, StdinOpener};
 pub use jsonl::JsonLines;
+pub use merge::{Lag, Lags, Merge, MergeConfig, MergeHandle, Merged, State};
+pub use observer::{Notice, Observer, Traced};
+pub use port::{Fetched, Opener, Source, SourceRecord};
 
 /// Records that were read together. One batch is made once and filled again and again.
 #[derive(Debug, Default)]

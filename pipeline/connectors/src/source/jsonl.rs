@@ -42,7 +42,7 @@ const READ_MIN: usize = 64 * 1024;
 /// Compressed bytes read at once. At the usual ratio of four to ten they fill a batch.
 const COMPRESSED_READ: usize = 256 * 1024;
 
-type Bytes = Box<dyn Read + Send>;
+pub(super) type Bytes = Box<dyn Read + Send>;
 
 /// Reads the lines of one input.
 pub struct JsonLines {
@@ -202,36 +202,41 @@ impl JsonLines {
 
     /// Reads the first bytes and puts the decompressor they ask for before the rest.
     fn begin(&mut self) -> Result<(), Error> {
-        let Input::Unread(mut bytes) = std::mem::replace(&mut self.input, Input::Ended) else { return Ok(()) };
-        let failed = |source| Error::Read { path: self.path.clone(), source };
-        let mut first = Vec::with_capacity(4);
-        // Byte by byte and only as long as it may still be compressed: a plain line must not wait for a fourth byte.
-        let format = loop {
-            match format_of(&first) {
-                Guess::Unclear => {
-                    let mut byte = [0];
-                    if read_some(&mut bytes, &mut byte).map_err(failed)? == 0 {
-                        break Guess::Plain;
-                    }
-                    first.extend_from_slice(&byte);
-                }
-                clear => break clear,
-            }
-        };
-        let whole = io::Cursor::new(first).chain(bytes);
-        self.input = match format {
-            Guess::Gzip => {
-                let compressed = BufReader::with_capacity(COMPRESSED_READ, whole);
-                Input::Open(Box::new(flate2::bufread::MultiGzDecoder::new(compressed)), Some("gzip"))
-            }
-            Guess::Zstd => {
-                let compressed = BufReader::with_capacity(COMPRESSED_READ, whole);
-                Input::Open(Box::new(zstd::stream::read::Decoder::with_buffer(compressed).map_err(failed)?), Some("zstd"))
-            }
-            Guess::Plain | Guess::Unclear => Input::Open(Box::new(whole), None),
-        };
+        let Input::Unread(bytes) = std::mem::replace(&mut self.input, Input::Ended) else { return Ok(()) };
+        let (bytes, format) = decoded(bytes).map_err(|source| Error::Read { path: self.path.clone(), source })?;
+        self.input = Input::Open(bytes, format);
         Ok(())
     }
+}
+
+/// The text of an input, with a decompressor before it if its first bytes ask for one, and that one's name.
+pub(super) fn decoded(mut bytes: Bytes) -> io::Result<(Bytes, Option<&'static str>)> {
+    let mut first = Vec::with_capacity(4);
+    // Byte by byte and only as long as it may still be compressed: a plain line must not wait for a fourth byte.
+    let format = loop {
+        match format_of(&first) {
+            Guess::Unclear => {
+                let mut byte = [0];
+                if read_some(&mut bytes, &mut byte)? == 0 {
+                    break Guess::Plain;
+                }
+                first.extend_from_slice(&byte);
+            }
+            clear => break clear,
+        }
+    };
+    let whole = io::Cursor::new(first).chain(bytes);
+    Ok(match format {
+        Guess::Gzip => {
+            let compressed = BufReader::with_capacity(COMPRESSED_READ, whole);
+            (Box::new(flate2::bufread::MultiGzDecoder::new(compressed)), Some("gzip"))
+        }
+        Guess::Zstd => {
+            let compressed = BufReader::with_capacity(COMPRESSED_READ, whole);
+            (Box::new(zstd::stream::read::Decoder::with_buffer(compressed)?), Some("zstd"))
+        }
+        Guess::Plain | Guess::Unclear => (Box::new(whole), None),
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,7 +258,7 @@ fn format_of(first: &[u8]) -> Guess {
     }
 }
 
-fn read_some(bytes: &mut Bytes, room: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_some(bytes: &mut Bytes, room: &mut [u8]) -> io::Result<usize> {
     loop {
         match bytes.read(room) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,0 +1,112 @@
+//! What sources have to tell the people who run them.
+
+use super::contiguity::Missing;
+use crate::{Disposition, Error};
+
+/// Hears what happens to streams. Called from the streams' own tasks: it must not block.
+pub trait Observer: Send + Sync {
+    /// Something happened to `stream`.
+    fn notice(&self, stream: &str, notice: &Notice<'_>);
+}
+
+/// What happened to a stream.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// It cannot be opened or read on. The other streams go on.
+    Fault {
+        /// Why.
+        error: &'a Error,
+        /// How many times in a row, from 1.
+        attempt: u32,
+        /// When it is tried again, ms from now; `None`: it is given up.
+        retry_in_ms: Option<u64>,
+    },
+    /// It can be read again.
+    Recovered {
+        /// How many attempts failed before.
+        attempts: u32,
+    },
+    /// Offsets are missing in what the stream gave; it is being opened again where they should be.
+    Gap(Missing),
+    /// The missing offsets came after all.
+    GapClosed(Missing),
+    /// Records are lost for good: the stream no longer has them. It goes on behind them.
+    Lost(Missing),
+    /// Records came again and were passed over.
+    Repeated {
+        /// How many.
+        records: u64,
+    },
+    /// A followed file was renamed or replaced: it was read to its end, and its successor is read from its beginning.
+    Rotated {
+        /// How many bytes of it were read.
+        read: u64,
+    },
+    /// A followed file is shorter than what was read of it, or is another one than it was: it is read from its
+    /// beginning. What was written between the last read and the cut is lost.
+    Truncated {
+        /// How many bytes of it had been read.
+        read: u64,
+        /// How long it is now.
+        length: u64,
+    },
+    /// A record is longer than the source takes: only its beginning was handed over.
+    Cut {
+        /// Its offset.
+        offset: u64,
+        /// How long it is, bytes.
+        length: u64,
+    },
+    /// A topic has another number of partitions than before.
+    Partitions {
+        /// How many it had.
+        before: u32,
+        /// How many it has.
+        now: u32,
+    },
+    /// It has ended.
+    Ended,
+}
+
+impl Notice<'_> {
+    /// Whether a person must look: records are lost, or a stream has been given up.
+    pub fn is_ops_alert(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Truncated { .. } => true,
+            Self::Fault { error, .. } => error.disposition() == Disposition::Halt,
+            _ => false,
+        }
+    }
+
+    /// A short name, for a metric's label.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fault { .. } => "fault",
+            Self::Recovered { .. } => "recovered",
+            Self::Gap(_) => "gap",
+            Self::GapClosed(_) => "gap_closed",
+            Self::Lost(_) => "lost",
+            Self::Repeated { .. } => "repeated",
+            Self::Rotated { .. } => "rotated",
+            Self::Truncated { .. } => "truncated",
+            Self::Cut { .. } => "cut",
+            Self::Partitions { .. } => "partitions",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Writes every notice to the structured log and does nothing else.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traced;
+
+impl Observer for Traced {
+    fn notice(&self, stream: &str, notice: &Notice<'_>) {
+        if notice.is_ops_alert() {
+            tracing::error!(stream, kind = notice.kind(), ?notice, "a stream needs attention");
+        } else {
+            tracing::info!(stream, kind = notice.kind(), ?notice, "a stream has news");
+        }
+    }
+}
