@@ -20,13 +20,15 @@ pub trait Detector: 'static {
     const FIELDS: &'static [SignalField];
     /// What an analyst may set. Every parameter has a default.
     type Params: Clone + Send + Sync + Serialize + DeserializeOwned + JsonSchema + 'static;
-    /// What is remembered of one key. Bounded.
-    type State: Clone + Default + Send + 'static;
+    /// What is remembered of one key. Bounded, and saved with the engine's state: what it serialises to is all there is
+    /// of it.
+    type State: Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static;
 
     /// How long after its newest event a key is forgotten, ms of event clock.
     fn ttl_ms(params: &Self::Params) -> i64;
 
-    /// Heap memory of a state, bytes, for the bound on memory.
+    /// Heap memory of a state, bytes, for the bound on memory. A function of what the state holds, never of a
+    /// collection's capacity: a state that was saved and restored must count the same.
     fn heap_bytes(_: &Self::State) -> usize {
         0
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A scalar read out of an event, a window or a signal. Sixteen bytes of payload at most; strings are borrowed.
 ///
 /// Its `Debug` shows the type only: a string may be personal, and a debug line is a door.
@@ -62,7 +64,7 @@ impl fmt::Debug for Value<'_> {
 }
 
 /// A [`Value`] that owns its text, for keyed state and signals.
-#[derive(Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub enum OwnedValue {
     /// See [`Value::Absent`].
     #[default]

@@ -9,7 +9,7 @@ use crate::list::Lists;
 use crate::names::Param;
 use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Mode, Receiver, Rule, Severity};
+use crate::ruleset::{Mode, Receiver, Rule, Severity, WhileWarming};
 use crate::scenario::{self, Subject};
 use crate::shared::{self, Shared};
 use crate::template;
@@ -41,6 +41,9 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let title = map.required("title", faults).and_then(|node| reader::text(node, "`title`", faults));
     let severity = map.optional("severity").map_or(Some(Severity::Sev2), |node| reader::word(node, "`severity`", &SEVERITIES, faults));
     let mode = map.optional("mode").map_or(Some(Mode::Active), |node| reader::word(node, "`mode`", &MODES, faults));
+    let while_warming = map
+        .optional("while_warming")
+        .map_or(Some(WhileWarming::Shadow), |node| reader::word(node, "`while_warming`", &WHILE_WARMING, faults));
     let on = map.required("on", faults).map(|node| binding::event_types(node, "on", faults)).unwrap_or_default();
     let entity = map.required("entity", faults).and_then(|node| KeySpec::read(node, "`entity`", faults));
     let params = map.optional("params").map(|node| params(node, faults)).unwrap_or_default();
@@ -91,9 +94,18 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let (triggers, unknowns) = programs.lower(faults);
     let about = Subject { on: &on, entity: entity.as_ref().map(|entity| entity.kind), unknowns: &unknowns };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
-    let parts = (id.clone(), title, severity, mode, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);
-    let (Some((id_text, _)), Some(title), Some(severity), Some(mode), Some(entity), Some(risk), Some(half_life_ms), Some(suppress_ms)) =
-        parts
+    let modes = mode.zip(while_warming);
+    let parts = (id.clone(), title, severity, modes, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);
+    let (
+        Some((id_text, _)),
+        Some(title),
+        Some(severity),
+        Some((mode, while_warming)),
+        Some(entity),
+        Some(risk),
+        Some(half_life_ms),
+        Some(suppress_ms),
+    ) = parts
     else {
         return Lowered { id, rule: None, lets };
     };
@@ -103,6 +115,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         title: title.to_owned(),
         severity,
         mode,
+        while_warming,
         entity: entity.kind,
         triggers,
         risk,
@@ -119,6 +132,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
 const SEVERITIES: [(&str, Severity); 4] =
     [("SEV0", Severity::Sev0), ("SEV1", Severity::Sev1), ("SEV2", Severity::Sev2), ("SEV3", Severity::Sev3)];
 const MODES: [(&str, Mode); 3] = [("active", Mode::Active), ("shadow", Mode::Shadow), ("off", Mode::Off)];
+const WHILE_WARMING: [(&str, WhileWarming); 2] = [("shadow", WhileWarming::Shadow), ("active", WhileWarming::Active)];
 const RECEIVERS: [(&str, Receiver); 2] = [("core", Receiver::Core), ("oncall", Receiver::Oncall)];
 
 /// The rule's id, which says where its file lies.

@@ -38,6 +38,17 @@ pub enum Mode {
     Off,
 }
 
+/// What a rule does while something that it reads is younger than its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WhileWarming {
+    /// It runs in shadow: half a window makes people look other than they are.
+    #[default]
+    Shadow,
+    /// It is active at once.
+    Active,
+}
+
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -72,6 +83,8 @@ pub struct Rule {
     pub severity: Severity,
     /// What becomes of its hits.
     pub mode: Mode,
+    /// What becomes of its hits until all that it reads is as old as its window.
+    pub while_warming: WhileWarming,
     /// The kind of entity whom its alerts and scores are about.
     pub entity: EntityKind,
     /// One program for each event type that it watches, in the order of `on`.

@@ -9,7 +9,7 @@ use rasid_detectors::event::EventType;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::ruleset::{Mode, Receiver, Severity};
+use crate::ruleset::{Mode, Receiver, Severity, WhileWarming};
 
 mod binding;
 mod companion;
@@ -36,6 +36,11 @@ pub struct RuleFile {
     /// active; shadow: recorded and counted, never delivered, no score; off: not run. Default active.
     #[schemars(default)]
     pub mode: Mode,
+    /// What an active rule does after a change of rules, until all that it reads is as old as its window. shadow: nobody
+    /// is accused on half a window; active: hits count at once, for rules that only look for more than they see.
+    /// Default shadow.
+    #[schemars(default)]
+    pub while_warming: WhileWarming,
     /// The event types whose events may open an alert: one, or a list.
     pub on: OneOrMore<EventName>,
     /// Whom the alert and the score are about: `kind`, or `kind(field)` where several fields name that kind.

@@ -93,7 +93,7 @@ impl Default for Params {
 }
 
 /// What is remembered of one user.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     anchor: Option<Fix>,
     /// Hash of the anchor's address.
@@ -104,7 +104,7 @@ pub struct State {
     devices: Vec<(u64, i64)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Place {
     position: Position,
     /// Reached through a line that ends there.
@@ -142,7 +142,7 @@ impl Detector for ImpossibleTravel {
     }
 
     fn heap_bytes(state: &State) -> usize {
-        state.places.capacity() * size_of::<Place>() + state.devices.capacity() * size_of::<(u64, i64)>()
+        state.places.len() * size_of::<Place>() + state.devices.len() * size_of::<(u64, i64)>()
     }
 
     fn observe(params: &Params, event: &Event<'_>, state: &mut State) -> Option<Signal> {

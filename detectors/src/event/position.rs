@@ -8,7 +8,7 @@ use crate::{choice, nested_record, record};
 const REGION: h3o::Resolution = h3o::Resolution::Five;
 
 /// A point, WGS 84 degrees, in range by construction.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     lat: f64,
     lon: f64,

@@ -5,6 +5,7 @@
 //! maximum as older ones leave, i.e. those that no later instant matches or exceeds. What is kept is a function of the
 //! values and their instants, never of the order in which they came. 1 024 registers: 3.3 % standard error.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// Bits of the hash that choose the register.
@@ -12,13 +13,13 @@ const REGISTER_BITS: u32 = 10;
 const REGISTERS: f64 = 1024.0;
 
 /// A sketch of the values seen since some instant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SlidingHyperLogLog {
     /// By register, then by instant; ranks fall as instants rise within a register.
     entries: Vec<Entry>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     at_ms: i64,
     register: u16,

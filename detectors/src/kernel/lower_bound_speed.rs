@@ -8,13 +8,15 @@
 //! evidence: a wider radius or more clock doubt can only make it smaller. k = 0, τ = 0 is the naive speed that other
 //! systems use, blind to the radius that geo-IP and receivers report.
 
+use serde::{Deserialize, Serialize};
+
 use super::great_circle;
 use crate::event::position::Position;
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
 /// A place at a time, with its uncertainty.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fix {
     /// Where.
     pub position: Position,

@@ -1,5 +1,6 @@
 //! How many different values of a field a key has shown in the window.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::kernel::hyperloglog::SlidingHyperLogLog;
@@ -12,7 +13,7 @@ const EXACT_MAX: usize = 32;
 const CLEARINGS: i64 = 64;
 
 /// Different values over time, each as a 64-bit hash with the newest instant that showed it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Distinct {
     repr: Repr,
     newest: i64,
@@ -20,7 +21,7 @@ pub struct Distinct {
     cleared: i64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum Repr {
     /// (hash, newest instant), by hash.
     Exact(SmallVec<[(u64, i64); 1]>),

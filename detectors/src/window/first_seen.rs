@@ -1,7 +1,9 @@
 //! When a key was first seen.
 
+use serde::{Deserialize, Serialize};
+
 /// The oldest instant of a key that is still remembered.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct FirstSeen(Option<i64>);
 
 impl FirstSeen {

@@ -1,9 +1,11 @@
 //! The mean of a number field over the window.
 
+use serde::{Deserialize, Serialize};
+
 use super::series::Total;
 
 /// A mean over time: a sum beside a count, so that both end at the same instant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Mean {
     sum: Total,
     count: Total,

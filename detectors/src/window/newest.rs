@@ -1,10 +1,12 @@
 //! The value of a field in a key's newest event: what `last` and `previous` read.
 
+use serde::{Deserialize, Serialize};
+
 use crate::value::{OwnedValue, Value};
 
 /// The newest event's value. Events of one instant are ordered by a hash of their identity, so that the order in
 /// which they arrive says nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Newest {
     at_ms: i64,
     identity: u64,

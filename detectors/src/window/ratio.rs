@@ -1,9 +1,11 @@
 //! How many events of one sort there are for each of another: codes that were used for each that was sent.
 
+use serde::{Deserialize, Serialize};
+
 use super::series::Total;
 
 /// Two counts over time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ratio {
     above: Total,
     below: Total,

@@ -3,6 +3,7 @@
 
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// Cells kept one instant each; more in one window and they are kept by bucket. 256: 4 KiB a key at most, and far
@@ -12,7 +13,7 @@ const EXACT_MAX: usize = 256;
 const BUCKETS: i64 = 128;
 
 /// How two numbers of one cell, or of one window, are one.
-pub trait Merge: Default {
+pub trait Merge: Clone + Default {
     /// The one of two.
     fn merge(a: i64, b: i64) -> i64;
 }
@@ -55,7 +56,7 @@ pub type Min = Series<Least>;
 pub type Max = Series<Greatest>;
 
 /// Integers over time. A cell is an instant, or a bucket of `width` ms that begins there.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Series<M> {
     merge: PhantomData<M>,
     /// (begin, total), by begin; every cell lies at least partly inside the window that ends at `newest`.

@@ -4,7 +4,7 @@ use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_detectors::value::Value;
-use rasid_rules::ruleset::{Mode, Piece, Program, Rule, Severity, Shown, Trigger};
+use rasid_rules::ruleset::{Mode, Piece, Program, Receiver, Rule, Severity, Shown, Trigger};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
@@ -29,7 +29,7 @@ pub struct Alert {
     pub engine: String,
     /// How bad it is.
     pub severity: Severity,
-    /// Whether it is delivered.
+    /// Whether it is delivered: `shadow` too while something that the rule reads is younger than its window.
     pub mode: Mode,
     /// The rule's title.
     pub title: String,
@@ -56,6 +56,9 @@ pub struct Alert {
     /// The page that says what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
+    /// Who is told; nobody of an alert in shadow. No part of what the alert says.
+    #[serde(skip)]
+    pub deliver: Vec<Receiver>,
 }
 
 /// An event by its identity.
@@ -103,6 +106,8 @@ pub(crate) struct Opening<'r, 'a> {
     pub(crate) row: &'r Row<'a>,
     pub(crate) position: u64,
     pub(crate) rule: &'r Rule,
+    /// The rule's mode at this event.
+    pub(crate) mode: Mode,
     pub(crate) trigger: &'r Trigger,
     pub(crate) program: &'r Program,
     pub(crate) scope: RowScope<'r, 'a>,
@@ -112,7 +117,7 @@ pub(crate) struct Opening<'r, 'a> {
 
 impl Alert {
     pub(crate) fn open(opening: Opening<'_, '_>, ruleset: &str, pseudonymizer: &Pseudonymizer) -> Self {
-        let Opening { row, position, rule, trigger, program, scope, entity, suppressed_before } = opening;
+        let Opening { row, position, rule, mode, trigger, program, scope, entity, suppressed_before } = opening;
         let event = EventRef { source: row.event.source.clone().into_owned(), id: row.event.id.clone().into_owned() };
         let values = Values::of(program, &scope, pseudonymizer);
         let explanation = program
@@ -133,7 +138,7 @@ impl Alert {
             ruleset: ruleset.to_owned(),
             engine: env!("CARGO_PKG_VERSION").to_owned(),
             severity: rule.severity,
-            mode: rule.mode,
+            mode,
             title: rule.title.clone(),
             related: related(row, trigger.entity.path, pseudonymizer),
             entity,
@@ -146,6 +151,7 @@ impl Alert {
             risk: rule.risk,
             suppressed_before,
             runbook: rule.runbook.clone(),
+            deliver: if mode == Mode::Active { rule.deliver.clone() } else { Vec::new() },
         }
     }
 }

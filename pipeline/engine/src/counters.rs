@@ -1,10 +1,10 @@
 //! What the engine has done so far, in numbers. Functions of the log, like everything else here.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counts over the whole log so far. Every accepted record is one of: event processed, duplicate, dead letter, or of
 /// an unknown type (invariant C2).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Records read.
     pub records: u64,
@@ -29,7 +29,7 @@ pub struct Counters {
 }
 
 /// Counts of one rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleCounters {
     /// The rule.
     pub rule: String,

@@ -1,22 +1,33 @@
 //! The engine itself: state, and the step that takes it over a batch of the log.
 
+mod change;
+mod conclude;
+mod snapshot;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::event::envelope::Limits;
-use rasid_rules::ruleset::{Mode, Ruleset};
+use rasid_rules::ruleset::Ruleset;
 use rayon::prelude::*;
 
-use crate::alert::{Alert, Opening, entity_of};
+use crate::alert::Alert;
 use crate::batch::{Chunk, Spare};
-use crate::condition::{Verdicts, evaluate, scope};
+use crate::condition::{Verdicts, evaluate};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Delivery, Duplicates};
 use crate::plan::Plan;
 use crate::pseudonym::Pseudonymizer;
-use crate::scatter::{ByShard, Scattered, key_of_part, scatter};
-use crate::score::{Score, Scores, Weight};
-use crate::shard::{Gathered, Shard, shards};
-use crate::suppress::{Issued, Suppression, Verdict};
+use crate::scatter::{ByShard, Scattered, scatter};
+use crate::score::{Score, ScoreChange};
+use crate::scores::{Moment, Scores};
+use crate::shard::{Gathered, Layout, Shard, shards};
+use crate::suppress::{Issued, Suppression};
 use crate::trace::{Trace, trace};
+use crate::warming::Warming;
+
+pub use snapshot::{BoxError, RestoreError, Snapshot};
 
 /// One record of the log.
 #[derive(Clone, Copy, Debug)]
@@ -68,13 +79,15 @@ pub struct DeadLetter {
     pub reason: String,
 }
 
-/// What a batch gives, in stream order.
+/// What a batch or a control record gives, in stream order; what one control record does, by entity.
 #[derive(Debug, Default)]
 pub struct Output {
     /// Alerts opened.
     pub alerts: Vec<Alert>,
     /// Records set aside.
     pub dead_letters: Vec<DeadLetter>,
+    /// Scores changed, each change.
+    pub scores: Vec<ScoreChange>,
 }
 
 /// Why an engine cannot be set up.
@@ -101,12 +114,20 @@ pub struct Engine {
     /// The newest event clock so far, ms.
     clock_ms: i64,
     duplicates: Duplicates,
-    shards: Vec<Shard>,
+    shards: Vec<Arc<Shard>>,
     suppression: Suppression,
     issued: Issued,
     scores: Scores,
     counters: Counters,
+    /// By rule of the ruleset in force.
     rules: Vec<RuleCounters>,
+    /// Of the rules that are in it no more, by id.
+    former_rules: BTreeMap<String, RuleCounters>,
+    /// By rule: the number that scores know it by.
+    rule_numbers: Vec<u32>,
+    warming: Warming,
+    /// Entries that the memory bound had cost tables that are gone.
+    evicted_before: u64,
     /// Memory of the batch before.
     spare: Vec<Spare>,
 }
@@ -129,19 +150,23 @@ impl Engine {
         };
         // An eighth each for duplicates, suppression, issued alerts and scores; the rest is keyed state.
         let eighth = config.memory_max / 8;
-        let suppress_ms_max = ruleset.rules.iter().map(|rule| rule.suppress_ms).max().unwrap_or(0);
+        let mut scores = Scores::new(eighth);
         Ok(Self {
             hasher: pseudonymizer.key_hasher(),
             pseudonymizer,
             pool,
             clock_ms: i64::MIN,
             duplicates: Duplicates::new(eighth),
-            shards: shards(&ruleset.bindings, config.lateness_ms, eighth * 4),
-            suppression: Suppression::new(suppress_ms_max, config.lateness_ms, eighth),
+            shards: shards(layout(&ruleset, &config)),
+            suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, eighth),
             issued: Issued::new(eighth),
-            scores: Scores::new(eighth),
+            rule_numbers: ruleset.rules.iter().map(|rule| scores.number(&rule.id)).collect(),
+            scores,
             counters: Counters::default(),
             rules: ruleset.rules.iter().map(|rule| RuleCounters { rule: rule.id.clone(), ..RuleCounters::default() }).collect(),
+            former_rules: BTreeMap::new(),
+            warming: Warming::new(&ruleset, vec![None; ruleset.bindings.len()]),
+            evicted_before: 0,
             plan: Plan::new(ruleset),
             spare: Vec::new(),
             config,
@@ -178,15 +203,31 @@ impl Engine {
         output
     }
 
-    /// Every score of 1 or more as of the newest event.
+    /// Every score of 1 or more as of the event clock, by entity.
     pub fn scores(&self) -> Vec<Score> {
-        self.scores.all(self.clock_ms.max(0), |rule| self.rules[rule].rule.clone(), &self.plan.ruleset.hash)
+        self.live_scores().into_iter().filter_map(|change| change.score).collect()
+    }
+
+    /// The same as changes, for telling them to a receiver that has lost them: with the version of each one's newest
+    /// change, the level that it has as the one before, and position 0.
+    pub fn live_scores(&self) -> Vec<ScoreChange> {
+        self.scores.live(Moment { position: 0, clock_ms: self.clock_ms.max(0), ruleset: &self.plan.ruleset.hash })
+    }
+
+    /// The event clock: the newest so far, Unix ms; `i64::MIN` before the first event.
+    pub fn clock_ms(&self) -> i64 {
+        self.clock_ms
     }
 
     /// Counts so far.
     pub fn counters(&self) -> Counters {
-        let shards = self.shards.iter().map(Shard::evicted).sum::<u64>();
-        let evicted = shards + self.suppression.evicted() + self.issued.evicted() + self.scores.evicted() + self.duplicates.evicted();
+        let shards = self.shards.iter().map(|shard| shard.evicted()).sum::<u64>();
+        let evicted = self.evicted_before
+            + shards
+            + self.suppression.evicted()
+            + self.issued.evicted()
+            + self.scores.evicted()
+            + self.duplicates.evicted();
         Counters { evicted, ..self.counters.clone() }
     }
 
@@ -202,7 +243,7 @@ impl Engine {
 
     /// Keyed state as the memory bound counts it, bytes.
     pub fn state_bytes(&self) -> usize {
-        self.shards.iter().map(Shard::bytes).sum()
+        self.shards.iter().map(|shard| shard.bytes()).sum()
     }
 
     /// Records to events and faults, chunk by chunk.
@@ -281,7 +322,12 @@ impl Engine {
         let (plan, hasher) = (&self.plan, &self.hasher);
         let gathered: Vec<Gathered> = {
             let chunks = &*chunks;
-            let run = |number: usize, shard: &mut Shard, out: &mut Vec<Gathered>| shard.apply(items.of(number), chunks, plan, hasher, out);
+            let run = |number: usize, shard: &mut Arc<Shard>, out: &mut Vec<Gathered>| {
+                let items = items.of(number);
+                if !items.is_empty() {
+                    Arc::make_mut(shard).apply(items, chunks, plan, hasher, out);
+                }
+            };
             match &self.pool {
                 None => {
                     let mut out = Vec::new();
@@ -315,52 +361,13 @@ impl Engine {
             Some(pool) => pool.install(|| chunks.par_iter().map(|chunk| evaluate(chunk, records, plan)).collect()),
         }
     }
+}
 
-    /// Hits to alerts and scores, one by one in stream order.
-    fn conclude(&mut self, chunks: &[Chunk<'_>], verdicts: &[Verdicts], records: &[Record<'_>], output: &mut Output) {
-        for (chunk, verdicts) in chunks.iter().zip(verdicts) {
-            for (rule, errors) in &verdicts.errors {
-                self.rules[*rule].errors += errors;
-            }
-            for (rule, missing) in &verdicts.entity_missing {
-                self.rules[*rule].entity_missing += missing;
-            }
-            for hit in &verdicts.hits {
-                let row = &chunk.rows[hit.row];
-                let trigger_plan = &self.plan.of(row.event.data.event_type()).triggers[hit.trigger];
-                let (rule, trigger) = self.plan.trigger(trigger_plan);
-                let Some(key) = key_of_part(&row.event, trigger.entity, &self.hasher) else { continue };
-                let suppress_ms = if self.config.suppress { rule.suppress_ms } else { 0 };
-                let suppressed_before = if suppress_ms == 0 {
-                    0
-                } else {
-                    let key = self.hasher.combine(&[self.hasher.hash(&[rule.id.as_bytes()]), key]);
-                    match self.suppression.hit(key, row.at_ms, row.clock_ms, suppress_ms) {
-                        Verdict::Opens { suppressed_before } => suppressed_before,
-                        Verdict::Suppressed => {
-                            self.rules[trigger_plan.rule].suppressed += 1;
-                            continue;
-                        }
-                    }
-                };
-                let Some(entity) = entity_of(row, trigger, &self.pseudonymizer) else { continue };
-                let record = &records[row.record];
-                let scope = scope(row, chunk, record, &trigger_plan.cells);
-                let program = &trigger.programs[hit.program];
-                let opening = Opening { row, position: record.position, rule, trigger, program, scope, entity, suppressed_before };
-                let alert = Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer);
-                if !self.issued.first(self.hasher.hash(&[alert.id.as_bytes()]), row.clock_ms) {
-                    self.rules[trigger_plan.rule].suppressed += 1;
-                    continue;
-                }
-                if rule.mode == Mode::Active {
-                    let weight = Weight { rule: trigger_plan.rule, risk: rule.risk, half_life_ms: rule.half_life_ms };
-                    self.scores.raise(key, &alert.entity, row.at_ms, row.clock_ms, weight);
-                }
-                self.counters.alerts += 1;
-                self.rules[trigger_plan.rule].alerts += 1;
-                output.alerts.push(alert);
-            }
-        }
-    }
+/// What keyed state is made for.
+fn layout<'a>(ruleset: &'a Ruleset, config: &Config) -> Layout<'a> {
+    Layout { bindings: &ruleset.bindings, lateness_ms: config.lateness_ms, bytes_max: config.memory_max / 8 * 4 }
+}
+
+fn suppress_ms_max(ruleset: &Ruleset) -> i64 {
+    ruleset.rules.iter().map(|rule| rule.suppress_ms).max().unwrap_or(0)
 }

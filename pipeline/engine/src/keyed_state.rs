@@ -6,15 +6,22 @@
 //! is full: expired ones first, then those with the fewest cells, the oldest, and by key.
 
 use hashbrown::HashTable;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Serialize};
 
 /// What a table must know of the states in it.
-pub(crate) trait Keyed: Default {
-    /// Heap memory in cells of 16 bytes.
+pub(crate) trait Keyed: Default + Clone + Serialize + DeserializeOwned {
+    /// Heap memory in cells of 16 bytes; a function of what the state holds, never of what its collections could hold.
     fn cells(&self) -> usize;
 
     /// An instant of event clock until which the state must be kept however long ago it changed, ms.
     fn keep_until_ms(&self) -> i64 {
         i64::MIN
+    }
+
+    /// A number that must not fall even over the state's eviction.
+    fn version(&self) -> i64 {
+        0
     }
 }
 
@@ -23,7 +30,9 @@ const SWEEP_MIN: usize = 16;
 /// Bytes of one cell.
 const CELL_BYTES: usize = 16;
 
+#[derive(Clone, Serialize, Deserialize)]
 struct Entry<S> {
+    #[serde(with = "postcard::fixint::le")] // a hash: as a varint it would take ten bytes
     key: u64,
     /// The log's newest event clock when the state last changed, ms. The log's, not the event's own: an entity whose
     /// events all come late is remembered like any other, and an old file is read as it was live.
@@ -32,6 +41,7 @@ struct Entry<S> {
 }
 
 /// States by key.
+#[derive(Clone)]
 pub(crate) struct Table<S> {
     entries: HashTable<Entry<S>>,
     /// Entries at which the next sweep happens.
@@ -42,11 +52,23 @@ pub(crate) struct Table<S> {
     ttl_ms: i64,
     bytes_max: usize,
     evicted: u64,
+    /// The highest version of an evicted state.
+    version_lost: i64,
+}
+
+/// A table as it is saved: all that its future hangs on and that the ruleset does not say.
+#[derive(Serialize, Deserialize)]
+struct Saved<E> {
+    sweep_at: u64,
+    evicted: u64,
+    version_lost: i64,
+    /// By key.
+    entries: Vec<E>,
 }
 
 impl<S: Keyed> Table<S> {
     pub(crate) fn new(ttl_ms: i64, bytes_max: usize) -> Self {
-        Self { entries: HashTable::new(), sweep_at: SWEEP_MIN, cells: 0, ttl_ms, bytes_max, evicted: 0 }
+        Self { entries: HashTable::new(), sweep_at: SWEEP_MIN, cells: 0, ttl_ms, bytes_max, evicted: 0, version_lost: 0 }
     }
 
     /// The state of `key` at event clock `clock_ms`; `None` where there is none or its time is over.
@@ -88,6 +110,68 @@ impl<S: Keyed> Table<S> {
             self.evict(clock_ms);
         }
         result
+    }
+
+    /// Changes every state whose time is not over and for which `change` gives something. What is changed is the same
+    /// whatever the table's order; what comes out is in no order.
+    pub(crate) fn change_all<T>(&mut self, clock_ms: i64, mut change: impl FnMut(&mut S) -> Option<T>) -> Vec<T> {
+        let (ttl_ms, mut cells, mut out) = (self.ttl_ms, self.cells, Vec::new());
+        self.entries.iter_mut().filter(|entry| !entry.expired(ttl_ms, clock_ms)).for_each(|entry| {
+            let before = entry.state.cells();
+            if let Some(changed) = change(&mut entry.state) {
+                entry.changed_ms = clock_ms;
+                out.push(changed);
+            }
+            cells = cells + entry.state.cells() - before;
+        });
+        self.cells = cells;
+        out
+    }
+
+    /// Sets its share of memory again, and keeps to it at once.
+    pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
+        self.bytes_max = bytes_max;
+        if self.bytes() > self.bytes_max {
+            self.evict(clock_ms);
+        }
+    }
+
+    /// Sets again how long an entry is kept. What is over by the old time goes first, so that a longer one revives
+    /// nothing.
+    pub(crate) fn set_ttl(&mut self, ttl_ms: i64, clock_ms: i64) {
+        if ttl_ms != self.ttl_ms {
+            self.sweep(clock_ms);
+            self.ttl_ms = ttl_ms;
+        }
+    }
+
+    /// Appends the table to `out`: the same bytes for the same contents, however they came about.
+    pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
+        let mut entries: Vec<&Entry<S>> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|entry| entry.key);
+        let saved = Saved { sweep_at: self.sweep_at as u64, evicted: self.evicted, version_lost: self.version_lost, entries };
+        postcard::to_extend(&saved, out).expect("plain data, into a vector that grows")
+    }
+
+    /// Fills an empty table with what [`Table::save`] wrote, and gives the bytes after it.
+    pub(crate) fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
+        let (saved, rest): (Saved<Entry<S>>, _) = postcard::take_from_bytes(bytes)?;
+        if saved.entries.windows(2).any(|pair| pair[0].key >= pair[1].key) {
+            return Err(postcard::Error::custom("entries are not ordered by key"));
+        }
+        self.sweep_at = usize::try_from(saved.sweep_at).map_err(postcard::Error::custom)?;
+        (self.evicted, self.version_lost) = (saved.evicted, saved.version_lost);
+        self.cells = saved.entries.iter().map(|entry| entry.state.cells()).sum();
+        self.entries = HashTable::with_capacity(saved.entries.len());
+        for entry in saved.entries {
+            self.entries.insert_unique(entry.key, entry, |entry| entry.key);
+        }
+        Ok(rest)
+    }
+
+    /// The highest version of a state that the memory bound has cost; 0 without any.
+    pub(crate) fn version_lost(&self) -> i64 {
+        self.version_lost
     }
 
     /// Every state whose time is not over, by key.
@@ -132,7 +216,8 @@ impl<S: Keyed> Table<S> {
                 break;
             }
             if let Ok(entry) = self.entries.find_entry(key, |entry| entry.key == key) {
-                entry.remove();
+                let (entry, _) = entry.remove();
+                self.version_lost = self.version_lost.max(entry.state.version());
                 self.cells -= cells;
                 self.evicted += 1;
             }
@@ -153,7 +238,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    #[derive(Default)]
+    #[derive(Clone, Default, Serialize, Deserialize)]
     struct Seen {
         times: usize,
     }
@@ -193,6 +278,40 @@ mod tests {
         see(&mut table, 5, 10);
         assert!(table.evicted() > 0);
         assert!(table.get(1, 10).is_none() && table.get(2, 10).is_some());
+    }
+
+    #[test]
+    fn a_saved_table_lacks_nothing_and_damage_is_told() {
+        let mut table = Table::new(100, usize::MAX);
+        for key in 0..40 {
+            see(&mut table, key * 7 % 41, 5);
+        }
+        let bytes = table.save(vec![9]);
+        let mut restored = Table::<Seen>::new(100, usize::MAX);
+        assert_eq!(restored.load(&bytes[1..]).expect("whole"), [0_u8; 0]);
+        assert_eq!((restored.save(vec![9]), restored.cells), (bytes.clone(), table.cells));
+        for cut in 1..bytes.len() {
+            assert!(Table::<Seen>::new(100, usize::MAX).load(&bytes[1..cut]).is_err(), "{cut}");
+        }
+        let twice =
+            Saved { sweep_at: 16, evicted: 0, version_lost: 0, entries: vec![Entry { key: 1, changed_ms: 0, state: Seen::default() }; 2] };
+        let twice = postcard::to_allocvec(&twice).expect("plain data");
+        assert!(Table::<Seen>::new(100, usize::MAX).load(&twice).is_err());
+    }
+
+    #[test]
+    fn a_smaller_bound_is_kept_at_once_and_a_longer_time_revives_nothing() {
+        let mut table = Table::new(100, usize::MAX);
+        for key in 0..20 {
+            see(&mut table, key, 5);
+        }
+        table.set_ttl(1_000, 105);
+        assert!(table.get(1, 105).is_none());
+        for key in 0..20 {
+            see(&mut table, key, 105);
+        }
+        table.set_share(8 * size_of::<Entry<Seen>>(), 105);
+        assert!(table.bytes() <= 8 * size_of::<Entry<Seen>>() && table.evicted() > 0);
     }
 
     proptest! {

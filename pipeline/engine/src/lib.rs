@@ -18,8 +18,11 @@
 
 mod alert;
 mod batch;
+mod binding_table;
 mod condition;
 mod counters;
+mod detector_table;
+mod doubt;
 mod duplicates;
 mod engine;
 mod keyed_state;
@@ -28,13 +31,15 @@ mod pseudonym;
 mod scatter;
 mod scenario;
 mod score;
+mod scores;
 mod shard;
 mod suppress;
 mod trace;
+mod warming;
 
 pub use alert::{Alert, EventRef, Values};
 pub use counters::{Counters, RuleCounters};
-pub use engine::{Config, DeadLetter, Engine, EngineError, Output, Record};
+pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Record, RestoreError, Snapshot};
 pub use pseudonym::{Pseudonymizer, SecretError};
 pub use scenario::{Outcome, run_tests};
 pub use score::{Level, Reason, Score, ScoreChange};

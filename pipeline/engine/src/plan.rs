@@ -9,6 +9,8 @@ pub(crate) struct Plan {
     pub(crate) ruleset: Ruleset,
     /// By event type number.
     types: Vec<TypePlan>,
+    /// By binding: whether a rule that is not off reads it. What nobody reads is not fed either.
+    pub(crate) used: Vec<bool>,
 }
 
 /// What an event of one type does.
@@ -47,8 +49,12 @@ pub(crate) struct TriggerPlan {
 
 impl Plan {
     pub(crate) fn new(ruleset: Ruleset) -> Self {
-        let types = EventType::ALL.iter().map(|event| TypePlan::new(*event, &ruleset)).collect();
-        Self { ruleset, types }
+        let mut used = vec![false; ruleset.bindings.len()];
+        for trigger in ruleset.rules.iter().filter(|rule| is_live(rule)).flat_map(|rule| &rule.triggers) {
+            trigger.reads.iter().for_each(|binding| used[*binding] = true);
+        }
+        let types = EventType::ALL.iter().map(|event| TypePlan::new(*event, &ruleset, &used)).collect();
+        Self { ruleset, types, used }
     }
 
     /// What an event of that type does.
@@ -63,27 +69,29 @@ impl Plan {
     }
 }
 
+fn is_live(rule: &Rule) -> bool {
+    rule.mode != Mode::Off
+}
+
 impl TypePlan {
-    fn new(event: EventType, ruleset: &Ruleset) -> Self {
+    fn new(event: EventType, ruleset: &Ruleset, used: &[bool]) -> Self {
         let mut plan = Self::default();
-        let live = |rule: &Rule| rule.mode != Mode::Off;
         // (rule, trigger) of this type
         let mine: Vec<(usize, usize)> = ruleset
             .rules
             .iter()
             .enumerate()
-            .filter(|(_, rule)| live(rule))
+            .filter(|(_, rule)| is_live(rule))
             .flat_map(|(index, rule)| rule.triggers.iter().enumerate().filter(|(_, t)| t.event == event).map(move |(t, _)| (index, t)))
             .collect();
         let mut cell_of = vec![None; ruleset.bindings.len()];
         for (number, binding) in ruleset.bindings.iter().enumerate() {
-            let used = ruleset.rules.iter().any(|rule| live(rule) && rule.triggers.iter().any(|trigger| trigger.reads.contains(&number)));
             let read = mine.iter().any(|(rule, trigger)| ruleset.rules[*rule].triggers[*trigger].reads.contains(&number));
             let feed = binding.feeds.iter().position(|feed| feed.event == event);
             // A detector says something only about the events it looks at.
             let read = read && (feed.is_some() || !matches!(binding.kind, BindingKind::Detector(_)));
             let Some((_, parts)) = binding.keys.iter().find(|(other, _)| *other == event) else { continue };
-            if !used || (feed.is_none() && !read) {
+            if !used[number] || (feed.is_none() && !read) {
                 continue;
             }
             let key = plan.keys.iter().position(|known| known == parts).unwrap_or_else(|| {

@@ -7,6 +7,8 @@
 //! Join     whole pieces, newest backwards, when together they are exactly one number
 //! ```
 
+use serde::{Deserialize, Serialize};
+
 use super::lexicon::{LOWER, UNIT};
 use super::normalise::{Kind, Text};
 use super::numbers::{self, Digits, Group, Reading};
@@ -20,7 +22,7 @@ const WORDS_MAX: usize = 7;
 const PIECE_DIGITS_MAX: usize = 10;
 
 /// The pieces that a sender has written lately.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Pieces {
     newest_ms: i64,
     /// Two digits a byte, oldest piece first.

@@ -1,0 +1,285 @@
+//! All of the engine's state as bytes, and an engine out of them.
+//!
+//! ```text
+//! 16 parts of postcard, each: header {format, part, records, clock}
+//!   part 0      what there is once: clock, counters, rules, bindings with their births
+//!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
+//!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
+//! ```
+//!
+//! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: the engine copies a shard
+//! when it first changes it while the snapshot is still held.
+
+use std::sync::Arc;
+
+use rasid_rules::ruleset::Ruleset;
+use serde::{Deserialize, Serialize};
+
+use super::{Config, Engine, EngineError};
+use crate::counters::{Counters, RuleCounters};
+use crate::duplicates::Duplicates;
+use crate::pseudonym::Pseudonymizer;
+use crate::scatter::SHARDS;
+use crate::scores::Scores;
+use crate::shard::Shard;
+use crate::suppress::{Issued, Suppression};
+use crate::warming::Warming;
+
+/// Raised when what is written changes its meaning.
+const FORMAT: u32 = 1;
+/// Shards in one part.
+const SHARDS_A_PART: usize = SHARDS / Snapshot::PARTS;
+
+/// Any error.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an engine could not be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// A part could not be had.
+    #[error("cannot read part {part} of the snapshot")]
+    Read {
+        /// Its number.
+        part: usize,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// A part is not what a snapshot holds.
+    #[error("part {part} of the snapshot does not decode, in its {place}")]
+    Decode {
+        /// Its number.
+        part: usize,
+        /// Where in it.
+        place: &'static str,
+        /// What is wrong.
+        #[source]
+        source: postcard::Error,
+    },
+    /// A part belongs to another snapshot, or to another place in this one.
+    #[error("part {part} of the snapshot is {why}")]
+    Foreign {
+        /// Its number.
+        part: usize,
+        /// What it is.
+        why: String,
+    },
+    /// The snapshot was taken under another ruleset.
+    #[error("the snapshot is of ruleset {saved}, not of {given}")]
+    Ruleset {
+        /// The hash of the snapshot's.
+        saved: String,
+        /// The hash of the one given.
+        given: String,
+    },
+    /// The snapshot's bindings are not those of the ruleset: this engine reads the same files otherwise.
+    #[error("the snapshot and the ruleset do not have the same bindings: {canonical}")]
+    Binding {
+        /// One that only one of the two has.
+        canonical: String,
+    },
+    /// The keys of the state were made with another secret.
+    #[error("the snapshot was taken with another pseudonym secret")]
+    Secret,
+    /// An engine cannot be set up at all.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+#[derive(Serialize, Deserialize, PartialEq)]
+struct Header {
+    format: u32,
+    part: u32,
+    /// Records so far; with the clock it tells snapshots of one log apart.
+    records: u64,
+    clock_ms: i64,
+}
+
+/// What there is once.
+#[derive(Clone, Serialize, Deserialize)]
+struct Once {
+    ruleset: String,
+    /// A hash by the state's key.
+    #[serde(with = "postcard::fixint::le")]
+    secret: u64,
+    counters: Counters,
+    rules: Vec<RuleCounters>,
+    former_rules: Vec<RuleCounters>,
+    evicted_before: u64,
+    /// (canonical text, birth).
+    bindings: Vec<(String, Option<i64>)>,
+}
+
+/// All of an engine's state at one place in the log. It does not change while the engine goes on.
+pub struct Snapshot {
+    clock_ms: i64,
+    once: Once,
+    shards: Vec<Arc<Shard>>,
+    duplicates: Duplicates,
+    suppression: Suppression,
+    issued: Issued,
+    scores: Scores,
+}
+
+impl Snapshot {
+    /// Into how many parts it is written.
+    pub const PARTS: usize = 16;
+
+    /// The bytes of one part, 0 to 15; parts may be written in any order and at the same time. A part beyond has a
+    /// header and nothing else.
+    pub fn write(&self, part: usize) -> Vec<u8> {
+        let out = plain(&self.header(part), Vec::new());
+        let out = if part == 0 { plain(&self.once, out) } else { out };
+        let shards = self.shards.iter().skip(part * SHARDS_A_PART).take(SHARDS_A_PART);
+        let out = shards.fold(out, |out, shard| shard.save(out));
+        match part {
+            1 => self.duplicates.save_current(out),
+            2 => self.duplicates.save_before(out),
+            3 => self.suppression.save(out),
+            4 => self.issued.save(out),
+            5 => self.scores.save(out),
+            _ => out,
+        }
+    }
+
+    fn header(&self, part: usize) -> Header {
+        let part = u32::try_from(part).unwrap_or(u32::MAX);
+        Header { format: FORMAT, part, records: self.once.counters.records, clock_ms: self.clock_ms }
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("records", &self.once.counters.records).field("clock_ms", &self.clock_ms).finish_non_exhaustive()
+    }
+}
+
+fn plain<T: Serialize>(value: &T, out: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(value, out).expect("plain data, into a vector that grows")
+}
+
+impl Engine {
+    /// All of its state as it is now. Cheap: it is shared, and copied by shards as the engine goes on to change it.
+    pub fn snapshot(&self) -> Snapshot {
+        let births = self.warming.births().iter();
+        let once = Once {
+            ruleset: self.plan.ruleset.hash.clone(),
+            secret: self.secret(),
+            counters: self.counters.clone(),
+            rules: self.rules.clone(),
+            former_rules: self.former_rules.values().cloned().collect(),
+            evicted_before: self.evicted_before,
+            bindings: self.plan.ruleset.bindings.iter().map(|binding| binding.canonical.clone()).zip(births.copied()).collect(),
+        };
+        Snapshot {
+            clock_ms: self.clock_ms,
+            once,
+            shards: self.shards.clone(),
+            duplicates: self.duplicates.clone(),
+            suppression: self.suppression.clone(),
+            issued: self.issued.clone(),
+            scores: self.scores.clone(),
+        }
+    }
+
+    /// An engine with the state of a snapshot, whose parts `part` gives: from here on it does what the one did that the
+    /// snapshot was taken of. The ruleset must be the one that was in force, the secret the same; the rest of `config` but
+    /// `threads` is part of what the log means, and should be.
+    ///
+    /// # Errors
+    /// [`RestoreError`]; it says which part is wrong, and why.
+    pub fn restore(
+        ruleset: Ruleset,
+        config: Config,
+        pseudonymizer: Pseudonymizer,
+        part: &mut dyn FnMut(usize) -> Result<Vec<u8>, BoxError>,
+    ) -> Result<Self, RestoreError> {
+        let mut engine = Self::new(ruleset, config, pseudonymizer)?;
+        let mut order = Vec::new();
+        for number in 0..Snapshot::PARTS {
+            let bytes = part(number).map_err(|source| RestoreError::Read { part: number, source })?;
+            let place = |place: &'static str| move |source| RestoreError::Decode { part: number, place, source };
+            let (header, mut rest) = postcard::take_from_bytes::<Header>(&bytes).map_err(place("header"))?;
+            if number == 0 {
+                engine.counters.records = header.records;
+                engine.clock_ms = header.clock_ms;
+            }
+            engine.check(number, &header)?;
+            if number == 0 {
+                let (once, after) = postcard::take_from_bytes::<Once>(rest).map_err(place("counters"))?;
+                order = engine.set(once)?;
+                rest = after;
+            }
+            for shard in engine.shards.iter_mut().skip(number * SHARDS_A_PART).take(SHARDS_A_PART) {
+                rest = Arc::make_mut(shard).load(rest, &order).map_err(place("keyed state"))?;
+            }
+            rest = match number {
+                1 => engine.duplicates.load_current(rest).map_err(place("duplicates"))?,
+                2 => engine.duplicates.load_before(rest).map_err(place("duplicates"))?,
+                3 => engine.suppression.load(rest).map_err(place("suppression"))?,
+                4 => engine.issued.load(rest).map_err(place("issued alerts"))?,
+                5 => engine.scores.load(rest).map_err(place("scores"))?,
+                _ => rest,
+            };
+            if !rest.is_empty() {
+                return Err(RestoreError::Foreign { part: number, why: format!("longer than its contents, by {} bytes", rest.len()) });
+            }
+        }
+        engine.rule_numbers = engine.plan.ruleset.rules.iter().map(|rule| engine.scores.number(&rule.id)).collect();
+        Ok(engine)
+    }
+
+    /// Whether a part is of the snapshot that part 0 began.
+    fn check(&self, part: usize, header: &Header) -> Result<(), RestoreError> {
+        let foreign = |why: String| Err(RestoreError::Foreign { part, why });
+        if header.format != FORMAT {
+            return foreign(format!("of format {}, and this engine reads {FORMAT}", header.format));
+        }
+        if header.part as usize != part {
+            return foreign(format!("its part {}", header.part));
+        }
+        if (header.records, header.clock_ms) != (self.counters.records, self.clock_ms) {
+            return foreign("of another snapshot than part 0".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Takes over what there is once; gives for each of the snapshot's bindings the ruleset's.
+    fn set(&mut self, once: Once) -> Result<Vec<usize>, RestoreError> {
+        let given = &self.plan.ruleset;
+        if once.ruleset != given.hash {
+            return Err(RestoreError::Ruleset { saved: once.ruleset, given: given.hash.clone() });
+        }
+        if once.secret != self.secret() {
+            return Err(RestoreError::Secret);
+        }
+        let mut births = vec![None; given.bindings.len()];
+        let mut order = Vec::new();
+        for (canonical, born) in once.bindings {
+            match given.bindings.iter().position(|binding| binding.canonical == canonical) {
+                Some(number) if !order.contains(&number) => {
+                    births[number] = born;
+                    order.push(number);
+                }
+                _ => return Err(RestoreError::Binding { canonical }),
+            }
+        }
+        if let Some(missing) = (0..given.bindings.len()).find(|number| !order.contains(number)) {
+            return Err(RestoreError::Binding { canonical: given.bindings[missing].canonical.clone() });
+        }
+        self.warming = Warming::new(given, births);
+        self.counters = once.counters;
+        let saved = |id: &str| once.rules.iter().find(|counters| counters.rule == id).cloned();
+        for counters in &mut self.rules {
+            *counters = saved(&counters.rule).unwrap_or_else(|| std::mem::take(counters));
+        }
+        self.former_rules = once.former_rules.into_iter().map(|counters| (counters.rule.clone(), counters)).collect();
+        self.evicted_before = once.evicted_before;
+        Ok(order)
+    }
+
+    /// A hash that only the same secret gives.
+    fn secret(&self) -> u64 {
+        self.hasher.hash(&[b"snapshot"])
+    }
+}
