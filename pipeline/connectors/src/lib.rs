@@ -3,14 +3,16 @@
 
 pub mod audit;
 pub mod bundle;
+pub mod courier;
 pub mod effect;
 mod error;
 pub mod log;
-pub mod seal;
 pub mod outbox;
+pub mod seal;
 pub mod sink;
 pub mod snapshot;
 pub mod source;
 pub mod storage;
+pub mod webhook;
 
 pub use error::{Disposition, Error};

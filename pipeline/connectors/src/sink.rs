@@ -1,12 +1,88 @@
 //! Sinks: the ports by which effects leave.
 //!
-//! What every sink guarantees:
+//! What every [`Sink`] guarantees:
 //!
-//! - **Order.** What is written first is there first.
-//! - **Whole or not at all.** A value that cannot be written leaves nothing of itself behind.
-//! - **No silent loss.** Everything is there once [`JsonLinesSink::finish`] returns `Ok`; until then an error may come
-//!   late, because writing is buffered.
+//! - **Order.** A batch is taken in its order, and batches in theirs: one at a time is in flight.
+//! - **Again is harmless.** A batch may come a second time, whole or cut otherwise, because nobody knows what became of
+//!   the first try. Receivers know each item by its id ([`Body::id`]): alert id, or entity and version.
+//! - **An answer in bounded time.** Every wait has its limit, and so has what is read of an answer.
+//! - **No silent loss.** [`Answer::Taken`] means that the receiver has it and said so.
+//!
+//! Backing off, halving, parking and the circuit breaker are the [`Courier`](crate::courier::Courier)'s, so a sink tries
+//! once and says what happened. [`JsonLinesSink`] and [`RawLines`] are what `detect` writes with: files of a run that can
+//! simply be run again.
 
+pub mod alertmanager;
+pub mod core_api;
+mod http;
 pub mod jsonl;
+pub mod redis;
 
-pub use jsonl::{DeadLetter, JsonLinesSink, RawLines};
+use async_trait::async_trait;
+
+pub use alertmanager::AlertmanagerSink;
+pub use core_api::CoreApiSink;
+pub use http::install_tls;
+pub use jsonl::{AlertsFile, DeadLetter, JsonLinesSink, RawLines};
+pub use redis::RedisSink;
+
+use crate::effect::{Body, Item};
+
+/// A receiver of effects.
+#[async_trait]
+pub trait Sink: Send {
+    /// What configuration, metrics and the outbox call it.
+    fn name(&self) -> &str;
+
+    /// Whether it has any use for such a thing; only what it takes is queued for it.
+    fn takes(&self, body: &Body) -> bool;
+
+    /// Most items of one batch.
+    fn batch_max(&self) -> usize;
+
+    /// Tries to hand the batch over, once, and says how that went.
+    async fn deliver(&mut self, batch: &Batch<'_>) -> Answer;
+}
+
+/// Items that are sent together. All bodies are of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Names the delivery; the same when it is sent again.
+    pub id: &'a str,
+    /// Wall clock, Unix ms.
+    pub now_ms: i64,
+    /// What is sent, in order; never empty.
+    pub items: &'a [Item],
+}
+
+/// How an attempt went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The receiver has the batch, but for the items refused: index in the batch, and why.
+    Taken {
+        /// Refused ones, with what the receiver said.
+        refused: Vec<(usize, String)>,
+    },
+    /// The receiver understood and will not have the batch as it is: a plain 4xx. Parts of it may be fine.
+    Refused {
+        /// What the receiver said.
+        answer: String,
+    },
+    /// It was not taken, and the batch is not the reason: no connection, overload, wrong address or credentials.
+    Unavailable {
+        /// How long the receiver asked to be left alone, ms.
+        retry_after_ms: Option<u64>,
+        /// What happened.
+        error: String,
+    },
+    /// It may have been taken or not: timed out, connection lost, an answer that nobody can read.
+    Unknown {
+        /// What happened.
+        error: String,
+    },
+}
+
+impl Answer {
+    /// All of it was taken.
+    pub const TAKEN: Self = Self::Taken { refused: Vec::new() };
+}

@@ -1,11 +1,15 @@
 //! JSON Lines to a file or standard output.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::Error;
+use crate::effect::Body;
+use crate::sink::{Answer, Batch, Sink};
 
 /// Bytes gathered before they are handed to the system.
 const BUFFER: usize = 256 * 1024;
@@ -80,6 +84,91 @@ impl RawLines {
     pub fn finish(mut self) -> Result<(), Error> {
         self.out.flush().map_err(|source| Error::write(&self.path, source))
     }
+}
+
+/// Appends alerts to a file, one a line, byte for byte; durable before a batch counts as taken. A batch that is sent again
+/// is there again: readers know an alert by its id, as every receiver does.
+#[derive(Debug)]
+pub struct AlertsFile {
+    name: String,
+    path: PathBuf,
+    /// Open, and how many bytes of it are whole lines; `None` before the first batch and after a failure.
+    file: Option<(File, u64)>,
+}
+
+impl AlertsFile {
+    /// Appends to the file at `path`, made when first needed.
+    pub fn new(name: &str, path: impl Into<PathBuf>) -> Self {
+        Self { name: name.to_owned(), path: path.into(), file: None }
+    }
+}
+
+#[async_trait]
+impl Sink for AlertsFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn takes(&self, body: &Body) -> bool {
+        matches!(body, Body::Alert(_))
+    }
+
+    fn batch_max(&self) -> usize {
+        1024
+    }
+
+    async fn deliver(&mut self, batch: &Batch<'_>) -> Answer {
+        let mut lines = Vec::new();
+        for item in batch.items {
+            if let Body::Alert(alert) = &item.body {
+                lines.extend_from_slice(alert.json.as_bytes());
+                lines.push(b'\n');
+            }
+        }
+        let (path, file) = (self.path.clone(), self.file.take());
+        // A slow disk must not hold up the other sinks, which share these threads.
+        match tokio::task::spawn_blocking(move || append(&path, file, &lines)).await {
+            Ok(Ok(file)) => {
+                self.file = Some(file);
+                Answer::TAKEN
+            }
+            Ok(Err(error)) => Answer::Unavailable { retry_after_ms: None, error: format!("cannot write {}: {error}", self.path.display()) },
+            Err(error) => Answer::Unknown { error: error.to_string() },
+        }
+    }
+}
+
+/// Appends durably. What a crash or a full disk has left of a line goes first: it belongs to a batch that is sent again.
+fn append(path: &Path, file: Option<(File, u64)>, lines: &[u8]) -> io::Result<(File, u64)> {
+    let (mut file, whole) = if let Some(open) = file {
+        open
+    } else {
+        let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
+        let whole = whole_lines(&mut file)?;
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        (file, whole)
+    };
+    file.write_all(lines)?;
+    file.sync_data()?;
+    Ok((file, whole + lines.len() as u64))
+}
+
+/// Bytes up to and with the last line end.
+fn whole_lines(file: &mut File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut block = [0; 4096];
+    while end > 0 {
+        let start = end.saturating_sub(block.len() as u64);
+        let piece = usize::try_from(end - start).ok().and_then(|length| block.get_mut(..length)).unwrap_or_default();
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(piece)?;
+        if let Some(place) = memchr::memrchr(b'\n', piece) {
+            return Ok(start + place as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 /// A record set aside, with where it stood and why.
@@ -212,6 +301,44 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).expect("readable"), "1\n");
         let nowhere = folder.path().join("nowhere/out.jsonl");
         assert!(matches!(JsonLinesSink::create(nowhere.to_str().expect("UTF-8")), Err(Error::Create { .. })));
+    }
+
+    fn alerts(ids: &[&str]) -> Vec<crate::effect::Item> {
+        let alert = |id: &&str| crate::effect::AlertItem {
+            id: (*id).to_owned(),
+            rule: "auth.otp_flood".to_owned(),
+            severity: rasid_rules::ruleset::Severity::Sev2,
+            entity: "user:u_1".to_owned(),
+            opened_at_ms: 0,
+            title: String::new(),
+            explanation: String::new(),
+            runbook: None,
+            json: format!("{{\"id\": \"{id}\"}}"),
+        };
+        let item = |alert| crate::effect::Item { sink: "file".to_owned(), seq: 1, position: 1, committed_ms: 0, body: Body::Alert(alert) };
+        ids.iter().map(alert).map(item).collect()
+    }
+
+    #[tokio::test]
+    async fn alerts_are_appended_and_half_a_line_goes_first() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("alerts.jsonl");
+        let deliver = async |sink: &mut AlertsFile, ids: &[&str]| {
+            let items = alerts(ids);
+            sink.deliver(&Batch { id: "dl_1", now_ms: 0, items: &items }).await
+        };
+        let mut sink = AlertsFile::new("file", &path);
+        assert_eq!(deliver(&mut sink, &["a", "b"]).await, Answer::TAKEN);
+        assert_eq!(deliver(&mut sink, &["c"]).await, Answer::TAKEN);
+        let whole = "{\"id\": \"a\"}\n{\"id\": \"b\"}\n{\"id\": \"c\"}\n";
+        assert_eq!(std::fs::read_to_string(&path).expect("readable"), whole);
+        for torn in ["{\"id\"".to_owned(), "x".repeat(10_000)] {
+            std::fs::write(&path, format!("{whole}{torn}")).expect("writable");
+            assert_eq!(deliver(&mut AlertsFile::new("file", &path), &["d"]).await, Answer::TAKEN);
+            assert_eq!(std::fs::read_to_string(&path).expect("readable"), format!("{whole}{{\"id\": \"d\"}}\n"));
+        }
+        let mut nowhere = AlertsFile::new("file", folder.path().join("nowhere/alerts.jsonl"));
+        assert!(matches!(deliver(&mut nowhere, &["a"]).await, Answer::Unavailable { .. }));
     }
 
     #[test]

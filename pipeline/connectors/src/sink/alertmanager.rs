@@ -1,0 +1,304 @@
+//! On-call: Prometheus Alertmanager's API v2, and PagerDuty, Slack and mail behind it.
+//!
+//! Labels are bounded (rule, severity, area): Alertmanager groups and silences by them and keeps one alert for each set,
+//! so a rule that fires for a thousand users is one page. Whom it is about is in the annotations, of the newest alert.
+//! Each alert ends at `endsAt`, which further alerts of the rule put off, so that what has stopped resolves by itself even
+//! if nobody tells it. What is old news at delivery (after an outage, say) comes as one summary instead of a storm.
+//! → <https://github.com/prometheus/alertmanager>, api/v2/openapi.yaml
+
+mod catch_up;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rasid_detectors::event::time::format_rfc3339;
+use rasid_rules::ruleset::Severity;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Url};
+use serde_json::{Value, json};
+
+use self::catch_up::CatchUp;
+use super::http::{self, HttpError};
+use crate::effect::{AlertItem, Body, RetractedItem};
+use crate::sink::{Answer, Batch, Sink};
+
+/// `alertname` of the summary of what is old news.
+pub const CATCH_UP: &str = "rasid.catch_up";
+/// `area` of alerts about the service itself.
+const OWN_AREA: &str = "rasid";
+/// A rule may have changed its severity since its alerts were posted.
+const SEVERITIES: [Severity; 4] = [Severity::Sev0, Severity::Sev1, Severity::Sev2, Severity::Sev3];
+
+/// Where Alertmanager is, and what it is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What `/api/v2/alerts` is appended to.
+    pub url: String,
+    /// For a connection.
+    pub connect_timeout: Duration,
+    /// For one request from connecting to the last byte of the answer.
+    pub timeout: Duration,
+    /// Most items of one request.
+    pub batch_max: usize,
+    /// How long an alert stands after the rule's newest hit.
+    pub hold: Duration,
+    /// Older than that at delivery, by the event clock, is old news.
+    pub catch_up_after: Duration,
+    /// Where people reach this service, for links back to an alert.
+    pub external_url: Option<String>,
+    /// What a rule's runbook path is appended to.
+    pub runbook_url: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            connect_timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(10),
+            batch_max: 256,
+            hold: Duration::from_hours(1),
+            catch_up_after: Duration::from_mins(15),
+            external_url: None,
+            runbook_url: None,
+        }
+    }
+}
+
+/// An alert about the service itself: a ruleset refused, a gap in a stream, a replay that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpsAlert {
+    /// One of a few names, `rasid.ruleset_refused`: it becomes a label.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in one line, with nothing personal in it.
+    pub summary: String,
+    /// The page that says what to do.
+    pub runbook: Option<String>,
+}
+
+/// Alertmanager.
+#[derive(Clone, Debug)]
+pub struct AlertmanagerSink {
+    name: String,
+    client: Client,
+    alerts: Url,
+    config: Config,
+    /// Old news that the standing summary counts, and until when it stands, Unix ms.
+    catch_up: Option<(i64, CatchUp)>,
+}
+
+impl AlertmanagerSink {
+    /// Prepares; nothing is sent yet. A second one (it is cheap to clone) can post operational alerts beside the first.
+    pub fn new(name: &str, config: Config) -> Result<Self, HttpError> {
+        let (client, base) = http::client(&config.url, config.connect_timeout, config.timeout)?;
+        let alerts = base.join("api/v2/alerts").map_err(|_| HttpError::Address { url: config.url.clone() })?;
+        Ok(Self { name: name.to_owned(), client, alerts, config, catch_up: None })
+    }
+
+    /// Raises an alert about the service itself. It stands for `hold`; while the trouble lasts, raise it again before.
+    pub async fn ops_alert(&self, now_ms: i64, alert: &OpsAlert) -> Answer {
+        let mut annotations = json!({"summary": alert.summary});
+        self.add_runbook(&mut annotations, alert.runbook.as_deref());
+        let alert = json!({
+            "labels": labels(&alert.name, OWN_AREA, alert.severity),
+            "annotations": annotations,
+            "startsAt": format_rfc3339(now_ms),
+            "endsAt": self.ends_at(now_ms),
+        });
+        self.post(now_ms, vec![alert]).await
+    }
+
+    /// Takes an alert about the service itself back.
+    pub async fn resolve_ops(&self, now_ms: i64, name: &str) -> Answer {
+        self.post(now_ms, resolved(now_ms, name, OWN_AREA)).await
+    }
+
+    async fn post(&self, now_ms: i64, alerts: Vec<Value>) -> Answer {
+        let body = Value::Array(alerts).to_string();
+        let request = self.client.post(self.alerts.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        match http::send(request).await {
+            Ok(said) if said.status.is_success() => Answer::TAKEN,
+            Ok(said) => said.judge(now_ms),
+            Err(answer) => answer,
+        }
+    }
+
+    /// What a batch comes to, but for old news: one alert a rule and severity, and retractions.
+    fn alerts(&self, batch: &Batch<'_>) -> Vec<Value> {
+        let mut news: Vec<Group<'_>> = Vec::new();
+        let mut out = Vec::new();
+        for item in batch.items {
+            match &item.body {
+                Body::Alert(alert) if !self.is_old(batch.now_ms, alert) => match news.iter_mut().find(|group| group.is_of(alert)) {
+                    Some(group) => group.add(alert),
+                    None => news.push(Group { newest: alert, since_ms: alert.opened_at_ms, count: 1 }),
+                },
+                Body::Retracted(RetractedItem { rule, .. }) => out.extend(resolved(batch.now_ms, rule, area(rule))),
+                Body::Alert(_) | Body::Score(_) => {}
+            }
+        }
+        out.extend(news.iter().map(|group| self.news(batch.now_ms, group)));
+        out
+    }
+
+    fn is_old(&self, now_ms: i64, alert: &AlertItem) -> bool {
+        now_ms.saturating_sub(alert.opened_at_ms) > millis(self.config.catch_up_after)
+    }
+
+    /// Old news so far and of this batch; `None` where the batch has none.
+    fn old_news(&self, batch: &Batch<'_>) -> Option<CatchUp> {
+        let mut old = batch
+            .items
+            .iter()
+            .filter_map(|item| if let Body::Alert(alert) = &item.body { Some(alert) } else { None })
+            .filter(|alert| self.is_old(batch.now_ms, alert))
+            .peekable();
+        old.peek()?;
+        let standing = self.catch_up.as_ref().filter(|(until_ms, _)| batch.now_ms <= *until_ms);
+        let mut total = standing.map_or_else(CatchUp::new, |(_, total)| total.clone());
+        old.for_each(|alert| total.add(alert));
+        Some(total)
+    }
+
+    fn news(&self, now_ms: i64, group: &Group<'_>) -> Value {
+        let Group { newest, since_ms, count } = group;
+        let mut annotations = json!({
+            "summary": newest.title,
+            "description": newest.explanation,
+            "entity": newest.entity,
+            "alert_id": newest.id,
+        });
+        if *count > 1 {
+            set(&mut annotations, "alerts", &format!("{count} in this delivery, this is the newest"));
+        }
+        self.add_runbook(&mut annotations, newest.runbook.as_deref());
+        let mut alert = json!({
+            "labels": labels(&newest.rule, area(&newest.rule), newest.severity),
+            "annotations": annotations,
+            // An event clock may be ahead of the wall clock; Alertmanager wants the start before the end.
+            "startsAt": format_rfc3339((*since_ms).min(now_ms)),
+            "endsAt": self.ends_at(now_ms),
+        });
+        if let Some(url) = &self.config.external_url {
+            set(&mut alert, "generatorURL", &format!("{}/v1/alerts/{}", url.trim_end_matches('/'), newest.id));
+        }
+        alert
+    }
+
+    /// The summary of all old news so far, in place of the one before.
+    fn summary(&self, now_ms: i64, total: &CatchUp) -> Vec<Value> {
+        let labels = |severity: &str| json!({"alertname": CATCH_UP, "rule": CATCH_UP, "area": OWN_AREA, "severity": severity});
+        let mut alerts = vec![json!({
+            "labels": labels(total.worst),
+            "annotations": total.annotations(self.config.catch_up_after.as_secs() / 60),
+            "startsAt": format_rfc3339(now_ms),
+            "endsAt": self.ends_at(now_ms),
+        })];
+        if let Some((_, before)) = self.catch_up.as_ref().filter(|(_, before)| before.worst != total.worst) {
+            alerts.push(json!({"labels": labels(before.worst), "endsAt": format_rfc3339(now_ms)}));
+        }
+        alerts
+    }
+
+    fn ends_at(&self, now_ms: i64) -> String {
+        format_rfc3339(now_ms.saturating_add(millis(self.config.hold)))
+    }
+
+    fn add_runbook(&self, annotations: &mut Value, runbook: Option<&str>) {
+        match (runbook, &self.config.runbook_url) {
+            (Some(page), Some(base)) if !page.contains("://") => {
+                set(annotations, "runbook_url", &format!("{}/{page}", base.trim_end_matches('/')));
+            }
+            (Some(page), _) => set(annotations, if page.contains("://") { "runbook_url" } else { "runbook" }, page),
+            (None, _) => {}
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for AlertmanagerSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn takes(&self, body: &Body) -> bool {
+        matches!(body, Body::Alert(_) | Body::Retracted(_))
+    }
+
+    fn batch_max(&self) -> usize {
+        self.config.batch_max
+    }
+
+    async fn deliver(&mut self, batch: &Batch<'_>) -> Answer {
+        let mut alerts = self.alerts(batch);
+        let total = self.old_news(batch);
+        if let Some(total) = &total {
+            alerts.extend(self.summary(batch.now_ms, total));
+        }
+        if alerts.is_empty() {
+            return Answer::TAKEN;
+        }
+        let answer = self.post(batch.now_ms, alerts).await;
+        // Counted once it is there: the same batch again must not count twice.
+        if let (Answer::Taken { .. }, Some(total)) = (&answer, total) {
+            self.catch_up = Some((batch.now_ms.saturating_add(millis(self.config.hold)), total));
+        }
+        answer
+    }
+}
+
+/// Alerts with the same labels, so one to Alertmanager.
+struct Group<'a> {
+    newest: &'a AlertItem,
+    since_ms: i64,
+    count: usize,
+}
+
+impl<'a> Group<'a> {
+    fn is_of(&self, alert: &AlertItem) -> bool {
+        self.newest.rule == alert.rule && self.newest.severity == alert.severity
+    }
+
+    fn add(&mut self, alert: &'a AlertItem) {
+        self.newest = alert;
+        self.since_ms = self.since_ms.min(alert.opened_at_ms);
+        self.count += 1;
+    }
+}
+
+/// An end now, for every severity it may have been posted with. Alertmanager passes over those it does not know.
+fn resolved(now_ms: i64, rule: &str, area: &str) -> Vec<Value> {
+    SEVERITIES.into_iter().map(|severity| json!({"labels": labels(rule, area, severity), "endsAt": format_rfc3339(now_ms)})).collect()
+}
+
+fn labels(rule: &str, area: &str, severity: Severity) -> Value {
+    json!({"alertname": rule, "rule": rule, "area": area, "severity": label(severity)})
+}
+
+fn label(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Sev0 => "SEV0",
+        Severity::Sev1 => "SEV1",
+        Severity::Sev2 => "SEV2",
+        Severity::Sev3 => "SEV3",
+    }
+}
+
+/// The first part of a rule's id.
+fn area(rule: &str) -> &str {
+    rule.split_once('.').map_or(rule, |(area, _)| area)
+}
+
+fn set(object: &mut Value, name: &str, value: &str) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

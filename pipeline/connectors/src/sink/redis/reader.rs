@@ -1,0 +1,89 @@
+//! Reading a score as any core service does: for `rasid score get`, and for tests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ::redis::{FromRedisValue, cmd};
+use rasid_engine::{Level, Reason, Score};
+
+use super::{Config, Error, META, connect, key, open};
+
+/// What Redis says about an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// As of `as_of`; `None` where there is no known risk, if the heartbeat is fresh.
+    pub score: Option<Score>,
+    /// In how long the key goes, ms.
+    pub live_for_ms: Option<i64>,
+    /// As of when the heartbeat vouches for the scores, Unix ms; `None` where nothing vouches.
+    pub as_of: Option<i64>,
+    /// How far behind that was, ms.
+    pub lag_ms: Option<i64>,
+    /// Which instance writes.
+    pub instance: Option<String>,
+}
+
+impl Reading {
+    /// The level at `now_ms`, as readers work it out; `None` where there is no known risk.
+    pub fn level(&self, now_ms: i64) -> Option<Level> {
+        let score = self.score.as_ref()?;
+        let stands = |until: Option<i64>| until.is_some_and(|until| now_ms <= until);
+        Some(match () {
+            () if stands(score.critical_until) => Level::Critical,
+            () if stands(score.high_until) => Level::High,
+            () if stands(score.medium_until) => Level::Medium,
+            () => Level::Low,
+        })
+    }
+}
+
+/// Reads one entity (`kind:id`, as it leaves) and the heartbeat.
+pub async fn read_score(config: &Config, entity: &str) -> Result<Reading, Error> {
+    let client = open(&config.url)?;
+    let mut to = connect(&client, config.connect_timeout, config.timeout).await?.to;
+    let place = key(entity);
+    let fields: BTreeMap<String, String> = ask(&mut to, "HGETALL", &place).await?;
+    let live_for_ms: i64 = ask(&mut to, "PTTL", &place).await?;
+    let meta: BTreeMap<String, String> = ask(&mut to, "HGETALL", META).await?;
+    let number = |name: &str| meta.get(name).and_then(|text| text.parse().ok());
+    Ok(Reading {
+        score: if fields.is_empty() { None } else { Some(parse(&place, entity, &fields)?) },
+        live_for_ms: (live_for_ms >= 0).then_some(live_for_ms),
+        as_of: number("as_of"),
+        lag_ms: number("lag_ms"),
+        instance: meta.get("instance").cloned(),
+    })
+}
+
+async fn ask<T: FromRedisValue>(to: &mut ::redis::aio::MultiplexedConnection, command: &str, key: &str) -> Result<T, Error> {
+    cmd(command).arg(key).query_async(to).await.map_err(Error::Command)
+}
+
+fn parse(key: &str, entity: &str, fields: &BTreeMap<String, String>) -> Result<Score, Error> {
+    let foreign = |reason: String| Error::Foreign { key: key.to_owned(), reason };
+    let text = |name: &str| fields.get(name).map(String::as_str).ok_or_else(|| foreign(format!("there is no {name}")));
+    let number = |name: &str| -> Result<i64, Error> { text(name)?.parse().map_err(|_| foreign(format!("{name} is no number"))) };
+    let until = |name: &str| if fields.contains_key(name) { number(name).map(Some) } else { Ok(None) };
+    let score = u8::try_from(number("score")?).map_err(|_| foreign("score is out of range".to_owned()))?;
+    let reasons: Vec<Reason> = serde_json::from_str(text("reasons")?).map_err(|error| foreign(format!("reasons: {error}")))?;
+    Ok(Score {
+        entity: entity.to_owned(),
+        score,
+        level: Level::of(score).ok_or_else(|| foreign("score is 0".to_owned()))?,
+        as_of: number("as_of")?,
+        medium_until: until("medium_until")?,
+        high_until: until("high_until")?,
+        critical_until: until("critical_until")?,
+        reasons,
+        version: number("version")?,
+        ruleset: text("ruleset")?.to_owned(),
+    })
+}
+
+/// What a look-up takes at most.
+impl Config {
+    /// For one look-up by a person, who would rather be told.
+    pub fn for_reading(url: &str) -> Self {
+        Self { url: url.to_owned(), connect_timeout: Duration::from_secs(2), timeout: Duration::from_secs(2), ..Self::default() }
+    }
+}

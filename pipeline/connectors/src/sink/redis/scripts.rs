@@ -1,0 +1,83 @@
+//! The two scripts. Each works on one key, so that Redis Cluster can run it wherever that key lives.
+
+/// Writes one score, or deletes it where there is a version alone.
+///
+/// ```text
+/// KEYS  the score's key
+/// ARGV  version, live_until, score, level, as_of, medium_until, high_until, critical_until ('' where there is none),
+///       reasons, ruleset
+/// ←     older, deleted, written, or rises: written, and the level is above what it was
+/// ```
+///
+/// HSET comes before HDEL: where memory is full it fails, and then nothing has changed. `announce` stays in the hash
+/// until the rise of level stands in the stream, which is another key and so another command: if that fails or we die,
+/// the next write of this entity tells again.
+pub(super) const WRITE: &str = r"
+local held = redis.call('HMGET', KEYS[1], 'version', 'medium_until', 'high_until', 'critical_until', 'announce')
+if held[1] and tonumber(held[1]) > tonumber(ARGV[1]) then return 'older' end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if #ARGV == 1 or tonumber(ARGV[2]) < now then
+  redis.call('DEL', KEYS[1])
+  return 'deleted'
+end
+local function rank(medium, high, critical)
+  if (tonumber(critical or '') or 0) >= now then return 4 end
+  if (tonumber(high or '') or 0) >= now then return 3 end
+  if (tonumber(medium or '') or 0) >= now then return 2 end
+  return 1
+end
+local before = held[1] and rank(held[2], held[3], held[4]) or 0
+local rises = held[5] or rank(ARGV[6], ARGV[7], ARGV[8]) > before
+local set = {'version', ARGV[1], 'score', ARGV[3], 'level', ARGV[4], 'as_of', ARGV[5], 'reasons', ARGV[9], 'ruleset', ARGV[10]}
+local gone = {}
+for index, field in ipairs({'medium_until', 'high_until', 'critical_until'}) do
+  local value = ARGV[5 + index]
+  if value == '' then
+    gone[#gone + 1] = field
+  else
+    set[#set + 1] = field
+    set[#set + 1] = value
+  end
+end
+if rises then
+  set[#set + 1] = 'announce'
+  set[#set + 1] = ARGV[1]
+end
+redis.call('HSET', KEYS[1], unpack(set))
+if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+if rises then return 'rises' end
+return 'written'
+";
+
+/// The heartbeat.
+///
+/// ```text
+/// KEYS  the heartbeat's key
+/// ARGV  `beat` or `republished`, the server's run id, the token of the loss made good, as_of, lag_ms, ruleset, instance,
+///       a fresh token
+/// ←     '', or the token of a loss
+/// ```
+///
+/// The epoch vouches that every live score is there. It is missing after a flush and on an empty server, and belongs to
+/// another server after a failover or a restart, which may have lost the newest writes. Then `as_of` goes too, so that no
+/// reader takes silence for low risk, and `epoch_next` waits for all live scores to be published again. It is a new token
+/// each time it has to be set, so a flush in the midst of publishing is not missed.
+pub(super) const HEARTBEAT: &str = r"
+local held = redis.call('HMGET', KEYS[1], 'epoch', 'server', 'epoch_next')
+if held[2] ~= ARGV[2] then held = {} end
+if ARGV[1] == 'republished' and held[3] == ARGV[3] then
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[3])
+  redis.call('HDEL', KEYS[1], 'epoch_next')
+  held[1] = ARGV[3]
+end
+if not held[1] then
+  if held[3] and ARGV[1] == 'beat' then return held[3] end
+  redis.call('HSET', KEYS[1], 'epoch_next', ARGV[8], 'server', ARGV[2])
+  redis.call('HDEL', KEYS[1], 'epoch', 'as_of', 'lag_ms')
+  return ARGV[8]
+end
+redis.call('HSET', KEYS[1], 'as_of', ARGV[4], 'lag_ms', ARGV[5], 'ruleset', ARGV[6], 'instance', ARGV[7])
+return ''
+";

@@ -1,0 +1,253 @@
+//! Standard Webhooks 1.0: how a receiver knows who sent a request, and that it is new.
+//!
+//! ```text
+//! webhook-id         names one delivery; the same when it is sent again
+//! webhook-timestamp  seconds since 1970, when this attempt was signed
+//! webhook-signature  "v1,<base64>" once for every secret in force, a space between them
+//!                    v1 = HMAC-SHA256(secret, id ‖ "." ‖ timestamp ‖ "." ‖ body)
+//! ```
+//!
+//! Rotation: both sides list the new secret before the old one; the sender signs with all, one that verifies is enough.
+//! → <https://github.com/standard-webhooks/standard-webhooks>, spec/standard-webhooks.md
+
+use data_encoding::BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+/// Header that names the delivery.
+pub const ID: &str = "webhook-id";
+/// Header with the time of signing.
+pub const TIMESTAMP: &str = "webhook-timestamp";
+/// Header with the signatures.
+pub const SIGNATURE: &str = "webhook-signature";
+
+/// How far the sender's clock may be from ours, s.
+const TOLERANCE_S: i64 = 5 * 60;
+/// What a secret begins with.
+const PREFIX: &str = "whsec_";
+/// Bytes of a secret, as the specification has it.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+/// Longest id, bytes.
+const ID_BYTES_MAX: usize = 256;
+/// Signatures looked at: more is not rotation, it is somebody trying.
+const SIGNATURES_MAX: usize = 16;
+
+/// Why secrets were refused. The message holds nothing of them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// There is none.
+    #[error("no webhook secret is given")]
+    None,
+    /// Not base64.
+    #[error("webhook secret {index} is not `whsec_` and base64")]
+    NotBase64 {
+        /// Which, from 0.
+        index: usize,
+    },
+    /// Too short to be safe, or longer than the specification has it.
+    #[error("webhook secret {index} has {found} bytes, expected 24 to 64")]
+    Length {
+        /// Which, from 0.
+        index: usize,
+        /// Its bytes.
+        found: usize,
+    },
+}
+
+/// Why a request was not accepted. Tell the sender as much: it says nothing about the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// Empty, too long, with other than visible ASCII, or with the full stop that separates what is signed.
+    #[error("webhook-id is not 1 to 256 visible ASCII characters without a full stop")]
+    Id,
+    /// Not a number of seconds.
+    #[error("webhook-timestamp is not a number of seconds")]
+    Timestamp,
+    /// More than 5 min ago: a request somebody kept.
+    #[error("webhook-timestamp is more than 5 min ago")]
+    TooOld,
+    /// More than 5 min ahead.
+    #[error("webhook-timestamp is more than 5 min ahead")]
+    TooNew,
+    /// None of the signatures fits.
+    #[error("webhook-signature does not fit")]
+    Signature,
+}
+
+/// Signs and verifies with one secret or, while they are being changed, several.
+#[derive(Clone)]
+pub struct Webhook {
+    macs: Vec<Hmac<Sha256>>,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Webhook({} secrets)", self.macs.len())
+    }
+}
+
+impl Webhook {
+    /// From secrets as they are handed out: `whsec_` and base64, 24 to 64 bytes; the newest first.
+    pub fn new<S: AsRef<str>>(secrets: &[S]) -> Result<Self, SecretError> {
+        let mac = |(index, secret): (usize, &S)| {
+            let secret = secret.as_ref().trim();
+            let secret = secret.strip_prefix(PREFIX).unwrap_or(secret);
+            let key = BASE64.decode(secret.as_bytes()).map_err(|_| SecretError::NotBase64 { index })?;
+            if !SECRET_BYTES.contains(&key.len()) {
+                return Err(SecretError::Length { index, found: key.len() });
+            }
+            Hmac::new_from_slice(&key).map_err(|_| SecretError::Length { index, found: key.len() })
+        };
+        let macs: Vec<_> = secrets.iter().enumerate().map(mac).collect::<Result<_, _>>()?;
+        if macs.is_empty() { Err(SecretError::None) } else { Ok(Self { macs }) }
+    }
+
+    /// The value of `webhook-signature` for a body sent under this id at this second.
+    pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
+        let timestamp = timestamp_s.to_string();
+        let signatures: Vec<String> = self
+            .macs
+            .iter()
+            .map(|mac| format!("v1,{}", BASE64.encode(&signed(mac, id, &timestamp, body).finalize().into_bytes())))
+            .collect();
+        signatures.join(" ")
+    }
+
+    /// Whether a request with these three headers comes from who has a secret, and is not an old one sent again. The
+    /// caller still has to see that the id is a new one.
+    pub fn verify(&self, id: &str, timestamp: &str, signatures: &str, body: &[u8], now_ms: i64) -> Result<(), VerifyError> {
+        if id.is_empty() || id.len() > ID_BYTES_MAX || id.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'.') {
+            return Err(VerifyError::Id);
+        }
+        // Digits alone: "+1", "01" and "1" would be one second with different signatures.
+        let seconds: i64 = timestamp.parse().map_err(|_| VerifyError::Timestamp)?;
+        if seconds.to_string() != timestamp {
+            return Err(VerifyError::Timestamp);
+        }
+        let now = now_ms.div_euclid(1000);
+        if seconds < now.saturating_sub(TOLERANCE_S) {
+            return Err(VerifyError::TooOld);
+        }
+        if seconds > now.saturating_add(TOLERANCE_S) {
+            return Err(VerifyError::TooNew);
+        }
+        let found: Vec<Vec<u8>> = signatures
+            .split(' ')
+            .filter_map(|signature| signature.strip_prefix("v1,"))
+            .take(SIGNATURES_MAX)
+            .filter_map(|signature| BASE64.decode(signature.as_bytes()).ok())
+            .collect();
+        for mac in &self.macs {
+            let expected = signed(mac, id, timestamp, body);
+            // `verify_slice` takes as long for a wrong byte in front as for one at the end.
+            if found.iter().any(|signature| expected.clone().verify_slice(signature).is_ok()) {
+                return Ok(());
+            }
+        }
+        Err(VerifyError::Signature)
+    }
+}
+
+fn signed(mac: &Hmac<Sha256>, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = mac.clone();
+    for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const OLD: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    const NOW_MS: i64 = 1_649_367_553_000;
+
+    fn webhook(secrets: &[&str]) -> Webhook {
+        Webhook::new(secrets).expect("good secrets")
+    }
+
+    #[test]
+    fn signs_as_the_specification_has_it() {
+        // The example of the reference implementations.
+        let signature = webhook(&[OLD]).sign(
+            "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+            1_649_367_553,
+            br#"{"email":"test@example.com","username":"test_user"}"#,
+        );
+        assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+    }
+
+    #[rstest]
+    #[case::as_sent("msg_1", "1649367553", b"body", 0, Ok(()))]
+    #[case::oldest_allowed("msg_1", "1649367553", b"body", 300_000, Ok(()))]
+    #[case::too_old("msg_1", "1649367553", b"body", 301_000, Err(VerifyError::TooOld))]
+    #[case::newest_allowed("msg_1", "1649367553", b"body", -300_000, Ok(()))]
+    #[case::too_new("msg_1", "1649367553", b"body", -300_001, Err(VerifyError::TooNew))]
+    #[case::other_body("msg_1", "1649367553", b"bodY", 0, Err(VerifyError::Signature))]
+    #[case::other_id("msg_2", "1649367553", b"body", 0, Err(VerifyError::Signature))]
+    #[case::other_second("msg_1", "1649367554", b"body", 0, Err(VerifyError::Signature))]
+    #[case::no_number("msg_1", "now", b"body", 0, Err(VerifyError::Timestamp))]
+    #[case::signed_number("msg_1", "+1649367553", b"body", 0, Err(VerifyError::Timestamp))]
+    #[case::zeros("msg_1", "01649367553", b"body", 0, Err(VerifyError::Timestamp))]
+    #[case::no_id("", "1649367553", b"body", 0, Err(VerifyError::Id))]
+    #[case::full_stop_in_the_id("msg.1", "1649367553", b"body", 0, Err(VerifyError::Id))]
+    fn accepts_what_was_signed_and_is_new(
+        #[case] id: &str,
+        #[case] timestamp: &str,
+        #[case] body: &[u8],
+        #[case] later_ms: i64,
+        #[case] expected: Result<(), VerifyError>,
+    ) {
+        let webhook = webhook(&[SECRET]);
+        let signature = webhook.sign("msg_1", 1_649_367_553, b"body");
+        assert_eq!(webhook.verify(id, timestamp, &signature, body, NOW_MS + later_ms), expected);
+    }
+
+    #[test]
+    fn either_secret_will_do_while_they_are_changed() {
+        let (both, new, old) = (webhook(&[SECRET, OLD]), webhook(&[SECRET]), webhook(&[OLD]));
+        let stranger = webhook(&["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]);
+        let verify = |by: &Webhook, signature: &str| by.verify("msg_1", "1649367553", signature, b"{}", NOW_MS);
+        let rotating = both.sign("msg_1", 1_649_367_553, b"{}");
+        assert_eq!(rotating.split(' ').count(), 2);
+        assert_eq!(verify(&new, &rotating), Ok(()));
+        assert_eq!(verify(&old, &rotating), Ok(()));
+        assert_eq!(verify(&both, &old.sign("msg_1", 1_649_367_553, b"{}")), Ok(()));
+        assert_eq!(verify(&stranger, &rotating), Err(VerifyError::Signature));
+        assert_eq!(verify(&both, &format!("v1a,AAAA v2,x {rotating}")), Ok(()), "other versions are passed over");
+        for signature in ["", "v1,", "v1", "v1,not base64", "v1,AAAA"] {
+            assert_eq!(verify(&both, signature), Err(VerifyError::Signature), "{signature}");
+        }
+        // A flood of signatures costs no more than a handful.
+        assert_eq!(verify(&both, &format!("{}{rotating}", "v1,AAAA ".repeat(SIGNATURES_MAX))), Err(VerifyError::Signature));
+    }
+
+    #[rstest]
+    #[case::short("whsec_AAAA", SecretError::Length { index: 0, found: 3 })]
+    #[case::no_base64("whsec_***", SecretError::NotBase64 { index: 0 })]
+    fn bad_secrets_are_refused_without_showing_them(#[case] secret: &str, #[case] expected: SecretError) {
+        let error = Webhook::new(&[secret]).expect_err("bad");
+        assert_eq!(error, expected);
+        assert!(!error.to_string().contains("AAAA"));
+        assert_eq!(Webhook::new::<&str>(&[]).expect_err("none"), SecretError::None);
+        assert_eq!(format!("{:?}", webhook(&[SECRET])), "Webhook(1 secrets)");
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_reference_library(
+            key in proptest::collection::vec(any::<u8>(), 24..=64), id in "[!-\\-/-~]{1,40}", seconds in 0_i64..4_000_000_000, body in "\\PC{0,200}",
+        ) {
+            let secret = format!("whsec_{}", BASE64.encode(&key));
+            let ours = webhook(&[&secret]);
+            let theirs = standardwebhooks::Webhook::new(&secret).expect("a good secret");
+            let signature = ours.sign(&id, seconds, body.as_bytes());
+            prop_assert_eq!(&signature, &theirs.sign(&id, seconds, body.as_bytes()).expect("text"));
+            prop_assert_eq!(ours.verify(&id, &seconds.to_string(), &signature, body.as_bytes(), seconds * 1000), Ok(()));
+        }
+    }
+}
