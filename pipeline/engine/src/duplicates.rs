@@ -78,6 +78,11 @@ impl Duplicates {
         Delivery::First
     }
 
+    /// Takes another share of memory; a smaller one holds from the next identity on.
+    pub(crate) fn set_share(&mut self, bytes_max: usize) {
+        self.entries_max = (bytes_max / 80).max(1024);
+    }
+
     /// Identities that the memory bound has made it forget before their time.
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted

@@ -2,6 +2,7 @@
 
 mod change;
 mod conclude;
+mod reconfigure;
 mod snapshot;
 
 use std::collections::BTreeMap;

@@ -231,6 +231,11 @@ impl Scores {
         changes
     }
 
+    /// Takes another share of memory.
+    pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
+        Arc::make_mut(&mut self.entities).set_share(bytes_max, clock_ms);
+    }
+
     /// Entries that the memory bound has cost so far.
     pub(crate) fn evicted(&self) -> u64 {
         self.entities.evicted()

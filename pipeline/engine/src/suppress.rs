@@ -63,6 +63,11 @@ impl Suppression {
         })
     }
 
+    /// Takes another share of memory.
+    pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
+        Arc::make_mut(&mut self.open).set_share(bytes_max, clock_ms);
+    }
+
     /// Entries that the memory bound has cost so far.
     pub(crate) fn evicted(&self) -> u64 {
         self.open.evicted()
@@ -114,6 +119,11 @@ impl Issued {
             Arc::make_mut(&mut self.given).update(alert, clock_ms, |_| ());
         }
         first
+    }
+
+    /// Takes another share of memory.
+    pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
+        Arc::make_mut(&mut self.given).set_share(bytes_max, clock_ms);
     }
 
     /// Entries that the memory bound has cost so far.

@@ -1,0 +1,17 @@
+//! Other settings from one record on: what else the log's meaning hangs on beside the ruleset.
+
+use super::{Config, Engine};
+
+impl Engine {
+    /// Puts the allowed lateness, the bound on the future and the memory bound of `config` in force, from the next record
+    /// on; threads and the rest stay as they are. Call [`Engine::switch`] next: it lays keyed state out under them.
+    pub fn reconfigure(&mut self, config: &Config) {
+        let Config { lateness_ms, future_ms, memory_max, .. } = *config;
+        self.config = Config { lateness_ms, future_ms, memory_max, ..self.config.clone() };
+        let eighth = memory_max / 8;
+        self.duplicates.set_share(eighth);
+        self.suppression.set_share(eighth, self.clock_ms);
+        self.issued.set_share(eighth, self.clock_ms);
+        self.scores.set_share(eighth, self.clock_ms);
+    }
+}
