@@ -101,6 +101,8 @@ pub struct Opened {
     pub offsets: BTreeMap<String, u64>,
     /// The ruleset in force.
     pub ruleset: Option<Switched>,
+    /// When the newest block was appended, Unix ms, if the newest segment has one.
+    pub newest_ms: Option<i64>,
 }
 
 /// A torn tail that was cut: what was being written when the process or the machine went down.
@@ -173,13 +175,14 @@ impl LogWriter {
     /// # Errors
     /// A segment that is damaged, missing, foreign or of a newer version, and a key that does not fit.
     pub fn open(storage: Arc<dyn Storage>, dir: &str, keys: Keyring, config: LogConfig) -> Result<(Self, Opened), Error> {
-        let mut known = Known::default();
+        let (mut known, mut newest_ms) = (Known::default(), None);
         let (segments, found) = Segments::open(storage, dir, keys, format::LOG, config, &mut |part| match part {
             Part::Summary(bytes) => {
                 known = postcard::from_bytes(bytes).map_err(|_| "the summary does not decode")?;
                 Ok(())
             }
             Part::Block(head, plain) => {
+                newest_ms = Some(head.at_ms);
                 let mut count = 0;
                 for (position, entry) in (head.first..).zip(entry::decode::<Entry<'_>>(plain)) {
                     known.take(position, &entry);
@@ -194,6 +197,7 @@ impl LogWriter {
             cut: found.cut,
             offsets: known.offsets.clone(),
             ruleset: known.ruleset.clone(),
+            newest_ms,
         };
         Ok((Self { segments, known, plain: Vec::new() }, opened))
     }

@@ -19,6 +19,7 @@ use crate::Disposition;
 use crate::storage::Storage;
 
 mod manifest;
+mod sealer;
 #[cfg(test)]
 mod tests;
 mod version;
