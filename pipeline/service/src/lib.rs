@@ -1,8 +1,42 @@
 //! The live service between its ports: one log in, one engine, effects out, and what a crash leaves is taken up again.
+//!
+//! ```text
+//!  sources ─→ log thread ─→ log ─→ engine thread ─→ commit thread ─→ outbox ─→ one task a sink
+//!             group commit         worker: engine,   waits until the          (Redis also ahead of the commit)
+//!                                  comparison        log is durable
+//! ```
+//!
+//! [`worker`], [`commit`] and [`dispatch`] decide everything and know no thread, clock or socket: the simulation drives
+//! the same code that the threads run.
 
+pub mod clock;
+pub mod commit;
+mod commit_thread;
 pub mod control;
+mod delivery;
+pub mod dispatch;
+mod engine_thread;
+mod log_writer;
+mod operator;
+mod progress;
+pub mod recover;
+mod redis_task;
+pub mod route;
+mod rules_watch;
+pub mod rulesets;
+mod running;
 mod service;
 pub mod settings;
+mod sinks;
+mod snapshot_task;
+mod sources;
+mod start;
 pub mod stats;
+mod switching;
+mod tally;
+mod watchman;
+pub mod worker;
 
-pub use service::{BoxError, Running, Service, StartError};
+pub use log_writer::LogAppender;
+pub use running::Running;
+pub use service::{BoxError, Service, StartError};

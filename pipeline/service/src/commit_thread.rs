@@ -1,0 +1,93 @@
+//! The thread that commits: effects wait here until the log is durable to their position, then leave together.
+
+use std::sync::Arc;
+
+use rasid_connectors::effect::Settled;
+use rasid_engine::ScoreChange;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::clock::Clock;
+use crate::commit::{CommitError, Committer};
+use crate::progress::Progress;
+use crate::worker::Step;
+
+/// Most messages taken into one commit.
+const GROUP_MAX: usize = 512;
+
+/// What is to be committed.
+pub(crate) enum ToCommit {
+    /// What the engine made of a block.
+    Step(Box<Step>),
+    /// What became of items.
+    Settled(Vec<Settled>),
+}
+
+/// Scores on their way to Redis ahead of their commit.
+pub(crate) struct Ahead {
+    pub(crate) changes: Vec<ScoreChange>,
+    /// When the event that changed the newest of them arrived, Unix ms.
+    pub(crate) arrival_ms: i64,
+}
+
+pub(crate) struct CommitThread {
+    pub(crate) committer: Committer,
+    pub(crate) messages: mpsc::Receiver<ToCommit>,
+    pub(crate) progress: Arc<Progress>,
+    /// `None` without Redis.
+    pub(crate) ahead: Option<mpsc::Sender<Ahead>>,
+    /// The sinks, to be told that there is more.
+    pub(crate) sinks: Vec<Arc<Notify>>,
+    /// The committed position.
+    pub(crate) committed: watch::Sender<u64>,
+    pub(crate) clock: Clock,
+}
+
+impl CommitThread {
+    /// Commits until nobody can ask any more.
+    pub(crate) fn run(mut self) -> Result<(), CommitError> {
+        while let Some(first) = self.messages.blocking_recv() {
+            let (mut steps, mut settled) = (Vec::new(), Vec::new());
+            let mut message = Some(first);
+            while let Some(next) = message.take() {
+                match next {
+                    ToCommit::Step(step) => steps.push(*step),
+                    ToCommit::Settled(more) => settled.extend(more),
+                }
+                if steps.len() + settled.len() < GROUP_MAX {
+                    message = self.messages.try_recv().ok();
+                }
+            }
+            if let Some(last) = steps.last()
+                && !self.progress.wait_durable(last.position)
+            {
+                // The log ended before it was durable to here: what it lost, nobody may be told.
+                return Ok(());
+            }
+            self.send_ahead(&mut steps);
+            self.commit(steps, &settled)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, steps: Vec<Step>, settled: &[Settled]) -> Result<(), CommitError> {
+        tracing::trace!(steps = steps.len(), settled = settled.len(), "commit");
+        let items = self.committer.commit((self.clock)(), steps, settled)?;
+        tracing::trace!(position = self.committer.position(), items = items.len(), "committed");
+        self.committed.send_replace(self.committer.position());
+        if !items.is_empty() {
+            self.sinks.iter().for_each(|sink| sink.notify_one());
+        }
+        Ok(())
+    }
+
+    /// Scores need not wait for the commit: their versions are functions of the log, which is durable by now. Where the
+    /// queue is full they go the longer way, with everything else.
+    fn send_ahead(&self, steps: &mut [Step]) {
+        let Some(ahead) = &self.ahead else { return };
+        let arrival_ms = steps.iter().map(|step| step.arrival_ms).max().unwrap_or(0);
+        let changes: Vec<ScoreChange> = steps.iter_mut().flat_map(|step| std::mem::take(&mut step.scores)).collect();
+        if !changes.is_empty() {
+            drop(ahead.try_send(Ahead { changes, arrival_ms }));
+        }
+    }
+}

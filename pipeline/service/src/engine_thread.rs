@@ -1,0 +1,177 @@
+//! The thread that runs the engine along the log, and hands its state to whoever writes snapshots.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
+use rasid_engine::{Counters, RuleCounters, ScoreChange, Snapshot};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::commit_thread::ToCommit;
+use crate::progress::Progress;
+use crate::worker::{Step, Worker, WorkerError};
+
+/// How long the thread sleeps when nothing wakes it.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Applied positions after which the committer is told, though nothing is to be kept: replay is as long as what it does not know.
+const TELL_EVERY: u64 = 100_000;
+/// The same in ms.
+const TELL_EVERY_MS: i64 = 1_000;
+
+/// Something that only the engine knows.
+pub(crate) enum Ask {
+    /// Every score of 1 or more.
+    LiveScores(oneshot::Sender<LiveScores>),
+    /// A snapshot when the log has ended and is read to its end.
+    LastSnapshot,
+}
+
+/// Every score of 1 or more at one position.
+pub(crate) struct LiveScores {
+    pub(crate) position: u64,
+    pub(crate) scores: Vec<ScoreChange>,
+}
+
+/// State to be written.
+pub(crate) struct SnapshotJob {
+    pub(crate) position: u64,
+    pub(crate) ruleset: String,
+    pub(crate) settings: LogSettings,
+    pub(crate) snapshot: Snapshot,
+}
+
+/// Figures of the engine, as of its last block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EngineFigures {
+    /// The newest position applied.
+    pub position: u64,
+    /// When the newest event applied arrived, Unix ms; 0 before the first.
+    pub arrival_ms: i64,
+    /// Event clock, Unix ms.
+    pub clock_ms: i64,
+    /// Keyed state, bytes.
+    pub state_bytes: usize,
+    /// Hash of the ruleset in force.
+    pub ruleset: String,
+    /// Counts of the whole log.
+    pub counters: Counters,
+    /// Counts of each rule.
+    pub rules: Vec<RuleCounters>,
+    /// Outputs that came out otherwise than they had been committed.
+    pub divergences: u64,
+}
+
+/// Why the thread ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineThreadError {
+    /// The log cannot be read.
+    #[error("cannot read the log")]
+    Log(#[from] rasid_connectors::log::Error),
+    /// A record cannot be applied.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+}
+
+pub(crate) struct EngineThread {
+    pub(crate) worker: Worker,
+    pub(crate) reader: LogReader,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) commits: mpsc::Sender<ToCommit>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) snapshots: mpsc::Sender<SnapshotJob>,
+    pub(crate) snapshot_every_ms: i64,
+    pub(crate) figures: Arc<Mutex<EngineFigures>>,
+    pub(crate) clock: Clock,
+}
+
+impl EngineThread {
+    /// Runs until the log is closed and read to its end, or the committer is gone.
+    pub(crate) fn run(mut self) -> Result<(), EngineThreadError> {
+        let mut block = Block::default();
+        let (mut told, mut told_ms) = (self.worker.position(), (self.clock)());
+        let (mut kept, mut kept_ms) = (self.worker.position(), told_ms);
+        self.publish(0);
+        let mut last_snapshot = false;
+        loop {
+            while let Ok(ask) = self.asks.try_recv() {
+                match ask {
+                    Ask::LiveScores(answer) => {
+                        let scores = self.worker.engine().map(rasid_engine::Engine::live_scores).unwrap_or_default();
+                        // Who asked may have gone.
+                        drop(answer.send(LiveScores { position: self.worker.position(), scores }));
+                    }
+                    Ask::LastSnapshot => last_snapshot = true,
+                }
+            }
+            let read = self.reader.next(&mut block)?;
+            let mut step = Step { position: self.worker.position(), ..Step::default() };
+            if read {
+                step = self.worker.apply(&block)?;
+                self.publish(step.arrival_ms);
+            }
+            let now_ms = (self.clock)();
+            let position = self.worker.position();
+            let due = position >= told + TELL_EVERY || (position > told && now_ms - told_ms >= TELL_EVERY_MS);
+            if step.has_effects() || due {
+                (told, told_ms) = (position, now_ms);
+                if self.commits.blocking_send(ToCommit::Step(Box::new(step))).is_err() {
+                    return Ok(());
+                }
+            }
+            // The job's writer may still be at the one before; then the next round tries again.
+            if position > kept
+                && now_ms - kept_ms >= self.snapshot_every_ms
+                && let Ok(permit) = self.snapshots.try_reserve()
+                && let Some(job) = job(&self.worker)
+            {
+                permit.send(job);
+                (kept, kept_ms) = (position, now_ms);
+            }
+            if read {
+                continue;
+            }
+            let reached = self.progress.wait_appended(position, PATIENCE);
+            if reached.closed && reached.appended <= position {
+                self.end(told, kept, last_snapshot);
+                return Ok(());
+            }
+        }
+    }
+
+    /// The log has ended: the committer learns how far it went, and the next start need not replay.
+    fn end(self, told: u64, kept: u64, snapshot: bool) {
+        let position = self.worker.position();
+        if position > told {
+            let step = Step { position, ..Step::default() };
+            drop(self.commits.blocking_send(ToCommit::Step(Box::new(step)))); // a committer that is gone has said why
+        }
+        if snapshot
+            && position > kept
+            && let Some(job) = job(&self.worker)
+        {
+            drop(self.snapshots.blocking_send(job));
+        }
+    }
+
+    fn publish(&self, arrival_ms: i64) {
+        let Some(engine) = self.worker.engine() else { return };
+        let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.position = self.worker.position();
+        figures.arrival_ms = figures.arrival_ms.max(arrival_ms);
+        figures.clock_ms = engine.clock_ms();
+        figures.divergences = self.worker.divergences();
+        figures.counters = engine.counters();
+        if figures.ruleset != engine.ruleset_hash() {
+            engine.ruleset_hash().clone_into(&mut figures.ruleset);
+        }
+        figures.rules.clear();
+        figures.rules.extend_from_slice(engine.rule_counters());
+        figures.state_bytes = engine.state_bytes();
+    }
+}
+
+fn job(worker: &Worker) -> Option<SnapshotJob> {
+    let (snapshot, settings, engine) = (worker.snapshot()?, *worker.settings()?, worker.engine()?);
+    Some(SnapshotJob { position: worker.position(), ruleset: engine.ruleset_hash().to_owned(), settings, snapshot })
+}

@@ -1,0 +1,149 @@
+//! The task that keeps Redis as the engine has it: changes as soon as the log is durable, what waited in the outbox, a
+//! heartbeat, and everything again where Redis has lost it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rasid_connectors::sink::redis::{Epoch, Error, Heartbeat, RedisSink};
+use rasid_engine::ScoreChange;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::commit_thread::Ahead;
+use crate::delivery::Delivery;
+use crate::engine_thread::{Ask, EngineFigures, LiveScores};
+use crate::progress::Progress;
+use crate::snapshot_task::Chain;
+use crate::stats::Latency;
+
+/// Time between heartbeats. A reader that finds one older than a few of them knows that nobody watches.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long Redis is left alone after it failed.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Scores written in one round trip when all are written again.
+const REPUBLISH_BATCH: usize = 512;
+
+pub(crate) struct RedisTask {
+    pub(crate) delivery: Delivery<RedisSink>,
+    pub(crate) ahead: mpsc::Receiver<Ahead>,
+    pub(crate) asks: mpsc::Sender<Ask>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) figures: Arc<Mutex<EngineFigures>>,
+    pub(crate) latency: Arc<Mutex<Latency>>,
+    pub(crate) instance: String,
+}
+
+impl RedisTask {
+    /// Runs until it is drained.
+    pub(crate) async fn run(mut self) -> Result<(), rasid_connectors::outbox::Error> {
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut draining = self.delivery.draining.clone();
+        loop {
+            tokio::select! {
+                biased;
+                first = self.ahead.recv() => match first {
+                    Some(first) => self.send_ahead(first).await,
+                    None => break,
+                },
+                _ = beat.tick() => self.heartbeat().await,
+                () = self.delivery.more.notified() => self.delivery.queue.committed(),
+                _ = draining.changed() => break,
+                () = tokio::time::sleep(PAUSE) => self.delivery.queue.committed(),
+            }
+            // One batch of what waits, then the newest changes again: they are what somebody reads in a moment.
+            while self.ahead.is_empty() && !*draining.borrow() && self.delivery.turn().await? {}
+        }
+        // The last commits, and what they left in the queue.
+        while let Ok(last) = self.ahead.try_recv() {
+            self.send_ahead(last).await;
+        }
+        self.delivery.queue.committed();
+        while self.delivery.turn().await? {
+            if self.delivery.queue.courier().trouble().is_some() {
+                break; // it stays in the outbox
+            }
+        }
+        self.heartbeat().await;
+        Ok(())
+    }
+
+    /// Writes what the engine has just changed, with all that has gathered since. Where Redis does not take it, it comes
+    /// again out of the outbox.
+    async fn send_ahead(&mut self, first: Ahead) {
+        let mut newest: HashMap<String, ScoreChange> = HashMap::new();
+        let mut arrivals = vec![(first.arrival_ms, first.changes.len())];
+        let mut take = |changes: Vec<ScoreChange>| {
+            for mut change in changes {
+                // The level that readers know is the one before the oldest of the changes.
+                if let Some(before) = newest.get(&change.entity) {
+                    change.level_before = before.level_before;
+                }
+                newest.insert(change.entity.clone(), change);
+            }
+        };
+        take(first.changes);
+        while let Ok(more) = self.ahead.try_recv() {
+            arrivals.push((more.arrival_ms, more.changes.len()));
+            take(more.changes);
+        }
+        let mut changes: Vec<ScoreChange> = newest.into_values().collect();
+        changes.sort_unstable_by(|a, b| (a.position, &a.entity).cmp(&(b.position, &b.entity)));
+        match self.delivery.sink.write(&changes).await {
+            Ok(_) => {
+                let now_ms = (self.delivery.clock)();
+                let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+                for (arrival_ms, count) in arrivals {
+                    let took_us = u64::try_from(now_ms - arrival_ms).unwrap_or(0) * 1_000;
+                    (0..count).for_each(|_| latency.record_us(took_us));
+                }
+                drop(latency);
+                self.delivery.queue.sent_ahead(&changes);
+            }
+            Err(error) => tracing::debug!(error = %Chain(&error), "redis did not take scores; they come again from the outbox"),
+        }
+    }
+
+    async fn heartbeat(&mut self) {
+        let beat = self.beat();
+        match self.delivery.sink.heartbeat(&beat).await {
+            Ok(Epoch::Same) => {}
+            Ok(Epoch::Gone { token }) => {
+                if let Err(error) = self.republish(&token).await {
+                    tracing::warn!(error = %Chain(&error), "scores not published again; the next heartbeat tries once more");
+                }
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "redis does not take the heartbeat"),
+        }
+    }
+
+    fn beat(&self) -> Heartbeat {
+        let now_ms = (self.delivery.clock)();
+        let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        // With all of the log applied there is nothing that could be missing; else what arrived until then is in.
+        let behind = self.progress.now().appended > figures.position;
+        let as_of = if behind { figures.arrival_ms.min(now_ms) } else { now_ms };
+        Heartbeat { as_of, lag_ms: now_ms - as_of, ruleset: figures.ruleset.clone(), instance: self.instance.clone() }
+    }
+
+    /// Writes every live score, because Redis has lost them (it was flushed, or a replica without them took over).
+    async fn republish(&mut self, token: &str) -> Result<(), Error> {
+        let (answer, live) = oneshot::channel();
+        if self.asks.send(Ask::LiveScores(answer)).await.is_err() {
+            return Ok(()); // the engine has ended, and so shall we
+        }
+        self.progress.ask();
+        let Ok(LiveScores { position, scores }) = live.await else { return Ok(()) };
+        // Nobody may read a score that the log could still lose.
+        if self.progress.watch_durable().wait_for(|durable| *durable >= position).await.is_err() {
+            return Ok(());
+        }
+        for batch in scores.chunks(REPUBLISH_BATCH) {
+            self.delivery.sink.write(batch).await?;
+        }
+        let beat = self.beat();
+        self.delivery.sink.republished(token, &beat).await?;
+        tracing::info!(scores = scores.len(), "redis had lost the scores; all were published again");
+        Ok(())
+    }
+}

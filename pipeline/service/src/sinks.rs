@@ -1,0 +1,99 @@
+//! The sinks that the settings ask for.
+
+use std::time::Duration;
+
+use rasid_connectors::courier;
+use rasid_connectors::sink::{AlertmanagerSink, AlertsFile, CoreApiSink, RedisSink, Sink, alertmanager, core_api, install_tls, redis};
+use rasid_connectors::webhook::Webhook;
+
+use crate::StartError;
+use crate::route::{CORE, JSONL, ONCALL, REDIS};
+use crate::settings::{AlertmanagerSettings, CoreSettings, RedisSettings, SinksSettings};
+
+/// Time for a connection, whatever the time for an answer.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Sinks, each with how its courier goes about it.
+pub(crate) struct Built {
+    pub(crate) redis: Option<(RedisSink, courier::Config)>,
+    pub(crate) others: Vec<(Box<dyn Sink>, courier::Config)>,
+    /// Tells the person on call about Rasid itself.
+    pub(crate) pager: Option<AlertmanagerSink>,
+}
+
+/// Builds them; connections are made when they are first needed.
+pub(crate) fn build(settings: &SinksSettings) -> Result<Built, StartError> {
+    install_tls();
+    let mut built = Built { redis: None, others: Vec::new(), pager: None };
+    if let Some(redis) = &settings.redis {
+        let sink = RedisSink::new(REDIS, redis_config(redis)?).map_err(|error| wrong("redis", &error))?;
+        built.redis = Some((sink, batches(redis.batch_max)));
+    }
+    if let Some(core) = &settings.core {
+        let CoreSettings { url, secret, batch_max, timeout_ms } = core;
+        let secret = std::str::from_utf8(secret.reveal()).map_err(|error| wrong("core secret", &error))?;
+        let webhook = Webhook::new(&[secret]).map_err(|error| wrong("core secret", &error))?;
+        let config = core_api::Config {
+            url: url.clone(),
+            connect_timeout: CONNECT,
+            timeout: Duration::from_millis(*timeout_ms),
+            batch_max: *batch_max,
+        };
+        let sink = CoreApiSink::new(CORE, &config, webhook).map_err(|error| wrong("core", &error))?;
+        built.others.push((Box::new(sink), batches(*batch_max)));
+    }
+    if let Some(settings) = &settings.alertmanager {
+        let make = || AlertmanagerSink::new(ONCALL, alertmanager_config(settings)).map_err(|error| wrong("alertmanager", &error));
+        built.others.push((Box::new(make()?), batches(settings.batch_max)));
+        built.pager = Some(make()?);
+    }
+    if let Some(path) = &settings.jsonl {
+        let sink = AlertsFile::new(JSONL, path);
+        let config = batches(sink.batch_max());
+        built.others.push((Box::new(sink), config));
+    }
+    Ok(built)
+}
+
+fn wrong(what: &str, error: &dyn std::error::Error) -> StartError {
+    StartError::Configuration(format!("{what}: {error}"))
+}
+
+fn batches(batch_items_max: usize) -> courier::Config {
+    courier::Config { batch_items_max, ..courier::Config::default() }
+}
+
+/// The address with the user and the password in it: what the client library takes.
+fn redis_config(settings: &RedisSettings) -> Result<redis::Config, StartError> {
+    let RedisSettings { url, username, password, batch_max, timeout_ms, changes_max } = settings;
+    let mut url = url.clone();
+    if let Some(password) = password {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err(StartError::Configuration("redis: the url has no scheme, such as redis://".to_owned()));
+        };
+        let encoded = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
+        let user = encoded(username.as_deref().unwrap_or_default().as_bytes());
+        url = format!("{scheme}://{user}:{}@{rest}", encoded(password.reveal()));
+    }
+    Ok(redis::Config {
+        url,
+        connect_timeout: CONNECT,
+        timeout: Duration::from_millis(*timeout_ms),
+        batch_max: *batch_max,
+        changes_max: *changes_max,
+    })
+}
+
+fn alertmanager_config(settings: &AlertmanagerSettings) -> alertmanager::Config {
+    let AlertmanagerSettings { url, batch_max, timeout_ms, hold_ms, catch_up_ms } = settings;
+    let positive = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    alertmanager::Config {
+        url: url.clone(),
+        connect_timeout: CONNECT,
+        timeout: Duration::from_millis(*timeout_ms),
+        batch_max: *batch_max,
+        hold: positive(*hold_ms),
+        catch_up_after: positive(*catch_up_ms),
+        ..alertmanager::Config::default()
+    }
+}

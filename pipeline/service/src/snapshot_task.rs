@@ -1,0 +1,105 @@
+//! Snapshots to disk, beside the engine, which goes on meanwhile.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rasid_connectors::outbox::Outbox;
+use rasid_connectors::snapshot::{self, SnapshotStore};
+use rasid_engine::Snapshot;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::Clock;
+use crate::engine_thread::SnapshotJob;
+use crate::log_writer::LogAppender;
+use crate::stats::SnapshotStats;
+
+pub(crate) struct SnapshotTask {
+    pub(crate) store: SnapshotStore,
+    pub(crate) jobs: mpsc::Receiver<SnapshotJob>,
+    /// The committed position: a snapshot ahead of it would hide effects that nobody has.
+    pub(crate) committed: watch::Receiver<u64>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) log: LogAppender,
+    pub(crate) stats: Arc<Mutex<SnapshotStats>>,
+    pub(crate) clock: Clock,
+}
+
+impl SnapshotTask {
+    /// Writes until the engine is gone.
+    pub(crate) async fn run(mut self) {
+        while let Some(job) = self.jobs.recv().await {
+            let position = job.position;
+            if self.committed.wait_for(|committed| *committed >= position).await.is_err() {
+                return;
+            }
+            let (store, now_ms, clock) = (self.store.clone(), (self.clock)(), Arc::clone(&self.clock));
+            tracing::debug!(position, "snapshot");
+            let written = tokio::task::spawn_blocking(move || {
+                let written = write(&store, &job, now_ms)?;
+                Ok::<_, snapshot::Error>((written, clock() - now_ms, store.oldest_position()?))
+            });
+            match written.await {
+                Ok(Ok((written, took_ms, oldest))) => {
+                    let duration_ms = u64::try_from(took_ms).unwrap_or(0);
+                    tracing::info!(position, bytes = written.bytes, duration_ms, "snapshot written");
+                    {
+                        let mut stats = self.lock();
+                        let failures_total = stats.failures_total;
+                        *stats = SnapshotStats {
+                            position: Some(position),
+                            written_ms: Some(now_ms),
+                            duration_ms,
+                            bytes: written.bytes,
+                            failures_total,
+                        };
+                    }
+                    self.forget(oldest.unwrap_or(0)).await;
+                }
+                Ok(Err(error)) => {
+                    self.lock().failures_total += 1;
+                    tracing::error!(position, error = %Chain(&error), "snapshot not written; the one before stands");
+                }
+                Err(error) => {
+                    self.lock().failures_total += 1;
+                    tracing::error!(position, %error, "snapshot not written; the one before stands");
+                }
+            }
+        }
+    }
+
+    /// What lies before the oldest snapshot is never replayed: the log may retire it, and no comparison needs it.
+    async fn forget(&self, oldest: u64) {
+        self.log.retain(oldest).await;
+        let outbox = Arc::clone(&self.outbox);
+        match tokio::task::spawn_blocking(move || outbox.forget_alerts_before(oldest)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "old alerts not forgotten"),
+            Err(error) => tracing::warn!(%error, "old alerts not forgotten"),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, SnapshotStats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes a job's state; the parts are encoded one at a time.
+pub(crate) fn write(store: &SnapshotStore, job: &SnapshotJob, now_ms: i64) -> Result<snapshot::Written, snapshot::Error> {
+    let rasid_connectors::log::Settings { lateness_ms, future_ms, memory_max } = job.settings;
+    let settings = snapshot::Settings { lateness_ms, future_ms, memory_max };
+    store.write(job.position, &job.ruleset, &settings, Snapshot::PARTS, |part| job.snapshot.write(part), now_ms)
+}
+
+/// An error with its causes, in one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! From a changed rules folder to a switch in the log; a ruleset that is refused leaves the old one in force.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rasid_connectors::log::{Control, Settings as LogMeaning};
+use rasid_rules::ruleset::Ruleset;
+
+use crate::BoxError;
+use crate::log_writer::LogAppender;
+use crate::recover::ENGINE;
+use crate::rules_watch::{Refusal, RulesWatch};
+use crate::rulesets::KnownRulesets;
+use crate::snapshot_task::Chain;
+use crate::start::held;
+use crate::stats::RulesetStats;
+use crate::watchman::{Condition, Conditions};
+
+/// The name under which a refused ruleset is told.
+pub(crate) const REFUSED: &str = "rasid_ruleset_refused";
+
+pub(crate) struct Switching {
+    watch: RulesWatch,
+    rulesets: KnownRulesets,
+    log: LogAppender,
+    meaning: LogMeaning,
+    /// Hash of the newest ruleset that the log was told of by this process.
+    told: Option<String>,
+    stats: Arc<Mutex<RulesetStats>>,
+    conditions: Conditions,
+}
+
+impl Switching {
+    /// Watches `dir`; what is in it now has been judged.
+    pub(crate) fn new(
+        dir: &Path,
+        rulesets: KnownRulesets,
+        log: LogAppender,
+        meaning: LogMeaning,
+        in_force: Option<String>,
+        stats: Arc<Mutex<RulesetStats>>,
+        conditions: Conditions,
+    ) -> Self {
+        let mut watch = RulesWatch::new(dir);
+        watch.judged();
+        Self { watch, rulesets, log, meaning, told: in_force, stats, conditions }
+    }
+
+    /// Tells the log to switch; the bundle is on disk before the log names it.
+    pub(crate) async fn switch(&mut self, ruleset: Ruleset) -> Result<(), BoxError> {
+        let (hash, rules) = (ruleset.hash.clone(), ruleset.rules.len() as u64);
+        let rulesets = self.rulesets.clone();
+        tokio::task::spawn_blocking(move || rulesets.save(&ruleset)).await??;
+        let record = Control::Switch { ruleset: hash.clone(), engine: ENGINE.to_owned(), settings: self.meaning };
+        tracing::debug!(ruleset = hash, "ruleset switch");
+        let position = self.log.control(record).await?;
+        tracing::info!(ruleset = hash, rules, position, "ruleset switched");
+        self.told = Some(hash);
+        let mut stats = held(&self.stats);
+        stats.switches_total += 1;
+        stats.rules = rules;
+        Ok(())
+    }
+
+    /// The old ruleset stays in force, and people are told.
+    pub(crate) fn refuse(&self, refusal: &Refusal) {
+        tracing::error!(error = %Chain(refusal), "the changed rules are refused; the ruleset before stays in force");
+        let mut stats = held(&self.stats);
+        stats.refused_total += 1;
+        stats.refused = true;
+        self.conditions.raise(Condition {
+            name: REFUSED.to_owned(),
+            summary: format!("The changed rules are refused, and those before stay in force: {refusal}"),
+            runbook: Some("docs/runbooks/ruleset-refused.md".to_owned()),
+        });
+    }
+
+    /// Looks every `poll_ms`, until the log has ended.
+    pub(crate) async fn run(mut self, poll_ms: u64) {
+        let mut interval = tokio::time::interval(Duration::from_millis(poll_ms.max(50)));
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            // Compiling and testing takes its time; it shall not take the runtime's.
+            let mut watch = self.watch;
+            let looked = tokio::task::spawn_blocking(move || {
+                let seen = watch.look();
+                (watch, seen)
+            });
+            let Ok((watch, seen)) = looked.await else { return };
+            self.watch = watch;
+            match seen {
+                None => {}
+                Some(Err(refusal)) => self.refuse(&refusal),
+                Some(Ok(ruleset)) => {
+                    held(&self.stats).refused = false;
+                    self.conditions.end(REFUSED);
+                    if self.told.as_deref() != Some(ruleset.hash.as_str())
+                        && let Err(error) = self.switch(ruleset).await
+                    {
+                        tracing::error!(error = %Chain(&*error), "the log was not told of the changed rules");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

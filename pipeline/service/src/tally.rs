@@ -1,0 +1,189 @@
+//! The figures of all parts in one place, for metrics and health.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rasid_connectors::outbox::Outbox;
+use rasid_connectors::source::{Incoming, Lags};
+
+use crate::engine_thread::EngineFigures;
+use crate::progress::Progress;
+use crate::stats::{
+    EngineStats, Latency, LogStats, OutboxStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats, Stats, WorkerStats,
+};
+
+/// Where each part leaves its figures.
+pub(crate) struct Tally {
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) log: Arc<LogFigures>,
+    pub(crate) figures: Arc<Mutex<EngineFigures>>,
+    pub(crate) committed: tokio::sync::watch::Receiver<u64>,
+    pub(crate) snapshot: Arc<Mutex<SnapshotStats>>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) outbox_bytes_max: u64,
+    pub(crate) sinks: Vec<Arc<Mutex<SinkStats>>>,
+    pub(crate) ruleset: Arc<Mutex<RulesetStats>>,
+    pub(crate) latency: Arc<Mutex<Latency>>,
+    pub(crate) lags: Lags,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) draining: Arc<AtomicBool>,
+    /// Why a part has stopped.
+    pub(crate) broken: Arc<Mutex<Option<String>>>,
+}
+
+/// What streams have told, counted by stream.
+#[derive(Default)]
+pub(crate) struct Notices {
+    by_stream: Mutex<std::collections::BTreeMap<String, Told>>,
+}
+
+/// Counts of one stream.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Told {
+    pub(crate) lost: u64,
+    pub(crate) faults: u64,
+}
+
+impl Notices {
+    pub(crate) fn count(&self, stream: &str, lost: bool, fault: bool) {
+        let mut by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = by_stream.entry(stream.to_owned()).or_default();
+        told.lost += u64::from(lost);
+        told.faults += u64::from(fault);
+    }
+
+    fn of(&self, stream: &str) -> Told {
+        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).get(stream).copied().unwrap_or_default()
+    }
+}
+
+fn locked<T: Clone>(mutex: &Mutex<T>) -> T {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl Tally {
+    /// Everything, as of now.
+    pub(crate) fn stats(&self, now_ms: i64) -> Stats {
+        let reached = self.progress.now();
+        let figures = locked(&self.figures);
+        let bytes = self.outbox.bytes();
+        let held = self.outbox.held();
+        let full = bytes >= self.outbox_bytes_max;
+        let lag_records = reached.appended.saturating_sub(figures.position);
+        Stats {
+            readiness: self.readiness(full),
+            log: self.log.stats(reached.appended + 1, reached.durable),
+            sources: self.sources(),
+            worker: WorkerStats {
+                position: figures.position,
+                committed: *self.committed.borrow(),
+                lag_records,
+                lag_ms: if lag_records == 0 { 0 } else { u64::try_from(now_ms - figures.arrival_ms).unwrap_or(0) },
+                divergence_total: figures.divergences,
+                dead_letters_total: figures.counters.dead_letters,
+            },
+            engine: EngineStats {
+                counters: figures.counters,
+                rules: figures.rules,
+                state_bytes: Some(figures.state_bytes as u64),
+                event_clock_ms: figures.clock_ms,
+            },
+            snapshot: locked(&self.snapshot),
+            outbox: OutboxStats { bytes, bytes_max: self.outbox_bytes_max, full, commits_total: 0 },
+            sinks: self
+                .sinks
+                .iter()
+                .map(|sink| {
+                    let sink = locked(sink);
+                    let held = held.iter().find(|held| held.sink == sink.name);
+                    SinkStats { depth: held.map_or(0, |held| held.pending), parked: held.map_or(0, |held| held.parked), ..sink }
+                })
+                .collect(),
+            ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.ruleset) },
+            queues: Vec::new(),
+            latency: locked(&self.latency),
+        }
+    }
+
+    fn readiness(&self, full: bool) -> Readiness {
+        if let Some(why) = locked(&self.broken) {
+            Readiness::NotReady(why)
+        } else if self.draining.load(Ordering::Relaxed) {
+            Readiness::NotReady("draining".to_owned())
+        } else if full {
+            Readiness::NotReady("the outbox is full: a sink has been away for too long".to_owned())
+        } else {
+            Readiness::Ready
+        }
+    }
+
+    fn sources(&self) -> Vec<SourceStats> {
+        self.lags
+            .each()
+            .into_iter()
+            .map(|lag| {
+                let told = self.notices.of(&lag.stream);
+                SourceStats {
+                    offset: lag.durable,
+                    lag_records: lag.behind(),
+                    records_total: self.log.of_stream(&lag.stream),
+                    gaps_total: told.lost,
+                    errors_total: told.faults,
+                    refused_total: 0,
+                    stream: lag.stream.to_string(),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Figures of the log's writer.
+#[derive(Default)]
+pub(crate) struct LogFigures {
+    pub(crate) first: AtomicU64,
+    pub(crate) events: AtomicU64,
+    pub(crate) controls: AtomicU64,
+    pub(crate) ticks: AtomicU64,
+    pub(crate) appended_bytes: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) sync_ms_max: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) segments: AtomicU64,
+    /// Events by stream.
+    by_stream: Mutex<std::collections::BTreeMap<Arc<str>, u64>>,
+}
+
+impl LogFigures {
+    /// Counts events of streams.
+    pub(crate) fn count(&self, events: &[Incoming]) {
+        self.events.fetch_add(events.len() as u64, Ordering::Relaxed);
+        let mut by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            match by_stream.get_mut(&event.stream) {
+                Some(count) => *count += 1,
+                None => drop(by_stream.insert(Arc::clone(&event.stream), 1)),
+            }
+        }
+    }
+
+    fn of_stream(&self, stream: &str) -> u64 {
+        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).get(stream).copied().unwrap_or(0)
+    }
+
+    fn stats(&self, next: u64, durable: u64) -> LogStats {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        LogStats {
+            first: of(&self.first),
+            next,
+            durable,
+            bytes: of(&self.bytes),
+            segments: of(&self.segments),
+            events_total: of(&self.events),
+            controls_total: of(&self.controls),
+            ticks_total: of(&self.ticks),
+            appended_bytes_total: of(&self.appended_bytes),
+            syncs_total: of(&self.syncs),
+            sync_ms_max: self.sync_ms_max.swap(0, Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The log into effects: the engine over one block after another, and after a crash the comparison with what had been
+//! committed.
+
+use std::collections::VecDeque;
+
+use rasid_connectors::effect::Item;
+use rasid_connectors::log::{Block, Control, Entry, Settings as LogSettings};
+use rasid_engine::{Config, Engine, EngineError, Output, Pseudonymizer, Record, ScoreChange, Snapshot};
+use rasid_rules::ruleset::Ruleset;
+
+use crate::route::Routes;
+
+/// Where the worker gets a ruleset that the log names.
+pub trait Rulesets: Send {
+    /// The ruleset of that hash.
+    fn load(&self, hash: &str) -> Result<Ruleset, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// What does not hang on the log: who runs the engine.
+#[derive(Clone)]
+pub struct EngineSetup {
+    /// Makes pseudonyms.
+    pub pseudonymizer: Pseudonymizer,
+    /// Threads that share the work of a batch.
+    pub threads: usize,
+}
+
+impl EngineSetup {
+    /// The engine's configuration under those settings of the log.
+    pub fn config(&self, settings: &LogSettings) -> Config {
+        Config {
+            lateness_ms: settings.lateness_ms,
+            future_ms: settings.future_ms,
+            memory_max: usize::try_from(settings.memory_max).unwrap_or(usize::MAX),
+            threads: self.threads,
+            ..Config::default()
+        }
+    }
+}
+
+/// Why the log cannot be applied further.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The first record is not a ruleset switch, and there is no state to go on from.
+    #[error("log position {position} comes before any ruleset")]
+    NoRuleset {
+        /// Where.
+        position: u64,
+    },
+    /// A record that is not the next one.
+    #[error("log position {found} follows {applied}")]
+    OutOfOrder {
+        /// The newest that was applied.
+        applied: u64,
+        /// What came.
+        found: u64,
+    },
+    /// The ruleset that the log switches to is not to be had.
+    #[error("the log switches to {hash} at position {position}")]
+    Ruleset {
+        /// Where.
+        position: u64,
+        /// Which.
+        hash: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The engine could not be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// An alert has no JSON form.
+    #[error("an alert at log position {position} has no JSON form")]
+    Encode {
+        /// Where.
+        position: u64,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// One alert as it is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenAlert {
+    /// Position of the opening event.
+    pub position: u64,
+    /// The alert, byte for byte.
+    pub json: String,
+}
+
+/// A record set aside, with all that its reader needs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its place in the log.
+    pub position: u64,
+    /// When it arrived, Unix ms.
+    pub arrival_ms: i64,
+    /// The field that is wrong, where it is known.
+    pub field: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+    /// The record as it came.
+    pub record: Vec<u8>,
+}
+
+impl std::fmt::Debug for SetAside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SetAside {{ position: {}, reason: {:?}, record: [{} bytes] }}", self.position, self.reason, self.record.len())
+    }
+}
+
+/// What a block of the log comes to.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// The newest position in it.
+    pub position: u64,
+    /// When its newest event arrived, Unix ms.
+    pub arrival_ms: i64,
+    /// Alerts opened beyond the committed position.
+    pub alerts: Vec<WrittenAlert>,
+    /// Records set aside; whoever keeps them knows which it has.
+    pub dead_letters: Vec<SetAside>,
+    /// Changes of score beyond the committed position.
+    pub scores: Vec<ScoreChange>,
+    /// What the sinks are to be told.
+    pub items: Vec<Item>,
+}
+
+impl Step {
+    /// Whether it leaves anything to be kept.
+    pub fn has_effects(&self) -> bool {
+        !(self.alerts.is_empty() && self.dead_letters.is_empty() && self.items.is_empty())
+    }
+}
+
+/// The engine at one position of the log.
+pub struct Worker {
+    setup: EngineSetup,
+    rulesets: Box<dyn Rulesets>,
+    routes: Routes,
+    /// `None` before the log's first switch.
+    engine: Option<(Engine, LogSettings)>,
+    /// The newest position applied.
+    position: u64,
+    /// Outputs up to here have been committed: they are compared and not given again.
+    committed: u64,
+    /// The alerts that were committed from here on, by position and digest.
+    expected: VecDeque<(u64, [u8; 16])>,
+    divergences: u64,
+}
+
+impl Worker {
+    /// At the beginning of the log.
+    pub fn new(setup: EngineSetup, rulesets: Box<dyn Rulesets>, routes: Routes) -> Self {
+        Self { setup, rulesets, routes, engine: None, position: 0, committed: 0, expected: VecDeque::new(), divergences: 0 }
+    }
+
+    /// Goes on from an engine that was restored at `position`.
+    #[must_use]
+    pub fn restored(mut self, position: u64, engine: Engine, settings: LogSettings) -> Self {
+        self.position = position;
+        self.engine = Some((engine, settings));
+        self
+    }
+
+    /// Holds what comes out up to `committed` to the alerts that were committed then.
+    #[must_use]
+    pub fn replaying(mut self, committed: u64, expected: Vec<(u64, [u8; 16])>) -> Self {
+        self.committed = committed;
+        self.expected = expected.into();
+        self
+    }
+
+    /// The newest position applied; 0 at the beginning.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Outputs that were committed once and came out otherwise now (invariant C1: none).
+    pub fn divergences(&self) -> u64 {
+        self.divergences
+    }
+
+    /// The engine, once the log has given it a ruleset.
+    pub fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref().map(|(engine, _)| engine)
+    }
+
+    /// What the engine runs under.
+    pub fn settings(&self) -> Option<&LogSettings> {
+        self.engine.as_ref().map(|(_, settings)| settings)
+    }
+
+    /// All state at this position.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        self.engine().map(Engine::snapshot)
+    }
+
+    /// Applies the block's entries that have not been applied.
+    ///
+    /// # Errors
+    /// [`WorkerError`]: going on would lose or repeat something.
+    pub fn apply(&mut self, block: &Block) -> Result<Step, WorkerError> {
+        let mut step = Step { position: self.position, ..Step::default() };
+        let mut records: Vec<Record<'_>> = Vec::with_capacity(block.len());
+        for (position, entry) in block.entries() {
+            if position <= self.position {
+                continue;
+            }
+            if position != self.position + 1 {
+                return Err(WorkerError::OutOfOrder { applied: self.position, found: position });
+            }
+            self.position = position;
+            match entry {
+                Entry::Event { arrival_ms, bytes, .. } => {
+                    step.arrival_ms = arrival_ms;
+                    records.push(Record { position, arrival_ms, bytes });
+                }
+                Entry::Control(control) => {
+                    self.events(&records, &mut step)?;
+                    records.clear();
+                    self.control(position, control, &mut step)?;
+                }
+            }
+        }
+        self.events(&records, &mut step)?;
+        step.position = self.position;
+        self.compare_up_to(self.position);
+        Ok(step)
+    }
+
+    fn events(&mut self, records: &[Record<'_>], step: &mut Step) -> Result<(), WorkerError> {
+        let Some(first) = records.first() else { return Ok(()) };
+        let Some((engine, _)) = &mut self.engine else { return Err(WorkerError::NoRuleset { position: first.position }) };
+        let mut output = engine.process(records);
+        for letter in std::mem::take(&mut output.dead_letters) {
+            let Some(record) = records.get(letter.record) else { continue };
+            step.dead_letters.push(SetAside {
+                position: letter.position,
+                arrival_ms: record.arrival_ms,
+                field: letter.field,
+                reason: letter.reason,
+                record: record.bytes.to_vec(),
+            });
+        }
+        self.effects(output, step)
+    }
+
+    fn control(&mut self, position: u64, control: Control, step: &mut Step) -> Result<(), WorkerError> {
+        match control {
+            Control::Switch { ruleset: hash, settings, .. } => {
+                let ruleset = self.rulesets.load(&hash).map_err(|source| WorkerError::Ruleset { position, hash, source })?;
+                match &mut self.engine {
+                    None => {
+                        let config = self.setup.config(&settings);
+                        let engine = Engine::new(ruleset, config, self.setup.pseudonymizer.clone())?;
+                        self.engine = Some((engine, settings));
+                        Ok(())
+                    }
+                    Some((engine, known)) => {
+                        engine.reconfigure(&self.setup.config(&settings));
+                        *known = settings;
+                        let output = engine.switch(position, ruleset);
+                        self.effects(output, step)
+                    }
+                }
+            }
+            Control::Retract { rule, since_ms } => {
+                let Some((engine, _)) = &mut self.engine else { return Err(WorkerError::NoRuleset { position }) };
+                let output = engine.retract(position, &rule, since_ms);
+                if position > self.committed {
+                    self.routes.retracted(position, &rule, since_ms, &mut step.items);
+                }
+                self.effects(output, step)
+            }
+            Control::Tick { at_ms } => {
+                if let Some((engine, _)) = &mut self.engine {
+                    engine.tick(at_ms);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps what is new, and compares the rest.
+    fn effects(&mut self, output: Output, step: &mut Step) -> Result<(), WorkerError> {
+        for alert in output.alerts {
+            let json = serde_json::to_string(&alert).map_err(|source| WorkerError::Encode { position: alert.position, source })?;
+            if alert.position <= self.committed {
+                self.compare(alert.position, digest(json.as_bytes()));
+                continue;
+            }
+            self.routes.alert(&alert, &json, &mut step.items);
+            step.alerts.push(WrittenAlert { position: alert.position, json });
+        }
+        for change in output.scores.into_iter().filter(|change| change.position > self.committed) {
+            self.routes.score(&change, &mut step.items);
+            step.scores.push(change);
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, position: u64, digest: [u8; 16]) {
+        // What was committed before this one and has not come again is missing.
+        self.compare_up_to(position - 1);
+        match self.expected.front() {
+            Some(expected) if *expected == (position, digest) => {
+                self.expected.pop_front();
+            }
+            Some((expected, _)) if *expected == position => {
+                self.expected.pop_front();
+                self.diverged(position);
+            }
+            _ => self.diverged(position),
+        }
+    }
+
+    /// Counts what was committed at or before a position that has passed, and did not come again.
+    fn compare_up_to(&mut self, position: u64) {
+        while let Some((expected, _)) = self.expected.front().copied()
+            && expected <= position
+        {
+            self.expected.pop_front();
+            self.diverged(expected);
+        }
+    }
+
+    fn diverged(&mut self, position: u64) {
+        self.divergences += 1;
+        tracing::error!(position, "a replayed alert differs from the one that was committed");
+    }
+}
+
+/// What an alert is compared by: 128 bits of BLAKE3 over its bytes.
+pub fn digest(json: &[u8]) -> [u8; 16] {
+    let mut short = [0; 16];
+    for (slot, byte) in short.iter_mut().zip(blake3::hash(json).as_bytes()) {
+        *slot = *byte;
+    }
+    short
+}
