@@ -272,3 +272,6 @@ impl LogWriter {
         self.segments.retain(now_ms, covered, &|| self.known.stored())
     }
 }
+
+#[cfg(test)]
+mod tests;

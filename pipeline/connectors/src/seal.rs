@@ -352,3 +352,6 @@ fn derive(secret: &[u8], purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     mac.update(purpose);
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,3 +55,6 @@ pub trait AppendFile: Send {
     /// Length, bytes.
     fn length(&self) -> u64;
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,3 +88,34 @@ impl LogEntries {
         self.reader.rest()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Control, LogConfig, LogWriter, Origin};
+
+    const SECRET: &[u8] = b"0123456789abcdef";
+    const NOW: i64 = 1_795_341_600_000;
+
+    #[test]
+    fn the_records_of_a_data_folder_come_in_order_without_what_is_none() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert!(!is_data_folder(folder.path()));
+        assert!(matches!(LogEntries::open(folder.path(), SECRET), Err(Error::Storage { .. })));
+        let disk: Arc<dyn Storage> = Arc::new(Disk::open(folder.path()).expect("writable"));
+        let keys = Keyring::open(Arc::clone(&disk), KEYS_DIR, SECRET).expect("no keys yet");
+        let (mut log, _) = LogWriter::open(disk, LOG_DIR, keys, LogConfig::default()).expect("empty");
+        let event = |bytes| Entry::Event { arrival_ms: NOW, origin: Origin { stream: "a", offset: 1 }, bytes };
+        let tick = || Entry::Control(Control::Tick { at_ms: NOW });
+        log.append(NOW, &[tick()]).expect("room");
+        log.append(NOW, &[event(b"one"), tick(), event(b"two")]).expect("room");
+        let mut entries = LogEntries::open(folder.path(), SECRET).expect("a data folder");
+        let records = entries.next_records().expect("whole").expect("two");
+        assert_eq!(records.iter().map(|record| (record.position, &*record.bytes)).collect::<Vec<_>>(), [(2, &b"one"[..]), (4, b"two")]);
+        assert!(entries.next_records().expect("whole").is_none());
+        log.append(NOW, &[event(b"three")]).expect("room");
+        assert_eq!(entries.next_block().expect("whole").map(Block::first), Some(5), "it goes on where the writer does");
+        assert_eq!(entries.rest().expect("readable"), 0);
+        assert!(matches!(LogEntries::open(folder.path(), b"another secret, as long"), Err(Error::Seal(_))));
+    }
+}
