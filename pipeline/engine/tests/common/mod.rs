@@ -1,0 +1,270 @@
+//! Rules of every shape, and generated streams for them.
+
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses some of it")]
+#![allow(clippy::indexing_slicing, reason = "what is out of range fails the test")]
+
+use proptest::prelude::*;
+use rasid_engine::{Config, Engine, Pseudonymizer};
+use rasid_rules::SourceFile;
+use rasid_rules::ruleset::Ruleset;
+
+pub const START_MS: i64 = 1_790_000_000_000;
+pub const ARRIVAL_MS: i64 = START_MS + 30 * 86_400_000;
+
+/// One rule of each shape: counts by one and by two kinds, distinct, sum, last and previous, both detectors.
+pub const RULES: &[(&str, &str)] = &[
+    (
+        "auth/otp_flood.yaml",
+        r#"
+rule: auth.otp_flood
+title: One phone is sent too many codes
+on: auth.otp_requested
+entity: phone
+params: {sends_max: 3}
+let:
+  sends: {count: auth.otp_requested, by: phone, window: 10m}
+  verified: {count: auth.otp_verified, by: phone, window: 10m}
+when: sends > params.sends_max && verified == 0
+risk: 60
+half_life: 6h
+suppress: 5m
+explain: "{sends} codes to {data.phone}"
+"#,
+    ),
+    (
+        "auth/otp_fanout.yaml",
+        r#"
+rule: auth.otp_fanout
+title: One address asks for codes to many phones
+on: auth.otp_requested
+entity: ip
+let:
+  phones: {distinct: auth.otp_requested, of: phone, by: ip, window: 1h}
+  pair: {count: auth.otp_requested, by: [ip, phone], window: 1h, where: data.purpose == "login"}
+when: phones > 2 || pair > 4
+risk: 30
+suppress: 0s
+explain: "{phones} phones, {pair} codes to this one"
+"#,
+    ),
+    (
+        "payment/refunds.yaml",
+        r#"
+rule: payment.refunds
+title: Too much money goes back
+on: payment.refund_issued
+entity: user(user_id)
+let:
+  total: {sum: payment.refund_issued, of: amount, by: user(user_id), window: 24h}
+  method: {previous: payment.refund_issued, of: method, by: user(user_id), window: 24h}
+when: total > 50000 && method != data.method
+risk: 20
+half_life: 1h
+suppress: 30m
+explain: "{total} piastres, {method} before"
+"#,
+    ),
+    (
+        "gps/speed.yaml",
+        r#"
+rule: gps.speed
+title: Faster than a car
+on: gps.position
+entity: driver
+let:
+  move: {detector: impossible_speed, by: driver, radius_factor: 0, tolerance_s: 0}
+when: move.fired
+risk: 40
+suppress: 10m
+explain: "{move.speed_mps} m/s"
+"#,
+    ),
+];
+
+/// The other aggregates, an override and a shared binding.
+pub const MORE_RULES: &[(&str, &str)] = &[
+    (
+        "payment/odd_refund.yaml",
+        r#"
+rule: payment.odd_refund
+title: A refund unlike the others
+on: payment.refund_issued
+entity: user(user_id)
+params: {factor: 2.0}
+overrides:
+  - {if: data.method == "card", params: {factor: 1.5}}
+let:
+  mean: {avg: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
+  least: {min: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
+  most: {max: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
+  first: {first_seen: payment.refund_issued, by: user(user_id), window: 24h}
+  carded: {ratio: payment.refund_issued, by: user(user_id), window: 6h, where: data.method == "card"}
+when: data.amount > mean * params.factor && most > least && time - first > duration("1m") && carded < 0.9
+risk: 20
+suppress: 10m
+explain: "{data.amount} against {mean}, {least} to {most} since {first}; {carded} by card"
+"#,
+    ),
+    (
+        "gps/north.yaml",
+        r#"
+rule: gps.north
+title: The northernmost fix
+on: gps.position
+entity: driver
+let:
+  north: {max: gps.position, of: lat, by: driver, window: 1h}
+  middle: {avg: gps.position, of: lat, by: driver, window: 1h}
+when: data.lat >= north && north > middle
+risk: 10
+suppress: 0s
+explain: "the northernmost fix"
+"#,
+    ),
+];
+
+/// The detectors that keep more than a fix.
+pub const DETECTOR_RULES: &[(&str, &str)] = &[
+    (
+        "auth/travel.yaml",
+        r#"
+rule: auth.travel
+title: From one place to another sooner than people travel
+on: auth.login_succeeded
+entity: user
+let:
+  travel: {detector: impossible_travel, by: user, distance_m_min: 1000}
+when: travel.fired
+risk: 40
+suppress: 10m
+explain: "{travel.distance_m} m, {travel.device} device, {travel.place} place, {travel.suspicion}"
+"#,
+    ),
+    (
+        "chat/leak.yaml",
+        r#"
+rule: chat.leak
+title: A number is passed on
+on: chat.message
+entity: user(sender_id)
+let:
+  leak: {detector: contact_leak, by: [conversation, user(sender_id)]}
+when: leak.fired
+risk: 15
+suppress: 1m
+explain: "{leak.evidence} over {leak.messages} message(s)"
+"#,
+    ),
+];
+
+pub fn all_rules() -> Vec<(&'static str, &'static str)> {
+    RULES.iter().chain(MORE_RULES).copied().collect()
+}
+
+/// Fires on every one-time code that is verified, and shows what the windows hold then.
+pub const PROBE: (&str, &str) = (
+    "probe/windows.yaml",
+    r#"
+rule: probe.windows
+title: What the windows hold
+on: auth.otp_verified
+entity: phone
+let:
+  sends: {count: auth.otp_requested, by: phone, window: 10m}
+  by_purpose: {count: auth.otp_requested, by: phone, window: 1h, where: data.purpose == "login"}
+  addresses: {distinct: auth.otp_requested, of: ip, by: phone, window: 30m}
+  newest: {last: auth.otp_requested, of: purpose, by: phone, window: 2h}
+  used: {ratio: auth.otp_requested, by: phone, window: 90m, where: data.purpose == "login"}
+  first: {first_seen: auth.otp_requested, by: phone, window: 30d}
+when: sends >= 0
+risk: 0
+suppress: 0s
+explain: "{sends} {by_purpose} {addresses} {newest} {used} {first}"
+"#,
+);
+
+pub fn ruleset(rules: &[(&str, &str)]) -> Ruleset {
+    let files: Vec<SourceFile> =
+        rules.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
+    rasid_rules::compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+pub fn engine(rules: &[(&str, &str)], config: Config) -> Engine {
+    Engine::new(ruleset(rules), config, Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")).expect("threads")
+}
+
+/// An event of the streams below: (minutes and ms after the start, kind, who, how).
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    pub at_ms: i64,
+    pub kind: u8,
+    pub who: u8,
+    pub how: u8,
+}
+
+pub fn json(id: usize, draw: &Draw) -> String {
+    let Draw { at_ms, kind, who, how } = *draw;
+    let time = rasid_detectors::event::time::format_rfc3339(START_MS + at_ms);
+    let (name, data) = match kind {
+        0 | 1 => (
+            if kind == 0 { "auth.otp_requested" } else { "auth.otp_verified" },
+            format!(
+                r#"{{"phone":"+2010000000{:02}","ip":"192.0.2.{}","purpose":"{}"}}"#,
+                who % 8,
+                (who / 8) + how % 3,
+                if how % 2 == 0 { "login" } else { "payout" }
+            ),
+        ),
+        2 => (
+            "payment.refund_issued",
+            format!(
+                r#"{{"payment_id":"p_{id}","user_id":"u_{}","counterparty_id":"u_{how}","amount":{},"currency":"EGP","method":"{}"}}"#,
+                who % 4,
+                i64::from(how) * 500,
+                if how % 2 == 0 { "card" } else { "wallet" }
+            ),
+        ),
+        4 => (
+            "auth.login_succeeded",
+            format!(
+                r#"{{"user_id":"u_{}","device_id":"d_{}","ip":"192.0.2.{how}","location":{{"lat":{},"lon":{},"accuracy_km":20}},"country":"{}","asn_type":"{}"}}"#,
+                who % 4,
+                how % 9,
+                20.0 + f64::from(how % 8),
+                30.0 + f64::from(how % 5),
+                if how % 3 == 0 { "EG" } else { "AE" },
+                if how % 4 == 0 { "vpn" } else { "residential" }
+            ),
+        ),
+        5 => (
+            "chat.message",
+            format!(
+                r#"{{"conversation_id":"c_{}","sender_id":"u_{}","recipient_id":"u_9","text":"{}"}}"#,
+                who % 3,
+                who % 2,
+                ["0100", "0000", "042", "call me on 01000000042", "at five"][usize::from(how % 5)]
+            ),
+        ),
+        _ => ("gps.position", format!(r#"{{"entity_id":"t_{}","lat":{},"lon":31.2}}"#, who % 4, 30.0 + f64::from(how) / 200.0)),
+    };
+    format!(r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"{name}","time":"{time}","data":{data}}}"#)
+}
+
+pub fn draws(count: usize) -> impl Strategy<Value = Vec<Draw>> {
+    draws_of(4, count)
+}
+
+/// Of the first so many kinds of events.
+pub fn draws_of(kinds: u8, count: usize) -> impl Strategy<Value = Vec<Draw>> {
+    let draw = (0_i64..20_000, 0..kinds, 0_u8..32, 0_u8..200);
+    proptest::collection::vec(draw, 1..count).prop_map(|drawn| {
+        let mut at_ms = 0;
+        drawn
+            .into_iter()
+            .map(|(step, kind, who, how)| {
+                at_ms += step;
+                Draw { at_ms, kind, who, how }
+            })
+            .collect()
+    })
+}

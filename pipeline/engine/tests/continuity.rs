@@ -1,0 +1,267 @@
+//! What is saved and taken up again, and what control records change: as properties over generated logs.
+
+#![expect(clippy::indexing_slicing, reason = "what is out of range fails the test")]
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use rasid_engine::{Config, DeadLetter, Engine, Pseudonymizer, Record, ScoreChange, Snapshot};
+use rasid_rules::ruleset::{Receiver, Ruleset};
+
+mod common;
+
+use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, START_MS, draws_of, json, ruleset};
+
+/// One entry of a log.
+#[derive(Clone, Debug)]
+enum Entry {
+    Event(String),
+    /// By index into [`RULESETS`].
+    Switch(usize),
+    Retract(&'static str, i64),
+    Tick(i64),
+}
+
+fn all_rules() -> Vec<(&'static str, &'static str)> {
+    common::all_rules().into_iter().chain(DETECTOR_RULES.iter().copied()).collect()
+}
+
+/// Rulesets that differ in each way: as it is; another window, one rule off; one rule gone, one in shadow; more rules.
+static RULESETS: LazyLock<Vec<Ruleset>> = LazyLock::new(|| {
+    let with = |change: &dyn Fn(&str, &str) -> Option<String>| {
+        let rules: Vec<(&str, String)> = all_rules().iter().filter_map(|(name, text)| Some((*name, change(name, text)?))).collect();
+        ruleset(&rules.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>())
+    };
+    let windows = |name: &str, text: &str| match name {
+        "auth/otp_flood.yaml" => Some(text.replace("window: 10m", "window: 20m")),
+        "gps/speed.yaml" => Some(text.replace("on: gps", "mode: off\non: gps")),
+        _ => Some(text.to_owned()),
+    };
+    let modes = |name: &str, text: &str| match name {
+        "auth/otp_fanout.yaml" => Some(text.replace("on: auth", "mode: shadow\non: auth")),
+        "payment/refunds.yaml" => None,
+        _ => Some(text.to_owned()),
+    };
+    let more: Vec<(&str, &str)> = all_rules().into_iter().chain([PROBE]).collect();
+    vec![ruleset(&all_rules()), with(&windows), with(&modes), ruleset(&more)]
+});
+
+fn log(count: usize) -> impl Strategy<Value = Vec<Entry>> {
+    let control = (any::<prop::sample::Index>(), 0_u8..8, 0_usize..4, 0_i64..4_000_000);
+    (draws_of(6, count), proptest::collection::vec(control, 0..6)).prop_map(|(draws, controls)| {
+        let mut log: Vec<Entry> = draws.iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect();
+        let end = draws.last().map_or(0, |draw| draw.at_ms);
+        for (place, what, which, ago_ms) in controls {
+            let rule = ["auth.otp_flood", "auth.otp_fanout", "payment.refunds", "chat.leak"][which];
+            let entry = match what {
+                0..4 => Entry::Switch(which),
+                4..7 => Entry::Retract(rule, START_MS + end - ago_ms),
+                _ => Entry::Tick(START_MS + end + ago_ms / 2),
+            };
+            log.insert(place.index(log.len()), entry);
+        }
+        log
+    })
+}
+
+fn pseudonymizer() -> Pseudonymizer {
+    Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")
+}
+
+fn parts(snapshot: &Snapshot) -> Vec<Vec<u8>> {
+    (0..Snapshot::PARTS).map(|part| snapshot.write(part)).collect()
+}
+
+/// How a log is worked off.
+#[derive(Clone, Debug)]
+struct Course {
+    config: Config,
+    /// Sizes of the batches, over and over; a control record ends one.
+    sizes: Vec<usize>,
+    /// After which entries the engine is given up for one that is restored, with so many threads.
+    restores: BTreeMap<usize, usize>,
+    /// Over which entries a snapshot is held.
+    held: Range<usize>,
+}
+
+impl Course {
+    fn plain(memory_max: usize) -> Self {
+        Self { config: Config { memory_max, ..Config::default() }, sizes: vec![usize::MAX], restores: BTreeMap::new(), held: 0..0 }
+    }
+}
+
+/// Everything that leaves and everything that stays.
+#[derive(PartialEq, Debug, Default)]
+struct Left {
+    alerts: Vec<(String, Vec<Receiver>)>,
+    dead_letters: Vec<(u64, String)>,
+    changes: Vec<ScoreChange>,
+    live: Vec<ScoreChange>,
+    counters: String,
+    state: Vec<Vec<u8>>,
+}
+
+fn run(log: &[Entry], course: &Course) -> Left {
+    let (mut engine, mut in_force) = (Engine::new(RULESETS[0].clone(), course.config.clone(), pseudonymizer()).expect("an engine"), 0);
+    let mut left = Left::default();
+    let (mut next, mut sizes) = (0, course.sizes.iter().cycle());
+    let mut held: Option<(Snapshot, Vec<Vec<u8>>)> = None;
+    while next < log.len() {
+        let position = next as u64 + 1;
+        let stops = course.restores.keys().copied().chain([course.held.start, course.held.end]).filter(|stop| *stop > next);
+        let most = stops.min().unwrap_or(usize::MAX) - next;
+        let events = log[next..].iter().take_while(|entry| matches!(entry, Entry::Event(_))).count();
+        let size = events.min(most).min(*sizes.next().expect("a cycle").max(&1)).max(1);
+        let output = match &log[next] {
+            Entry::Event(_) => {
+                let records: Vec<Record<'_>> = log[next..next + size]
+                    .iter()
+                    .zip(position..)
+                    .filter_map(|(entry, position)| match entry {
+                        Entry::Event(text) => Some(Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }),
+                        _ => None,
+                    })
+                    .collect();
+                engine.process(&records)
+            }
+            Entry::Switch(which) => {
+                in_force = *which;
+                engine.switch(position, RULESETS[in_force].clone())
+            }
+            Entry::Retract(rule, since_ms) => engine.retract(position, rule, *since_ms),
+            Entry::Tick(at_ms) => {
+                engine.tick(*at_ms);
+                rasid_engine::Output::default()
+            }
+        };
+        left.alerts.extend(output.alerts.iter().map(|alert| (serde_json::to_string(alert).expect("plain data"), alert.deliver.clone())));
+        left.dead_letters.extend(output.dead_letters.into_iter().map(|DeadLetter { position, reason, .. }| (position, reason)));
+        left.changes.extend(output.scores);
+        next += size;
+        if course.held.contains(&next) && held.is_none() {
+            let snapshot = engine.snapshot();
+            let written = parts(&snapshot);
+            held = Some((snapshot, written));
+        }
+        if next == course.held.end
+            && let Some((snapshot, written)) = held.take()
+        {
+            assert!(parts(&snapshot) == written, "a snapshot does not change while the engine goes on");
+        }
+        if let Some(threads) = course.restores.get(&next) {
+            let saved = parts(&engine.snapshot());
+            let config = Config { threads: *threads, ..course.config.clone() };
+            let mut part = |number: usize| Ok(saved[number].clone());
+            engine = Engine::restore(RULESETS[in_force].clone(), config, pseudonymizer(), &mut part).expect("what was saved");
+            assert!(parts(&engine.snapshot()) == saved, "a restored engine is the same to the byte");
+        }
+    }
+    left.live = engine.live_scores();
+    left.counters = format!("{:?} {:?} {}", engine.counters(), engine.rule_counters(), engine.state_bytes());
+    left.state = parts(&engine.snapshot());
+    left
+}
+
+fn versions_rise(changes: &[ScoreChange]) -> bool {
+    let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
+    changes.iter().all(|change| newest.insert(&change.entity, change.version).is_none_or(|before| before < change.version))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/continuity.proptest-regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    /// E1: to be saved and restored anywhere, with any batches and threads, to the byte; also where memory is full, and
+    /// with a snapshot held on the way.
+    #[test]
+    fn e1_restored_at_any_cut_equals_run_through(
+        log in log(400), sizes in proptest::collection::vec(1_usize..150, 1..6), threads in 1_usize..5,
+        cuts in proptest::collection::btree_map(1_usize..300, 1_usize..5, 0..4), held in (1_usize..200, 1_usize..100),
+        memory_max in prop::sample::select(vec![1_usize << 30, 8_000_000, 3_000_000, 400_000, 20_000]),
+    ) {
+        let plain = Course::plain(memory_max);
+        let course = Course {
+            config: Config { threads, ..plain.config },
+            sizes,
+            restores: cuts,
+            held: held.0..held.0 + held.1,
+        };
+        let (whole, cut) = (run(&log, &Course::plain(memory_max)), run(&log, &course));
+        prop_assert_eq!(&whole.alerts, &cut.alerts);
+        prop_assert_eq!(&whole.changes, &cut.changes);
+        prop_assert!(whole == cut, "what stays differs");
+        prop_assert!(versions_rise(&whole.changes), "E4, also where memory is full");
+    }
+
+    /// Each change of a score comes out: who only listens knows what the engine knows.
+    #[test]
+    fn the_changes_tell_all_of_the_scores(log in log(300)) {
+        let left = run(&log, &Course::plain(1 << 30));
+        let is_event = |position: u64| matches!(log[usize::try_from(position).expect("small") - 1], Entry::Event(_));
+        for (a, b) in left.changes.iter().zip(left.changes.iter().skip(1)) {
+            let in_order = a.position < b.position || (a.position == b.position && (is_event(a.position) || a.entity < b.entity));
+            prop_assert!(in_order, "in stream order, and by entity within a control record");
+        }
+        prop_assert!(versions_rise(&left.changes), "E4");
+        let mut known: BTreeMap<&str, &ScoreChange> = BTreeMap::new();
+        for change in &left.changes {
+            prop_assert!(change.score.iter().all(|score| score.version == change.version && score.as_of <= change.live_until));
+            let before = known.insert(&change.entity, change);
+            let had = before.is_some_and(|before| before.score.is_some());
+            prop_assert!(had || change.level_before.is_none(), "nobody has a level without a change that gave it");
+        }
+        let as_of = left.live.first().and_then(|change| change.score.as_ref()).map_or(i64::MAX, |score| score.as_of);
+        known.retain(|_, change| change.score.is_some() && change.live_until >= as_of);
+        let live: BTreeMap<&str, i64> = left.live.iter().map(|change| (change.entity.as_str(), change.version)).collect();
+        if as_of < i64::MAX {
+            prop_assert_eq!(live, known.into_iter().map(|(entity, change)| (entity, change.version)).collect::<BTreeMap<_, _>>());
+        }
+    }
+
+    /// A rule that a switch does not change goes on as if there had been none.
+    #[test]
+    fn a_switch_touches_no_other_rule(draws in draws_of(6, 300), switches in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..2), 1..6)) {
+        let events: Vec<Entry> = draws.iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect();
+        let mut switched = events.clone();
+        for (place, which) in switches {
+            switched.insert(place.index(switched.len()), Entry::Switch(which));
+        }
+        let of_others = |log: &[Entry]| {
+            let left = run(log, &Course::plain(1 << 30));
+            let alerts: Vec<serde_json::Value> = left.alerts.iter().map(|(alert, _)| serde_json::from_str(alert).expect("JSON")).collect();
+            let mut alerts: Vec<serde_json::Value> =
+                alerts.into_iter().filter(|alert| alert["rule"] != "auth.otp_flood" && alert["rule"] != "gps.speed").collect();
+            for alert in &mut alerts {
+                alert["position"] = 0.into();
+                alert["ruleset"] = "".into();
+            }
+            alerts
+        };
+        prop_assert_eq!(of_others(&events), of_others(&switched));
+    }
+
+    /// To retract a rule from the beginning leaves the scores that it would have left if it had weighed nothing.
+    #[test]
+    fn a_rule_taken_back_whole_has_weighed_nothing(draws in draws_of(6, 300)) {
+        let mut log: Vec<Entry> = draws.iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect();
+        let without = |left: &Left| {
+            let scores = left.live.iter().filter_map(|change| change.score.clone());
+            scores.map(|score| (score.entity, score.score, score.reasons)).collect::<Vec<_>>()
+        };
+        let weightless = RULES[1].1.replace("risk: 30", "risk: 0");
+        let rules: Vec<(&str, &str)> = all_rules().into_iter().map(|(name, text)| if name == RULES[1].0 { (name, weightless.as_str()) } else { (name, text) }).collect();
+        let mut engine = Engine::new(ruleset(&rules), Config::default(), pseudonymizer()).expect("an engine");
+        let texts: Vec<String> = draws.iter().enumerate().map(|(id, draw): (usize, &Draw)| json(id, draw)).collect();
+        let records: Vec<Record<'_>> = (1..).zip(&texts).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
+        engine.process(&records);
+        let expected = Left { live: engine.live_scores(), ..Left::default() };
+        log.push(Entry::Retract("auth.otp_fanout", i64::MIN));
+        prop_assert_eq!(without(&run(&log, &Course::plain(1 << 30))), without(&expected));
+    }
+}
