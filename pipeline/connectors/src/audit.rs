@@ -133,3 +133,64 @@ fn end_run(masked: &mut String, run: &mut String) {
     let is_phone = run.chars().filter(|letter| letter.is_numeric()).count() >= PHONE_DIGITS_MIN;
     masked.extend(run.drain(..).map(|letter| if is_phone && letter.is_numeric() { '•' } else { letter }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Fault, Memory};
+    use rstest::rstest;
+
+    const PATH: &str = "audit.jsonl";
+
+    fn open(disk: &Memory) -> Audit {
+        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+        Audit::open(&storage, PATH).unwrap()
+    }
+
+    fn entry(why: &str) -> Entry<'_> {
+        let details = BTreeMap::from([("rule", "auth.otp_flood".to_owned())]);
+        Entry { at_ms: 1_763_719_300_000, who: "noor", from: "control socket", action: "retract", why, details }
+    }
+
+    fn lines(disk: &Memory) -> Vec<String> {
+        String::from_utf8(disk.read(PATH).unwrap()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_entry_is_a_line_that_outlives_a_crash() {
+        let disk = Memory::new();
+        open(&disk).append(&entry("two\nlines")).unwrap();
+        disk.crash(1);
+        open(&disk).append(&entry("b")).unwrap();
+        disk.crash(2);
+        let expected = r#"{"at":"2025-11-21T10:01:40.000Z","who":"noor","from":"control socket","action":"retract","why":"two\nlines","details":{"rule":"auth.otp_flood"}}"#;
+        assert_eq!(lines(&disk), [expected, &expected.replace(r"two\nlines", "b")]);
+    }
+
+    #[test]
+    fn a_line_cut_short_spoils_no_other() {
+        let disk = Memory::new();
+        let mut audit = open(&disk);
+        audit.append(&entry("a")).unwrap();
+        disk.inject(0, Fault::Full); // half of it is written
+        let error = audit.append(&entry("b")).unwrap_err();
+        assert_eq!((error.to_string(), error.disposition()), ("cannot write the audit audit.jsonl".to_owned(), Disposition::Retry));
+        disk.heal();
+        audit.append(&entry("c")).unwrap();
+        let whole = |disk: &Memory| lines(disk).iter().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()).count();
+        assert_eq!((whole(&disk), lines(&disk).len()), (2, 3));
+        disk.append(PATH).unwrap().append(b"{\"at\":").unwrap();
+        open(&disk).append(&entry("d")).unwrap();
+        assert_eq!((whole(&disk), lines(&disk).len()), (3, 5));
+    }
+
+    #[rstest]
+    #[case::phone("called +20 100-000 0001 twice", "called +•• •••-••• •••• twice")]
+    #[case::arabic_digits("٠١٠٠٠٠٠٠٠٠١", "•••••••••••")]
+    #[case::seven_digits("ticket 1234567", "ticket 1234567")]
+    #[case::eight_digits("12345678 ", "•••••••• ")]
+    #[case::ids("retract auth.otp_flood of u_42, INC-2041", "retract auth.otp_flood of u_42, INC-2041")]
+    fn phones_are_masked(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(without_phones(text), expected);
+    }
+}

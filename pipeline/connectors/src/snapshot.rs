@@ -6,20 +6,19 @@
 //! ```
 //!
 //! The manifest names position, ruleset, engine, settings, and length and BLAKE3 of every part; it holds nothing
-//! personal. Parts are sealed with the key of the day, tied to the manifest's head and to their place in it, so a part of
+//! personal. Parts are sealed with the key of the day, bound to the manifest's head and to their place in it, so a part of
 //! another snapshot never passes for one of this. A snapshot that cannot be used is refused with the reason, and the one
 //! before it is taken.
 
 use std::io;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::Disposition;
+use crate::log::Settings;
+use crate::seal::{self, Day, Keyring, Kind, Nonce};
 use crate::storage::Storage;
 
 mod manifest;
-mod sealer;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -27,33 +26,8 @@ mod version;
 use manifest::{Manifest, Part};
 
 const MANIFEST: &str = "manifest.json";
-const DAY_MS: i64 = 86_400_000;
-/// What the seal of a part is made for, so that its nonces are not those of the log.
-const KIND: u8 = 3;
-
-/// What seals a part and opens it again, under the key of a day.
-pub trait Sealer: Send + Sync {
-    /// Seals `plain` with the key of `day` (days since 1970), which is made if there is none. `kind` and `number` make
-    /// the nonce; `aad` must be the same to open.
-    fn seal(&self, day: i64, kind: u8, number: u64, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError>;
-
-    /// What was sealed, if nothing of it was changed and the secret is the same.
-    fn open(&self, day: i64, kind: u8, number: u64, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError>;
-}
-
-/// Why nothing was sealed or opened.
-pub type SealError = Box<dyn std::error::Error + Send + Sync>;
-
-/// What else a position's meaning hangs on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Allowed lateness, ms.
-    pub lateness_ms: i64,
-    /// How far ahead of its arrival an event's clock may be, ms.
-    pub future_ms: i64,
-    /// Bound of the engine's memory, bytes.
-    pub memory_max: u64,
-}
+/// The keys of snapshots are kept as long as the snapshots, whatever becomes of the log's.
+const KEYS: &str = "snapshots";
 
 /// Why a snapshot could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -77,15 +51,17 @@ pub enum Error {
         path: String,
         /// Why.
         #[source]
-        source: SealError,
+        source: seal::Error,
     },
+    /// The keys of snapshots that are no more could not be dropped.
+    #[error("cannot drop the keys of old snapshots")]
+    Keys(#[source] seal::Error),
     /// A part of a snapshot that was found whole cannot be read now.
     #[error("snapshot {name}: {why}")]
     Part {
         /// The snapshot's name.
         name: String,
         /// Why.
-        #[source]
         why: Why,
     },
 }
@@ -96,7 +72,7 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Io { what: "read", .. } | Self::Part { .. } => Disposition::Halt,
-            Self::Io { .. } | Self::Seal { .. } => Disposition::Retry,
+            Self::Io { .. } | Self::Seal { .. } | Self::Keys(_) => Disposition::Retry,
         }
     }
 }
@@ -134,20 +110,18 @@ pub enum Why {
         ours: String,
     },
     /// It cannot be unsealed.
-    #[error("it was sealed under another secret, or its day key is gone: {source}")]
+    #[error("it cannot be unsealed: {error}")]
     Sealed {
-        /// Why.
-        #[source]
-        source: SealError,
+        /// Another secret, a key that is gone, a part of another snapshot.
+        error: seal::Error,
     },
     /// The disk does not give it back.
-    #[error("{what} cannot be read: {source}")]
+    #[error("{what} cannot be read: {error}")]
     Unreadable {
         /// Which file.
         what: String,
         /// The system's answer.
-        #[source]
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -240,7 +214,7 @@ impl Found {
 pub struct SnapshotStore {
     storage: Arc<dyn Storage>,
     dir: String,
-    sealer: Arc<dyn Sealer>,
+    keys: Keyring,
     engine: String,
     keep: usize,
 }
@@ -253,9 +227,10 @@ impl std::fmt::Debug for SnapshotStore {
 }
 
 impl SnapshotStore {
-    /// The snapshots in `dir`, of which the newest `keep` are kept (1 at least), for the engine of version `engine`.
-    pub fn open(storage: Arc<dyn Storage>, dir: &str, sealer: Arc<dyn Sealer>, engine: &str, keep: usize) -> Self {
-        Self { storage, dir: dir.to_owned(), sealer, engine: engine.to_owned(), keep: keep.max(1) }
+    /// The snapshots in `dir`, of which the newest `keep` are kept (1 at least), for the engine of version `engine`. They
+    /// are sealed with a family of keys of their own, dropped with the last snapshot of their day.
+    pub fn open(storage: Arc<dyn Storage>, dir: &str, keys: &Keyring, engine: &str, keep: usize) -> Self {
+        Self { storage, dir: dir.to_owned(), keys: keys.family(KEYS), engine: engine.to_owned(), keep: keep.max(1) }
     }
 
     /// Writes the snapshot of `position` with `parts` parts, durably, then drops those that are older than the newest
@@ -295,9 +270,10 @@ impl SnapshotStore {
         let head = manifest.clone();
         for number in 0..parts {
             let path = self.path(manifest.position, &part_name(number));
-            let aad = head.aad(parts, number);
-            let sealed = self.sealer.seal(head.day, KIND, nonce(head.position, number), &aad, &part(number));
-            let sealed = sealed.map_err(|source| Error::Seal { path: path.clone(), source })?;
+            let mut sealed = part(number);
+            let nonce = Nonce::new(Kind::Snapshot, head.position, place(number));
+            let done = self.keys.seal(head.day(), nonce, &head.bound(parts, number), &mut sealed);
+            done.map_err(|source| Error::Seal { path: path.clone(), source })?;
             let written = self.storage.append(&path).and_then(|mut file| file.append(&sealed).and_then(|()| file.sync()));
             written.map_err(|source| Error::Io { what: "write", path, source })?;
             manifest.parts.push(Part::of(number, &sealed));
@@ -329,12 +305,6 @@ impl SnapshotStore {
         Ok(self.finished()?.first().copied())
     }
 
-    /// The oldest day (since 1970) whose key a kept snapshot was sealed with: its key is still needed.
-    pub fn oldest_day(&self) -> Result<Option<i64>, Error> {
-        let manifests = self.finished()?.into_iter().filter_map(|position| self.manifest(position).ok());
-        Ok(manifests.map(|manifest| manifest.day).min())
-    }
-
     /// Whether the snapshot is whole and ours: its manifest, or why not.
     fn examine(&self, position: u64) -> Result<Manifest, Why> {
         let manifest = self.manifest(position)?;
@@ -356,21 +326,22 @@ impl SnapshotStore {
         let Some(part) = manifest.parts.get(number) else {
             return Err(Why::Torn { what: format!("it has {} parts, and part {number} is asked for", manifest.parts.len()) });
         };
-        let sealed = self.read(manifest.position, &part.name)?;
-        part.check(&sealed)?;
-        let aad = manifest.clone().into_head().aad(manifest.parts.len(), number);
-        let opened = self.sealer.open(manifest.day, KIND, nonce(manifest.position, number), &aad, &sealed);
-        opened.map_err(|source| Why::Sealed { source })
+        let mut bytes = self.read(manifest.position, &part.name)?;
+        part.check(&bytes)?;
+        let nonce = Nonce::new(Kind::Snapshot, manifest.position, place(number));
+        let bound = manifest.clone().into_head().bound(manifest.parts.len(), number);
+        self.keys.unseal(manifest.day(), nonce, &bound, &mut bytes).map_err(|error| Why::Sealed { error })?;
+        Ok(bytes)
     }
 
     fn read(&self, position: u64, file: &str) -> Result<Vec<u8>, Why> {
         self.storage.read(&self.path(position, file)).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => Why::Torn { what: format!("{file} is missing") },
-            _ => Why::Unreadable { what: file.to_owned(), source },
+            _ => Why::Unreadable { what: file.to_owned(), error: source },
         })
     }
 
-    /// Drops what is older than the newest `keep`. Those of which a file is missing or cut do not count.
+    /// Drops what is older than the newest `keep`, and the keys that nothing left was sealed with. Those of which a file is missing or cut do not count.
     fn drop_old(&self) -> Result<Vec<u64>, Error> {
         let (mut kept, mut dropped) = (0, Vec::new());
         for position in self.finished()?.into_iter().rev() {
@@ -380,6 +351,10 @@ impl SnapshotStore {
             } else if self.has_every_byte(position) {
                 kept += 1;
             }
+        }
+        let days = self.finished()?.into_iter().filter_map(|position| Some(self.manifest(position).ok()?.day()));
+        if let Some(oldest) = days.min() {
+            self.keys.forget_before(oldest).map_err(Error::Keys)?;
         }
         Ok(dropped)
     }
@@ -454,8 +429,7 @@ fn part_name(number: usize) -> String {
     format!("part-{number:03}")
 }
 
-/// What the nonce is made of. Two parts that share one have other associated data, and the cipher is made to bear that
-/// a nonce comes twice.
-fn nonce(position: u64, number: usize) -> u64 {
-    position.rotate_left(10) ^ number as u64
+/// The part's number in its nonce. Two that share one are bound to other places, and the cipher bears a nonce twice.
+fn place(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }

@@ -136,8 +136,7 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
     let (dead_letters, _) = DeadLetterLog::open(Arc::clone(&storage), layout::DEAD_LETTERS, &keys, dead_letters)?;
     let bundles = Arc::new(BundleStore::open(Arc::clone(&storage), layout::RULESETS, ENGINE));
     let rulesets = KnownRulesets::new(bundles);
-    let snapshots =
-        SnapshotStore::open(Arc::clone(&storage), layout::SNAPSHOTS, Arc::new(keys.family("snapshots")), ENGINE, snapshots_keep);
+    let snapshots = SnapshotStore::open(Arc::clone(&storage), layout::SNAPSHOTS, &keys, ENGINE, snapshots_keep);
     let mut refused = Vec::new();
     let mut worker = Worker::new(setup.clone(), Box::new(rulesets.clone()), routes);
     let mut snapshot = None;
@@ -149,7 +148,7 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
         before = found.position();
         match restore(&found, &setup, &rulesets, committed) {
             Ok(engine) => {
-                worker = worker.restored(before, engine, settings_of(&found));
+                worker = worker.restored(before, engine, *found.settings());
                 snapshot = Some(before);
             }
             Err(why) => refused.push(format!("snapshot {before:020} is not used: {why}")),
@@ -172,14 +171,9 @@ fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRuleset
         return Err(format!("the outbox has committed only {committed}: it belongs to another"));
     }
     let ruleset = rulesets.load(found.ruleset()).map_err(|error| error.to_string())?;
-    let config = setup.config(&settings_of(found));
+    let config = setup.config(found.settings());
     let mut part = |number| found.part(number).map_err(Into::into);
     Engine::restore(ruleset, config, setup.pseudonymizer.clone(), &mut part).map_err(|error: RestoreError| error.to_string())
-}
-
-fn settings_of(found: &snapshot::Found) -> log::Settings {
-    let snapshot::Settings { lateness_ms, future_ms, memory_max } = *found.settings();
-    log::Settings { lateness_ms, future_ms, memory_max }
 }
 
 /// The lock on a data folder; held as long as it lives.

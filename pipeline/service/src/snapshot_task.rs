@@ -84,9 +84,7 @@ impl SnapshotTask {
 
 /// Writes a job's state; the parts are encoded one at a time.
 pub(crate) fn write(store: &SnapshotStore, job: &SnapshotJob, now_ms: i64) -> Result<snapshot::Written, snapshot::Error> {
-    let rasid_connectors::log::Settings { lateness_ms, future_ms, memory_max } = job.settings;
-    let settings = snapshot::Settings { lateness_ms, future_ms, memory_max };
-    store.write(job.position, &job.ruleset, &settings, Snapshot::PARTS, |part| job.snapshot.write(part), now_ms)
+    store.write(job.position, &job.ruleset, &job.settings, Snapshot::PARTS, |part| job.snapshot.write(part), now_ms)
 }
 
 /// An error with its causes, in one line.

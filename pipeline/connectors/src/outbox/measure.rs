@@ -1,5 +1,5 @@
 //! What a commit costs, on the disk that `TMPDIR` is on:
-//! `cargo test --release -p rasid-connectors --lib outbox::measure -- --ignored --nocapture`
+//! `cargo test -p rasid-connectors --lib outbox::measure -- --ignored --nocapture`
 
 use std::time::{Duration, Instant};
 

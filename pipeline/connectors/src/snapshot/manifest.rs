@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DAY_MS, Settings, Why, part_name};
+use super::{Day, Settings, Why, part_name};
 
 /// Of manifest and parts together. It rises when a reader of the old one would misread the new one.
 const FORMAT: u64 = 1;
@@ -14,9 +14,8 @@ pub(super) struct Manifest {
     pub(super) ruleset: String,
     pub(super) engine: String,
     pub(super) settings: Settings,
+    /// Unix ms; the key of its day seals the parts.
     pub(super) written_ms: i64,
-    /// Days since 1970 whose key the parts are sealed with.
-    pub(super) day: i64,
     pub(super) parts: Vec<Part>,
     /// BLAKE3 of the manifest as compact JSON in this order with this empty.
     pub(super) blake3: String,
@@ -37,12 +36,16 @@ impl Manifest {
             position,
             ruleset: ruleset.to_owned(),
             engine: engine.to_owned(),
-            settings: settings.clone(),
+            settings: *settings,
             written_ms: now_ms,
-            day: now_ms.div_euclid(DAY_MS),
             parts: Vec::new(),
             blake3: String::new(),
         }
+    }
+
+    /// The day whose key the parts are sealed with.
+    pub(super) fn day(&self) -> Day {
+        Day::of_ms(self.written_ms)
     }
 
     pub(super) fn into_head(self) -> Self {
@@ -50,11 +53,11 @@ impl Manifest {
     }
 
     /// What ties a part to the head and to its place: the head's BLAKE3, how many parts there are, which one it is.
-    pub(super) fn aad(&self, parts: usize, number: usize) -> Vec<u8> {
-        let mut aad = blake3::hash(&self.json()).as_bytes().to_vec();
-        aad.extend((parts as u64).to_le_bytes());
-        aad.extend((number as u64).to_le_bytes());
-        aad
+    pub(super) fn bound(&self, parts: usize, number: usize) -> Vec<u8> {
+        let mut bound = blake3::hash(&self.json()).as_bytes().to_vec();
+        bound.extend((parts as u64).to_le_bytes());
+        bound.extend((number as u64).to_le_bytes());
+        bound
     }
 
     /// The file.
