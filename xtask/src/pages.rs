@@ -1,10 +1,11 @@
 //! `cargo xtask pages`: pages of the documentation that are made from the code, committed, and checked: the rule reference
-//! from the rule files' JSON Schema, the detectors' page from the headers of their files.
+//! from the rule files' JSON Schema, the detectors' page from the headers of their files, the configuration's page from its
+//! JSON Schema.
 
 use std::fmt::Write as _;
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value};
 
 use crate::step;
@@ -30,7 +31,12 @@ const DETECTORS: [(&str, &str); 3] = [
 pub(crate) fn run(check: bool) -> Result<()> {
     step::timed("pages", || {
         let mut stale = false;
-        for (file, text) in [("docs/rule-reference.md", rule_reference()?), ("docs/detectors.md", detectors()?)] {
+        let pages = [
+            ("docs/rule-reference.md", rule_reference()?),
+            ("docs/detectors.md", detectors()?),
+            ("docs/configuration.md", configuration()?),
+        ];
+        for (file, text) in pages {
             let path = step::root().join(file);
             if !check {
                 fs::write(&path, text).with_context(|| format!("cannot write {file}"))?;
@@ -99,6 +105,80 @@ fn text(property: &Value) -> String {
         Some(default) => text = format!("{text} Default `{}`.", default.to_string().trim_matches('"')),
     }
     text
+}
+
+/// The sections of the configuration, in the order in which people meet them.
+const SECTIONS: [&str; 11] =
+    ["rules", "data", "pseudonyms", "sources", "log", "engine", "snapshot", "outbox", "sinks", "server", "telemetry"];
+
+fn configuration() -> Result<String> {
+    let schema: Value = serde_json::from_str(&read("docs/schema/config.schema.json")?).context("docs/schema/config.schema.json")?;
+    let mut page = "# Configuration\n\nMade from the types by `cargo xtask pages`. One TOML file, `rasid.toml` or `--config FILE`. The environment is over \
+        the file:\n`RASID_` and the option with two underscores between its parts, `RASID_ENGINE__THREADS=4`, lists with commas. The command line is\n\
+        over the environment: `--set engine.threads=4`. `rasid config show` prints every value with its origin. Secrets come from a file\n\
+        (`…_file`) or from the environment; one in the configuration or on the command line is refused. Editors complete the file\n\
+        from [its JSON Schema](schema/config.schema.json).\n"
+        .to_owned();
+    let known = schema.pointer("/properties").and_then(Value::as_object).map_or(0, Map::len);
+    ensure!(known == SECTIONS.len(), "the configuration has {known} sections and its page {}", SECTIONS.len());
+    for name in SECTIONS {
+        let section = schema.pointer(&format!("/properties/{name}")).with_context(|| format!("no section {name}"))?;
+        options(&mut page, &schema, section, name, 2)?;
+    }
+    Ok(page)
+}
+
+/// A section: its own options in a table, the sections in it below.
+fn options(page: &mut String, root: &Value, section: &Value, path: &str, depth: usize) -> Result<()> {
+    let target = resolved(root, section);
+    let Some(properties) = target.get("properties").and_then(Value::as_object) else { return Ok(()) };
+    let about = if section.get("description").is_some() { text_of(section) } else { text_of(target) };
+    writeln!(page, "\n{} `[{path}]`\n\n{about}", "#".repeat(depth))?;
+    let is_section = |value: &Value| resolved(root, value).get("properties").is_some() || value.get("additionalProperties").is_some();
+    let (sections, own): (Vec<_>, Vec<_>) = properties.iter().partition(|(_, value)| is_section(value));
+    if !own.is_empty() {
+        page.push_str("\n| option | | what it does |\n|---|---|---|\n");
+    }
+    for (name, option) in own {
+        writeln!(page, "| `{name}` | {} | {} |", default_of(option), text_of(option).replace('|', "\\|"))?;
+    }
+    for (name, below) in sections {
+        match below.get("additionalProperties") {
+            Some(each) => {
+                let path = format!("{path}.{name}.NAME");
+                options(page, root, each, &path, depth + 1)?;
+                writeln!(page, "\n{}", text_of(below))?;
+            }
+            None => options(page, root, below, &format!("{path}.{name}"), depth + 1)?,
+        }
+    }
+    Ok(())
+}
+
+fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let reference = schema.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.trim_start_matches('#')));
+    reference.unwrap_or(schema)
+}
+
+/// The default as it would stand in the file.
+fn default_of(option: &Value) -> String {
+    if option.get("writeOnly").is_some() {
+        return "secret".to_owned();
+    }
+    match option.get("default") {
+        None | Some(Value::Null) => "not set".to_owned(),
+        Some(default) => format!("`{default}`"),
+    }
+}
+
+/// A description on one line, with its range.
+fn text_of(schema: &Value) -> String {
+    let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let text = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(low), Some(high)) => format!("{text} From {low} to {high}."),
+        _ => text,
+    }
 }
 
 fn detectors() -> Result<String> {

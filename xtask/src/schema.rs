@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 
 use crate::step;
 
-const SCHEMAS: [(&str, &str); 2] = [("events", "docs/schema/events.json"), ("rules", "rules/rule.schema.json")];
+const SCHEMAS: [(&str, &str); 3] =
+    [("events", "docs/schema/events.json"), ("rules", "rules/rule.schema.json"), ("config", "docs/schema/config.schema.json")];
 
 pub(crate) fn run(check: bool) -> Result<()> {
     step::timed("schema", || {

@@ -1,15 +1,24 @@
 //! One file a subcommand, and how they end when they cannot go on.
 
 pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod detect;
+pub(crate) mod parked;
+pub(crate) mod pseudonym;
+pub(crate) mod retract;
+pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod score;
 pub(crate) mod simulate;
+pub(crate) mod status;
 
 use std::error::Error as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use rasid_detectors::event::time::parse_rfc3339;
 use rasid_rules::LoadError;
 
 /// Why a command could not do what it was asked to.
@@ -21,6 +30,9 @@ pub(crate) enum Failure {
     /// A setting is wrong.
     #[error("{0}")]
     Configuration(String),
+    /// The configuration has faults; the text says which, a line each.
+    #[error("{0}")]
+    ConfigurationFaults(String),
     /// Something outside failed.
     #[error(transparent)]
     Outside(#[from] Box<dyn std::error::Error + Send + Sync>),
@@ -46,6 +58,7 @@ impl Failure {
     pub(crate) fn report(&self) {
         match self {
             Self::Rules(LoadError::Faults(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
+            Self::ConfigurationFaults(faults) => say(format_args!("{faults}")),
             Self::Said(_) => {}
             other => {
                 let mut text = format!("error: {other}");
@@ -66,7 +79,7 @@ impl Failure {
         match self {
             Self::ReaderGone => ExitCode::SUCCESS,
             Self::Said(status) => ExitCode::from(*status),
-            Self::Rules(_) | Self::Configuration(_) => ExitCode::from(2),
+            Self::Rules(_) | Self::Configuration(_) | Self::ConfigurationFaults(_) => ExitCode::from(2),
             Self::Outside(_) => ExitCode::from(3),
         }
     }
@@ -90,6 +103,42 @@ pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
     }
 }
 
+/// A result for programs: one JSON value on stdout.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print_line(&serde_json::to_string(value).map_err(|error| Failure::Outside(Box::new(error)))?)
+}
+
+/// An instant on the command line.
+pub(crate) fn instant(text: &str) -> Result<i64, String> {
+    parse_rfc3339(text).ok_or_else(|| "expected RFC 3339 with a zone, such as 2026-11-21T10:00:00Z".to_owned())
+}
+
+/// Why something is done, for the audit: somebody reads it in a year.
+pub(crate) fn reason(text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(Failure::Configuration("the reason is one line that is not empty: it goes into the audit".to_owned()));
+    }
+    Ok(text.to_owned())
+}
+
+/// Who asks, for the audit: what the system calls the person. The socket's permissions are what protects it.
+pub(crate) fn who() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    named.unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// A span of time for people: `3.2 s`, `5 min`, `7 h`, `12 d`.
+pub(crate) fn span(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..7_200_000 => format!("{} min", ms / 60_000),
+        7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
 /// Whether stderr is to be coloured: a terminal, and `NO_COLOR` (<https://no-color.org>) is not set.
 pub(crate) fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -98,4 +147,19 @@ pub(crate) fn colour() -> bool {
 /// A line to the person at stderr. Nobody may be there any more, which is no reason to stop.
 pub(crate) fn say(line: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stderr(), "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_readable_and_reasons_are_one_line() {
+        for (ms, text) in [(0, "0 ms"), (999, "999 ms"), (1_550, "1.5 s"), (60_000, "1 min"), (7_200_000, "2 h"), (172_800_000, "2 d")] {
+            assert_eq!(span(ms), text);
+        }
+        assert_eq!(reason(" wrong limit ").expect("a reason"), "wrong limit");
+        assert!(reason("  ").is_err() && reason("two\nlines").is_err());
+        assert_eq!((instant("1970-01-01T00:00:01Z"), instant("2026-11-21T10:00:00").is_err()), (Ok(1000), true));
+    }
 }

@@ -3,7 +3,11 @@
 
 mod clock;
 mod command;
+mod config;
+mod http;
 mod key;
+mod metrics;
+mod notify;
 mod shipped;
 mod telemetry;
 
@@ -33,10 +37,26 @@ enum Command {
     Demo(command::demo::Args),
     /// Events in, alerts out: as fast as the machine allows, without a network
     Detect(command::detect::Args),
+    /// The live service, until it is stopped
+    Run(command::run::Args),
     /// Check rule files: every fault with its line underlined, then the tests in them
     Check(command::check::Args),
     /// A labelled synthetic marketplace: events and the campaigns hidden in them
     Simulate(command::simulate::Args),
+    /// The configuration as `run` would have it
+    Config(command::config::Args),
+    /// Where a running service stands
+    Status(command::status::Args),
+    /// What a running service set aside because it is no event
+    DeadLetters(command::dead_letters::Args),
+    /// What receivers refused for good
+    Parked(command::parked::Args),
+    /// Risk scores in Redis
+    Score(command::score::Args),
+    /// Print an identifier as it leaves, so that it can be found in alerts and scores
+    Pseudonym(command::pseudonym::Args),
+    /// Take a rule's alerts and their effect on scores back
+    Retract(command::retract::Args),
     /// Print a JSON Schema, for editors and producers
     Schema(command::schema::Args),
     /// Print a completion script for a shell
@@ -48,8 +68,19 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    telemetry::init();
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if !matches!(command, Command::Run(_)) {
+        telemetry::init(); // `run` logs as it is configured
+    }
+    let outcome = match command {
+        Command::Run(args) => command::run::run(&args),
+        Command::Config(args) => command::config::run(&args),
+        Command::Status(args) => command::status::run(&args),
+        Command::DeadLetters(args) => command::dead_letters::run(&args),
+        Command::Parked(args) => command::parked::run(&args),
+        Command::Score(args) => command::score::run(&args),
+        Command::Pseudonym(args) => command::pseudonym::run(&args),
+        Command::Retract(args) => command::retract::run(&args),
         Command::Detect(args) => command::detect::run(&args),
         Command::Demo(args) => command::demo::run(&args),
         Command::Simulate(args) => command::simulate::run(&args),

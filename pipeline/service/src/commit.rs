@@ -60,6 +60,7 @@ impl Committer {
                 field: letter.field.as_deref(),
                 reason: &letter.reason,
                 record: &letter.record,
+                stream: &letter.stream,
             })
             .collect();
         if !letters.is_empty() {

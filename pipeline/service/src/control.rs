@@ -111,6 +111,8 @@ pub struct DeadLetterInfo {
     pub reason: String,
     /// When it arrived, Unix ms.
     pub arrival_ms: i64,
+    /// The stream it came from.
+    pub stream: String,
     /// Length of the record.
     pub bytes: u64,
 }

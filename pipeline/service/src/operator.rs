@@ -108,6 +108,7 @@ impl Control for Operator {
                 field: letter.field.map(str::to_owned),
                 reason: letter.reason.to_owned(),
                 arrival_ms: letter.arrival_ms,
+                stream: letter.stream.to_owned(),
                 bytes: letter.record.len() as u64,
             });
             true

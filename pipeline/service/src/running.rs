@@ -64,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) operator: Arc<Operator>,
     pub(crate) restored: Restored,
     pub(crate) sources: Sources,
+    pub(crate) router: Option<axum::Router>,
     pub(crate) appender: LogAppender,
     pub(crate) progress: Arc<Progress>,
     pub(crate) asks: mpsc::Sender<Ask>,
@@ -91,6 +92,11 @@ impl Running {
     /// What an operator can ask of it, its figures included.
     pub fn control(&self) -> Arc<dyn Control> {
         Arc::clone(&self.parts.operator) as Arc<dyn Control>
+    }
+
+    /// What receives events over HTTP, if that is on.
+    pub fn router(&self) -> Option<axum::Router> {
+        self.parts.router.clone()
     }
 
     /// What it took up.

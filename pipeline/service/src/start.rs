@@ -267,6 +267,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         operator,
         restored,
         sources,
+        router: None,
         appender,
         progress,
         asks,

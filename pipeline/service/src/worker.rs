@@ -100,6 +100,8 @@ pub struct SetAside {
     pub field: Option<String>,
     /// What is wrong.
     pub reason: String,
+    /// The stream that it came from.
+    pub stream: String,
     /// The record as it came.
     pub record: Vec<u8>,
 }
@@ -204,6 +206,7 @@ impl Worker {
     pub fn apply(&mut self, block: &Block) -> Result<Step, WorkerError> {
         let mut step = Step { position: self.position, ..Step::default() };
         let mut records: Vec<Record<'_>> = Vec::with_capacity(block.len());
+        let mut streams: Vec<&str> = Vec::with_capacity(block.len());
         for (position, entry) in block.entries() {
             if position <= self.position {
                 continue;
@@ -213,24 +216,26 @@ impl Worker {
             }
             self.position = position;
             match entry {
-                Entry::Event { arrival_ms, bytes, .. } => {
+                Entry::Event { arrival_ms, origin, bytes } => {
                     step.arrival_ms = arrival_ms;
                     records.push(Record { position, arrival_ms, bytes });
+                    streams.push(origin.stream);
                 }
                 Entry::Control(control) => {
-                    self.events(&records, &mut step)?;
+                    self.events(&records, &streams, &mut step)?;
                     records.clear();
+                    streams.clear();
                     self.control(position, control, &mut step)?;
                 }
             }
         }
-        self.events(&records, &mut step)?;
+        self.events(&records, &streams, &mut step)?;
         step.position = self.position;
         self.compare_up_to(self.position);
         Ok(step)
     }
 
-    fn events(&mut self, records: &[Record<'_>], step: &mut Step) -> Result<(), WorkerError> {
+    fn events(&mut self, records: &[Record<'_>], streams: &[&str], step: &mut Step) -> Result<(), WorkerError> {
         let Some(first) = records.first() else { return Ok(()) };
         let Some((engine, _)) = &mut self.engine else { return Err(WorkerError::NoRuleset { position: first.position }) };
         let mut output = engine.process(records);
@@ -241,6 +246,7 @@ impl Worker {
                 arrival_ms: record.arrival_ms,
                 field: letter.field,
                 reason: letter.reason,
+                stream: streams.get(letter.record).copied().unwrap_or_default().to_owned(),
                 record: record.bytes.to_vec(),
             });
         }

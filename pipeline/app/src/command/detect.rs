@@ -7,7 +7,6 @@ use std::time::Duration;
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
 use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
-use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Config, Counters, Engine, Record, RuleCounters};
 use serde::Serialize;
 
@@ -49,15 +48,11 @@ pub(crate) struct Args {
     no_suppress: bool,
     /// When the records arrived, RFC 3339; what claims to be over 5 min later is set aside as from the future
     /// [default: now]
-    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
     now: Option<i64>,
     /// How the summary on stderr is written
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     output: OutputFormat,
-}
-
-fn instant(text: &str) -> Result<i64, String> {
-    parse_rfc3339(text).ok_or_else(|| "expected RFC 3339 with a zone, such as 2026-11-21T10:00:00Z".to_owned())
 }
 
 impl Args {

@@ -19,6 +19,8 @@ enum Subject {
     Events,
     /// One rule file
     Rules,
+    /// The configuration of `rasid run`
+    Config,
 }
 
 /// Prints the schema.
@@ -26,6 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let schema = match args.of {
         Subject::Events => rasid_detectors::event::schema::event_schema(),
         Subject::Rules => rasid_rules::rule_schema(),
+        Subject::Config => crate::config::schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;
     print_line(&text)

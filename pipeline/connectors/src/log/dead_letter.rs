@@ -28,16 +28,18 @@ pub struct Letter<'a> {
     pub record: &'a [u8],
     /// When it arrived, Unix ms.
     pub arrival_ms: i64,
+    /// The stream that it came from.
+    pub stream: &'a str,
 }
 
 /// Never what the record says, which is raw.
 impl std::fmt::Debug for Letter<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { position, field, reason, record, arrival_ms } = self;
+        let Self { position, field, reason, record, arrival_ms, stream } = self;
         let bytes = record.len();
         write!(
             f,
-            "Letter {{ position: {position}, field: {field:?}, reason: {reason:?}, record: [{bytes} redacted], arrival_ms: {arrival_ms} }}"
+            "Letter {{ position: {position}, field: {field:?}, reason: {reason:?}, record: [{bytes} redacted], arrival_ms: {arrival_ms}, stream: {stream:?} }}"
         )
     }
 }

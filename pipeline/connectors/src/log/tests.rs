@@ -269,7 +269,10 @@ fn nothing_raw_is_in_any_file_or_shown() {
     for position in 1..=20 {
         let record = canaries.join(" ");
         let entry = event("jsonl:/home/mona", position, record.as_bytes());
-        let letter = Letter { position, field: Some("device-77f3"), reason: "رقمي", record: record.as_bytes(), arrival_ms: NOW };
+        let letter =
+            Letter {
+                position, field: Some("device-77f3"), reason: "رقمي", record: record.as_bytes(), arrival_ms: NOW, stream: "jsonl:a"
+            };
         let shown = format!("{entry:?} {:?}", Letter { field: None, reason: "", ..letter.clone() });
         assert!(!shown.contains("+20") && !shown.contains("77f3"), "{shown}");
         log.append(NOW, &[entry]).expect("room");

@@ -8,7 +8,14 @@ fn open_letters(disk: &Memory, config: LogConfig) -> (DeadLetterLog, OpenedLette
 }
 
 fn letter(position: u64) -> Letter<'static> {
-    Letter { position, field: Some("data.amount"), reason: "found a string", record: b"{\"amount\":\"ten\"}", arrival_ms: NOW }
+    Letter {
+        position,
+        field: Some("data.amount"),
+        reason: "found a string",
+        record: b"{\"amount\":\"ten\"}",
+        arrival_ms: NOW,
+        stream: "jsonl:a",
+    }
 }
 
 fn positions(disk: &Memory) -> Vec<u64> {

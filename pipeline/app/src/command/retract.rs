@@ -1,0 +1,50 @@
+//! `rasid retract`: takes a bad rule's effect back.
+
+use std::path::PathBuf;
+
+use rasid_detectors::event::time::format_rfc3339;
+use rasid_service::control::{RetractRequest, Retracted};
+
+use super::{Failure, OutputFormat, print_line};
+use crate::config::Layers;
+use crate::http::Client;
+
+/// See `--help`.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  rasid retract auth.otp_flood --since 2026-11-21T10:00:00Z --reason \"the limit was 1 instead of 10\"\n\n\
+    The rule's reasons leave all scores; receivers of its alerts are told. The rule itself stays in force: change its file\n\
+    first. The retraction is in the log and in the audit, with who and why."
+)]
+pub(crate) struct Args {
+    /// The rule, area.name
+    #[arg(value_name = "RULE")]
+    rule: String,
+    /// Alerts opened from then on, by their event's time, RFC 3339 [default: all]
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
+    since: Option<i64>,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    layers: Layers,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let why = super::reason(&args.reason)?;
+    let loaded = args.layers.load()?;
+    let since_ms = args.since.unwrap_or(0);
+    let request = RetractRequest { rule: args.rule.clone(), since_ms, who: super::who(), why };
+    let done: Retracted = Client::new(&PathBuf::from(&loaded.config.data.dir))?.post("/retract", &request)?;
+    match args.output {
+        OutputFormat::Json => super::print_json(&done),
+        OutputFormat::Text => {
+            let since = args.since.map_or_else(String::new, |since| format!(" opened from {} on", format_rfc3339(since)));
+            print_line(&format!("{}: alerts of {}{since} are taken back, at position {} of the log", done.id, args.rule, done.position))
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `rasid run`: the live service until it is stopped.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use rasid_service::control::Restored;
+use rasid_service::settings::Settings;
+use rasid_service::{BoxError, Running, Service, StartError};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Failure, colour, say};
+use crate::config::{self, Layers, Server};
+use crate::http::{self, Shared};
+use crate::{clock, notify, telemetry};
+
+/// What shells say of a program that a signal ended: 128 and the signal's number.
+const ENDED_BY_SIGNAL: u8 = 128;
+
+/// See `--help`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  RASID_KEY_FILE=key rasid run --config rasid.toml\n  \
+    rasid run --rules rules --data data --set sources.jsonl.follow_dirs=events --set sinks.jsonl.file=out.jsonl\n\n\
+    SIGTERM and SIGINT drain: nothing new is taken, what is in the log is processed, effects get a last turn, a snapshot is\n\
+    written, exit status 0. A second signal stops at once, which loses nothing and makes the next start replay.\n\
+    docs/operations.md says how to run and watch it, `rasid config show` what it would run with.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    layers: Layers,
+}
+
+/// Runs the service.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let loaded = args.layers.load()?;
+    let (settings, server) = config::service(&loaded)?;
+    telemetry::init_service(loaded.config.telemetry.log_format, &loaded.config.telemetry.log_filter);
+    let file = loaded.file.as_deref().unwrap_or("none");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = file, data = %settings.data_dir.display(), "starting");
+    let sinks = &settings.sinks;
+    if sinks.redis.is_none() && sinks.core.is_none() && sinks.alertmanager.is_none() && sinks.jsonl.is_none() {
+        tracing::warn!("no sink is on: alerts and scores go nowhere");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
+    let outcome = runtime.block_on(live(settings, &server));
+    // What still runs holds nothing that must be kept: it was drained, or is as good as crashed.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// From start to end.
+async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let listener = listen(server.listen).await?;
+    let shared = Shared::new(server.fresh_lag_ms_max);
+    tokio::spawn(serve(listener, http::router(shared.clone())));
+    let data = settings.data_dir.clone();
+    let mut running = tokio::select! {
+        started = Service::start(settings, Arc::new(clock::now_ms)) => started.map_err(refused)?,
+        signal = signals.next() => {
+            // What start-up does is what a start after a crash does: it can be left at any point.
+            tracing::info!(signal, "stopped before the service was up");
+            return Ok(());
+        }
+    };
+    say_restored(running.restored());
+    let socket = http::bind_control(&data)
+        .map_err(|error| Failure::Outside(format!("cannot listen at {}/{}: {error}", data.display(), http::SOCKET).into()))?;
+    tokio::spawn(serve_control(socket, http::control_router(running.control())));
+    shared.up(running.control(), running.router());
+    notify::ready();
+    tracing::info!(listen = %server.listen, "up");
+    let signal = tokio::select! {
+        error = running.stopped() => {
+            tracing::error!(error = chain(error.as_ref()), "the service cannot go on");
+            return Err(Failure::Outside(error));
+        }
+        signal = signals.next() => signal,
+    };
+    tracing::info!(signal, drain_s_max = server.drain_max.as_secs(), "draining; a second signal stops at once");
+    notify::stopping();
+    drain(running, server, &mut signals).await
+}
+
+async fn drain(running: Running, server: &Server, signals: &mut Signals) -> Result<(), Failure> {
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(server.drain_max, running.drain()) => outcome,
+        signal = signals.next() => {
+            tracing::warn!(signal, "stopped without draining; the next start replays");
+            return Err(Failure::Said(ENDED_BY_SIGNAL + signal));
+        }
+    };
+    match outcome {
+        Ok(Ok(())) => {
+            tracing::info!("drained");
+            Ok(())
+        }
+        Ok(Err(error)) => {
+            tracing::error!(error = chain(error.as_ref()), "the drain failed; the next start replays");
+            Err(Failure::Outside(error))
+        }
+        Err(_) => {
+            tracing::error!(drain_s_max = server.drain_max.as_secs(), "the drain took too long; the next start replays");
+            Err(Failure::Said(3))
+        }
+    }
+}
+
+/// Says what a start took up and how far behind it is.
+fn say_restored(restored: &Restored) {
+    for refused in &restored.refused {
+        tracing::warn!(snapshot = refused, "a snapshot was passed over");
+    }
+    if let Some(bytes) = restored.cut_bytes {
+        tracing::warn!(bytes, "the log ended in a torn block, which was never acknowledged and was cut");
+    }
+    tracing::info!(
+        snapshot = restored.snapshot,
+        log_last = restored.log_last,
+        replayed = restored.log_last.saturating_sub(restored.snapshot.unwrap_or(0)),
+        committed = restored.committed,
+        pending = restored.pending,
+        behind_ms = restored.behind_ms,
+        ruleset = restored.ruleset,
+        "restored"
+    );
+}
+
+/// Why the service does not start, as the command ends with it.
+fn refused(error: StartError) -> Failure {
+    match error {
+        StartError::Rules(error) => Failure::Rules(error),
+        StartError::RuleTests(report) => {
+            say(format_args!("{}", report.render(colour()).trim_end()));
+            Failure::Said(2)
+        }
+        StartError::Configuration(what) => Failure::Configuration(what),
+        StartError::Outside(error) => Failure::Outside(error),
+        other => Failure::Outside(Box::new(other)),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    if !address.ip().is_loopback() {
+        tracing::warn!(listen = %address, "listening beyond this machine, without TLS or login");
+    }
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure::Outside(format!("cannot listen at {address} (server.listen): {error}").into()))
+}
+
+async fn serve(listener: TcpListener, router: axum::Router) {
+    ended("http", axum::serve(listener, router)).await;
+}
+
+async fn serve_control(listener: UnixListener, router: axum::Router) {
+    ended("control", axum::serve(listener, router)).await;
+}
+
+/// A server ends with the process; should it end before, somebody wants to know.
+async fn ended(what: &'static str, serving: impl IntoFuture<Output = std::io::Result<()>, IntoFuture: Future + Send>) {
+    if let Err(error) = pin!(serving.into_future()).await {
+        tracing::error!(what, error = %error, "a server has ended");
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// The signals that end the service.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let stream = |kind| signal(kind).map_err(|error| Failure::Outside(Box::new(error) as BoxError));
+        Ok(Self { terminate: stream(SignalKind::terminate())?, interrupt: stream(SignalKind::interrupt())? })
+    }
+
+    /// The number of the next one.
+    async fn next(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.terminate.recv() => 15,
+            _ = self.interrupt.recv() => 2,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `rasid status`: where a running service stands.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{Failure, OutputFormat, print_json, print_line, span};
+use crate::clock::now_ms;
+use crate::config::Layers;
+use crate::http::Client;
+
+/// See `--help`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  rasid status\n  rasid status --data /var/lib/rasid --output json")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    layers: Layers,
+    /// How it is written; JSON holds every figure
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let status: Value = Client::new(&PathBuf::from(args.layers.load()?.config.data.dir))?.get("/status", &[])?;
+    match args.output {
+        OutputFormat::Json => print_json(&status),
+        OutputFormat::Text => lines(&status, now_ms()).iter().try_for_each(|line| print_line(line)),
+    }
+}
+
+/// The few lines that a person wants to see first.
+fn lines(status: &Value, now_ms: i64) -> Vec<String> {
+    let at = |pointer: &str| status.pointer(pointer);
+    let number = |pointer: &str| at(pointer).and_then(Value::as_u64).unwrap_or_default();
+    let text = |pointer: &str| at(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let started_ms = at("/started_ms").and_then(Value::as_i64).unwrap_or(now_ms);
+    let up = span(u64::try_from(now_ms - started_ms).unwrap_or_default());
+    let state = match text("/stats/readiness/state").as_str() {
+        "ready" => "ready".to_owned(),
+        _ => format!("not ready: {}", text("/stats/readiness/why")),
+    };
+    let mut lines = vec![
+        format!("{} {}, up {up}, {state}", text("/instance"), text("/version")),
+        format!("  ruleset  {} with {} rules", text("/stats/ruleset/hash"), number("/stats/ruleset/rules")),
+        format!("  log      positions {} to {}", number("/stats/log/first"), number("/stats/log/next").saturating_sub(1)),
+        format!(
+            "  worker   at {}, {} behind, the oldest for {}",
+            number("/stats/worker/position"),
+            number("/stats/worker/lag_records"),
+            span(number("/stats/worker/lag_ms"))
+        ),
+    ];
+    for source in at("/stats/sources").and_then(Value::as_array).into_iter().flatten() {
+        let field = |name: &str| source.get(name).and_then(Value::as_u64);
+        let lag = field("lag_records").map_or_else(String::new, |lag| format!(", {lag} behind"));
+        let name = source.get("stream").and_then(Value::as_str).unwrap_or_default();
+        let gaps = field("gaps_total").filter(|gaps| *gaps > 0).map_or_else(String::new, |gaps| format!(", {gaps} GAPS"));
+        lines.push(format!(
+            "  source   {name} at {}{lag}{gaps}",
+            field("offset").map_or_else(|| "its beginning".to_owned(), |offset| offset.to_string())
+        ));
+    }
+    for sink in at("/stats/sinks").and_then(Value::as_array).into_iter().flatten() {
+        let field = |name: &str| sink.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let word = |name: &str| sink.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let breaker = if word("breaker") == "closed" { String::new() } else { format!(", breaker {}", word("breaker").replace('_', " ")) };
+        lines.push(format!("  sink     {} with {} waiting, {} parked{breaker}", word("name"), field("depth"), field("parked")));
+    }
+    let divergence = number("/stats/worker/divergence_total");
+    if divergence > 0 {
+        lines.push(format!("  REPLAY   {divergence} outputs differ from those before the restart: docs/runbooks/replay_divergence.md"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rasid_service::control::Status;
+    use rasid_service::stats::{Breaker, Readiness, SinkStats, SourceStats};
+
+    #[test]
+    fn what_matters_is_said_in_a_few_lines() {
+        let mut status = Status { instance: "rasid-1".to_owned(), version: "0.1.0".to_owned(), started_ms: 1_000, ..Status::default() };
+        status.stats.readiness = Readiness::NotReady("the outbox is full".to_owned());
+        status.stats.log.next = 12;
+        status.stats.worker.divergence_total = 2;
+        status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), ..SourceStats::default() });
+        status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, breaker: Breaker::HalfOpen, ..SinkStats::default() });
+        let lines = lines(&serde_json::to_value(&status).expect("JSON"), 61_000).join("\n");
+        for part in [
+            "rasid-1 0.1.0, up 1 min, not ready: the outbox is full",
+            "positions 0 to 11",
+            "http:checkout at 3",
+            "core with 4 waiting, 0 parked, breaker half open",
+            "2 outputs differ",
+        ] {
+            assert!(lines.contains(part), "{part} in\n{lines}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Where alerts and scores go.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::SecretText;
+
+/// Where alerts and scores go.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sinks {
+    /// Risk scores, for services that ask at every login and payment.
+    pub(crate) redis: RedisSink,
+    /// The core marketplace API: alerts and scores.
+    pub(crate) core: CoreSink,
+    /// The person on call, through Alertmanager.
+    pub(crate) alertmanager: AlertmanagerSink,
+    /// A file, for trying things out and for archives.
+    pub(crate) jsonl: JsonlSink,
+}
+
+/// Risk scores in Redis.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RedisSink {
+    /// `redis://host:port/db`, without a password.
+    pub(crate) url: Option<String>,
+    /// The user, where the server has several.
+    pub(crate) username: Option<String>,
+    /// The password, only from the environment: `RASID_SINKS__REDIS__PASSWORD`.
+    pub(crate) password: Option<SecretText>,
+    /// File that holds the password.
+    pub(crate) password_file: Option<String>,
+    /// Most writes of one round trip. Higher: more scores a second over a slow network. Lower: the first of them is readable
+    /// sooner.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(crate) batch_max: u32,
+    /// An answer that has not come in this time is given up and the write tried again, ms. Lower: a server that is only
+    /// slow gets more work. Higher: a dead one is noticed later.
+    #[schemars(range(min = 10, max = 60_000))]
+    pub(crate) timeout_ms: u32,
+    /// About how many rises of level the stream `rasid:risk:v1:changes` keeps. Lower: a reader that is away loses some.
+    #[schemars(range(min = 100, max = 100_000_000))]
+    pub(crate) changes_max: u64,
+}
+
+impl Default for RedisSink {
+    fn default() -> Self {
+        Self { url: None, username: None, password: None, password_file: None, batch_max: 256, timeout_ms: 1000, changes_max: 100_000 }
+    }
+}
+
+/// The core marketplace API.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CoreSink {
+    /// Where it is: `/alerts` and `/risk-scores` are below it.
+    pub(crate) url: Option<String>,
+    /// The secret that requests are signed with (<https://www.standardwebhooks.com>), `whsec_…`, only from the environment:
+    /// `RASID_SINKS__CORE__SECRET`. Needed where `url` is set.
+    pub(crate) secret: Option<SecretText>,
+    /// File that holds the secret.
+    pub(crate) secret_file: Option<String>,
+    /// Most items of one request. Higher: more a second. Lower: a refused request is halved fewer times to find the item.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) batch_max: u32,
+    /// An answer that has not come in this time is given up and the request sent again, ms; the receiver takes an item
+    /// once. Lower: a receiver that is only slow gets more work.
+    #[schemars(range(min = 10, max = 120_000))]
+    pub(crate) timeout_ms: u32,
+}
+
+impl Default for CoreSink {
+    fn default() -> Self {
+        Self { url: None, secret: None, secret_file: None, batch_max: 100, timeout_ms: 10_000 }
+    }
+}
+
+/// Alertmanager's v2 API.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AlertmanagerSink {
+    /// Where it is: `/api/v2/alerts` is below it.
+    pub(crate) url: Option<String>,
+    /// Most alerts of one request.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) batch_max: u32,
+    /// An answer that has not come in this time is given up and the request sent again, ms; Alertmanager takes the same
+    /// alert twice as one.
+    #[schemars(range(min = 10, max = 120_000))]
+    pub(crate) timeout_ms: u32,
+    /// An alert ends this long after its newest hit, s. Lower: it resolves and opens again while the abuse goes on. Higher:
+    /// it stands for longer than the abuse. The default outlasts Alertmanager's usual group interval of five minutes.
+    #[schemars(range(min = 60, max = 86_400))]
+    pub(crate) hold_s: u32,
+    /// What is older than this when it can be delivered goes into one catch-up summary, s, so that nobody is woken by
+    /// yesterday.
+    #[schemars(range(min = 60, max = 86_400))]
+    pub(crate) catch_up_s: u32,
+}
+
+impl Default for AlertmanagerSink {
+    fn default() -> Self {
+        Self { url: None, batch_max: 64, timeout_ms: 10_000, hold_s: 900, catch_up_s: 900 }
+    }
+}
+
+/// A file of alerts and scores.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct JsonlSink {
+    /// The file, appended to, one JSON object a line. After a crash its last lines may stand in it twice, with the same id.
+    pub(crate) file: Option<String>,
+}

@@ -1,0 +1,90 @@
+//! Where events come from.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::SecretText;
+
+/// Where events come from. At least one source must be on.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sources {
+    /// Topics of a Fluvio cluster (needs a build with the feature `fluvio`).
+    pub(crate) fluvio: Fluvio,
+    /// `POST /v1/events` on the server's address.
+    pub(crate) http: Http,
+    /// Files and stdin, one JSON object a line.
+    pub(crate) jsonl: JsonlSource,
+}
+
+/// Topics of a Fluvio cluster.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Fluvio {
+    /// `host:port` of the cluster's controller, such as `127.0.0.1:9003`. Without it the source is off.
+    pub(crate) endpoint: Option<String>,
+    /// The topics; every partition of each is read.
+    pub(crate) topics: Vec<String>,
+    /// Most bytes of one fetch. Not below the topics' segment size, or the cluster cuts a fetch inside a batch and records
+    /// are lost on catching up. Higher: more memory a partition. The default holds two of the usual segments of 8 MiB.
+    #[schemars(range(min = 1_048_576, max = 1_073_741_824))]
+    pub(crate) fetch_bytes_max: u32,
+}
+
+impl Default for Fluvio {
+    fn default() -> Self {
+        Self { endpoint: None, topics: Vec::new(), fetch_bytes_max: 16 << 20 }
+    }
+}
+
+/// `POST /v1/events` on the server's address.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Http {
+    /// Whether events are taken over HTTP. Each request is signed as <https://www.standardwebhooks.com> says.
+    pub(crate) enabled: bool,
+    /// Who may send: `[sources.http.producers.checkout]` makes the stream `http:checkout`.
+    pub(crate) producers: BTreeMap<String, Producer>,
+    /// Largest body, bytes. Higher: a request may take more memory. The default holds some 2000 events.
+    #[schemars(range(min = 1024, max = 67_108_864))]
+    pub(crate) body_bytes_max: u32,
+    /// Most requests of one producer in a second, on average; above it the answer is 429 with Retry-After. Lower: producers
+    /// must batch more. The default takes a quarter of a million events a second in batches of 250.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) requests_per_s_max: u32,
+    /// How far the timestamp of a signature may be from now, s. Higher: a request that was listened to can be sent again for
+    /// longer. Lower: senders need better clocks. The default is what Standard Webhooks recommends.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(crate) timestamp_s_max: u32,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { enabled: false, producers: BTreeMap::new(), body_bytes_max: 1 << 20, requests_per_s_max: 1000, timestamp_s_max: 300 }
+    }
+}
+
+/// A service that may send events.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Producer {
+    /// The secret it signs with, `whsec_…`, only from the environment:
+    /// `RASID_SOURCES__HTTP__PRODUCERS__<NAME>__SECRET`.
+    pub(crate) secret: Option<SecretText>,
+    /// File that holds the secret. Several lines are several secrets, any of which signs: while it is being changed.
+    pub(crate) secret_file: Option<String>,
+}
+
+/// Files and stdin, one JSON object a line.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct JsonlSource {
+    /// Files that are read once, also `.gz` and `.zst`; after a restart from where the log knows them to.
+    pub(crate) files: Vec<String>,
+    /// Folders whose `*.jsonl` files are followed as they grow, and as new ones come.
+    pub(crate) follow_dirs: Vec<String>,
+    /// Whether stdin is read. What was written to it and not read when the service stops is lost: for trying things out.
+    pub(crate) stdin: bool,
+}

@@ -1,0 +1,292 @@
+//! From the options to what the service takes: what one schema cannot say is checked here, secrets are read here.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rasid_service::settings::{
+    AlertmanagerSettings, CoreSettings, EngineSettings, FluvioSettings, HttpSettings, JsonlSourceSettings, LogSettings, RedisSettings,
+    RulesSettings, Secret, Settings, SinksSettings, SnapshotSettings, SourcesSettings,
+};
+
+use super::options::SecretText;
+use super::{Fault, Loaded, environment_name, failure};
+use crate::command::Failure;
+use crate::key::DEVELOPMENT_KEY;
+
+/// What the program needs to serve HTTP.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) listen: SocketAddr,
+    pub(crate) fresh_lag_ms_max: u64,
+    pub(crate) drain_max: Duration,
+}
+
+/// Faults that show only when options are seen together, or that a schema cannot say. No file is read here.
+pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
+    let config = &loaded.config;
+    let mut faults = Vec::new();
+    let mut fault = |option: &str, message: String, help: Option<&str>| {
+        let fault = Fault::new(&loaded.origin(option), option, message);
+        faults.push(match help {
+            Some(help) => fault.help(help),
+            None => fault,
+        });
+    };
+    let sinks = &config.sinks;
+    for (option, url, schemes) in [
+        ("sinks.redis.url", &sinks.redis.url, &["redis://"][..]),
+        ("sinks.core.url", &sinks.core.url, &["http://", "https://"][..]),
+        ("sinks.alertmanager.url", &sinks.alertmanager.url, &["http://", "https://"][..]),
+    ] {
+        let Some(url) = url else { continue };
+        let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
+        let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).split('/').next().unwrap_or_default();
+        if authority.contains('@') {
+            let help = (option == "sinks.redis.url").then_some("use `sinks.redis.username` and `sinks.redis.password_file`");
+            fault(option, "a user or password must not stand in the address".to_owned(), help);
+        } else if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
+            fault(option, format!("found \"{url}\", expected {}host:port", schemes.join("host:port or ")), None);
+        }
+    }
+    if config.server.listen.parse::<SocketAddr>().is_err() {
+        let help = "a name is not looked up: 127.0.0.1:8480, [::1]:8480";
+        fault("server.listen", format!("found \"{}\", expected address:port", config.server.listen), Some(help));
+    }
+    let fluvio = &config.sources.fluvio;
+    match (&fluvio.endpoint, fluvio.topics.is_empty()) {
+        (Some(_), true) => fault("sources.fluvio.topics", "the source is on and has no topic".to_owned(), None),
+        (None, false) => fault("sources.fluvio.topics", "topics without `sources.fluvio.endpoint`".to_owned(), None),
+        (Some(_), false) if !cfg!(feature = "fluvio") => {
+            let help = "build with `cargo build --release --features fluvio`";
+            fault("sources.fluvio.endpoint", "this build does not read Fluvio".to_owned(), Some(help));
+        }
+        _ => {}
+    }
+    if config.log.bytes_max < 2 * config.log.segment_bytes {
+        let message = format!("found {}, expected twice `log.segment_bytes` ({}) or more", config.log.bytes_max, config.log.segment_bytes);
+        fault("log.bytes_max", message, None);
+    }
+    for name in config.sources.http.producers.keys() {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+            let help = "lower-case letters, digits and _: it becomes part of the stream's name and of a variable's";
+            fault(&format!("sources.http.producers.{name}"), "no name for a producer".to_owned(), Some(help));
+        }
+    }
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.telemetry.log_filter) {
+        fault("telemetry.log_filter", format!("found \"{}\": {error}", config.telemetry.log_filter), None);
+    }
+    faults
+}
+
+/// The pseudonym secret and its number; `None` where none is configured.
+///
+/// # Errors
+/// [`Failure`] when its file cannot be read.
+pub(crate) fn key(loaded: &Loaded) -> Result<Option<(Secret, u8)>, Failure> {
+    let options = &loaded.config.pseudonyms;
+    let secret = secret(loaded, "pseudonyms.key", options.key.as_ref(), options.key_file.as_deref()).map_err(|fault| failure(&[fault]))?;
+    Ok(secret.map(|secret| (secret, options.key_number)))
+}
+
+/// A secret: what the environment holds, else what its file holds, without the white space around it.
+fn secret(loaded: &Loaded, option: &str, text: Option<&SecretText>, file: Option<&str>) -> Result<Option<Secret>, Fault> {
+    if let Some(text) = text {
+        return Ok(Some(Secret::new(text.reveal().as_bytes())));
+    }
+    let Some(file) = file else { return Ok(None) };
+    let option = format!("{option}_file");
+    let fault = |message: String| Fault::new(&loaded.origin(&option), &option, message);
+    let bytes = std::fs::read(file).map_err(|error| fault(format!("cannot read {file}: {error}")))?;
+    match bytes.trim_ascii() {
+        [] => Err(fault(format!("{file} is empty"))),
+        bytes => Ok(Some(Secret::new(bytes))),
+    }
+}
+
+/// Where the scores are read and written; `None` where no Redis is configured.
+///
+/// # Errors
+/// [`Failure`] when the password's file cannot be read.
+pub(crate) fn redis(loaded: &Loaded) -> Result<Option<RedisSettings>, Failure> {
+    redis_settings(loaded).map_err(|fault| failure(&[fault]))
+}
+
+fn redis_settings(loaded: &Loaded) -> Result<Option<RedisSettings>, Fault> {
+    let options = &loaded.config.sinks.redis;
+    let Some(url) = options.url.clone() else { return Ok(None) };
+    Ok(Some(RedisSettings {
+        url,
+        username: options.username.clone(),
+        password: secret(loaded, "sinks.redis.password", options.password.as_ref(), options.password_file.as_deref())?,
+        batch_max: size(options.batch_max),
+        timeout_ms: options.timeout_ms.into(),
+        changes_max: options.changes_max,
+    }))
+}
+
+/// What the service and the server need, with every secret read.
+///
+/// # Errors
+/// [`Failure`] with everything that is missing or cannot be read, the development key among it.
+pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
+    let config = &loaded.config;
+    let mut faults = Vec::new();
+    let sources = sources(loaded, &mut faults);
+    let sinks = sinks(loaded, &mut faults);
+    let secret = usable_key(loaded, &mut faults);
+    let (Some(secret), Ok(listen), true) = (secret, config.server.listen.parse(), faults.is_empty()) else { return Err(failure(&faults)) };
+    let settings = Settings {
+        instance: config.telemetry.instance.clone().unwrap_or_else(machine),
+        rules: RulesSettings { dir: PathBuf::from(&config.rules.dir), poll_ms: u64::from(config.rules.poll_s) * 1000 },
+        data_dir: PathBuf::from(&config.data.dir),
+        secret,
+        secret_number: config.pseudonyms.key_number,
+        sources,
+        log: LogSettings {
+            segment_bytes: config.log.segment_bytes,
+            retention_ms: hours_ms(config.log.retention_h),
+            bytes_max: config.log.bytes_max,
+            dead_letter_retention_ms: hours_ms(config.log.dead_letter_retention_h),
+            dead_letter_bytes_max: config.log.dead_letter_bytes_max,
+        },
+        engine: EngineSettings {
+            threads: config.engine.threads.into(),
+            memory_bytes_max: config.engine.memory_bytes_max,
+            lateness_ms: seconds_ms(config.engine.lateness_s),
+            future_ms: seconds_ms(config.engine.future_s),
+        },
+        snapshot: SnapshotSettings { interval_ms: u64::from(config.snapshot.interval_s) * 1000, keep: config.snapshot.keep.into() },
+        outbox_bytes_max: config.outbox.bytes_max,
+        sinks,
+    };
+    let server = Server {
+        listen,
+        fresh_lag_ms_max: config.server.fresh_lag_ms_max.into(),
+        drain_max: Duration::from_secs(config.server.drain_s_max.into()),
+    };
+    Ok((settings, server))
+}
+
+fn usable_key(loaded: &Loaded, faults: &mut Vec<Fault>) -> Option<Secret> {
+    const HELP: &str = "make one with `openssl rand -base64 32 > /etc/rasid/key`, readable by the service alone, and set \
+        `pseudonyms.key_file`, RASID_KEY_FILE or RASID_KEY";
+    let options = &loaded.config.pseudonyms;
+    let found = match secret(loaded, "pseudonyms.key", options.key.as_ref(), options.key_file.as_deref()) {
+        Ok(found) => found,
+        Err(fault) => {
+            faults.push(fault);
+            return None;
+        }
+    };
+    let option = if options.key.is_some() { "pseudonyms.key" } else { "pseudonyms.key_file" };
+    let refused = match &found {
+        None => Some("no secret is set, and `run` does not work with the development key, which everybody knows".to_owned()),
+        Some(secret) if secret.reveal() == DEVELOPMENT_KEY => Some("this is the development key, which everybody knows".to_owned()),
+        Some(secret) => rasid_engine::Pseudonymizer::new(secret.reveal(), options.key_number).err().map(|error| error.to_string()),
+    };
+    let Some(message) = refused else { return found };
+    faults.push(Fault::new(&loaded.origin(option), option, message).help(HELP));
+    None
+}
+
+fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
+    let options = &loaded.config.sources;
+    let fluvio = options.fluvio.endpoint.clone().map(|endpoint| FluvioSettings {
+        endpoint,
+        topics: options.fluvio.topics.clone(),
+        fetch_bytes_max: options.fluvio.fetch_bytes_max,
+    });
+    let http = options.http.enabled.then(|| HttpSettings {
+        producers: producers(loaded, faults),
+        body_bytes_max: size(options.http.body_bytes_max),
+        requests_per_s_max: options.http.requests_per_s_max,
+        timestamp_ms_max: seconds_ms(options.http.timestamp_s_max),
+    });
+    let paths = |names: &[String]| names.iter().map(PathBuf::from).collect();
+    let jsonl = JsonlSourceSettings {
+        files: paths(&options.jsonl.files),
+        follow_dirs: paths(&options.jsonl.follow_dirs),
+        stdin: options.jsonl.stdin,
+    };
+    if fluvio.is_none() && http.is_none() && jsonl.files.is_empty() && jsonl.follow_dirs.is_empty() && !jsonl.stdin {
+        let help =
+            "set `sources.fluvio.endpoint` and `.topics`, `sources.http.enabled`, or `sources.jsonl.files`, `.follow_dirs`, `.stdin`";
+        faults.push(Fault::new(&super::Origin::Default, "sources", "no source is on").help(help));
+    }
+    SourcesSettings { fluvio, http, jsonl }
+}
+
+fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<Secret>> {
+    let options = &loaded.config.sources.http;
+    if options.producers.is_empty() {
+        let help = "name each in a section `[sources.http.producers.NAME]` with a `secret_file`";
+        let origin = loaded.origin("sources.http.enabled");
+        faults.push(Fault::new(&origin, "sources.http.producers", "HTTP is on and nobody may send").help(help));
+    }
+    let mut producers = BTreeMap::new();
+    for (name, producer) in &options.producers {
+        let option = format!("sources.http.producers.{name}.secret");
+        match secret(loaded, &option, producer.secret.as_ref(), producer.secret_file.as_deref()) {
+            Ok(Some(text)) => {
+                let lines = text.reveal().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+                producers.insert(name.clone(), lines.map(Secret::new).collect());
+            }
+            Ok(None) => faults.push(missing(loaded, &format!("sources.http.producers.{name}"), &option)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    producers
+}
+
+fn sinks(loaded: &Loaded, faults: &mut Vec<Fault>) -> SinksSettings {
+    let options = &loaded.config.sinks;
+    let redis = redis_settings(loaded).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    let core = options.core.url.clone().and_then(|url| {
+        match secret(loaded, "sinks.core.secret", options.core.secret.as_ref(), options.core.secret_file.as_deref()) {
+            Ok(Some(secret)) => {
+                let (batch_max, timeout_ms) = (size(options.core.batch_max), options.core.timeout_ms.into());
+                return Some(CoreSettings { url, secret, batch_max, timeout_ms });
+            }
+            Ok(None) => faults.push(missing(loaded, "sinks.core.url", "sinks.core.secret")),
+            Err(fault) => faults.push(fault),
+        }
+        None
+    });
+    let alertmanager = options.alertmanager.url.clone().map(|url| AlertmanagerSettings {
+        url,
+        batch_max: size(options.alertmanager.batch_max),
+        timeout_ms: options.alertmanager.timeout_ms.into(),
+        hold_ms: seconds_ms(options.alertmanager.hold_s),
+        catch_up_ms: seconds_ms(options.alertmanager.catch_up_s),
+    });
+    SinksSettings { redis, core, alertmanager, jsonl: options.jsonl.file.as_deref().map(PathBuf::from) }
+}
+
+/// A secret that something which is on needs.
+fn missing(loaded: &Loaded, needed_by: &str, option: &str) -> Fault {
+    let help = format!("set `{option}_file`, or the variable {}", environment_name(option));
+    Fault::new(&loaded.origin(needed_by), option, format!("`{needed_by}` needs a secret")).help(help)
+}
+
+fn seconds_ms(seconds: u32) -> i64 {
+    i64::from(seconds) * 1000
+}
+
+fn hours_ms(hours: u32) -> i64 {
+    i64::from(hours) * 3_600_000
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The machine's name.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "rasid".to_owned() } else { name.trim().to_owned() }
+}

@@ -1,0 +1,103 @@
+use super::*;
+use serde_json::Value;
+
+/// Every option and section in the schema, with its schema.
+fn options<'a>(root: &'a Value, schema: &'a Value, path: &str, found: &mut Vec<(String, &'a Value)>) {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.trim_start_matches('#')));
+    let target = target.unwrap_or(schema);
+    for (key, below) in target.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let path = tree::joined(path, key);
+        found.push((path.clone(), below));
+        options(root, below, &path, found);
+    }
+}
+
+#[test]
+fn every_option_is_documented_bounded_and_named_with_its_unit() {
+    let root = schema();
+    let mut found = Vec::new();
+    options(&root, &root, "", &mut found);
+    assert!(found.len() > 50, "{}", found.len());
+    let units = ["_s", "_ms", "_h", "_bytes", "_max", "_number", "_s_max", "keep", "threads"];
+    for (path, schema) in found {
+        assert!(schema.get("description").is_some_and(|text| text.as_str().is_some_and(|text| text.len() > 10)), "{path} says nothing");
+        if schema.get("type") == Some(&Value::from("integer")) {
+            assert!(schema.get("minimum").is_some() && schema.get("maximum").is_some(), "{path} has no range");
+            assert!(units.iter().any(|unit| path.ends_with(unit)), "{path} does not end in its unit");
+            let (low, high, default) = (&schema["minimum"], &schema["maximum"], &schema["default"]);
+            let default = default.as_i64().unwrap_or_else(|| panic!("{path} has no default"));
+            assert!(low.as_i64().expect("whole") <= default && default <= high.as_i64().expect("whole"), "{path}: default out of range");
+        }
+    }
+}
+
+fn layers(file: &Path, set: &[&str]) -> Layers {
+    let set = set.iter().map(|text| (*text).to_owned()).collect();
+    Layers { config: Some(file.to_owned()), rules: None, data: None, listen: None, set }
+}
+
+fn variables(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn the_command_line_is_over_the_environment_is_over_the_file_is_over_the_default() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rasid.toml");
+    std::fs::write(&file, "[engine]\nthreads = 2\nlateness_s = 60\nfuture_s = 61\n").expect("a file");
+    let environment = variables(&[
+        ("RASID_ENGINE__THREADS", "3"),
+        ("RASID_ENGINE__LATENESS_S", "62"),
+        ("RASID_SOURCES__JSONL__FILES", "a.jsonl, b.jsonl"),
+        ("RASID_LOG", "debug"),
+        ("OTHER__NAME", "1"),
+    ]);
+    let loaded = layers(&file, &["engine.threads=4"]).load_with(environment).expect("good");
+    let engine = &loaded.config.engine;
+    assert_eq!((engine.threads, engine.lateness_s, engine.future_s, engine.memory_bytes_max), (4, 62, 61, 4 << 30));
+    assert_eq!(loaded.config.sources.jsonl.files, ["a.jsonl", "b.jsonl"]);
+    let origins: Vec<String> = ["threads", "lateness_s", "future_s", "memory_bytes_max"]
+        .iter()
+        .map(|option| loaded.origin(&format!("engine.{option}")).to_string().replace(&*folder.path().to_string_lossy(), ""))
+        .collect();
+    assert_eq!(origins, ["--set engine.threads", "RASID_ENGINE__LATENESS_S", "/rasid.toml:4", "default"]);
+}
+
+#[test]
+fn a_secret_is_read_and_never_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rasid.toml");
+    let key_file = folder.path().join("key");
+    std::fs::write(&key_file, "  from the file, long enough\n").expect("a file");
+    std::fs::write(&file, format!("pseudonyms.key_file = {:?}\nsources.jsonl.stdin = true\n", key_file.display().to_string()))
+        .expect("a file");
+    let loaded = layers(&file, &[]).load_with(Vec::new()).expect("good");
+    assert_eq!(key(&loaded).expect("read").expect("set").0.reveal(), b"from the file, long enough");
+    let environment = variables(&[("RASID_KEY", "from the environment"), ("RASID_SINKS__REDIS__PASSWORD", "hunter2hunter2")]);
+    let loaded = layers(&file, &["sinks.redis.url=redis://localhost"]).load_with(environment).expect("good");
+    let (settings, _) = service(&loaded).expect("complete");
+    assert_eq!(settings.secret.reveal(), b"from the environment");
+    let redis = settings.sinks.redis.clone().expect("on");
+    assert_eq!(redis.password.expect("set").reveal(), b"hunter2hunter2");
+    let shown = format!("{settings:?} {:?} {:?}", loaded.config, loaded.options());
+    assert!(!shown.contains("hunter2") && !shown.contains("from the environment"), "{shown}");
+    assert!(shown.contains("[set]"));
+}
+
+#[test]
+fn the_development_key_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rasid.toml");
+    std::fs::write(&file, "sources.jsonl.stdin = true\n").expect("a file");
+    let development = std::str::from_utf8(crate::key::DEVELOPMENT_KEY).expect("text");
+    for (environment, part) in [
+        (variables(&[]), "does not work with the development key"),
+        (variables(&[("RASID_KEY", "")]), "does not work with the development key"),
+        (variables(&[("RASID_KEY", development)]), "this is the development key"),
+        (variables(&[("RASID_KEY", "short")]), "has 5 bytes, expected 16"),
+    ] {
+        let loaded = layers(&file, &[]).load_with(environment).expect("good so far");
+        let refused = service(&loaded).expect_err("refused").to_string();
+        assert!(refused.contains(part) && refused.contains("openssl rand"), "{refused}");
+    }
+}

@@ -1,0 +1,126 @@
+//! HTTP: probes and metrics, and the mount point of what receives events; on a socket of its own in the data folder, what
+//! an operator may ask.
+
+mod client;
+mod control;
+mod problem;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use rasid_service::control::Control;
+use rasid_service::stats::{Readiness, Stats};
+use serde_json::json;
+use tower::ServiceExt as _;
+
+pub(crate) use client::Client;
+pub(crate) use control::{SOCKET, bind as bind_control, router as control_router};
+use problem::Problem;
+
+/// A service that is up.
+struct Live {
+    control: Arc<dyn Control>,
+    /// What receives events, where that is on.
+    ingest: Option<Router>,
+}
+
+/// What the handlers share. The server answers before the service is up, so that probes tell starting from dead.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Inner>);
+
+struct Inner {
+    live: OnceLock<Live>,
+    fresh_lag_ms_max: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(fresh_lag_ms_max: u64) -> Self {
+        Self(Arc::new(Inner { live: OnceLock::new(), fresh_lag_ms_max }))
+    }
+
+    /// The service is up; called once.
+    pub(crate) fn up(&self, control: Arc<dyn Control>, ingest: Option<Router>) {
+        drop(self.0.live.set(Live { control, ingest }));
+    }
+
+    fn stats(&self) -> Option<Stats> {
+        self.0.live.get().map(|live| live.control.stats())
+    }
+}
+
+/// Everything that is served on the configured address.
+pub(crate) fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .method_not_allowed_fallback(not_allowed)
+        .fallback(ingest)
+        .with_state(shared)
+}
+
+fn ok(body: &serde_json::Value) -> Response {
+    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+/// Alive; with `?fresh` also not lagging.
+async fn healthz(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let version = env!("CARGO_PKG_VERSION");
+    let fresh = query.is_some_and(|query| query.split('&').any(|part| part == "fresh" || part.starts_with("fresh=")));
+    if !fresh {
+        return Ok(ok(&json!({"status": "alive", "version": version})));
+    }
+    let Some(stats) = shared.stats() else { return Err(Problem::unavailable("the service is starting")) };
+    let (lag_ms, max) = (stats.worker.lag_ms, shared.0.fresh_lag_ms_max);
+    if lag_ms > max {
+        let records = stats.worker.lag_records;
+        return Err(Problem::unavailable(format!("{records} records wait, the oldest for {lag_ms} ms; {max} ms is the bound")));
+    }
+    Ok(ok(&json!({"status": "fresh", "version": version, "lag_ms": lag_ms})))
+}
+
+/// Accepts and persists.
+async fn readyz(State(shared): State<Shared>) -> Result<Response, Problem> {
+    match shared.stats().unwrap_or_default().readiness {
+        Readiness::Ready => Ok(ok(&json!({"status": "ready"}))),
+        Readiness::NotReady(why) => Err(Problem::unavailable(format!("the service does not accept events: {why}"))),
+    }
+}
+
+async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let text = crate::metrics::encode(shared.stats()).map_err(|_| Problem::internal("metrics cannot be written"))?;
+    Ok(([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text).into_response())
+}
+
+/// What no path above is, the ingester may know.
+async fn ingest(State(shared): State<Shared>, request: Request) -> Response {
+    let events = request.uri().path().starts_with("/v1/events");
+    let Some(live) = shared.0.live.get() else {
+        return if events { Problem::unavailable("the service is starting").into_response() } else { not_found() };
+    };
+    match &live.ingest {
+        Some(router) if events => match router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
+        None if events => {
+            Problem::new(StatusCode::NOT_FOUND, "events are not taken over HTTP: `sources.http.enabled` is off").into_response()
+        }
+        _ => not_found(),
+    }
+}
+
+fn not_found() -> Response {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_response()
+}
+
+async fn not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the path does not take this method")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::routing::post;
+use rasid_service::control::{
+    ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, Parked, ParkedFilter, RetractRequest, Retracted, Retried, RetryRequest,
+    Status, UnparkRequest, Unparked,
+};
+use serde_json::Value;
+
+use super::*;
+
+/// A service of the test's own figures.
+#[derive(Default)]
+struct Double {
+    stats: Mutex<Stats>,
+    retracted: Mutex<Vec<RetractRequest>>,
+}
+
+#[async_trait]
+impl Control for Double {
+    async fn retract(&self, request: RetractRequest) -> Result<Retracted, ControlError> {
+        if request.rule != "auth.otp_flood" {
+            return Err(ControlError::Refused(format!("no rule `{}` in the ruleset", request.rule)));
+        }
+        self.retracted.lock().expect("whole").push(request);
+        Ok(Retracted { position: 7, id: "retract_7".to_owned() })
+    }
+
+    async fn dead_letters(&self, filter: DeadLetterFilter) -> Result<DeadLetterList, ControlError> {
+        let letter = DeadLetterInfo {
+            position: filter.after + 1,
+            field: filter.field,
+            reason: "not a number".to_owned(),
+            arrival_ms: 0,
+            stream: "jsonl:a".to_owned(),
+            bytes: 12,
+        };
+        Ok(DeadLetterList { dead_letters: vec![letter], next_after: None })
+    }
+
+    async fn retry(&self, _: RetryRequest) -> Result<Retried, ControlError> {
+        Err(ControlError::NotNow("draining"))
+    }
+
+    async fn parked(&self, _: ParkedFilter) -> Result<Vec<Parked>, ControlError> {
+        Ok(Vec::new())
+    }
+
+    async fn unpark(&self, _: UnparkRequest) -> Result<Unparked, ControlError> {
+        Err(ControlError::Outside("the disk is full".into()))
+    }
+
+    fn status(&self) -> Status {
+        Status::default()
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats.lock().expect("whole").clone()
+    }
+}
+
+async fn ask(router: &Router, method: &str, uri: &str, body: &'static str) -> (u16, String, Value) {
+    let request = Request::builder().method(method).uri(uri).body(Body::from(body)).expect("a request");
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    let status = response.status().as_u16();
+    let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().expect("text").to_owned()).unwrap_or_default();
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+    (status, kind, serde_json::from_slice(&bytes).unwrap_or(Value::String(String::from_utf8_lossy(&bytes).into_owned())))
+}
+
+#[tokio::test]
+async fn probes_say_starting_ready_lagging() {
+    let shared = Shared::new(10_000);
+    let router = router(shared.clone());
+    assert_eq!(ask(&router, "GET", "/healthz", "").await.0, 200, "alive while it starts");
+    for uri in ["/readyz", "/healthz?fresh", "/v1/events"] {
+        let (status, kind, body) = ask(&router, if uri == "/v1/events" { "POST" } else { "GET" }, uri, "").await;
+        assert_eq!((status, kind.as_str()), (503, "application/problem+json"), "{uri}: {body}");
+        assert!(body["detail"].as_str().expect("text").contains("starting"), "{uri}: {body}");
+    }
+    let service = Arc::new(Double::default());
+    shared.up(Arc::clone(&service) as Arc<dyn Control>, None);
+    for (readiness, lag_ms, expected) in [
+        (Readiness::Ready, 10_000, [200, 200, 200]),
+        (Readiness::Ready, 10_001, [200, 503, 200]),
+        (Readiness::NotReady("the outbox is full".to_owned()), 0, [200, 200, 503]),
+    ] {
+        let mut stats = Stats { readiness, ..Stats::default() };
+        stats.worker.lag_ms = lag_ms;
+        *service.stats.lock().expect("whole") = stats;
+        for (uri, expected) in ["/healthz", "/healthz?fresh", "/readyz"].into_iter().zip(expected) {
+            assert_eq!(ask(&router, "GET", uri, "").await.0, expected, "{uri} with a lag of {lag_ms} ms");
+        }
+    }
+    assert!(ask(&router, "GET", "/readyz", "").await.2["detail"].as_str().expect("text").contains("the outbox is full"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_document() {
+    let shared = Shared::new(1);
+    shared.up(Arc::new(Double::default()), None);
+    let router = router(shared);
+    for (method, uri, status) in [("GET", "/nosuch", 404), ("POST", "/healthz", 405), ("POST", "/v1/events", 404)] {
+        let (found, kind, body) = ask(&router, method, uri, "").await;
+        assert_eq!((found, kind.as_str()), (status, "application/problem+json"), "{method} {uri}");
+        assert_eq!(body["status"], status);
+    }
+    let (status, kind, text) = ask(&router, "GET", "/metrics", "").await;
+    assert_eq!((status, kind.starts_with("application/openmetrics-text")), (200, true));
+    assert!(text.as_str().expect("text").contains("rasid_replay_divergence_total 0"));
+}
+
+#[tokio::test]
+async fn the_ingester_is_mounted_at_its_paths_only() {
+    let shared = Shared::new(1);
+    let ingester = Router::new()
+        .route("/v1/events", post(|body: String| async move { (StatusCode::ACCEPTED, body) }))
+        .route("/healthz", get(|| async { "ingester" }));
+    shared.up(Arc::new(Double::default()), Some(ingester));
+    let router = router(shared);
+    let (status, _, body) = ask(&router, "POST", "/v1/events", "an event").await;
+    assert_eq!((status, body), (202, Value::from("an event")));
+    assert_eq!(ask(&router, "GET", "/healthz", "").await.2["status"], "alive");
+}
+
+#[tokio::test]
+async fn operators_are_answered_refused_or_put_off() {
+    let service = Arc::new(Double::default());
+    let router = control_router(Arc::clone(&service) as Arc<dyn Control>);
+    let good = r#"{"rule":"auth.otp_flood","since_ms":5,"who":"sam","why":"test"}"#;
+    let (status, _, body) = ask(&router, "POST", "/retract", good).await;
+    assert_eq!((status, body["id"].as_str()), (200, Some("retract_7")));
+    assert_eq!(service.retracted.lock().expect("whole").first().map(|request| request.since_ms), Some(5));
+    for (method, uri, body, status, part) in [
+        ("POST", "/retract", r#"{"rule":"no.such","since_ms":0,"who":"sam","why":"test"}"#, 422, "no rule `no.such`"),
+        ("POST", "/retract", "{", 400, "cannot be read"),
+        ("POST", "/retract", r#"{"rule":"a.b","since_ms":0,"who":"sam","why":"test","more":1}"#, 400, "unknown field `more`"),
+        ("GET", "/dead-letters?after=x", "", 400, "invalid digit"),
+        ("GET", "/dead-letters?nosuch=1", "", 400, "unknown field"),
+        ("POST", "/dead-letters/retry", r#"{"positions":[1],"who":"sam","why":"test"}"#, 503, "draining"),
+        ("POST", "/parked/retry", r#"{"sink":"core","seqs":[1],"who":"sam","why":"test"}"#, 500, "the disk is full"),
+        ("GET", "/retract", "", 405, "method"),
+        ("GET", "/nosuch", "", 404, "nothing"),
+    ] {
+        let (found, kind, answer) = ask(&router, method, uri, body).await;
+        assert_eq!((found, kind.as_str()), (status, "application/problem+json"), "{method} {uri}: {answer}");
+        assert!(answer["detail"].as_str().expect("text").contains(part), "{answer}");
+    }
+    let (_, _, list) = ask(&router, "GET", "/dead-letters?after=41&field=data.amount", "").await;
+    assert_eq!((list["dead_letters"][0]["position"].as_u64(), list["dead_letters"][0]["field"].as_str()), (Some(42), Some("data.amount")));
+}
+
+/// Over a real socket: who may open it, and what the other commands make of the answers.
+#[test]
+fn the_socket_is_its_owners_and_the_client_says_what_went_wrong() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::new(folder.path()).expect("a client");
+    let nobody = client.get::<Value>("/status", &[]).expect_err("nobody listens").to_string();
+    assert!(nobody.contains("no service runs on data folder") && nobody.contains("rasid run --data"), "{nobody}");
+    std::fs::write(folder.path().join(SOCKET), "left over").expect("a file");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let listener = {
+        let _inside = runtime.enter();
+        bind_control(folder.path()).expect("bound")
+    };
+    let mode = std::fs::metadata(folder.path().join(SOCKET)).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let service: Arc<dyn Control> = Arc::new(Double::default());
+    runtime.spawn(async move { axum::serve(listener, control_router(service)).await });
+    let retract = |rule: &str| RetractRequest { rule: rule.to_owned(), since_ms: 0, who: "sam".to_owned(), why: "test".to_owned() };
+    let done: Retracted = client.post("/retract", &retract("auth.otp_flood")).expect("done");
+    assert_eq!(done.position, 7);
+    let refused = client.post::<Retracted>("/retract", &retract("no.such")).expect_err("refused");
+    assert_eq!(refused.exit_code(), std::process::ExitCode::from(2));
+    assert!(refused.to_string().contains("no rule `no.such` in the ruleset"));
+    let put_off = client.post::<Value>("/dead-letters/retry", &RetryRequest { positions: vec![1], who: String::new(), why: String::new() });
+    assert_eq!(put_off.expect_err("draining").exit_code(), std::process::ExitCode::from(3));
+}

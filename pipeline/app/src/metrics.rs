@@ -1,0 +1,311 @@
+//! Metrics, made from the service's figures at each scrape: base units, bounded labels. Rule ids, sinks, streams and queues
+//! are labels; entities, alerts and event ids never are.
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use rasid_service::stats::{Breaker, LATENCY_BOUNDS_MS, Readiness, Stats};
+
+/// What the answer is, for `Content-Type`.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// One metric: its name (a counter's less `_total`), what it says, its kind.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    kind: MetricType,
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, help, kind: MetricType::Gauge }
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, help, kind: MetricType::Counter }
+}
+
+const UP: Metric = gauge("rasid_ready", "1 while events are accepted and persisted");
+const BUILD: Metric = gauge("rasid_build", "Always 1; the label says which version runs");
+const LOG_FIRST: Metric = gauge("rasid_log_first_position", "Oldest position kept in the log");
+const LOG_NEXT: Metric = gauge("rasid_log_next_position", "Position that the next entry gets");
+const LOG_DURABLE: Metric = gauge("rasid_log_durable_position", "Newest position that survives a crash");
+const LOG_BYTES: Metric = gauge("rasid_log_size_bytes", "Size of all segments of the log");
+const LOG_SEGMENTS: Metric = gauge("rasid_log_segments", "Segments of the log");
+const LOG_ENTRIES: Metric = counter("rasid_log_entries", "Entries appended to the log, by kind");
+const LOG_APPENDED: Metric = counter("rasid_log_appended_bytes", "Bytes appended to the log");
+const LOG_SYNCS: Metric = counter("rasid_log_syncs", "Times the log was made durable");
+const LOG_SYNC_MAX: Metric = gauge("rasid_log_sync_max_seconds", "Longest time that took since the last scrape");
+const SOURCE_OFFSET: Metric = gauge("rasid_source_offset", "Newest offset of the stream in the log");
+const SOURCE_LAG: Metric = gauge("rasid_source_lag_records", "Records that the source has and the log has not");
+const SOURCE_RECORDS: Metric = counter("rasid_source_records", "Records appended, by stream");
+const SOURCE_GAPS: Metric = counter("rasid_source_gaps", "Gaps in a stream that could not be closed: records are lost");
+const SOURCE_ERRORS: Metric = counter("rasid_source_errors", "Errors of a source; after each it is tried again");
+const SOURCE_REFUSED: Metric = counter("rasid_source_refused", "Requests refused: signature, size, rate");
+const ENGINE_RECORDS: Metric = counter("rasid_engine_records", "Records of the whole log, by what became of them");
+const ENGINE_LATE: Metric = counter("rasid_engine_late_events", "Events processed later than the allowed lateness");
+const ENGINE_CONFLICTS: Metric = counter("rasid_engine_duplicate_conflicts", "Duplicates with other content than the first delivery");
+const ENGINE_FILTER_ERRORS: Metric = counter("rasid_engine_filter_errors", "Where conditions without a value");
+const ENGINE_EVICTED: Metric = counter("rasid_engine_evicted_states", "States forgotten early to stay under the memory bound");
+const ENGINE_STATE: Metric = gauge("rasid_engine_state_bytes", "Keyed state");
+const ENGINE_CLOCK: Metric = gauge("rasid_engine_event_clock_timestamp_seconds", "The event clock");
+const RULE_ALERTS: Metric = counter("rasid_rule_alerts", "Alerts opened, by rule");
+const RULE_SUPPRESSED: Metric = counter("rasid_rule_suppressed_hits", "Hits that counted towards an open alert, by rule");
+const RULE_ERRORS: Metric = counter("rasid_rule_errors", "Events at which the rule's condition gave no value");
+const RULE_MISSING: Metric = counter("rasid_rule_entity_missing_events", "Events that do not name an entity the rule needs");
+const WORKER_POSITION: Metric = gauge("rasid_worker_position", "Newest position processed");
+const WORKER_COMMITTED: Metric = gauge("rasid_worker_committed_position", "Newest position committed");
+const WORKER_LAG: Metric = gauge("rasid_worker_lag_records", "Entries of the log that are not processed");
+const WORKER_LAG_S: Metric = gauge("rasid_worker_lag_seconds", "Age of the oldest of them");
+const DIVERGENCE: Metric = counter("rasid_replay_divergence", "Replayed outputs that differ from those committed; must stay 0");
+const DEAD_LETTERS: Metric = counter("rasid_dead_letters", "Records set aside");
+const SNAPSHOT_POSITION: Metric = gauge("rasid_snapshot_position", "Position of the newest snapshot");
+const SNAPSHOT_TIME: Metric = gauge("rasid_snapshot_timestamp_seconds", "When the newest snapshot was written");
+const SNAPSHOT_TOOK: Metric = gauge("rasid_snapshot_duration_seconds", "What the newest snapshot took");
+const SNAPSHOT_BYTES: Metric = gauge("rasid_snapshot_size_bytes", "Size of the newest snapshot");
+const SNAPSHOT_FAILURES: Metric = counter("rasid_snapshot_failures", "Snapshots that could not be written");
+const OUTBOX_BYTES: Metric = gauge("rasid_outbox_size_bytes", "Size of the outbox");
+const OUTBOX_MAX: Metric = gauge("rasid_outbox_limit_bytes", "Size of the outbox at which ingestion is paused");
+const OUTBOX_FULL: Metric = gauge("rasid_outbox_full", "1 while ingestion is paused because the outbox is full");
+const OUTBOX_COMMITS: Metric = counter("rasid_outbox_commits", "Commits of the outbox");
+const SINK_DEPTH: Metric = gauge("rasid_sink_queue_items", "Items that wait for the sink");
+const SINK_AGE: Metric = gauge("rasid_sink_queue_age_seconds", "Age of the oldest of them");
+const SINK_PARKED_NOW: Metric = gauge("rasid_sink_parked_items", "Items that the receiver refused for good and that are kept aside");
+const SINK_DELIVERED: Metric = counter("rasid_sink_delivered_items", "Items that the receiver acknowledged");
+const SINK_REFUSED: Metric = counter("rasid_sink_refused_items", "Items that the receiver refused for good");
+const SINK_RETRIES: Metric = counter("rasid_sink_retries", "Requests sent again");
+const SINK_BREAKER: Metric = gauge("rasid_sink_breaker_open", "1 while the receiver is left alone after failures, 0.5 while it is tried");
+const RULESET: Metric = gauge("rasid_ruleset", "Always 1; the label is the hash of the ruleset in force");
+const RULESET_RULES: Metric = gauge("rasid_ruleset_rules", "Rules in force");
+const RULESET_SWITCHES: Metric = counter("rasid_ruleset_switches", "Ruleset switches");
+const RULESET_REFUSALS: Metric = counter("rasid_ruleset_refusals", "Changed rule folders refused for a fault or a failing test");
+const RULESET_REFUSED: Metric = gauge("rasid_ruleset_refused", "1 while the rule folder is not what is in force, because it is faulty");
+const QUEUE_DEPTH: Metric = gauge("rasid_queue_items", "Items in a bounded queue");
+const QUEUE_CAPACITY: Metric = gauge("rasid_queue_capacity_items", "Items that it can hold");
+const LATENCY: Metric = Metric {
+    name: "rasid_event_to_score_seconds",
+    help: "From an event's arrival to its score being readable",
+    kind: MetricType::Histogram,
+};
+
+/// The figures as `OpenMetrics` text; without figures (the service is starting) what is known all the same.
+pub(crate) fn encode(stats: Option<Stats>) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Figures(stats)));
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Figures(Option<Stats>);
+
+impl Collector for Figures {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let mut out = Out(encoder);
+        let ready = self.0.as_ref().is_some_and(|stats| stats.readiness == Readiness::Ready);
+        out.one(&UP, u64::from(ready))?;
+        out.each(&BUILD, [(&[("version", env!("CARGO_PKG_VERSION"))][..], 1_u64)])?;
+        let Some(stats) = &self.0 else { return Ok(()) };
+        log(&mut out, stats)?;
+        sources(&mut out, stats)?;
+        engine(&mut out, stats)?;
+        worker(&mut out, stats)?;
+        sinks(&mut out, stats)?;
+        rulesets(&mut out, stats)?;
+        let queue =
+            |figure: fn(&rasid_service::stats::QueueStats) -> u64| stats.queues.iter().map(move |queue| (queue.name, figure(queue)));
+        out.labelled(&QUEUE_DEPTH, "queue", queue(|queue| queue.depth))?;
+        out.labelled(&QUEUE_CAPACITY, "queue", queue(|queue| queue.capacity))?;
+        out.latency(stats)
+    }
+}
+
+fn log(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
+    let log = &stats.log;
+    out.one(&LOG_FIRST, log.first)?;
+    out.one(&LOG_NEXT, log.next)?;
+    out.one(&LOG_DURABLE, log.durable)?;
+    out.one(&LOG_BYTES, log.bytes)?;
+    out.one(&LOG_SEGMENTS, log.segments)?;
+    out.labelled(&LOG_ENTRIES, "kind", [("event", log.events_total), ("control", log.controls_total), ("tick", log.ticks_total)])?;
+    out.one(&LOG_APPENDED, log.appended_bytes_total)?;
+    out.one(&LOG_SYNCS, log.syncs_total)?;
+    out.one(&LOG_SYNC_MAX, seconds(log.sync_ms_max))
+}
+
+fn sources(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
+    let streams = || stats.sources.iter();
+    out.labelled(&SOURCE_OFFSET, "stream", streams().filter_map(|of| Some((of.stream.as_str(), of.offset?))))?;
+    out.labelled(&SOURCE_LAG, "stream", streams().filter_map(|of| Some((of.stream.as_str(), of.lag_records?))))?;
+    out.labelled(&SOURCE_RECORDS, "stream", streams().map(|of| (of.stream.as_str(), of.records_total)))?;
+    out.labelled(&SOURCE_GAPS, "stream", streams().map(|of| (of.stream.as_str(), of.gaps_total)))?;
+    out.labelled(&SOURCE_ERRORS, "stream", streams().map(|of| (of.stream.as_str(), of.errors_total)))?;
+    out.labelled(&SOURCE_REFUSED, "stream", streams().map(|of| (of.stream.as_str(), of.refused_total)))
+}
+
+fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
+    let counters = &stats.engine.counters;
+    let fates = [
+        ("event", counters.events),
+        ("duplicate", counters.duplicates),
+        ("dead_letter", counters.dead_letters),
+        ("unknown_type", counters.unknown_types),
+    ];
+    out.labelled(&ENGINE_RECORDS, "fate", fates)?;
+    out.one(&ENGINE_LATE, counters.late)?;
+    out.one(&ENGINE_CONFLICTS, counters.duplicate_conflicts)?;
+    out.one(&ENGINE_FILTER_ERRORS, counters.filter_errors)?;
+    out.one(&ENGINE_EVICTED, counters.evicted)?;
+    if let Some(bytes) = stats.engine.state_bytes {
+        out.one(&ENGINE_STATE, bytes)?;
+    }
+    out.one(&ENGINE_CLOCK, timestamp(stats.engine.event_clock_ms))?;
+    let rules = || stats.engine.rules.iter();
+    out.labelled(&RULE_ALERTS, "rule", rules().map(|of| (of.rule.as_str(), of.alerts)))?;
+    out.labelled(&RULE_SUPPRESSED, "rule", rules().map(|of| (of.rule.as_str(), of.suppressed)))?;
+    out.labelled(&RULE_ERRORS, "rule", rules().map(|of| (of.rule.as_str(), of.errors)))?;
+    out.labelled(&RULE_MISSING, "rule", rules().map(|of| (of.rule.as_str(), of.entity_missing)))
+}
+
+fn worker(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
+    let worker = &stats.worker;
+    out.one(&WORKER_POSITION, worker.position)?;
+    out.one(&WORKER_COMMITTED, worker.committed)?;
+    out.one(&WORKER_LAG, worker.lag_records)?;
+    out.one(&WORKER_LAG_S, seconds(worker.lag_ms))?;
+    out.one(&DIVERGENCE, worker.divergence_total)?;
+    out.one(&DEAD_LETTERS, worker.dead_letters_total)?;
+    let snapshot = &stats.snapshot;
+    if let (Some(position), Some(written_ms)) = (snapshot.position, snapshot.written_ms) {
+        out.one(&SNAPSHOT_POSITION, position)?;
+        out.one(&SNAPSHOT_TIME, timestamp(written_ms))?;
+        out.one(&SNAPSHOT_TOOK, seconds(snapshot.duration_ms))?;
+        out.one(&SNAPSHOT_BYTES, snapshot.bytes)?;
+    }
+    out.one(&SNAPSHOT_FAILURES, snapshot.failures_total)
+}
+
+fn sinks(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
+    let outbox = &stats.outbox;
+    out.one(&OUTBOX_BYTES, outbox.bytes)?;
+    out.one(&OUTBOX_MAX, outbox.bytes_max)?;
+    out.one(&OUTBOX_FULL, u64::from(outbox.full))?;
+    out.one(&OUTBOX_COMMITS, outbox.commits_total)?;
+    let sinks = || stats.sinks.iter();
+    out.labelled(&SINK_DEPTH, "sink", sinks().map(|of| (of.name.as_str(), of.depth)))?;
+    out.labelled(&SINK_AGE, "sink", sinks().map(|of| (of.name.as_str(), seconds(of.oldest_ms))))?;
+    out.labelled(&SINK_PARKED_NOW, "sink", sinks().map(|of| (of.name.as_str(), of.parked)))?;
+    out.labelled(&SINK_DELIVERED, "sink", sinks().map(|of| (of.name.as_str(), of.delivered_total)))?;
+    out.labelled(&SINK_REFUSED, "sink", sinks().map(|of| (of.name.as_str(), of.parked_total)))?;
+    out.labelled(&SINK_RETRIES, "sink", sinks().map(|of| (of.name.as_str(), of.retries_total)))?;
+    let open = |breaker| match breaker {
+        Breaker::Closed => 0.0,
+        Breaker::HalfOpen => 0.5,
+        Breaker::Open => 1.0,
+    };
+    out.labelled(&SINK_BREAKER, "sink", sinks().map(|of| (of.name.as_str(), open(of.breaker))))
+}
+
+fn rulesets(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
+    let ruleset = &stats.ruleset;
+    out.labelled(&RULESET, "hash", [(ruleset.hash.as_str(), 1_u64)])?;
+    out.one(&RULESET_RULES, ruleset.rules)?;
+    out.one(&RULESET_SWITCHES, ruleset.switches_total)?;
+    out.one(&RULESET_REFUSALS, ruleset.refused_total)?;
+    out.one(&RULESET_REFUSED, u64::from(ruleset.refused))
+}
+
+/// A number of either kind.
+trait Figure: Copy {
+    fn value(self) -> f64;
+    fn count(self) -> u64;
+}
+
+impl Figure for u64 {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float in the format; counts go out whole")]
+    fn value(self) -> f64 {
+        self as f64
+    }
+
+    fn count(self) -> u64 {
+        self
+    }
+}
+
+impl Figure for f64 {
+    fn value(self) -> f64 {
+        self
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no counter here is a float")]
+    fn count(self) -> u64 {
+        self as u64
+    }
+}
+
+struct Out<'a>(DescriptorEncoder<'a>);
+
+impl Out<'_> {
+    fn one(&mut self, metric: &Metric, figure: impl Figure) -> std::fmt::Result {
+        self.each(metric, [(&[][..], figure)])
+    }
+
+    fn labelled<'l, F: Figure>(
+        &mut self,
+        metric: &Metric,
+        label: &'static str,
+        figures: impl IntoIterator<Item = (&'l str, F)>,
+    ) -> std::fmt::Result {
+        let mut encoder = self.0.encode_descriptor(metric.name, metric.help, None, metric.kind)?;
+        for (value, figure) in figures {
+            let labels = [(label, value)];
+            write(encoder.encode_family(&labels)?, metric.kind, figure)?;
+        }
+        Ok(())
+    }
+
+    fn each<'l, F: Figure>(
+        &mut self,
+        metric: &Metric,
+        figures: impl IntoIterator<Item = (&'l [(&'static str, &'static str)], F)>,
+    ) -> std::fmt::Result {
+        let mut encoder = self.0.encode_descriptor(metric.name, metric.help, None, metric.kind)?;
+        for (labels, figure) in figures {
+            if labels.is_empty() {
+                return write(encoder, metric.kind, figure);
+            }
+            write(encoder.encode_family(&labels)?, metric.kind, figure)?;
+        }
+        Ok(())
+    }
+
+    fn latency(&mut self, stats: &Stats) -> std::fmt::Result {
+        let bounds = LATENCY_BOUNDS_MS.iter().map(|ms| f64::from(*ms) / 1000.0).chain([f64::INFINITY]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(stats.latency.buckets).collect();
+        let sum = stats.latency.sum_us.value() / 1e6;
+        let mut encoder = self.0.encode_descriptor(LATENCY.name, LATENCY.help, None, LATENCY.kind)?;
+        encoder.encode_histogram::<NoLabelSet>(sum, stats.latency.count(), &buckets, None)
+    }
+}
+
+fn write(mut encoder: prometheus_client::encoding::MetricEncoder<'_>, kind: MetricType, figure: impl Figure) -> std::fmt::Result {
+    match kind {
+        MetricType::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&figure.count(), None),
+        _ => encoder.encode_gauge(&figure.value()),
+    }
+}
+
+/// ms as s.
+fn seconds(ms: u64) -> f64 {
+    ms.value() / 1000.0
+}
+
+/// Unix ms as Unix s.
+#[expect(clippy::cast_precision_loss, reason = "times of one era, in ms, are far below 2^53")]
+fn timestamp(unix_ms: i64) -> f64 {
+    unix_ms as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests;

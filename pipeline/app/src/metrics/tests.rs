@@ -1,0 +1,98 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use rasid_engine::RuleCounters;
+use rasid_service::stats::{QueueStats, SinkStats, SourceStats};
+
+/// Figures with one of everything.
+fn full() -> Stats {
+    let mut stats = Stats { readiness: Readiness::Ready, ..Stats::default() };
+    stats.sources.push(SourceStats {
+        stream: "fluvio:auth/0".to_owned(),
+        offset: Some(41),
+        lag_records: Some(7),
+        gaps_total: 1,
+        ..SourceStats::default()
+    });
+    stats.engine.rules.push(RuleCounters { rule: "auth.otp_flood".to_owned(), alerts: 3, ..RuleCounters::default() });
+    stats.engine.state_bytes = Some(1 << 20);
+    stats.engine.event_clock_ms = 1_763_719_300_500;
+    stats.snapshot.position = Some(40);
+    stats.snapshot.written_ms = Some(1_763_719_300_000);
+    stats.worker.lag_ms = 1_500;
+    stats.sinks.push(SinkStats { name: "core".to_owned(), breaker: Breaker::HalfOpen, delivered_total: 9, ..SinkStats::default() });
+    stats.ruleset.hash = "sha256:9b1f".to_owned();
+    stats.queues.push(QueueStats { name: "append", depth: 2, capacity: 64 });
+    for us in [900, 12_000, 60_000_000] {
+        stats.latency.record_us(us);
+    }
+    stats
+}
+
+#[test]
+fn figures_are_written_in_base_units() {
+    let text = encode(Some(full())).expect("written");
+    for line in [
+        "rasid_ready 1.0",
+        "rasid_log_entries_total{kind=\"event\"} 0",
+        "rasid_source_offset{stream=\"fluvio:auth/0\"} 41.0",
+        "rasid_source_gaps_total{stream=\"fluvio:auth/0\"} 1",
+        "rasid_rule_alerts_total{rule=\"auth.otp_flood\"} 3",
+        "rasid_worker_lag_seconds 1.5",
+        "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
+        "rasid_replay_divergence_total 0",
+        "rasid_sink_delivered_items_total{sink=\"core\"} 9",
+        "rasid_sink_breaker_open{sink=\"core\"} 0.5",
+        "rasid_ruleset{hash=\"sha256:9b1f\"} 1.0",
+        "rasid_queue_items{queue=\"append\"} 2.0",
+        "rasid_event_to_score_seconds_bucket{le=\"0.001\"} 1",
+        "rasid_event_to_score_seconds_bucket{le=\"0.015\"} 2",
+        "rasid_event_to_score_seconds_bucket{le=\"30.0\"} 2",
+        "rasid_event_to_score_seconds_bucket{le=\"+Inf\"} 3",
+        "rasid_event_to_score_seconds_count 3",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+}
+
+#[test]
+fn a_service_that_starts_says_that_it_is_not_ready() {
+    let text = encode(None).expect("written");
+    assert!(text.contains("rasid_ready 0.0") && text.ends_with("# EOF\n"), "{text}");
+}
+
+/// Names of the series that a scrape gives.
+fn names() -> BTreeSet<String> {
+    let text = encode(Some(full())).expect("written");
+    let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next());
+    series.map(str::to_owned).collect()
+}
+
+#[test]
+fn names_end_in_their_unit_and_every_metric_has_help() {
+    let text = encode(Some(full())).expect("written");
+    let declared = text.lines().filter(|line| line.starts_with("# TYPE")).count();
+    let helped = text.lines().filter(|line| line.starts_with("# HELP") && line.split(' ').count() > 4).count();
+    assert_eq!(declared, helped);
+    for name in names() {
+        assert!(name.starts_with("rasid_") && !name.contains("_ms"), "{name}");
+    }
+}
+
+/// Alert rules, dashboards and pages name only metrics that exist.
+#[test]
+fn what_is_written_about_metrics_names_those_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let known = names();
+    for file in ["dashboards/prometheus/rasid.rules.yml", "docs/operations.md"] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| word.starts_with("rasid_"));
+        let mut named = 0;
+        for word in words {
+            named += 1;
+            assert!(known.contains(word), "{file} names {word}, which is no metric");
+        }
+        assert!(named > 5, "{file} names {named} metrics");
+    }
+}
