@@ -77,20 +77,17 @@ impl Blocks {
         if this.next < from { Err(Error::Beyond { position: from, next: this.next }) } else { Ok(this) }
     }
 
-    /// The next whole block, opened into `plain`; `None`: none yet.
-    pub(super) fn next(&mut self, plain: &mut Vec<u8>) -> Result<Option<BlockHead>, Error> {
+    /// The next whole block, opened into `plain`; `None`: none yet. `entries` counts what decodes, which must be all.
+    pub(super) fn next(&mut self, plain: &mut Vec<u8>, entries: fn(&[u8]) -> usize) -> Result<Option<BlockHead>, Error> {
         let Some((head, length)) = self.peek()? else { return Ok(None) };
         plain.clear();
         plain.extend_from_slice(self.buffer.get(self.at + BLOCK_FIXED..self.at + length).unwrap_or_default());
         self.keys.unseal(head.day, head.nonce(), &head.bound(), plain)?;
+        if entries(plain) != head.count as usize {
+            return Err(self.damage("an entry does not decode"));
+        }
         self.pass(&head, length);
         Ok(Some(head))
-    }
-
-    /// What is wrong with the block that was given out last.
-    pub(super) fn damaged(&self, head: &BlockHead, reason: &'static str) -> Error {
-        let length = BLOCK_FIXED as u64 + u64::from(head.sealed);
-        Error::Damaged { path: self.path.clone(), offset: self.offset.saturating_sub(length), reason }
     }
 
     /// Bytes behind the last whole block. Beside a writer they are a block on its way; without one, what a crash tore.
@@ -287,12 +284,9 @@ impl LogReader {
     /// [`Error::Damaged`] at damage, at each further call again; [`Error::Retired`] when retention was faster;
     /// [`Error::Seal`] when the day's key is gone.
     pub fn next(&mut self, block: &mut Block) -> Result<bool, Error> {
-        let Some(head) = self.blocks.next(&mut block.plain)? else { return Ok(false) };
+        let entries = |plain: &[u8]| entry::decode::<Entry<'_>>(plain).count();
+        let Some(head) = self.blocks.next(&mut block.plain, entries)? else { return Ok(false) };
         (block.first, block.count, block.at_ms, block.from) = (head.first, head.count, head.at_ms, self.from);
-        let decoded = entry::decode::<Entry<'_>>(&block.plain).count();
-        if decoded != head.count as usize {
-            return Err(self.blocks.damaged(&head, "an entry does not decode"));
-        }
         Ok(true)
     }
 

@@ -24,10 +24,10 @@ fn keys(disk: &Memory) -> Keyring {
     let count = Mutex::new(0_u8);
     let random: Fill = Arc::new(move |bytes| {
         let mut count = count.lock().expect("no test panics while holding it");
-        bytes.iter_mut().for_each(|byte| {
+        for byte in bytes {
             *count = count.wrapping_mul(5).wrapping_add(3);
             *byte = *count;
-        });
+        }
         Ok(())
     });
     Keyring::with_random(Arc::new(disk.clone()), "keys", SECRET, random).expect("the same secret")
@@ -135,6 +135,14 @@ fn entries_come_back_in_order_with_positions_from_one() {
 }
 
 #[test]
+fn one_thread_may_own_the_writer_and_others_the_readers() {
+    fn moves<T: Send>() {}
+    moves::<LogWriter>();
+    moves::<LogReader>();
+    moves::<DeadLetterLog>();
+}
+
+#[test]
 fn offsets_and_ruleset_outlive_the_segment_they_were_in() {
     let disk = Memory::new();
     let (mut log, _) = open(&disk, SMALL);
@@ -236,9 +244,9 @@ fn a_missing_segment_is_told() {
 }
 
 #[test]
-fn another_secret_is_refused_before_anything_is_cut() {
+fn another_secret_is_refused() {
     let disk = grown();
-    let error = Keyring::open(Arc::new(disk.clone()), "keys", b"another").expect_err("refused");
+    let error = Keyring::open(Arc::new(disk), "keys", b"another").expect_err("refused");
     assert!(matches!(error, seal::Error::OtherSecret { .. }));
 }
 

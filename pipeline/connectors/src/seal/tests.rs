@@ -109,7 +109,7 @@ fn a_dropped_key_ends_retention() {
     assert_eq!(keys.days().expect("readable"), [DAY, Day(DAY.0 + 1)]);
     assert_eq!(keys.forget_before(DAY).expect("writable"), 0);
     assert_eq!(keys.forget_before(Day(DAY.0 + 1)).expect("writable"), 1);
-    for keys in [keys.clone(), keyring(&disk, SECRET).expect("the same secret")] {
+    for keys in [keys, keyring(&disk, SECRET).expect("the same secret")] {
         let error = unsealed(&keys, DAY, nonce(7), b"head", &text).expect_err("the key is gone");
         assert_eq!(error.to_string(), "retention ended: the key of 2026-11-22 is gone");
         assert_eq!(keys.days().expect("readable"), [Day(DAY.0 + 1)]);

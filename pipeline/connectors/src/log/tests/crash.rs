@@ -212,7 +212,7 @@ fn damage_that_a_whole_block_follows_is_refused_with_file_and_offset() {
         match try_open(&disk, LogConfig::default()) {
             Err(Error::Damaged { path: told, offset: at, .. }) => assert_eq!((told, at), (path.clone(), begins), "byte {offset}"),
             Ok((_, opened)) => {
-                assert_eq!((block, opened.cut.expect("told").offset), (2, begins), "only the last looks torn: byte {offset}")
+                assert_eq!((block, opened.cut.expect("told").offset), (2, begins), "only the last looks torn: byte {offset}");
             }
             Err(other) => panic!("byte {offset}: {other}"),
         }
@@ -233,4 +233,17 @@ fn blocks_that_were_never_durable_may_be_lost_in_the_middle() {
     assert_eq!(read(reader(&disk, 1).expect("there")).0.len(), 1);
     let (_, opened) = open(&disk, LogConfig::default());
     assert_eq!((opened.next, opened.cut.expect("told").offset), (2, end));
+}
+
+#[test]
+fn what_a_killed_process_left_to_the_system_is_durable_once_opened() {
+    for seed in 0..20 {
+        let disk = Memory::new();
+        let (mut log, _) = open(&disk, LogConfig::default());
+        log.append(NOW, &[event("a", 7, b"written, not synced")]).expect("room");
+        drop(log);
+        assert_eq!(open(&disk, LogConfig::default()).1.offsets["a"], 7);
+        disk.crash(seed);
+        assert_eq!(read_all(&disk), [(1, "written, not synced".to_owned())], "seed {seed}");
+    }
 }

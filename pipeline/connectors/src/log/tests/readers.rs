@@ -54,9 +54,13 @@ fn a_reader_is_told_what_retention_dropped() {
     let error = reader(&disk, 1).err().expect("dropped");
     assert_eq!(error.to_string(), format!("position 1 is retired: the log begins with {}", retained.first));
     assert!(error.is_retired());
-    let ended = std::iter::from_fn(|| late.next(&mut block).err().or_else(|| (late.position() < retained.first).then(|| Error::Broken)))
-        .find(|error| !matches!(error, Error::Broken));
-    assert!(ended.expect("it cannot go on").is_retired());
+    let ended = loop {
+        match late.next(&mut block) {
+            Ok(more) => assert!(more, "it cannot wait for what was dropped"),
+            Err(error) => break error,
+        }
+    };
+    assert!(ended.is_retired(), "{ended}");
     assert_eq!(read_all(&disk)[0].0, retained.first);
 }
 
@@ -84,27 +88,20 @@ fn damage_is_told_at_every_call() {
     for _ in 0..3 {
         assert!(matches!(reader.next(&mut block), Err(Error::Damaged { path: told, .. }) if told == path));
     }
-    // And where it is cut at the end of a block, so that nothing is left to be wrong.
+    // And where it ends too early.
     let disk = grown();
-    disk.truncate(&path, format::SEGMENT_FIXED as u64 + 40).expect("listed");
-    let (_, error) = read(reader_at_start(&disk));
+    disk.truncate(&path, length - 1).expect("listed");
+    let (_, error) = read(self::reader(&disk, 1).expect("there"));
     assert!(matches!(error, Some(Error::Damaged { path: told, .. }) if told == path));
-}
-
-fn reader_at_start(disk: &Memory) -> LogReader {
-    reader(disk, 1).expect("there")
 }
 
 #[test]
 fn a_segment_that_lost_its_end_is_told() {
     let disk = grown();
     let paths = segments(&disk);
-    let mut along = reader(&disk, 1).expect("there");
-    let mut block = Block::new();
-    assert!(along.next(&mut block).expect("whole"));
     let mut ends = vec![];
     let bytes = disk.read(&paths[0]).expect("listed");
-    let mut at = SegmentHeadLength::of(&bytes);
+    let mut at = header_length(&bytes);
     while let format::Parsed::Whole(_, length) = format::BlockHead::parse(&bytes[at..]) {
         at += length;
         ends.push(at as u64);
@@ -115,12 +112,8 @@ fn a_segment_that_lost_its_end_is_told() {
     assert!(matches!(error, Some(Error::Damaged { reason: "blocks are missing at its end", .. })), "{error:?}");
 }
 
-struct SegmentHeadLength;
-
-impl SegmentHeadLength {
-    fn of(bytes: &[u8]) -> usize {
-        format::SegmentHead::parse(bytes, format::LOG).expect("whole").1
-    }
+fn header_length(bytes: &[u8]) -> usize {
+    format::SegmentHead::parse(bytes, format::LOG).expect("whole").1
 }
 
 proptest! {
@@ -138,7 +131,7 @@ proptest! {
         let mut pieces = pieces.iter().cycle();
         for path in segments(&source) {
             let bytes = source.read(&path).expect("listed");
-            let header = SegmentHeadLength::of(&bytes);
+            let header = header_length(&bytes);
             shown.replace(&path, &bytes[..header]).expect("room"); // as the writer does
             let mut file = shown.append(&path).expect("room");
             let mut rest = &bytes[header..];
@@ -160,36 +153,37 @@ proptest! {
     }
 }
 
+fn numbered(number: usize) -> String {
+    format!("entry {number} {}", "x".repeat(number % 700))
+}
+
 #[test]
 fn readers_on_a_real_disk_see_every_block_once_in_order() {
-    const BLOCKS: u64 = 3_000;
+    const BLOCKS: usize = 3_000;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let disk: Arc<dyn Storage> = Arc::new(Disk::open(folder.path()).expect("writable"));
     let keys = Keyring::open(Arc::clone(&disk), "keys", SECRET).expect("no keys yet");
     let config = LogConfig { segment_bytes: 64 << 10, ..LogConfig::default() };
     let (mut log, _) = LogWriter::open(Arc::clone(&disk), "log", keys.clone(), config).expect("empty");
     std::thread::scope(|scope| {
-        for from in [1, 1] {
-            let mut reader = LogReader::open(Arc::clone(&disk), "log", keys.clone(), from).expect("empty");
+        for _ in 0..2 {
+            let mut reader = LogReader::open(Arc::clone(&disk), "log", keys.clone(), 1).expect("empty");
             scope.spawn(move || {
-                let (mut block, mut next) = (Block::new(), from);
+                let (mut block, mut next) = (Block::new(), 1);
                 while next <= BLOCKS * 2 {
                     if !reader.next(&mut block).expect("nothing is damaged") {
                         std::thread::yield_now();
                         continue;
                     }
                     for (position, entry) in block.entries() {
-                        assert_eq!((position, text(&entry)), (next, format!("entry {next} {}", "x".repeat(next as usize % 700))));
+                        assert_eq!((position, text(&entry)), (next as u64, numbered(next)));
                         next += 1;
                     }
                 }
             });
         }
         for block in 0..BLOCKS {
-            let texts = [1, 2].map(|index| {
-                let number = block * 2 + index;
-                format!("entry {number} {}", "x".repeat(usize::try_from(number).expect("small") % 700))
-            });
+            let texts = [1, 2].map(|index| numbered(block * 2 + index));
             log.append(NOW, &[event("a", 0, texts[0].as_bytes()), event("a", 0, texts[1].as_bytes())]).expect("room");
         }
         log.sync().expect("takes it");

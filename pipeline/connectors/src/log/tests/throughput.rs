@@ -10,7 +10,7 @@ const RECORD: &[u8] = br#"{"specversion":"1.0","id":"01JD8Z6Q1V9G","source":"/kh
 
 #[test]
 #[ignore = "measures; says nothing about right or wrong"]
-#[expect(clippy::disallowed_methods, reason = "a stopwatch for the figures")]
+#[expect(clippy::disallowed_methods, clippy::cast_precision_loss, reason = "a stopwatch for the figures")]
 fn figures() {
     for (size, total, sync) in [(100, 500_000, false), (1, 200_000, false), (100, 50_000, true), (1, 1_000, true)] {
         // Beside the build's output, since the temporary folder may be in memory.
