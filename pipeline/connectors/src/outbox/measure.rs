@@ -1,5 +1,14 @@
 //! What a commit costs, on the disk that `TMPDIR` is on:
 //! `cargo test -p rasid-connectors --lib outbox::measure -- --ignored --nocapture`
+//!
+//! 2026-11-22, two busy cores, ext4, dev profile; as many items settled as put in, 100,000 more waiting:
+//!
+//! ```text
+//! items a commit         1            100           1000    median (p99), ms
+//! one phase       4.0 (14)       3.8 (12)        19 (46)    opened after a kill in 35 ms, 16 MiB
+//! two phases      7.9 (14)       9.1 (20)        34 (74)    39 ms
+//! quick repair    8.0 (17)        11 (18)        28 (58)    36 ms
+//! ```
 
 use std::time::{Duration, Instant};
 

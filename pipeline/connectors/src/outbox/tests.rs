@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rasid_engine::ScoreChange;
+use rasid_engine::{Level, Reason, Score, ScoreChange};
 use rasid_rules::ruleset::Severity;
 use redb::{Database, TableDefinition};
 use rstest::rstest;
@@ -30,9 +30,24 @@ pub(super) fn alert(id: u64) -> Body {
     })
 }
 
+/// A change to a score with a reason where the version is even, to none where it is odd.
 pub(super) fn score(entity: &str, version: i64) -> Body {
-    let entity = entity.to_owned();
-    Body::Score(ScoreChange { position: 1, entity, version, score: None, live_until: version, level_before: None })
+    let reason = Reason { rule: "a.b".to_owned(), risk: 0.64, at: version, half_life_s: 21_600 };
+    let score = Score {
+        entity: entity.to_owned(),
+        score: 64,
+        level: Level::High,
+        as_of: version,
+        medium_until: Some(version + 1),
+        high_until: Some(version + 2),
+        critical_until: None,
+        reasons: vec![reason],
+        version,
+        ruleset: "sha256:9b1f".to_owned(),
+    };
+    let score = (version % 2 == 0).then_some(score);
+    let level_before = score.as_ref().map(|_| Level::Medium);
+    Body::Score(ScoreChange { position: 1, entity: entity.to_owned(), version, score, live_until: version, level_before })
 }
 
 fn in_memory() -> Outbox {
@@ -322,4 +337,9 @@ fn an_item_has_the_form_of_this_format() {
     let retracted = RetractedItem { id: "r".to_owned(), rule: "a.b".to_owned(), since_ms: 5 };
     assert_eq!(hex(Body::Retracted(retracted)), "04636f72650009d08c0102017203612e620a");
     assert_eq!(hex(score("user:u_1", 3)), "04636f72650009d08c01010108757365723a755f3106000600");
+    let full = concat!(
+        "04636f72650009d08c01010108757365723a755f31040108757365723a755f3140020401060108000103612e62",
+        "7b14ae47e17ae43f04c0d102040b7368613235363a39623166040101"
+    );
+    assert_eq!(hex(score("user:u_1", 2)), full);
 }

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::storage::{Fault, Memory};
+use crate::Disposition;
+use crate::seal;
+use crate::storage::{Disk, Fault, Memory};
 
 const DIR: &str = "snapshots";
 const HOUR_MS: i64 = 3_600_000;
@@ -65,6 +67,23 @@ fn what_was_written_is_found() {
     assert!(matches!(found.part(3), Err(Error::Part { why: Why::Torn { .. }, .. })));
     assert_eq!(store.oldest_position().unwrap(), Some(7));
     assert_eq!(newest(&store_of(&disk, b"secret", "0.3.1")), (Some(7), vec![]), "a later engine is given it, and says itself");
+}
+
+#[test]
+fn what_was_written_is_found_on_a_real_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let storage: Arc<dyn Storage> = Arc::new(Disk::open(folder.path()).unwrap());
+        let keys = Keyring::open(Arc::clone(&storage), "keys", b"secret").unwrap();
+        SnapshotStore::open(storage, DIR, &keys, "0.3.0", 2)
+    };
+    assert_eq!(newest(&open()), (None, vec![]));
+    let dropped: Vec<_> = (1..=4).map(|position| write(&open(), position).unwrap().dropped).collect();
+    assert_eq!(dropped, [vec![], vec![], vec![1], vec![2]]);
+    std::fs::remove_file(folder.path().join(path(4, "part-001"))).unwrap();
+    let why = "snapshot 00000000000000000004 is not used: it is torn: part-001 is missing".to_owned();
+    assert_eq!(newest(&open()), (Some(3), vec![why]));
+    assert_eq!(std::fs::read_dir(folder.path().join(DIR)).unwrap().count(), 2);
 }
 
 #[test]
