@@ -18,12 +18,23 @@ pub(crate) fn run() -> Result<()> {
     pages::run(true)
 }
 
+/// Programs that the tests start, and Debian's packages that bring them. The packages may start services of their own on
+/// the usual ports; that is no matter, the tests use free ports and folders of their own.
+const PROGRAMS: [(&str, &str); 3] =
+    [("python3", "python3"), ("redis-server", "redis-server"), ("prometheus-alertmanager", "prometheus-alertmanager")];
+
 fn install() -> Result<()> {
-    let mut python = step::command("python3");
-    python.arg("--version");
-    if !step::present(python) {
-        step::run("install python3", apt_get(&["update", "--quiet"]))?;
-        step::run("install python3", apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", "python3"]))?;
+    let absent = |program: &str| {
+        let mut command = step::command(program);
+        command.arg("--version");
+        !step::present(command)
+    };
+    let packages: Vec<&str> = PROGRAMS.iter().filter(|(program, _)| absent(program)).map(|(_, package)| *package).collect();
+    if !packages.is_empty() {
+        step::run("update the package lists", apt_get(&["update", "--quiet"]))?;
+        let mut install = apt_get(&["install", "--quiet", "--yes", "--no-install-recommends"]);
+        install.args(&packages);
+        step::run(&format!("install {}", packages.join(", ")), install)?;
     }
     if !step::present(step::cargo(["nextest", "--version"])) {
         step::run("install cargo-nextest", step::cargo(["install", "cargo-nextest", "--locked", "--quiet"]))?;

@@ -1,1 +1,19 @@
 //! What the tests stand the service between: real servers on loopback, and a core API that fails on command.
+//!
+//! - [`RedisServer`] and [`Alertmanager`] run the real programs, each on a free port with a folder of its own, and end
+//!   with the value that holds them. A program that is not installed is a panic that names its package.
+//! - [`CoreApi`] is the marketplace's side as docs/core-api.md has it, with faults from a script, a seed or a switch.
+//! - [`Pager`] is what stands behind Alertmanager.
+//!
+//! Everything here is for tests: what goes wrong panics and says what it was.
+
+mod alertmanager;
+mod core_api;
+mod http;
+mod json;
+mod process;
+mod redis_server;
+
+pub use alertmanager::{Alertmanager, Pager};
+pub use core_api::{Accepted, CoreApi, Fault};
+pub use redis_server::RedisServer;

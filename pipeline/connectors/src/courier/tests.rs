@@ -274,7 +274,7 @@ proptest! {
             let answer = match script.next().unwrap_or(Act::Honest) {
                 Act::Honest | Act::LostAfter | Act::RefuseSome(_) if at_fault => Answer::Refused { answer: "422".to_owned() },
                 Act::Honest => {
-                    seqs.iter().for_each(|seq| receive(&mut received, &mut newest_of_entity, *seq));
+                    for seq in &seqs { receive(&mut received, &mut newest_of_entity, *seq); }
                     Answer::TAKEN
                 }
                 Act::RefuseSome(mask) => {
@@ -298,7 +298,7 @@ proptest! {
                 Act::Unavailable(retry_after_ms) => unavailable(retry_after_ms),
                 Act::LostBefore => Answer::Unknown { error: "reset".to_owned() },
                 Act::LostAfter => {
-                    seqs.iter().for_each(|seq| receive(&mut received, &mut newest_of_entity, *seq));
+                    for seq in &seqs { receive(&mut received, &mut newest_of_entity, *seq); }
                     Answer::Unknown { error: "reset".to_owned() }
                 }
             };

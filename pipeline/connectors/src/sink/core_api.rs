@@ -192,10 +192,9 @@ fn event(body: &mut Vec<u8>, item: &Item) {
 /// A score as receivers get it; with nothing left of it, 0 and no level.
 fn score(change: &ScoreChange) -> String {
     match &change.score {
-        Some(score) => json!(score),
-        None => json!({"entity": change.entity, "score": 0, "level": null, "reasons": [], "version": change.version}),
+        Some(score) => serde_json::to_string(score).expect("names and numbers have a JSON form"),
+        None => json!({"entity": change.entity, "score": 0, "level": null, "reasons": [], "version": change.version}).to_string(),
     }
-    .to_string()
 }
 
 #[cfg(test)]

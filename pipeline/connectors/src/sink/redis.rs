@@ -10,6 +10,7 @@
 //! The braces are a Cluster hash tag. Every write is one script over the entity's own key, so versions are compared and
 //! replaced in one step, and an older one is refused whoever sends it. The reader's side is docs/redis.md.
 
+mod connection;
 mod reader;
 mod scripts;
 
@@ -17,11 +18,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, Pipeline, RedisError, ServerError, ServerErrorKind, Value, cmd};
+use ::redis::{Client, Pipeline, ServerError, ServerErrorKind, Value};
 use async_trait::async_trait;
 use rasid_engine::{Level, ScoreChange};
 use tracing::info;
 
+pub use self::connection::Error;
+use self::connection::{Connected, connect, open};
 pub use self::reader::{Reading, read_score};
 use crate::effect::Body;
 use crate::sink::{Answer, Batch, Sink};
@@ -85,42 +88,6 @@ impl std::fmt::Debug for Config {
     }
 }
 
-/// What went wrong with Redis.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The address cannot be read. It is not shown: it may hold a password.
-    #[error("the Redis address is not redis://[user[:password]@]host[:port][/db]: {reason}")]
-    Address {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// There is no connection; nothing was written.
-    #[error("cannot connect to Redis: {0}")]
-    Connect(#[source] RedisError),
-    /// A command failed; whether it was carried out is known only where the server itself said so.
-    #[error("Redis did not carry out a command: {0}")]
-    Command(#[source] RedisError),
-    /// A key holds what Rasid did not write.
-    #[error("{key} holds something else than Rasid writes there: {reason}")]
-    Foreign {
-        /// The key.
-        key: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl From<Error> for Answer {
-    fn from(error: Error) -> Self {
-        match &error {
-            Error::Command(cause) if !matches!(cause.kind(), ::redis::ErrorKind::Server(_) | ::redis::ErrorKind::Extension) => {
-                Self::Unknown { error: error.to_string() }
-            }
-            _ => Self::Unavailable { retry_after_ms: None, error: error.to_string() },
-        }
-    }
-}
-
 /// What the heartbeat says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
@@ -171,12 +138,6 @@ pub struct RedisSink {
     /// SHA-1 of [`scripts::WRITE`], what EVALSHA calls it by.
     write: ::redis::Script,
     heartbeat: ::redis::Script,
-}
-
-/// A connection, and which server it leads to.
-struct Connected {
-    to: MultiplexedConnection,
-    run_id: String,
 }
 
 impl RedisSink {
@@ -258,7 +219,7 @@ impl RedisSink {
                     .arg(or_empty(score.medium_until))
                     .arg(or_empty(score.high_until))
                     .arg(or_empty(score.critical_until))
-                    .arg(serde_json::json!(score.reasons).to_string())
+                    .arg(serde_json::to_string(&score.reasons).expect("names and numbers have a JSON form"))
                     .arg(&score.ruleset);
             }
         }
@@ -395,23 +356,6 @@ fn coalesce<'a>(changes: &[(usize, &'a ScoreChange)]) -> Vec<(usize, &'a ScoreCh
         }
     }
     newest
-}
-
-fn open(url: &str) -> Result<Client, Error> {
-    Client::open(url).map_err(|error| Error::Address { reason: error.category().to_owned() })
-}
-
-async fn connect(client: &Client, connect_timeout: Duration, timeout: Duration) -> Result<Connected, Error> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(connect_timeout)).set_response_timeout(Some(timeout));
-    let mut to = client.get_multiplexed_async_connection_with_config(&config).await.map_err(Error::Connect)?;
-    // A server that does not say who it is counts as always the same one.
-    let about: String = match cmd("INFO").arg("server").query_async(&mut to).await {
-        Ok(about) => about,
-        Err(error) if matches!(error.kind(), ::redis::ErrorKind::Server(kind) if kind != ServerErrorKind::BusyLoading) => String::new(),
-        Err(error) => return Err(Error::Connect(error)),
-    };
-    let run_id = about.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or("unknown").trim().to_owned();
-    Ok(Connected { to, run_id })
 }
 
 fn random_token() -> String {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use ::redis::{FromRedisValue, cmd};
 use rasid_engine::{Level, Reason, Score};
 
-use super::{Config, Error, META, connect, key, open};
+use super::connection::{Error, connect, open};
+use super::{Config, META, key};
 
 /// What Redis says about an entity.
 #[derive(Clone, Debug, PartialEq)]

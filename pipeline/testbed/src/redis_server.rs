@@ -1,0 +1,94 @@
+//! A real redis-server.
+
+use std::process::Command;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, cmd};
+use tempfile::TempDir;
+
+use crate::process::{Server, free_port};
+
+/// Tries at finding a port that stays free until the server has it.
+const TRIES: usize = 5;
+
+/// A redis-server on a loopback port of its own, without persistence: what is killed has forgotten everything.
+#[derive(Debug)]
+pub struct RedisServer {
+    port: u16,
+    folder: TempDir,
+    server: Option<Server>,
+}
+
+impl RedisServer {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// Where redis-server is not installed or does not start.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for _ in 0..TRIES {
+            let port = free_port();
+            if let Some(server) = Server::start(&mut command(port, &folder), "redis-server", port).await {
+                return Self { port, folder, server: Some(server) };
+            }
+        }
+        panic!("redis-server ends as soon as it is started, {TRIES} times over");
+    }
+
+    /// `redis://127.0.0.1:<port>/`
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// The port it is or was on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::id)
+    }
+
+    /// Ends it at once. Connections break and new ones are refused.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill();
+        }
+    }
+
+    /// Starts it again on the same port, empty; kills it first where it still runs.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub async fn restart(&mut self) {
+        self.kill();
+        let server = Server::start(&mut command(self.port, &self.folder), "redis-server", self.port).await;
+        self.server = Some(server.expect("the port is still free"));
+    }
+
+    /// Runs one command, on a connection of its own.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut connection = self.connect().await;
+        let (name, arguments) = words.split_first().expect("a command");
+        cmd(name).arg(arguments).query_async(&mut connection).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    async fn connect(&self) -> MultiplexedConnection {
+        let seconds = Some(Duration::from_secs(10));
+        let config = AsyncConnectionConfig::new().set_connection_timeout(seconds).set_response_timeout(seconds);
+        let client = Client::open(self.url()).expect("an address");
+        client.get_multiplexed_async_connection_with_config(&config).await.expect("it runs")
+    }
+}
+
+fn command(port: u16, folder: &TempDir) -> Command {
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+    command.args(["--daemonize", "no", "--dir"]).arg(folder.path());
+    command
+}
