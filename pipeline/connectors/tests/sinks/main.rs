@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod core_api;
+mod pages;
 mod redis;
 
 use rasid_connectors::courier::{Config, Courier, Next, Parcel};
