@@ -58,7 +58,7 @@ pub fn level_name(level: Level) -> &'static str {
 /// Where Redis is and how long it may take.
 #[derive(Clone)]
 pub struct Config {
-    /// `redis://[user[:password]@]host[:port][/db]`, or `unix:///path`.
+    /// `redis://[user[:password]@]host[:port][/db]`, `rediss://…` for TLS with the system's certificates, or `unix:///path`.
     pub url: String,
     /// For a connection, name look-up and log-in included.
     pub connect_timeout: Duration,
@@ -238,7 +238,7 @@ impl RedisSink {
             let command = append.cmd("XADD").arg(CHANGES).arg("MAXLEN").arg("~").arg(self.config.changes_max).arg("*");
             command.arg("entity").arg(&change.entity).arg("version").arg(change.version);
             command.arg("level").arg(level_name(score.level)).arg("score").arg(score.score);
-            unmark.cmd("HDEL").arg(key(&change.entity)).arg("announce");
+            unmark.cmd("EVAL").arg(scripts::UNMARK).arg(1).arg(key(&change.entity)).arg(change.version);
         }
         append.exec_async(to).await.map_err(Error::Command)?;
         unmark.exec_async(to).await.map_err(Error::Command)

@@ -5,13 +5,13 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, RedisError, ServerErrorKind, cmd};
 
-use crate::sink::Answer;
+use crate::sink::{Answer, install_tls};
 
 /// What went wrong with Redis.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be read. It is not shown: it may hold a password.
-    #[error("the Redis address is not redis://[user[:password]@]host[:port][/db]: {reason}")]
+    #[error("the Redis address is not redis[s]://[user[:password]@]host[:port][/db]: {reason}")]
     Address {
         /// What is wrong with it.
         reason: String,
@@ -50,6 +50,7 @@ pub(super) struct Connected {
 }
 
 pub(super) fn open(url: &str) -> Result<Client, Error> {
+    install_tls(); // for rediss://
     Client::open(url).map_err(|error| Error::Address { reason: error.category().to_owned() })
 }
 

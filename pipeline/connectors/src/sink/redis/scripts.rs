@@ -1,4 +1,4 @@
-//! The two scripts. Each works on one key, so that Redis Cluster can run it wherever that key lives.
+//! The scripts. Each works on one key, so that Redis Cluster can run it wherever that key lives.
 
 /// Writes one score, or deletes it where there is a version alone.
 ///
@@ -50,6 +50,9 @@ redis.call('PEXPIREAT', KEYS[1], ARGV[2])
 if rises then return 'rises' end
 return 'written'
 ";
+
+/// Takes the mark of a rise off, unless it is another's: of a newer version, written meanwhile. `ARGV` is the version.
+pub(super) const UNMARK: &str = "if redis.call('HGET', KEYS[1], 'announce') == ARGV[1] then redis.call('HDEL', KEYS[1], 'announce') end";
 
 /// The heartbeat.
 ///
