@@ -52,7 +52,7 @@ fn every_fault_is_named_with_its_place_at_once() {
          = help: put it into a file and name that as `sinks.redis.password_file`, or into the variable RASID_SINKS__REDIS__PASSWORD\n\
          error: RASID_SNAPSHOT__KEEP: snapshot.keep: found 0, expected a whole number from 1 to 100\n\
          error: RASID_SNAPSHOT__KEP: snapshot.kep: no such option\n  = help: did you mean `keep`?\n\
-         error: rasid.toml:13:1: sources.jsonl.files: found \"events.jsonl\", expected a list of strings\n\
+         error: rasid.toml:13:7: sources.jsonl.files: found \"events.jsonl\", expected a list of strings\n\
          error: rasid.toml:16:1: telemetry.log_format: found \"xml\", expected \"text\" or \"json\"\n\
          error: rasid.toml:1:1: threads: no such option\n  = help: did you mean `engine.threads`?\n\
          11 faults in the configuration\n"

@@ -87,14 +87,21 @@ pub struct FluvioSettings {
 /// `POST /v1/events`.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// By producer's name, the secrets that its signatures may be made with: several while a secret is being changed.
+    /// By producer's name, the secrets that its signatures may be made with, as they are handed out (`whsec_…`):
+    /// several while a secret is being changed.
     pub producers: BTreeMap<String, Vec<Secret>>,
     /// Largest body, bytes.
     pub body_bytes_max: usize,
-    /// Most requests of one producer in a second, on average.
-    pub requests_per_s_max: u32,
-    /// How far a signature's timestamp may be from now, ms.
-    pub timestamp_ms_max: i64,
+    /// Most events in one request.
+    pub request_events_max: usize,
+    /// Most events of one producer in a second, in the long run.
+    pub events_per_s_max: u32,
+    /// Most events that a producer may send at once after a pause.
+    pub events_burst_max: u32,
+    /// Most requests under way at once, of all producers.
+    pub requests_max: usize,
+    /// Most webhook-ids remembered at once.
+    pub webhook_ids_max: usize,
 }
 
 /// Files and stdin, one JSON object a line.
@@ -175,13 +182,34 @@ pub struct RedisSettings {
     pub changes_max: u64,
 }
 
+impl RedisSettings {
+    /// The address with the login in it, as clients of Redis take it.
+    pub fn login_url(&self) -> Secret {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return Secret::new(self.url.as_bytes()) };
+        let login = match (&self.username, &self.password) {
+            (None, None) => String::new(),
+            (username, password) => {
+                let password = password.as_ref().map_or_else(String::new, |password| format!(":{}", percent(password.reveal())));
+                format!("{}{password}@", percent(username.as_deref().unwrap_or_default().as_bytes()))
+            }
+        };
+        Secret::new(format!("{scheme}://{login}{rest}"))
+    }
+}
+
+/// RFC 3986, section 2.1: all but unreserved characters as `%` and two digits.
+fn percent(bytes: &[u8]) -> String {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    bytes.iter().map(|byte| if unreserved(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 /// The core marketplace API.
 #[derive(Clone, Debug)]
 pub struct CoreSettings {
     /// `/alerts` and `/risk-scores` are below it.
     pub url: String,
-    /// Signs what is sent (Standard Webhooks).
-    pub secret: Secret,
+    /// Sign what is sent (Standard Webhooks), as they are handed out (`whsec_…`); the newest first.
+    pub secrets: Vec<Secret>,
     /// Most items of one request.
     pub batch_max: usize,
     /// An answer that has not come in this time will not come, ms.
@@ -201,6 +229,10 @@ pub struct AlertmanagerSettings {
     pub hold_ms: i64,
     /// What is older than this at delivery goes into the catch-up summary, ms.
     pub catch_up_ms: i64,
+    /// Where people reach this service, for links back to an alert.
+    pub external_url: Option<String>,
+    /// What a rule's runbook path is appended to.
+    pub runbook_url: Option<String>,
 }
 
 #[cfg(test)]
@@ -212,5 +244,24 @@ mod tests {
         let secret = Secret::new("hunter2 hunter2 hunter2");
         assert_eq!(format!("{secret:?}"), "[redacted]");
         assert_eq!(secret.reveal(), b"hunter2 hunter2 hunter2");
+    }
+
+    #[test]
+    fn a_login_goes_into_the_address_escaped() {
+        let settings = |username: Option<&str>, password: Option<&str>| RedisSettings {
+            url: "redis://host:6379/2".to_owned(),
+            username: username.map(str::to_owned),
+            password: password.map(Secret::new),
+            batch_max: 1,
+            timeout_ms: 1,
+            changes_max: 1,
+        };
+        for (username, password, expected) in [
+            (None, None, "redis://host:6379/2"),
+            (None, Some("a/b@c:d"), "redis://:a%2Fb%40c%3Ad@host:6379/2"),
+            (Some("rasid"), Some("x"), "redis://rasid:x@host:6379/2"),
+        ] {
+            assert_eq!(settings(username, password).login_url().reveal(), expected.as_bytes());
+        }
     }
 }

@@ -8,7 +8,7 @@ use rasid_connectors::webhook::Webhook;
 
 use crate::StartError;
 use crate::route::{CORE, JSONL, ONCALL, REDIS};
-use crate::settings::{AlertmanagerSettings, CoreSettings, RedisSettings, SinksSettings};
+use crate::settings::{AlertmanagerSettings, CoreSettings, RedisSettings, Secret, SinksSettings};
 
 /// Time for a connection, whatever the time for an answer.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -30,9 +30,8 @@ pub(crate) fn build(settings: &SinksSettings) -> Result<Built, StartError> {
         built.redis = Some((sink, batches(redis.batch_max)));
     }
     if let Some(core) = &settings.core {
-        let CoreSettings { url, secret, batch_max, timeout_ms } = core;
-        let secret = std::str::from_utf8(secret.reveal()).map_err(|error| wrong("core secret", &error))?;
-        let webhook = Webhook::new(&[secret]).map_err(|error| wrong("core secret", &error))?;
+        let CoreSettings { url, secrets, batch_max, timeout_ms } = core;
+        let webhook = webhook("the core API's secret", secrets)?;
         let config = core_api::Config {
             url: url.clone(),
             connect_timeout: CONNECT,
@@ -63,29 +62,21 @@ fn batches(batch_items_max: usize) -> courier::Config {
     courier::Config { batch_items_max, ..courier::Config::default() }
 }
 
-/// The address with the user and the password in it: what the client library takes.
+/// Signs or verifies with those secrets.
+pub(crate) fn webhook(what: &str, secrets: &[Secret]) -> Result<Webhook, StartError> {
+    let texts: Result<Vec<&str>, _> = secrets.iter().map(|secret| std::str::from_utf8(secret.reveal())).collect();
+    Webhook::new(&texts.map_err(|error| wrong(what, &error))?).map_err(|error| wrong(what, &error))
+}
+
 fn redis_config(settings: &RedisSettings) -> Result<redis::Config, StartError> {
-    let RedisSettings { url, username, password, batch_max, timeout_ms, changes_max } = settings;
-    let mut url = url.clone();
-    if let Some(password) = password {
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(StartError::Configuration("redis: the url has no scheme, such as redis://".to_owned()));
-        };
-        let encoded = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
-        let user = encoded(username.as_deref().unwrap_or_default().as_bytes());
-        url = format!("{scheme}://{user}:{}@{rest}", encoded(password.reveal()));
-    }
-    Ok(redis::Config {
-        url,
-        connect_timeout: CONNECT,
-        timeout: Duration::from_millis(*timeout_ms),
-        batch_max: *batch_max,
-        changes_max: *changes_max,
-    })
+    let login = settings.login_url();
+    let url = std::str::from_utf8(login.reveal()).map_err(|error| wrong("the Redis address", &error))?.to_owned();
+    let RedisSettings { batch_max, timeout_ms, changes_max, .. } = *settings;
+    Ok(redis::Config { url, connect_timeout: CONNECT, timeout: Duration::from_millis(timeout_ms), batch_max, changes_max })
 }
 
 fn alertmanager_config(settings: &AlertmanagerSettings) -> alertmanager::Config {
-    let AlertmanagerSettings { url, batch_max, timeout_ms, hold_ms, catch_up_ms } = settings;
+    let AlertmanagerSettings { url, batch_max, timeout_ms, hold_ms, catch_up_ms, external_url, runbook_url } = settings;
     let positive = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     alertmanager::Config {
         url: url.clone(),
@@ -94,6 +85,7 @@ fn alertmanager_config(settings: &AlertmanagerSettings) -> alertmanager::Config 
         batch_max: *batch_max,
         hold: positive(*hold_ms),
         catch_up_after: positive(*catch_up_ms),
-        ..alertmanager::Config::default()
+        external_url: external_url.clone(),
+        runbook_url: runbook_url.clone(),
     }
 }

@@ -7,7 +7,6 @@ use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Level, Pseudonymizer, Reason};
 use rasid_service::settings::RedisSettings;
-use redis::IntoConnectionInfo as _;
 use serde::Serialize;
 
 use super::{Failure, OutputFormat, print_json, print_line, say, span};
@@ -98,16 +97,10 @@ type Hash = BTreeMap<String, String>;
 
 /// The entity's fields and those of the heartbeat.
 fn read(settings: &RedisSettings, entity: &str) -> redis::RedisResult<(Hash, Hash)> {
-    let info = settings.url.as_str().into_connection_info()?;
-    let mut login = info.redis_settings().clone();
-    if let Some(username) = &settings.username {
-        login = login.set_username(username);
-    }
-    if let Some(password) = &settings.password {
-        login = login.set_password(String::from_utf8_lossy(password.reveal()));
-    }
+    let address = settings.login_url();
+    let address = String::from_utf8_lossy(address.reveal());
     let timeout = Duration::from_millis(settings.timeout_ms);
-    let mut connection = redis::Client::open(info.set_redis_settings(login))?.get_connection_with_timeout(timeout)?;
+    let mut connection = redis::Client::open(address.as_ref())?.get_connection_with_timeout(timeout)?;
     connection.set_read_timeout(Some(timeout))?;
     let score = redis::cmd("HGETALL").arg(format!("{PREFIX}{{{entity}}}")).query(&mut connection)?;
     let heartbeat = redis::cmd("HGETALL").arg(format!("{PREFIX}meta")).query(&mut connection)?;

@@ -201,8 +201,11 @@ fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
     let http = options.http.enabled.then(|| HttpSettings {
         producers: producers(loaded, faults),
         body_bytes_max: size(options.http.body_bytes_max),
-        requests_per_s_max: options.http.requests_per_s_max,
-        timestamp_ms_max: seconds_ms(options.http.timestamp_s_max),
+        request_events_max: size(options.http.request_events_max),
+        events_per_s_max: options.http.events_per_s_max,
+        events_burst_max: options.http.events_burst_max,
+        requests_max: size(options.http.requests_max),
+        webhook_ids_max: size(options.http.webhook_ids_max),
     });
     let paths = |names: &[String]| names.iter().map(PathBuf::from).collect();
     let jsonl = JsonlSourceSettings {
@@ -230,8 +233,7 @@ fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<S
         let option = format!("sources.http.producers.{name}.secret");
         match secret(loaded, &option, producer.secret.as_ref(), producer.secret_file.as_deref()) {
             Ok(Some(text)) => {
-                let lines = text.reveal().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-                producers.insert(name.clone(), lines.map(Secret::new).collect());
+                producers.insert(name.clone(), lines(&text));
             }
             Ok(None) => faults.push(missing(loaded, &format!("sources.http.producers.{name}"), &option)),
             Err(fault) => faults.push(fault),
@@ -250,7 +252,7 @@ fn sinks(loaded: &Loaded, faults: &mut Vec<Fault>) -> SinksSettings {
         match secret(loaded, "sinks.core.secret", options.core.secret.as_ref(), options.core.secret_file.as_deref()) {
             Ok(Some(secret)) => {
                 let (batch_max, timeout_ms) = (size(options.core.batch_max), options.core.timeout_ms.into());
-                return Some(CoreSettings { url, secret, batch_max, timeout_ms });
+                return Some(CoreSettings { url, secrets: lines(&secret), batch_max, timeout_ms });
             }
             Ok(None) => faults.push(missing(loaded, "sinks.core.url", "sinks.core.secret")),
             Err(fault) => faults.push(fault),
@@ -263,8 +265,15 @@ fn sinks(loaded: &Loaded, faults: &mut Vec<Fault>) -> SinksSettings {
         timeout_ms: options.alertmanager.timeout_ms.into(),
         hold_ms: seconds_ms(options.alertmanager.hold_s),
         catch_up_ms: seconds_ms(options.alertmanager.catch_up_s),
+        external_url: options.alertmanager.external_url.clone(),
+        runbook_url: options.alertmanager.runbook_url.clone(),
     });
     SinksSettings { redis, core, alertmanager, jsonl: options.jsonl.file.as_deref().map(PathBuf::from) }
+}
+
+/// One secret a line.
+fn lines(text: &Secret) -> Vec<Secret> {
+    text.reveal().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).map(Secret::new).collect()
 }
 
 /// A secret that something which is on needs.

@@ -46,7 +46,7 @@ pub(crate) struct RedisSink {
 
 impl Default for RedisSink {
     fn default() -> Self {
-        Self { url: None, username: None, password: None, password_file: None, batch_max: 256, timeout_ms: 1000, changes_max: 100_000 }
+        Self { url: None, username: None, password: None, password_file: None, batch_max: 512, timeout_ms: 3000, changes_max: 100_000 }
     }
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct CoreSink {
     /// The secret that requests are signed with (<https://www.standardwebhooks.com>), `whsec_…`, only from the environment:
     /// `RASID_SINKS__CORE__SECRET`. Needed where `url` is set.
     pub(crate) secret: Option<SecretText>,
-    /// File that holds the secret.
+    /// File that holds the secret. Several lines are several secrets, all of which sign: while it is being changed.
     pub(crate) secret_file: Option<String>,
     /// Most items of one request. Higher: more a second. Lower: a refused request is halved fewer times to find the item.
     #[schemars(range(min = 1, max = 1000))]
@@ -72,7 +72,7 @@ pub(crate) struct CoreSink {
 
 impl Default for CoreSink {
     fn default() -> Self {
-        Self { url: None, secret: None, secret_file: None, batch_max: 100, timeout_ms: 10_000 }
+        Self { url: None, secret: None, secret_file: None, batch_max: 256, timeout_ms: 10_000 }
     }
 }
 
@@ -90,18 +90,23 @@ pub(crate) struct AlertmanagerSink {
     #[schemars(range(min = 10, max = 120_000))]
     pub(crate) timeout_ms: u32,
     /// An alert ends this long after its newest hit, s. Lower: it resolves and opens again while the abuse goes on. Higher:
-    /// it stands for longer than the abuse. The default outlasts Alertmanager's usual group interval of five minutes.
+    /// it stands for longer than the abuse. The default is what rules usually suppress for, so that an alert does not end
+    /// between two of its own.
     #[schemars(range(min = 60, max = 86_400))]
     pub(crate) hold_s: u32,
     /// What is older than this when it can be delivered goes into one catch-up summary, s, so that nobody is woken by
     /// yesterday.
     #[schemars(range(min = 60, max = 86_400))]
     pub(crate) catch_up_s: u32,
+    /// Where people reach this service, for the link from a page back to its alert, such as `https://rasid.internal`.
+    pub(crate) external_url: Option<String>,
+    /// What a rule's `runbook` is appended to, such as `https://git.internal/rasid/blob/main/`.
+    pub(crate) runbook_url: Option<String>,
 }
 
 impl Default for AlertmanagerSink {
     fn default() -> Self {
-        Self { url: None, batch_max: 64, timeout_ms: 10_000, hold_s: 900, catch_up_s: 900 }
+        Self { url: None, batch_max: 256, timeout_ms: 10_000, hold_s: 3600, catch_up_s: 900, external_url: None, runbook_url: None }
     }
 }
 

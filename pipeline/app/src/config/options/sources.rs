@@ -50,19 +50,38 @@ pub(crate) struct Http {
     /// Largest body, bytes. Higher: a request may take more memory. The default holds some 2000 events.
     #[schemars(range(min = 1024, max = 67_108_864))]
     pub(crate) body_bytes_max: u32,
-    /// Most requests of one producer in a second, on average; above it the answer is 429 with Retry-After. Lower: producers
-    /// must batch more. The default takes a quarter of a million events a second in batches of 250.
+    /// Most events in one request. Higher: one request holds up the others for longer. Lower: more signatures to check for the
+    /// same events.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(crate) request_events_max: u32,
+    /// Most events of one producer in a second, in the long run; above it the answer is 429 with Retry-After. Higher: one
+    /// producer gone wild takes more from the others. Lower: an honest one waits at the evening's peak.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub(crate) requests_per_s_max: u32,
-    /// How far the timestamp of a signature may be from now, s. Higher: a request that was listened to can be sent again for
-    /// longer. Lower: senders need better clocks. The default is what Standard Webhooks recommends.
-    #[schemars(range(min = 1, max = 3600))]
-    pub(crate) timestamp_s_max: u32,
+    pub(crate) events_per_s_max: u32,
+    /// Most events that a producer may send at once after a pause. Lower: one that was away takes longer to catch up.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(crate) events_burst_max: u32,
+    /// Most requests under way at once, of all producers. Higher: more memory, a body each.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(crate) requests_max: u32,
+    /// Most webhook-ids remembered at once, about 50 bytes each; beyond it new requests are refused until old ids are of no
+    /// use any more (a signature is good for 5 minutes either way). The default is some 1600 requests a second.
+    #[schemars(range(min = 1000, max = 100_000_000))]
+    pub(crate) webhook_ids_max: u32,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { enabled: false, producers: BTreeMap::new(), body_bytes_max: 1 << 20, requests_per_s_max: 1000, timestamp_s_max: 300 }
+        Self {
+            enabled: false,
+            producers: BTreeMap::new(),
+            body_bytes_max: 1 << 20,
+            request_events_max: 1000,
+            events_per_s_max: 2000,
+            events_burst_max: 10_000,
+            requests_max: 64,
+            webhook_ids_max: 1_000_000,
+        }
     }
 }
 
