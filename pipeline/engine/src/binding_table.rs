@@ -16,7 +16,6 @@ use crate::detector_table::{DetectorTable, new_detector_table};
 use crate::keyed_state::{Keyed, Table};
 
 /// One binding's states in one shard.
-#[derive(Clone)]
 pub(crate) enum BindingTable {
     Count(Table<Total>),
     Sum(Table<Total>),
@@ -132,6 +131,23 @@ impl BindingTable {
     /// Sets its share of memory again.
     pub(crate) fn set_share(&mut self, share: usize, clock_ms: i64) {
         each!(self, table => table.set_share(share, clock_ms));
+    }
+
+    /// The same for a snapshot.
+    pub(crate) fn share(&mut self) -> Self {
+        match self {
+            Self::Count(table) => Self::Count(table.share()),
+            Self::Sum(table) => Self::Sum(table.share()),
+            Self::Min(table, doubles) => Self::Min(table.share(), *doubles),
+            Self::Max(table, doubles) => Self::Max(table.share(), *doubles),
+            Self::Mean(table, steps) => Self::Mean(table.share(), *steps),
+            Self::Ratio(table) => Self::Ratio(table.share()),
+            Self::FirstSeen(table) => Self::FirstSeen(table.share()),
+            Self::Distinct(table) => Self::Distinct(table.share()),
+            Self::Last(table) => Self::Last(table.share()),
+            Self::Previous(table) => Self::Previous(table.share()),
+            Self::Detector(table) => Self::Detector(table.share()),
+        }
     }
 
     /// Appends it to `out`.

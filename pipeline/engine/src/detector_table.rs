@@ -16,13 +16,7 @@ pub(crate) trait DetectorTable: Send + Sync {
     fn set_share(&mut self, share: usize, clock_ms: i64);
     fn save(&self, out: Vec<u8>) -> Vec<u8>;
     fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error>;
-    fn duplicate(&self) -> Box<dyn DetectorTable>;
-}
-
-impl Clone for Box<dyn DetectorTable> {
-    fn clone(&self) -> Self {
-        self.duplicate()
-    }
+    fn share(&mut self) -> Box<dyn DetectorTable>;
 }
 
 /// An empty table of the detector with those parameters.
@@ -88,8 +82,8 @@ impl<D: Detector> DetectorTable for Typed<D> {
         self.table.load(bytes)
     }
 
-    fn duplicate(&self) -> Box<dyn DetectorTable> {
-        Box::new(Self { params: self.params.clone(), table: self.table.clone() })
+    fn share(&mut self) -> Box<dyn DetectorTable> {
+        Box::new(Self { params: self.params.clone(), table: self.table.share() })
     }
 }
 

@@ -4,30 +4,27 @@
 //! most thirty. An identity is a 64-bit keyed hash. What was delivered first wins; the same identity with other bytes
 //! is counted apart, because a producer that reuses ids loses events by it.
 
-use std::sync::Arc;
-
-use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
+
+use crate::entries::{Entries, Entry};
 
 /// Length of one generation, ms of event clock.
 const GENERATION_MS: i64 = 15 * 60_000;
 
-/// (identity, hash of the record's bytes).
-type Seen = HashTable<(u64, u64)>;
+/// A delivered event: its identity, and the hash of its record's bytes. Hashes, which would take ten bytes each as varints.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Seen(#[serde(with = "postcard::fixint::le")] u64, #[serde(with = "postcard::fixint::le")] u64);
 
-/// One generation. A snapshot shares `seen` while it is written; what comes meanwhile is set beside it, because copying
-/// some millions of identities would hold up the stream.
-#[derive(Clone, Default)]
-struct Generation {
-    seen: Arc<Seen>,
-    beside: Seen,
+impl Entry for Seen {
+    fn key(&self) -> u64 {
+        self.0
+    }
 }
 
 /// What was delivered lately.
-#[derive(Clone)]
 pub(crate) struct Duplicates {
-    current: Generation,
-    before: Generation,
+    current: Entries<Seen>,
+    before: Entries<Seen>,
     /// Number of the current generation: event clock over its length.
     generation: i64,
     entries_max: usize,
@@ -47,8 +44,8 @@ impl Duplicates {
     pub(crate) fn new(bytes_max: usize) -> Self {
         // Two generations of 17 bytes an entry at a load of seven eighths, doubling while a table grows.
         Self {
-            current: Generation::default(),
-            before: Generation::default(),
+            current: Entries::with_capacity(0),
+            before: Entries::with_capacity(0),
             generation: i64::MIN,
             entries_max: (bytes_max / 80).max(1024),
             evicted: 0,
@@ -59,22 +56,22 @@ impl Duplicates {
     /// the horizon, as only it moves the event clock.
     pub(crate) fn check(&mut self, identity: u64, content: u64, at_ms: i64) -> Delivery {
         let found = self.current.find(identity).or_else(|| self.before.find(identity));
-        if let Some(known) = found {
-            return if known == content { Delivery::Duplicate } else { Delivery::Conflict };
+        if let Some(Seen(_, known)) = found {
+            return if *known == content { Delivery::Duplicate } else { Delivery::Conflict };
         }
         let generation = at_ms.div_euclid(GENERATION_MS);
         if generation > self.generation {
             let next = self.generation.checked_add(1) == Some(generation);
             self.rotate();
             if !next {
-                self.before = Generation::default();
+                self.before.clear();
             }
             self.generation = generation;
         } else if self.current.len() >= self.entries_max {
             self.evicted += self.before.len() as u64;
             self.rotate(); // memory is bounded: under such a flood the horizon is shorter
         }
-        self.current.insert(identity, content);
+        self.current.insert(Seen(identity, content));
         Delivery::First
     }
 
@@ -93,87 +90,53 @@ impl Duplicates {
         self.current.clear();
     }
 
+    /// The same for a snapshot.
+    pub(crate) fn share(&mut self) -> Self {
+        Self { current: self.current.share(), before: self.before.share(), ..*self }
+    }
+
     /// Appends the current generation and what both hang on.
     pub(crate) fn save_current(&self, out: Vec<u8>) -> Vec<u8> {
         let out = postcard::to_extend(&(self.generation, self.evicted), out).expect("plain data, into a vector that grows");
-        self.current.save(out)
+        save(&self.current, out)
     }
 
     /// Appends the generation before.
     pub(crate) fn save_before(&self, out: Vec<u8>) -> Vec<u8> {
-        self.before.save(out)
+        save(&self.before, out)
     }
 
     /// Reads what [`Duplicates::save_current`] wrote, and gives the bytes after it.
     pub(crate) fn load_current<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
         let (numbers, rest) = postcard::take_from_bytes(bytes)?;
         (self.generation, self.evicted) = numbers;
-        let (current, rest) = Generation::load(rest)?;
+        let (current, rest) = load(rest)?;
         self.current = current;
         Ok(rest)
     }
 
     /// Reads what [`Duplicates::save_before`] wrote, and gives the bytes after it.
     pub(crate) fn load_before<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        let (before, rest) = Generation::load(bytes)?;
+        let (before, rest) = load(bytes)?;
         self.before = before;
         Ok(rest)
     }
 }
 
-/// An identity as it is saved: hashes, which would take ten bytes each as varints.
-#[derive(Serialize, Deserialize)]
-struct Saved(#[serde(with = "postcard::fixint::le")] u64, #[serde(with = "postcard::fixint::le")] u64);
+/// By identity, so that equal contents are equal bytes.
+fn save(seen: &Entries<Seen>, out: Vec<u8>) -> Vec<u8> {
+    let mut entries: Vec<Seen> = seen.iter().copied().collect();
+    entries.sort_unstable_by_key(|entry| entry.0);
+    postcard::to_extend(&entries, out).expect("plain data, into a vector that grows")
+}
 
-impl Generation {
-    fn len(&self) -> usize {
-        self.seen.len() + self.beside.len()
+fn load(bytes: &[u8]) -> Result<(Entries<Seen>, &[u8]), postcard::Error> {
+    let (entries, rest): (Vec<Seen>, _) = postcard::take_from_bytes(bytes)?;
+    let mut seen = Entries::with_capacity(entries.len());
+    for entry in entries {
+        seen.insert(entry);
     }
-
-    /// The hash of the record that had that identity.
-    fn find(&self, identity: u64) -> Option<u64> {
-        let known = |seen: &Seen| seen.find(identity, |entry| entry.0 == identity).map(|entry| entry.1);
-        known(&self.seen).or_else(|| if self.beside.is_empty() { None } else { known(&self.beside) })
-    }
-
-    /// Remembers an identity that is not known yet.
-    fn insert(&mut self, identity: u64, content: u64) {
-        let Some(seen) = Arc::get_mut(&mut self.seen) else {
-            self.beside.insert_unique(identity, (identity, content), |entry| entry.0);
-            return;
-        };
-        if !self.beside.is_empty() {
-            seen.reserve(self.beside.len(), |entry| entry.0);
-            self.beside.drain().for_each(|entry| {
-                seen.insert_unique(entry.0, entry, |entry| entry.0);
-            });
-        }
-        seen.insert_unique(identity, (identity, content), |entry| entry.0);
-    }
-
-    /// Forgets all; keeps the memory unless a snapshot still reads it.
-    fn clear(&mut self) {
-        self.beside.clear();
-        match Arc::get_mut(&mut self.seen) {
-            Some(seen) => seen.clear(),
-            None => self.seen = Arc::default(),
-        }
-    }
-
-    fn save(&self, out: Vec<u8>) -> Vec<u8> {
-        let mut entries: Vec<Saved> = self.seen.iter().chain(&self.beside).map(|(identity, content)| Saved(*identity, *content)).collect();
-        entries.sort_unstable_by_key(|entry| entry.0);
-        postcard::to_extend(&entries, out).expect("plain data, into a vector that grows")
-    }
-
-    fn load(bytes: &[u8]) -> Result<(Self, &[u8]), postcard::Error> {
-        let (entries, rest): (Vec<Saved>, _) = postcard::take_from_bytes(bytes)?;
-        let mut seen = Seen::with_capacity(entries.len());
-        for Saved(identity, content) in entries {
-            seen.insert_unique(identity, (identity, content), |entry| entry.0);
-        }
-        Ok((Self { seen: Arc::new(seen), beside: Seen::new() }, rest))
-    }
+    Ok((seen, rest))
 }
 
 #[cfg(test)]
@@ -215,18 +178,17 @@ mod tests {
     fn while_a_snapshot_is_written_nothing_is_forgotten_and_nothing_of_it_changes() {
         let mut duplicates = Duplicates::new(1 << 20);
         assert_eq!(duplicates.check(1, 7, 0), Delivery::First);
-        let snapshot = duplicates.clone();
+        let snapshot = duplicates.share();
         let bytes = snapshot.save_current(Vec::new());
         assert_eq!(duplicates.check(2, 7, 1), Delivery::First);
         assert_eq!((duplicates.check(1, 7, 1), duplicates.check(2, 8, 1)), (Delivery::Duplicate, Delivery::Conflict));
         assert_eq!(snapshot.save_current(Vec::new()), bytes);
         let shared = duplicates.save_current(Vec::new());
         drop(snapshot);
-        assert_eq!(duplicates.save_current(Vec::new()), shared);
-        assert_eq!(duplicates.check(3, 7, 2), Delivery::First);
-        assert_eq!((duplicates.current.seen.len(), duplicates.current.beside.len()), (3, 0), "taken in once the snapshot is gone");
+        assert_eq!(duplicates.check(3, 7, 20 * MINUTE), Delivery::First, "the next generation");
+        assert_eq!(duplicates.save_before(Vec::new()), shared[shared.len() - duplicates.save_before(Vec::new()).len()..]);
         for identity in 1..=3 {
-            assert_eq!(duplicates.check(identity, 7, 2), Delivery::Duplicate);
+            assert_eq!(duplicates.check(identity, 7, 20 * MINUTE), Delivery::Duplicate);
         }
     }
 

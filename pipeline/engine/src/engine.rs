@@ -6,7 +6,6 @@ mod reconfigure;
 mod snapshot;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::event::envelope::Limits;
@@ -115,7 +114,7 @@ pub struct Engine {
     /// The newest event clock so far, ms.
     clock_ms: i64,
     duplicates: Duplicates,
-    shards: Vec<Arc<Shard>>,
+    shards: Vec<Shard>,
     suppression: Suppression,
     issued: Issued,
     scores: Scores,
@@ -222,7 +221,7 @@ impl Engine {
 
     /// Counts so far.
     pub fn counters(&self) -> Counters {
-        let shards = self.shards.iter().map(|shard| shard.evicted()).sum::<u64>();
+        let shards = self.shards.iter().map(Shard::evicted).sum::<u64>();
         let evicted = self.evicted_before
             + shards
             + self.suppression.evicted()
@@ -244,7 +243,7 @@ impl Engine {
 
     /// Keyed state as the memory bound counts it, bytes.
     pub fn state_bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.bytes()).sum()
+        self.shards.iter().map(Shard::bytes).sum()
     }
 
     /// Records to events and faults, chunk by chunk.
@@ -323,12 +322,7 @@ impl Engine {
         let (plan, hasher) = (&self.plan, &self.hasher);
         let gathered: Vec<Gathered> = {
             let chunks = &*chunks;
-            let run = |number: usize, shard: &mut Arc<Shard>, out: &mut Vec<Gathered>| {
-                let items = items.of(number);
-                if !items.is_empty() {
-                    Arc::make_mut(shard).apply(items, chunks, plan, hasher, out);
-                }
-            };
+            let run = |number: usize, shard: &mut Shard, out: &mut Vec<Gathered>| shard.apply(items.of(number), chunks, plan, hasher, out);
             match &self.pool {
                 None => {
                     let mut out = Vec::new();

@@ -5,12 +5,13 @@
 //! swept when it has grown to twice what it was after the last sweep, and entries are evicted when its share of memory
 //! is full: expired ones first, then those with the fewest cells, the oldest, and by key.
 
-use hashbrown::HashTable;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 
+use crate::entries::{self, Entries};
+
 /// What a table must know of the states in it.
-pub(crate) trait Keyed: Default + Clone + Serialize + DeserializeOwned {
+pub(crate) trait Keyed: Clone + Default + Serialize + DeserializeOwned {
     /// Heap memory in cells of 16 bytes; a function of what the state holds, never of what its collections could hold.
     fn cells(&self) -> usize;
 
@@ -41,9 +42,8 @@ struct Entry<S> {
 }
 
 /// States by key.
-#[derive(Clone)]
 pub(crate) struct Table<S> {
-    entries: HashTable<Entry<S>>,
+    entries: Entries<Entry<S>>,
     /// Entries at which the next sweep happens.
     sweep_at: usize,
     /// Cells of all entries together.
@@ -68,24 +68,24 @@ struct Saved<E> {
 
 impl<S: Keyed> Table<S> {
     pub(crate) fn new(ttl_ms: i64, bytes_max: usize) -> Self {
-        Self { entries: HashTable::new(), sweep_at: SWEEP_MIN, cells: 0, ttl_ms, bytes_max, evicted: 0, version_lost: 0 }
+        Self { entries: Entries::with_capacity(0), sweep_at: SWEEP_MIN, cells: 0, ttl_ms, bytes_max, evicted: 0, version_lost: 0 }
     }
 
     /// The state of `key` at event clock `clock_ms`; `None` where there is none or its time is over.
     pub(crate) fn get(&self, key: u64, clock_ms: i64) -> Option<&S> {
-        self.entries.find(key, |entry| entry.key == key).filter(|entry| !entry.expired(self.ttl_ms, clock_ms)).map(|entry| &entry.state)
+        self.entries.find(key).filter(|entry| !entry.expired(self.ttl_ms, clock_ms)).map(|entry| &entry.state)
     }
 
     /// Brings what [`Table::update`] will need into the cache. Looking up several keys before any is used lets their
     /// cache misses overlap, as the processor sees that they do not depend on each other.
     pub(crate) fn prefetch(&self, key: u64) {
-        std::hint::black_box(self.entries.find(key, |entry| entry.key == key).is_some());
+        std::hint::black_box(self.entries.find(key).is_some());
     }
 
     /// Changes the state of `key`, a fresh one where there is none or its time is over.
     pub(crate) fn update<T>(&mut self, key: u64, clock_ms: i64, change: impl FnOnce(&mut S) -> T) -> T {
         let ttl_ms = self.ttl_ms;
-        if let Some(entry) = self.entries.find_mut(key, |entry| entry.key == key) {
+        if let Some(entry) = self.entries.find_mut(key) {
             let before = entry.state.cells();
             if entry.expired(ttl_ms, clock_ms) {
                 entry.state = S::default();
@@ -105,18 +105,23 @@ impl<S: Keyed> Table<S> {
             self.sweep_at = (self.entries.len() * 2).max(SWEEP_MIN);
         }
         self.cells += state.cells();
-        self.entries.insert_unique(key, Entry { key, changed_ms: clock_ms, state }, |entry| entry.key);
+        self.entries.insert(Entry { key, changed_ms: clock_ms, state });
         if self.bytes() > self.bytes_max {
             self.evict(clock_ms);
         }
         result
     }
 
+    /// The same table for a snapshot; it does not change with this one.
+    pub(crate) fn share(&mut self) -> Self {
+        Self { entries: self.entries.share(), ..*self }
+    }
+
     /// Changes every state whose time is not over and for which `change` gives something. What is changed is the same
     /// whatever the table's order; what comes out is in no order.
     pub(crate) fn change_all<T>(&mut self, clock_ms: i64, mut change: impl FnMut(&mut S) -> Option<T>) -> Vec<T> {
         let (ttl_ms, mut cells, mut out) = (self.ttl_ms, self.cells, Vec::new());
-        self.entries.iter_mut().filter(|entry| !entry.expired(ttl_ms, clock_ms)).for_each(|entry| {
+        self.entries.own().iter_mut().filter(|entry| !entry.expired(ttl_ms, clock_ms)).for_each(|entry| {
             let before = entry.state.cells();
             if let Some(changed) = change(&mut entry.state) {
                 entry.changed_ms = clock_ms;
@@ -162,9 +167,9 @@ impl<S: Keyed> Table<S> {
         self.sweep_at = usize::try_from(saved.sweep_at).map_err(postcard::Error::custom)?;
         (self.evicted, self.version_lost) = (saved.evicted, saved.version_lost);
         self.cells = saved.entries.iter().map(|entry| entry.state.cells()).sum();
-        self.entries = HashTable::with_capacity(saved.entries.len());
+        self.entries = Entries::with_capacity(saved.entries.len());
         for entry in saved.entries {
-            self.entries.insert_unique(entry.key, entry, |entry| entry.key);
+            self.entries.insert(entry);
         }
         Ok(rest)
     }
@@ -193,7 +198,7 @@ impl<S: Keyed> Table<S> {
 
     fn sweep(&mut self, clock_ms: i64) {
         let (ttl_ms, mut cells) = (self.ttl_ms, 0);
-        self.entries.retain(|entry| {
+        self.entries.own().retain(|entry| {
             let keep = !entry.expired(ttl_ms, clock_ms);
             cells += if keep { entry.state.cells() } else { 0 };
             keep
@@ -215,14 +220,21 @@ impl<S: Keyed> Table<S> {
             if self.bytes() <= target {
                 break;
             }
-            if let Ok(entry) = self.entries.find_entry(key, |entry| entry.key == key) {
+            if let Ok(entry) = self.entries.own().find_entry(key, |entry| entry.key == key) {
                 let (entry, _) = entry.remove();
                 self.version_lost = self.version_lost.max(entry.state.version());
                 self.cells -= cells;
                 self.evicted += 1;
             }
         }
-        self.entries.shrink_to(self.entries.len(), |entry| entry.key);
+        let len = self.entries.len();
+        self.entries.own().shrink_to(len, |entry| entry.key);
+    }
+}
+
+impl<S: Keyed> entries::Entry for Entry<S> {
+    fn key(&self) -> u64 {
+        self.key
     }
 }
 

@@ -25,6 +25,7 @@ mod detector_table;
 mod doubt;
 mod duplicates;
 mod engine;
+mod entries;
 mod keyed_state;
 mod plan;
 mod pseudonym;

@@ -1,8 +1,6 @@
 //! Every entity's score: alerts raise it, retractions and changes of rules take out of it, and each change says what has
 //! become of it (the formulas are in `score.rs`). Versions only rise (invariant E4).
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use crate::doubt::{Cast, Doubt, TakenBack};
@@ -127,10 +125,9 @@ impl Doubts {
     }
 }
 
-/// Every entity's score. Shared with a snapshot while it is written.
-#[derive(Clone)]
+/// Every entity's score.
 pub(crate) struct Scores {
-    entities: Arc<Table<Doubts>>,
+    entities: Table<Doubts>,
     /// Ids of all rules so far; a doubt names its rule by the index, which no later ruleset changes.
     rules: Vec<String>,
 }
@@ -154,7 +151,7 @@ pub(crate) struct About<'a> {
 
 impl Scores {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { entities: Arc::new(Table::new(1, bytes_max)), rules: Vec::new() }
+        Self { entities: Table::new(1, bytes_max), rules: Vec::new() }
     }
 
     /// The number of a rule, which it keeps for ever.
@@ -173,7 +170,6 @@ impl Scores {
             return None;
         }
         let Self { entities, rules } = self;
-        let entities = Arc::make_mut(entities);
         let version_lost = entities.version_lost();
         let change = entities.update(about.key, moment.clock_ms, |doubts| {
             let level_before = Level::of(doubts.score(moment.clock_ms));
@@ -203,7 +199,7 @@ impl Scores {
 
     fn take_out(&mut self, moment: Moment<'_>, of: impl Fn(u32) -> bool, take: impl Fn(&mut Doubt) -> TakenBack) -> Vec<ScoreChange> {
         let Self { entities, rules } = self;
-        let mut changes = Arc::make_mut(entities).change_all(moment.clock_ms, |doubts| {
+        let mut changes = entities.change_all(moment.clock_ms, |doubts| {
             if !doubts.reasons.iter().any(|doubt| of(doubt.rule)) {
                 return None;
             }
@@ -233,12 +229,17 @@ impl Scores {
 
     /// Takes another share of memory.
     pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
-        Arc::make_mut(&mut self.entities).set_share(bytes_max, clock_ms);
+        self.entities.set_share(bytes_max, clock_ms);
     }
 
     /// Entries that the memory bound has cost so far.
     pub(crate) fn evicted(&self) -> u64 {
         self.entities.evicted()
+    }
+
+    /// The same for a snapshot.
+    pub(crate) fn share(&mut self) -> Self {
+        Self { entities: self.entities.share(), rules: self.rules.clone() }
     }
 
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
@@ -248,7 +249,7 @@ impl Scores {
     /// Fills an empty one, and gives the bytes after it.
     pub(crate) fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
         let (rules, rest): (Vec<String>, _) = postcard::take_from_bytes(bytes)?;
-        let rest = Arc::make_mut(&mut self.entities).load(rest)?;
+        let rest = self.entities.load(rest)?;
         // The rules of the ruleset are known already, in the order in which it has them; those that are gone come after.
         self.rules = rules;
         Ok(rest)

@@ -1,9 +1,5 @@
 //! One of 256 parts of all keyed state. A shard applies its share of a batch in stream order and never looks at
 //! another, so who runs it, and when, changes nothing.
-//!
-//! Shards are shared with a snapshot while it is written: the first batch that changes one copies it.
-
-use std::sync::Arc;
 
 use rasid_detectors::entity::KeyHasher;
 use rasid_rules::ruleset::Binding;
@@ -22,7 +18,6 @@ pub(crate) struct Gathered {
 }
 
 /// One table for each binding.
-#[derive(Clone)]
 pub(crate) struct Shard {
     tables: Vec<BindingTable>,
 }
@@ -96,6 +91,11 @@ impl Shard {
         self.tables.iter().map(BindingTable::bytes).sum()
     }
 
+    /// The same for a snapshot.
+    pub(crate) fn share(&mut self) -> Self {
+        Self { tables: self.tables.iter_mut().map(BindingTable::share).collect() }
+    }
+
     /// Appends every table, in the order of the bindings.
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
         self.tables.iter().fold(out, |out, table| table.save(out))
@@ -111,6 +111,6 @@ impl Shard {
 }
 
 /// All shards, empty.
-pub(crate) fn shards(layout: Layout<'_>) -> Vec<Arc<Shard>> {
-    (0..SHARDS).map(|_| Arc::new(Shard::new(layout))).collect()
+pub(crate) fn shards(layout: Layout<'_>) -> Vec<Shard> {
+    (0..SHARDS).map(|_| Shard::new(layout)).collect()
 }

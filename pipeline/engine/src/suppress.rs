@@ -1,7 +1,5 @@
 //! Hits of one rule and entity soon after an alert are counted, not alerted again; and no alert is given twice.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use crate::keyed_state::{Keyed, Table};
@@ -25,10 +23,9 @@ impl Keyed for Open {
     }
 }
 
-/// The newest alert of each rule and entity. Shared with a snapshot while it is written.
-#[derive(Clone)]
+/// The newest alert of each rule and entity.
 pub(crate) struct Suppression {
-    open: Arc<Table<Open>>,
+    open: Table<Open>,
 }
 
 /// What becomes of a hit.
@@ -43,14 +40,14 @@ pub(crate) enum Verdict {
 impl Suppression {
     /// For rules that suppress for `suppress_ms_max` at the most.
     pub(crate) fn new(suppress_ms_max: i64, lateness_ms: i64, bytes_max: usize) -> Self {
-        Self { open: Arc::new(Table::new(ttl_ms(suppress_ms_max, lateness_ms), bytes_max)) }
+        Self { open: Table::new(ttl_ms(suppress_ms_max, lateness_ms), bytes_max) }
     }
 
     /// A hit at `at_ms`. It is suppressed when it lies less than `suppress_ms` from the newest alert, on either side: a
     /// late hit belongs to the same story. Hits never extend the time. An alert in shadow, which nobody was told of,
     /// suppresses no hit of a rule that is active by now.
     pub(crate) fn hit(&mut self, key: u64, at_ms: i64, clock_ms: i64, suppress_ms: i64, shadow: bool) -> Verdict {
-        Arc::make_mut(&mut self.open).update(key, clock_ms, |open| {
+        self.open.update(key, clock_ms, |open| {
             let known = open.alerted && (shadow || !open.shadow);
             if known && (at_ms - open.opened_ms).abs() < suppress_ms {
                 open.suppressed += 1;
@@ -65,7 +62,7 @@ impl Suppression {
 
     /// Takes another share of memory.
     pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
-        Arc::make_mut(&mut self.open).set_share(bytes_max, clock_ms);
+        self.open.set_share(bytes_max, clock_ms);
     }
 
     /// Entries that the memory bound has cost so far.
@@ -75,7 +72,12 @@ impl Suppression {
 
     /// Goes on for other rules.
     pub(crate) fn switch(&mut self, suppress_ms_max: i64, lateness_ms: i64, clock_ms: i64) {
-        Arc::make_mut(&mut self.open).set_ttl(ttl_ms(suppress_ms_max, lateness_ms), clock_ms);
+        self.open.set_ttl(ttl_ms(suppress_ms_max, lateness_ms), clock_ms);
+    }
+
+    /// The same for a snapshot.
+    pub(crate) fn share(&mut self) -> Self {
+        Self { open: self.open.share() }
     }
 
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
@@ -83,7 +85,7 @@ impl Suppression {
     }
 
     pub(crate) fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        Arc::make_mut(&mut self.open).load(bytes)
+        self.open.load(bytes)
     }
 }
 
@@ -102,28 +104,27 @@ impl Keyed for Given {
 
 /// Alerts that were given (invariant E2). An event that is delivered again after the horizon of duplicates is processed
 /// again; the alert that it opened is not.
-#[derive(Clone)]
 pub(crate) struct Issued {
-    given: Arc<Table<Given>>,
+    given: Table<Given>,
 }
 
 impl Issued {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { given: Arc::new(Table::new(REMEMBER_MS, bytes_max)) }
+        Self { given: Table::new(REMEMBER_MS, bytes_max) }
     }
 
     /// Whether the alert with that hash of its id has not been given yet; from now on it has.
     pub(crate) fn first(&mut self, alert: u64, clock_ms: i64) -> bool {
         let first = self.given.get(alert, clock_ms).is_none();
         if first {
-            Arc::make_mut(&mut self.given).update(alert, clock_ms, |_| ());
+            self.given.update(alert, clock_ms, |_| ());
         }
         first
     }
 
     /// Takes another share of memory.
     pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
-        Arc::make_mut(&mut self.given).set_share(bytes_max, clock_ms);
+        self.given.set_share(bytes_max, clock_ms);
     }
 
     /// Entries that the memory bound has cost so far.
@@ -131,12 +132,17 @@ impl Issued {
         self.given.evicted()
     }
 
+    /// The same for a snapshot.
+    pub(crate) fn share(&mut self) -> Self {
+        Self { given: self.given.share() }
+    }
+
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
         self.given.save(out)
     }
 
     pub(crate) fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        Arc::make_mut(&mut self.given).load(bytes)
+        self.given.load(bytes)
     }
 }
 

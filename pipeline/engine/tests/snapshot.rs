@@ -20,7 +20,7 @@ fn fed(events: usize) -> Engine {
     engine
 }
 
-fn parts(engine: &Engine) -> Vec<Vec<u8>> {
+fn parts(engine: &mut Engine) -> Vec<Vec<u8>> {
     let snapshot = engine.snapshot();
     (0..Snapshot::PARTS).map(|part| snapshot.write(part)).collect()
 }
@@ -34,7 +34,7 @@ const SECRET: &[u8] = b"a secret for the tests";
 
 #[rstest]
 fn every_cut_of_every_part_is_refused_by_its_number(#[values(0, 1, 2, 3, 4, 5, 15)] part: usize) {
-    let whole = parts(&fed(400));
+    let whole = parts(&mut fed(400));
     assert!(restore(ruleset(&all_rules()), SECRET, &whole).is_ok());
     for cut in (0..whole[part].len()).step_by(7).chain([whole[part].len() - 1]) {
         let mut damaged = whole.clone();
@@ -52,7 +52,7 @@ fn every_cut_of_every_part_is_refused_by_its_number(#[values(0, 1, 2, 3, 4, 5, 1
 
 #[test]
 fn parts_that_do_not_belong_together_are_refused() {
-    let (whole, later) = (parts(&fed(400)), parts(&fed(401)));
+    let (whole, later) = (parts(&mut fed(400)), parts(&mut fed(401)));
     let said = |parts: &[Vec<u8>]| restore(ruleset(&all_rules()), SECRET, parts).err().map(|error| error.to_string());
     let mut mixed = whole.clone();
     mixed[9].clone_from(&later[9]);
@@ -67,7 +67,7 @@ fn parts_that_do_not_belong_together_are_refused() {
 
 #[test]
 fn another_ruleset_another_secret_and_a_missing_part_are_refused() {
-    let whole = parts(&fed(50));
+    let whole = parts(&mut fed(50));
     assert!(matches!(restore(ruleset(RULES), SECRET, &whole), Err(RestoreError::Ruleset { .. })));
     assert!(matches!(restore(ruleset(&all_rules()), b"another secret of tests", &whole), Err(RestoreError::Secret)));
     let mut part = |number: usize| if number == 3 { Err("gone".into()) } else { Ok(whole[number].clone()) };
@@ -79,7 +79,7 @@ fn another_ruleset_another_secret_and_a_missing_part_are_refused() {
 /// The same files, read otherwise by another version of the engine.
 #[test]
 fn bindings_that_do_not_match_are_told() {
-    let whole = parts(&fed(50));
+    let whole = parts(&mut fed(50));
     let mut other = ruleset(&all_rules());
     other.bindings[0].canonical.push('!');
     let error = restore(other, SECRET, &whole).err().expect("another binding");
@@ -88,7 +88,7 @@ fn bindings_that_do_not_match_are_told() {
 
 #[test]
 fn a_snapshot_of_nothing_is_the_beginning() {
-    let restored = restore(ruleset(&all_rules()), SECRET, &parts(&engine(&all_rules(), Config::default()))).expect("whole");
+    let restored = restore(ruleset(&all_rules()), SECRET, &parts(&mut engine(&all_rules(), Config::default()))).expect("whole");
     assert_eq!((restored.clock_ms(), restored.counters().records), (i64::MIN, 0));
 }
 
@@ -143,7 +143,7 @@ fn figures_of_a_million_states() {
     eprintln!("snapshot(): {taken:?}; all parts: {writing:?}");
     eprintln!("process() right after: first {:?}, longest {:?}, then {:?}", stalls[0], stalls.iter().max(), &stalls[1..6]);
     let begun = Instant::now();
-    let whole = parts(&engine);
+    let whole = parts(&mut engine);
     eprintln!("all parts with the engine at rest: {:?}", begun.elapsed());
     let begun = Instant::now();
     let restored = restore(ruleset(&RULES[..1]), SECRET, &whole).expect("whole");

@@ -94,16 +94,7 @@ impl EngineThread {
         self.publish(0);
         let mut last_snapshot = false;
         loop {
-            while let Ok(ask) = self.asks.try_recv() {
-                match ask {
-                    Ask::LiveScores(answer) => {
-                        let scores = self.worker.engine().map(rasid_engine::Engine::live_scores).unwrap_or_default();
-                        // Who asked may have gone.
-                        drop(answer.send(LiveScores { position: self.worker.position(), scores }));
-                    }
-                    Ask::LastSnapshot => last_snapshot = true,
-                }
-            }
+            last_snapshot |= self.answer();
             let read = self.reader.next(&mut block)?;
             let mut step = Step { position: self.worker.position(), ..Step::default() };
             if read {
@@ -123,7 +114,7 @@ impl EngineThread {
             if position > kept
                 && now_ms - kept_ms >= self.snapshot_every_ms
                 && let Ok(permit) = self.snapshots.try_reserve()
-                && let Some(job) = job(&self.worker)
+                && let Some(job) = job(&mut self.worker)
             {
                 permit.send(job);
                 (kept, kept_ms) = (position, now_ms);
@@ -133,14 +124,31 @@ impl EngineThread {
             }
             let reached = self.progress.wait_appended(position, PATIENCE);
             if reached.closed && reached.appended <= position {
+                last_snapshot |= self.answer();
                 self.end(told, kept, last_snapshot);
                 return Ok(());
             }
         }
     }
 
+    /// Answers what was asked; whether a last snapshot is wanted.
+    fn answer(&mut self) -> bool {
+        let mut last_snapshot = false;
+        while let Ok(ask) = self.asks.try_recv() {
+            match ask {
+                Ask::LiveScores(answer) => {
+                    let scores = self.worker.engine().map(rasid_engine::Engine::live_scores).unwrap_or_default();
+                    // Who asked may have gone.
+                    drop(answer.send(LiveScores { position: self.worker.position(), scores }));
+                }
+                Ask::LastSnapshot => last_snapshot = true,
+            }
+        }
+        last_snapshot
+    }
+
     /// The log has ended: the committer learns how far it went, and the next start need not replay.
-    fn end(self, told: u64, kept: u64, snapshot: bool) {
+    fn end(mut self, told: u64, kept: u64, snapshot: bool) {
         let position = self.worker.position();
         if position > told {
             let step = Step { position, ..Step::default() };
@@ -148,7 +156,7 @@ impl EngineThread {
         }
         if snapshot
             && position > kept
-            && let Some(job) = job(&self.worker)
+            && let Some(job) = job(&mut self.worker)
         {
             drop(self.snapshots.blocking_send(job));
         }
@@ -171,7 +179,8 @@ impl EngineThread {
     }
 }
 
-fn job(worker: &Worker) -> Option<SnapshotJob> {
-    let (snapshot, settings, engine) = (worker.snapshot()?, *worker.settings()?, worker.engine()?);
-    Some(SnapshotJob { position: worker.position(), ruleset: engine.ruleset_hash().to_owned(), settings, snapshot })
+fn job(worker: &mut Worker) -> Option<SnapshotJob> {
+    let (position, settings) = (worker.position(), *worker.settings()?);
+    let ruleset = worker.engine()?.ruleset_hash().to_owned();
+    Some(SnapshotJob { position, ruleset, settings, snapshot: worker.snapshot()? })
 }

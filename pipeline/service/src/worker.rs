@@ -195,8 +195,8 @@ impl Worker {
     }
 
     /// All state at this position.
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        self.engine().map(Engine::snapshot)
+    pub fn snapshot(&mut self) -> Option<Snapshot> {
+        self.engine.as_mut().map(|(engine, _)| engine.snapshot())
     }
 
     /// Applies the block's entries that have not been applied.

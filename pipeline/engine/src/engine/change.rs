@@ -1,7 +1,5 @@
 //! Control records: what changes the engine between two events, without a restart.
 
-use std::sync::Arc;
-
 use rasid_rules::ruleset::{Mode, Ruleset};
 use rayon::prelude::*;
 
@@ -38,7 +36,7 @@ impl Engine {
         self.warming = Warming::new(&plan.ruleset, births);
 
         let (layout, clock_ms) = (layout(&plan.ruleset, &self.config), self.clock_ms);
-        let switch = |shard: &mut Arc<Shard>| Arc::make_mut(shard).switch(layout, &kept, clock_ms);
+        let switch = |shard: &mut Shard| shard.switch(layout, &kept, clock_ms);
         self.evicted_before += match &self.pool {
             None => self.shards.iter_mut().map(switch).sum::<u64>(),
             Some(pool) => pool.install(|| self.shards.par_iter_mut().map(switch).sum::<u64>()),

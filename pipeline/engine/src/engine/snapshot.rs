@@ -7,10 +7,8 @@
 //!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
 //! ```
 //!
-//! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: the engine copies a shard
-//! when it first changes it while the snapshot is still held.
-
-use std::sync::Arc;
+//! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: while it is
+//! held, the engine copies each entry that it changes (`entries.rs`).
 
 use rasid_rules::ruleset::Ruleset;
 use serde::{Deserialize, Serialize};
@@ -114,7 +112,7 @@ struct Once {
 pub struct Snapshot {
     clock_ms: i64,
     once: Once,
-    shards: Vec<Arc<Shard>>,
+    shards: Vec<Shard>,
     duplicates: Duplicates,
     suppression: Suppression,
     issued: Issued,
@@ -159,8 +157,9 @@ fn plain<T: Serialize>(value: &T, out: Vec<u8>) -> Vec<u8> {
 }
 
 impl Engine {
-    /// All of its state as it is now. Cheap: it is shared, and copied by shards as the engine goes on to change it.
-    pub fn snapshot(&self) -> Snapshot {
+    /// All of its state as it is now. Cheap: it is shared, and an entry is copied when the engine goes on to change it
+    /// while the snapshot is held. The one before must be gone by then, or what has changed since is copied at once.
+    pub fn snapshot(&mut self) -> Snapshot {
         let births = self.warming.births().iter();
         let once = Once {
             ruleset: self.plan.ruleset.hash.clone(),
@@ -174,11 +173,11 @@ impl Engine {
         Snapshot {
             clock_ms: self.clock_ms,
             once,
-            shards: self.shards.clone(),
-            duplicates: self.duplicates.clone(),
-            suppression: self.suppression.clone(),
-            issued: self.issued.clone(),
-            scores: self.scores.clone(),
+            shards: self.shards.iter_mut().map(Shard::share).collect(),
+            duplicates: self.duplicates.share(),
+            suppression: self.suppression.share(),
+            issued: self.issued.share(),
+            scores: self.scores.share(),
         }
     }
 
@@ -211,7 +210,7 @@ impl Engine {
                 rest = after;
             }
             for shard in engine.shards.iter_mut().skip(number * SHARDS_A_PART).take(SHARDS_A_PART) {
-                rest = Arc::make_mut(shard).load(rest, &order).map_err(place("keyed state"))?;
+                rest = shard.load(rest, &order).map_err(place("keyed state"))?;
             }
             rest = match number {
                 1 => engine.duplicates.load_current(rest).map_err(place("duplicates"))?,
