@@ -69,7 +69,7 @@ pub(crate) async fn start(
         of_merge.unless_ok(
             "the sources",
             merge.run(log, stop).await.map(|merged| {
-                tracing::info!(records = merged.records, "every finite source has been read");
+                tracing::info!(records = merged.records, "no source is left to read");
             }),
         );
     });

@@ -21,7 +21,7 @@ use crate::control::Restored;
 use crate::delivery::Delivery;
 use crate::dispatch::Queue;
 use crate::engine_thread::{EngineFigures, EngineThread};
-use crate::log_writer::log_thread;
+use crate::log_writer::{LogAppender, log_thread};
 use crate::operator::Operator;
 use crate::progress::Progress;
 use crate::recover::{FolderLock, Layout, Recovered, layout, recover};
@@ -242,7 +242,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let snapshot_task = tokio::spawn(snapshots.run());
     tasks.spawn(switching.run(settings.rules.poll_ms));
     tasks.spawn(pause(Arc::clone(&outbox), settings.outbox_bytes_max, paused));
-    tasks.spawn(tick(appender.clone(), sources.quiet(), Arc::clone(&clock)));
+    tasks.spawn(tick(appender.clone(), sources.quiet(), Arc::clone(&figures), settings.engine.lateness_ms, Arc::clone(&clock)));
     if let Some(pager) = pager {
         let watchman = Watchman { pager, conditions, tally: Arc::clone(&tally), clock: Arc::clone(&clock) };
         tasks.spawn(watchman.run());
@@ -337,16 +337,20 @@ async fn pause(outbox: Arc<Outbox>, bytes_max: u64, paused: watch::Sender<bool>)
     }
 }
 
-/// Appends a tick for each second of silence, so that time passes without events too; not while a source is away or
-/// behind, whose events would be made late by it.
-async fn tick(log: crate::log_writer::LogAppender, quiet: impl Fn() -> bool, clock: Clock) {
+/// Appends a tick for each second of silence, so that time passes without events too. Not while a source is away or
+/// behind, nor when the events are old news themselves (a file of last week): a tick would make all that follows late.
+async fn tick(log: LogAppender, quiet: impl Fn() -> bool, figures: Arc<Mutex<EngineFigures>>, lateness_ms: i64, clock: Clock) {
     let mut interval = tokio::time::interval(std::time::Duration::from_millis(TICK_MS));
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         let now_ms = clock();
+        let live = {
+            let figures = held(&figures);
+            figures.arrival_ms > 0 && figures.arrival_ms - figures.clock_ms <= lateness_ms
+        };
         let silent = u64::try_from(now_ms).unwrap_or(0).saturating_sub(log.last_ms()) >= TICK_MS;
-        if silent && quiet() && log.control(ControlRecord::Tick { at_ms: now_ms }).await.is_err() {
+        if silent && live && quiet() && log.control(ControlRecord::Tick { at_ms: now_ms }).await.is_err() {
             return; // the log has ended
         }
     }
