@@ -40,11 +40,19 @@ pub(crate) enum Refusal {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// Its tests fail (invariant R1).
-    #[error("{} of its tests fail", .0.faults.len())]
+    #[error("{} of its tests fail, the first: {}", .0.faults.len(), first(.0))]
     Tests(Box<Report>),
     /// The tests could not be run.
     #[error(transparent)]
     Engine(#[from] rasid_engine::EngineError),
+}
+
+/// The first fault of a report in one line.
+fn first(report: &Report) -> String {
+    report.faults.first().map_or_else(String::new, |fault| {
+        let (line, column) = report.position(fault);
+        format!("{}:{line}:{column}: {}", report.path(fault), fault.message)
+    })
 }
 
 /// Compiles the folder and runs the tests in it.

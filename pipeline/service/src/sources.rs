@@ -121,7 +121,7 @@ impl Observer for Watching {
         self.conditions.raise(Condition {
             name: "rasid_stream_gap".to_owned(),
             summary: format!("Records are lost, or a stream is given up: {summary}; the service's log says which offsets"),
-            runbook: Some("docs/runbooks/stream-gap.md".to_owned()),
+            runbook: Some("docs/runbooks/stream_gap.md".to_owned()),
         });
     }
 }

@@ -71,6 +71,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         future_ms: settings.engine.future_ms,
         memory_max: settings.engine.memory_bytes_max,
     };
+    let rules = loaded.as_ref().map_or(0, |ruleset| ruleset.rules.len() as u64);
     let (first_switch, refusal): (Option<Ruleset>, Option<Refusal>) = match (loaded, &in_force) {
         (Ok(ruleset), Some(switched)) if switched.ruleset == ruleset.hash && switched.settings == meaning => (None, None),
         (Ok(ruleset), _) => (Some(ruleset), None),
@@ -191,7 +192,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     ];
 
     // Rules.
-    let ruleset_stats: Arc<Mutex<RulesetStats>> = Arc::default();
+    let ruleset_stats = Arc::new(Mutex::new(RulesetStats { rules, ..RulesetStats::default() }));
     let conditions = Conditions::default();
     let mut switching = Switching::new(
         &settings.rules.dir,

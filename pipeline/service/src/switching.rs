@@ -72,7 +72,7 @@ impl Switching {
         self.conditions.raise(Condition {
             name: REFUSED.to_owned(),
             summary: format!("The changed rules are refused, and those before stay in force: {refusal}"),
-            runbook: Some("docs/runbooks/ruleset-refused.md".to_owned()),
+            runbook: Some("docs/runbooks/ruleset_refused.md".to_owned()),
         });
     }
 

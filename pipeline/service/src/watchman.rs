@@ -107,14 +107,14 @@ impl Watchman {
                     "{} replayed alerts differ from those committed before: the engine is not what it was",
                     stats.worker.divergence_total
                 ),
-                runbook: Some("docs/runbooks/replay-divergence.md".to_owned()),
+                runbook: Some("docs/runbooks/replay_divergence.md".to_owned()),
             });
         }
         if stats.outbox.full {
             self.conditions.raise(Condition {
                 name: "rasid_outbox_full".to_owned(),
                 summary: "The outbox is full and ingestion is paused: a sink has been away for too long".to_owned(),
-                runbook: Some("docs/runbooks/sink-down.md".to_owned()),
+                runbook: Some("docs/runbooks/sink_down.md".to_owned()),
             });
         } else {
             self.conditions.end("rasid_outbox_full");

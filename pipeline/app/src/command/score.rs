@@ -1,12 +1,9 @@
 //! `rasid score get`: an entity's score as readers of Redis see it now.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
+use rasid_connectors::sink::redis::{Config, Reading, read_score};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Level, Pseudonymizer, Reason};
-use rasid_service::settings::RedisSettings;
 use serde::Serialize;
 
 use super::{Failure, OutputFormat, print_json, print_line, say, span};
@@ -14,8 +11,6 @@ use crate::clock::now_ms;
 use crate::config::{self, Layers};
 use crate::key;
 
-/// What keys begin with.
-const PREFIX: &str = "rasid:risk:v1:";
 /// A heartbeat older than this is none: it is written every second or so.
 const HEARTBEAT_MS_MAX: u64 = 10_000;
 
@@ -68,10 +63,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .ok_or_else(|| Failure::Configuration("no Redis is configured: set sinks.redis.url, or RASID_SINKS__REDIS__URL".to_owned()))?;
     let known = if kind.is_personal() && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
     let entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
-    let (score, heartbeat) =
-        read(&settings, &entity).map_err(|error| Failure::Outside(format!("Redis at {}: {error}", settings.url).into()))?;
+    let address = settings.login_url();
+    let config = Config::for_reading(&String::from_utf8_lossy(address.reveal()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
+    let reading = runtime
+        .block_on(read_score(&config, &entity))
+        .map_err(|error| Failure::Outside(format!("Redis at {}: {error}", settings.url).into()))?;
     let now_ms = now_ms();
-    let answer = Answer::new(entity, &score, &heartbeat, now_ms);
+    let answer = Answer::new(entity, reading, now_ms);
     match output {
         OutputFormat::Json => print_json(&answer)?,
         OutputFormat::Text => answer.text(now_ms).iter().try_for_each(|line| print_line(line))?,
@@ -91,20 +90,6 @@ fn leaving(kind: EntityKind, id: &str, pseudonymizer: Option<&Pseudonymizer>) ->
         None if kind.is_personal() => id.to_owned(),
         None => kind.normalise(id).into_owned(),
     }
-}
-
-type Hash = BTreeMap<String, String>;
-
-/// The entity's fields and those of the heartbeat.
-fn read(settings: &RedisSettings, entity: &str) -> redis::RedisResult<(Hash, Hash)> {
-    let address = settings.login_url();
-    let address = String::from_utf8_lossy(address.reveal());
-    let timeout = Duration::from_millis(settings.timeout_ms);
-    let mut connection = redis::Client::open(address.as_ref())?.get_connection_with_timeout(timeout)?;
-    connection.set_read_timeout(Some(timeout))?;
-    let score = redis::cmd("HGETALL").arg(format!("{PREFIX}{{{entity}}}")).query(&mut connection)?;
-    let heartbeat = redis::cmd("HGETALL").arg(format!("{PREFIX}meta")).query(&mut connection)?;
-    Ok((score, heartbeat))
 }
 
 /// What is known about an entity.
@@ -137,30 +122,26 @@ struct Heartbeat {
     alive: bool,
     age_ms: Option<u64>,
     instance: Option<String>,
-    epoch: Option<String>,
 }
 
 impl Answer {
-    fn new(entity: String, score: &Hash, heartbeat: &Hash, now_ms: i64) -> Self {
-        let number = |name: &str| score.get(name).and_then(|text| text.parse::<i64>().ok());
-        let until = |name: &str| number(name).filter(|until| *until > 0);
-        let standing = score.get("score").and_then(|text| text.parse().ok()).map(|value| Standing {
-            score: value,
-            level: level_at(now_ms, until("medium_until"), until("high_until"), until("critical_until")),
-            as_of: number("as_of").unwrap_or_default(),
-            medium_until: until("medium_until"),
-            high_until: until("high_until"),
-            critical_until: until("critical_until"),
-            reasons: score.get("reasons").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
-            version: number("version").unwrap_or_default(),
-            ruleset: score.get("ruleset").cloned().unwrap_or_default(),
+    fn new(entity: String, reading: Reading, now_ms: i64) -> Self {
+        let level = reading.level(now_ms);
+        let Reading { score, as_of, instance, .. } = reading;
+        let standing = score.zip(level).map(|(score, level)| Standing {
+            score: score.score,
+            level,
+            as_of: score.as_of,
+            medium_until: score.medium_until,
+            high_until: score.high_until,
+            critical_until: score.critical_until,
+            reasons: score.reasons,
+            version: score.version,
+            ruleset: score.ruleset,
         });
-        let as_of = heartbeat.get("as_of").and_then(|text| text.parse::<i64>().ok());
         let age_ms = as_of.map(|as_of| u64::try_from(now_ms - as_of).unwrap_or_default());
-        let field = |name: &str| heartbeat.get(name).cloned();
         let alive = age_ms.is_some_and(|age| age <= HEARTBEAT_MS_MAX);
-        let heartbeat = Heartbeat { alive, age_ms, instance: field("instance"), epoch: field("epoch") };
-        Self { entity, score: standing, heartbeat }
+        Self { entity, score: standing, heartbeat: Heartbeat { alive, age_ms, instance } }
     }
 
     fn text(&self, now_ms: i64) -> Vec<String> {
@@ -187,60 +168,41 @@ impl Answer {
         }
         lines.push(match self.heartbeat.age_ms {
             Some(age_ms) => format!("  pipeline last heard of {} ago", span(age_ms)),
-            None => "  pipeline never heard of".to_owned(),
+            None => "  pipeline does not vouch for its scores: it was never here, or publishes them again".to_owned(),
         });
         lines
     }
 }
 
-/// The level now: a reader compares instants with its own clock, and does no maths.
-fn level_at(now_ms: i64, medium_until: Option<i64>, high_until: Option<i64>, critical_until: Option<i64>) -> Level {
-    let holds = |until: Option<i64>| until.is_some_and(|until| now_ms <= until);
-    if holds(critical_until) {
-        Level::Critical
-    } else if holds(high_until) {
-        Level::High
-    } else if holds(medium_until) {
-        Level::Medium
-    } else {
-        Level::Low
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rasid_engine::Score;
+
     use super::*;
-
-    fn hash(fields: &[(&str, &str)]) -> Hash {
-        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn the_level_is_that_of_now() {
-        for (now, expected) in
-            [(10, Level::Critical), (11, Level::High), (20, Level::High), (21, Level::Medium), (30, Level::Medium), (31, Level::Low)]
-        {
-            assert_eq!(level_at(now, Some(30), Some(20), Some(10)), expected, "at {now}");
-        }
-        assert_eq!(level_at(0, None, None, None), Level::Low);
-    }
 
     #[test]
     fn an_answer_says_level_score_reasons_and_whether_the_pipeline_lives() {
-        let reasons = r#"[{"rule":"auth.otp_flood","risk":60.0,"at":1763719300000,"half_life_s":21600}]"#;
-        let score = hash(&[
-            ("score", "60"),
-            ("level", "high"),
-            ("as_of", "1763719300000"),
-            ("medium_until", "1763740900000"),
-            ("high_until", "1763719300500"),
-            ("reasons", reasons),
-            ("version", "1763719300000"),
-            ("ruleset", "sha256:9b1f"),
-        ]);
-        let heartbeat = hash(&[("as_of", "1763719399000"), ("instance", "rasid-1"), ("epoch", "e")]);
+        let score = Score {
+            entity: "user:u_42".to_owned(),
+            score: 60,
+            level: Level::High,
+            as_of: 1_763_719_300_000,
+            medium_until: Some(1_763_740_900_000),
+            high_until: Some(1_763_719_300_500),
+            critical_until: None,
+            reasons: vec![Reason { rule: "auth.otp_flood".to_owned(), risk: 60.0, at: 1_763_719_300_000, half_life_s: 21_600 }],
+            version: 1_763_719_300_000,
+            ruleset: "sha256:9b1f".to_owned(),
+        };
+        let reading = Reading {
+            score: Some(score),
+            live_for_ms: Some(1_000),
+            as_of: Some(1_763_719_399_000),
+            lag_ms: Some(0),
+            instance: Some("rasid-1".to_owned()),
+        };
         let now = 1_763_719_400_000;
-        let answer = Answer::new("user:u_42".to_owned(), &score, &heartbeat, now);
+        let answer = Answer::new("user:u_42".to_owned(), reading, now);
         let text = answer.text(now).join("\n");
         for part in
             ["user:u_42  medium until 2025-11-21T16:01:40.000Z", "60 as of", "1 min ago", "auth.otp_flood 60", "half-life 6 h", "1.0 s ago"]
@@ -248,9 +210,13 @@ mod tests {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         assert!(answer.heartbeat.alive);
-        let gone = Answer::new("user:u_43".to_owned(), &Hash::new(), &Hash::new(), now);
+        let nothing = Reading { score: None, live_for_ms: None, as_of: None, lag_ms: None, instance: None };
+        let gone = Answer::new("user:u_43".to_owned(), nothing, now);
         assert!(gone.score.is_none() && !gone.heartbeat.alive);
-        assert_eq!(gone.text(now), ["user:u_43  no known risk", "  pipeline never heard of"]);
+        assert_eq!(
+            gone.text(now),
+            ["user:u_43  no known risk", "  pipeline does not vouch for its scores: it was never here, or publishes them again"]
+        );
     }
 
     #[test]

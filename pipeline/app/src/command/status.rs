@@ -67,6 +67,11 @@ fn lines(status: &Value, now_ms: i64) -> Vec<String> {
         let breaker = if word("breaker") == "closed" { String::new() } else { format!(", breaker {}", word("breaker").replace('_', " ")) };
         lines.push(format!("  sink     {} with {} waiting, {} parked{breaker}", word("name"), field("depth"), field("parked")));
     }
+    if at("/stats/ruleset/refused").and_then(Value::as_bool) == Some(true) {
+        lines.push(
+            "  REFUSED  the rules folder as it is now: what is in force is the ruleset before; docs/runbooks/ruleset_refused.md".to_owned(),
+        );
+    }
     let divergence = number("/stats/worker/divergence_total");
     if divergence > 0 {
         lines.push(format!("  REPLAY   {divergence} outputs differ from those before the restart: docs/runbooks/replay_divergence.md"));
@@ -86,6 +91,7 @@ mod tests {
         status.stats.readiness = Readiness::NotReady("the outbox is full".to_owned());
         status.stats.log.next = 12;
         status.stats.worker.divergence_total = 2;
+        status.stats.ruleset.refused = true;
         status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), ..SourceStats::default() });
         status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, breaker: Breaker::HalfOpen, ..SinkStats::default() });
         let lines = lines(&serde_json::to_value(&status).expect("JSON"), 61_000).join("\n");
@@ -95,6 +101,7 @@ mod tests {
             "http:checkout at 3",
             "core with 4 waiting, 0 parked, breaker half open",
             "2 outputs differ",
+            "REFUSED",
         ] {
             assert!(lines.contains(part), "{part} in\n{lines}");
         }
