@@ -1,6 +1,7 @@
 //! The thread that commits: effects wait here until the log is durable to their position, then leave together.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rasid_connectors::effect::Settled;
 use rasid_engine::ScoreChange;
@@ -37,6 +38,8 @@ pub(crate) struct CommitThread {
     pub(crate) ahead: Option<mpsc::Sender<Ahead>>,
     /// The sinks, to be told that there is more.
     pub(crate) sinks: Vec<Arc<Notify>>,
+    /// Commits so far.
+    pub(crate) commits: Arc<AtomicU64>,
     /// The committed position.
     pub(crate) committed: watch::Sender<u64>,
     pub(crate) clock: Clock,
@@ -73,6 +76,7 @@ impl CommitThread {
         tracing::trace!(steps = steps.len(), settled = settled.len(), "commit");
         let items = self.committer.commit((self.clock)(), steps, settled)?;
         tracing::trace!(position = self.committer.position(), items = items.len(), "committed");
+        self.commits.fetch_add(1, Ordering::Relaxed);
         self.committed.send_replace(self.committer.position());
         if !items.is_empty() {
             self.sinks.iter().for_each(|sink| sink.notify_one());

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const TELL_EVERY: u64 = 100_000;
 /// The same in ms.
 const TELL_EVERY_MS: i64 = 1_000;
+/// How often the figures that take a walk over all shards are made anew, ms.
+const FIGURES_EVERY_MS: i64 = 100;
 
 /// Something that only the engine knows.
 pub(crate) enum Ask {
@@ -91,7 +93,7 @@ impl EngineThread {
         let mut block = Block::default();
         let (mut told, mut told_ms) = (self.worker.position(), (self.clock)());
         let (mut kept, mut kept_ms) = (self.worker.position(), told_ms);
-        self.publish(0);
+        let mut counted_ms = self.publish(0, i64::MIN);
         let mut last_snapshot = false;
         loop {
             last_snapshot |= self.answer();
@@ -99,7 +101,7 @@ impl EngineThread {
             let mut step = Step { position: self.worker.position(), ..Step::default() };
             if read {
                 step = self.worker.apply(&block)?;
-                self.publish(step.arrival_ms);
+                counted_ms = self.publish(step.arrival_ms, counted_ms);
             }
             let now_ms = (self.clock)();
             let position = self.worker.position();
@@ -122,6 +124,7 @@ impl EngineThread {
             if read {
                 continue;
             }
+            counted_ms = self.publish(0, counted_ms);
             let reached = self.progress.wait_appended(position, PATIENCE);
             if reached.closed && reached.appended <= position {
                 last_snapshot |= self.answer();
@@ -162,20 +165,25 @@ impl EngineThread {
         }
     }
 
-    fn publish(&self, arrival_ms: i64) {
-        let Some(engine) = self.worker.engine() else { return };
+    /// Leaves the figures for whoever asks: position and clock at once, the rest if it was last counted a while before.
+    /// When that was.
+    fn publish(&self, arrival_ms: i64, counted_ms: i64) -> i64 {
+        let Some(engine) = self.worker.engine() else { return counted_ms };
+        let now_ms = (self.clock)();
         let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         figures.position = self.worker.position();
         figures.arrival_ms = figures.arrival_ms.max(arrival_ms);
         figures.clock_ms = engine.clock_ms();
         figures.divergences = self.worker.divergences();
-        figures.counters = engine.counters();
-        if figures.ruleset != engine.ruleset_hash() {
-            engine.ruleset_hash().clone_into(&mut figures.ruleset);
+        if now_ms < counted_ms.saturating_add(FIGURES_EVERY_MS) {
+            return counted_ms;
         }
+        figures.counters = engine.counters();
+        engine.ruleset_hash().clone_into(&mut figures.ruleset);
         figures.rules.clear();
         figures.rules.extend_from_slice(engine.rule_counters());
         figures.state_bytes = engine.state_bytes();
+        now_ms
     }
 }
 

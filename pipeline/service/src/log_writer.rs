@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::progress::Progress;
-use crate::tally::LogFigures;
+use crate::tally::{LogFigures, Queue};
 
 /// Requests that wait at most; behind them sources wait.
 const REQUESTS_MAX: usize = 256;
@@ -82,6 +82,11 @@ impl LogAppender {
     /// Drops what retention has ended, as far as a snapshot at `covered` allows.
     pub(crate) async fn retain(&self, covered: u64) {
         drop(self.requests.send(Request::Retain { covered }).await);
+    }
+
+    /// The queue before the log's thread, to be looked at.
+    pub(crate) fn queue(&self) -> Queue {
+        Queue::behind("append", &self.requests)
     }
 
     /// Ends the log once all that was asked for before is in it.

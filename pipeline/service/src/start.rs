@@ -35,7 +35,7 @@ use crate::snapshot_task::SnapshotTask;
 use crate::sources;
 use crate::stats::{RulesetStats, SinkStats, SnapshotStats};
 use crate::switching::Switching;
-use crate::tally::{LogFigures, Tally};
+use crate::tally::{self, LogFigures, Tally};
 use crate::watchman::{Conditions, Watchman};
 use crate::worker::EngineSetup;
 use crate::{BoxError, StartError};
@@ -105,11 +105,12 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     log_figures.first.store(opened.first, Ordering::Relaxed);
     let (appender, log_thread) = log_thread(log, Arc::clone(&progress), is_paused, Arc::clone(&log_figures), Arc::clone(&clock));
     let (commits, messages) = mpsc::channel(STEPS_MAX);
+    let mut queues = vec![appender.queue(), tally::Queue::behind("commit", &commits)];
     let (asks, asked) = mpsc::channel(4);
     let (snapshot_jobs, jobs) = mpsc::channel(1);
     let (committed, is_committed) = watch::channel(outbox.position());
     let figures = Arc::new(Mutex::new(EngineFigures { position: worker.position(), ..EngineFigures::default() }));
-    let latency = Arc::default();
+    let (latency, commits_total) = (Arc::default(), Arc::default());
     let snapshot_stats: Arc<Mutex<SnapshotStats>> = Arc::new(Mutex::new(SnapshotStats { position: snapshot, ..SnapshotStats::default() }));
     let ended = Ended::default();
 
@@ -135,6 +136,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let mut ahead = None;
     if let Some((sink, config)) = redis {
         let (sender, receiver) = mpsc::channel(AHEAD_MAX);
+        queues.push(tally::Queue::behind("redis", &sender));
         ahead = Some(sender);
         let (more, stats) = next_sink(crate::route::REDIS);
         let queue = Queue::new(crate::route::REDIS, Arc::clone(&outbox), config, seed);
@@ -181,6 +183,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         progress: Arc::clone(&progress),
         ahead,
         sinks: notifies.clone(),
+        commits: Arc::clone(&commits_total),
         committed,
         clock: Arc::clone(&clock),
     };
@@ -221,6 +224,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         snapshot: Arc::clone(&snapshot_stats),
         outbox: Arc::clone(&outbox),
         outbox_bytes_max: settings.outbox_bytes_max,
+        commits: commits_total,
+        queues,
         sinks: sink_stats,
         ruleset: ruleset_stats,
         latency,

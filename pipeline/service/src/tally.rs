@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::source::{Incoming, Lags};
 
+use tokio::sync::mpsc;
+
 use crate::engine_thread::EngineFigures;
 use crate::progress::Progress;
 use crate::stats::{
-    EngineStats, Latency, LogStats, OutboxStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats, Stats, WorkerStats,
+    EngineStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats, Stats,
+    WorkerStats,
 };
 
 /// Where each part leaves its figures.
@@ -21,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) snapshot: Arc<Mutex<SnapshotStats>>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) outbox_bytes_max: u64,
+    pub(crate) commits: Arc<AtomicU64>,
+    pub(crate) queues: Vec<Queue>,
     pub(crate) sinks: Vec<Arc<Mutex<SinkStats>>>,
     pub(crate) ruleset: Arc<Mutex<RulesetStats>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
@@ -29,6 +34,27 @@ pub(crate) struct Tally {
     pub(crate) draining: Arc<AtomicBool>,
     /// Why a part has stopped.
     pub(crate) broken: Arc<Mutex<Option<String>>>,
+}
+
+/// A bounded queue between two parts, to be looked at.
+pub(crate) struct Queue {
+    name: &'static str,
+    /// How many wait, and how many can.
+    look: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
+}
+
+impl Queue {
+    /// The queue behind a sender; looking keeps it open no longer than its senders do.
+    pub(crate) fn behind<T: Send + 'static>(name: &'static str, sender: &mpsc::Sender<T>) -> Self {
+        let sender = sender.downgrade();
+        let look = move || sender.upgrade().map_or((0, 0), |sender| (sender.max_capacity() - sender.capacity(), sender.max_capacity()));
+        Self { name, look: Box::new(look) }
+    }
+
+    fn stats(&self) -> QueueStats {
+        let (depth, capacity) = (self.look)();
+        QueueStats { name: self.name, depth: depth as u64, capacity: capacity as u64 }
+    }
 }
 
 /// What streams have told, counted by stream.
@@ -89,20 +115,28 @@ impl Tally {
                 event_clock_ms: figures.clock_ms,
             },
             snapshot: locked(&self.snapshot),
-            outbox: OutboxStats { bytes, bytes_max: self.outbox_bytes_max, full, commits_total: 0 },
+            outbox: OutboxStats { bytes, bytes_max: self.outbox_bytes_max, full, commits_total: self.commits.load(Ordering::Relaxed) },
             sinks: self
                 .sinks
                 .iter()
                 .map(|sink| {
                     let sink = locked(sink);
                     let held = held.iter().find(|held| held.sink == sink.name);
-                    SinkStats { depth: held.map_or(0, |held| held.pending), parked: held.map_or(0, |held| held.parked), ..sink }
+                    let (depth, parked) = held.map_or((0, 0), |held| (held.pending, held.parked));
+                    SinkStats { depth, parked, oldest_ms: if depth == 0 { 0 } else { self.oldest_ms(&sink.name, now_ms) }, ..sink }
                 })
                 .collect(),
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.ruleset) },
-            queues: Vec::new(),
+            queues: self.queues.iter().map(Queue::stats).collect(),
             latency: locked(&self.latency),
         }
+    }
+
+    /// Age of the oldest item that waits for a sink.
+    fn oldest_ms(&self, sink: &str, now_ms: i64) -> u64 {
+        // An outbox that cannot be read stops the service elsewhere.
+        let oldest = self.outbox.pending(sink, 0, 1).unwrap_or_default();
+        oldest.first().map_or(0, |item| u64::try_from(now_ms - item.committed_ms).unwrap_or(0))
     }
 
     fn readiness(&self, full: bool) -> Readiness {
