@@ -3,6 +3,7 @@
 
 mod bench_workload;
 mod fixtures;
+mod fluvio;
 mod pages;
 mod schema;
 mod step;
@@ -18,6 +19,8 @@ cargo xtask fmt                            formats the code
 cargo xtask schema [--check]               writes the committed JSON Schemas, or compares them with the program's
 cargo xtask pages [--check]                writes the pages made from the code, or compares them
 cargo xtask fixtures [--check]             makes the fixtures again, or compares them with what their scripts make
+cargo xtask fluvio --endpoint HOST:PORT [--run-dir DIR] [--records N]
+                                           the Fluvio source against a real cluster; kills its processes if DIR names them
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
 ";
 
@@ -42,6 +45,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["pages", "--check"] => pages::run(true),
         ["fixtures"] => fixtures::run(false),
         ["fixtures", "--check"] => fixtures::run(true),
+        ["fluvio", options @ ..] => fluvio::run(options),
         ["bench-workload", count] => bench_workload::run(count, "7"),
         ["bench-workload", count, seed] => bench_workload::run(count, seed),
         [] | ["help" | "--help" | "-h"] => {

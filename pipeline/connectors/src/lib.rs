@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod courier;
 pub mod effect;
 mod error;
+pub mod ingest;
 pub mod log;
 pub mod outbox;
 pub mod seal;

@@ -20,6 +20,8 @@ mod clock;
 mod contiguity;
 mod directory;
 mod file;
+#[cfg(feature = "fluvio")]
+pub mod fluvio;
 pub mod jsonl;
 mod lines;
 pub mod log;

@@ -16,7 +16,8 @@
 //! |---|---|
 //! | was opened just now, nothing came yet | [`MergeConfig::opening`] |
 //! | gave records and has not said that it is at its head | [`MergeConfig::patience`], then not until it gives more |
-//! | is at its head, cannot be read, has ended | not at all |
+//! | failed while it was catching up | [`MergeConfig::opening`] once, then not until it gives more |
+//! | is at its head, failed there, has ended | not at all |
 //!
 //! A fault of one stream never stops another: it is opened again behind the last record that it gave, after a pause
 //! that doubles, for as long as its error says that this may help.
@@ -59,8 +60,9 @@ pub struct MergeConfig {
     /// takes, short enough for a person. More keeps better order across slow streams, less keeps a slow stream from
     /// holding up the others.
     pub patience: Duration,
-    /// How long the others wait for the first word of a stream that was just added. 2 s: a connection and a first
-    /// fetch.
+    /// How long the others wait for the first word of a stream that was just added, and for one that was catching up
+    /// when it failed, once. 5 s: a server that starts again. Without it a stream that is opened again a little later
+    /// than the others would find them far ahead, and all its events late.
     pub opening: Duration,
     /// The pause before a stream that failed is opened again; it doubles up to `backoff_max`. 200 ms.
     pub backoff_min: Duration,
@@ -77,7 +79,7 @@ impl Default for MergeConfig {
             batch_bytes: 1 << 20,
             in_flight: 4,
             patience: Duration::from_millis(100),
-            opening: Duration::from_secs(2),
+            opening: Duration::from_secs(5),
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(10),
         }
@@ -106,6 +108,11 @@ impl MergeHandle {
     /// that is there already is left as it is. `false`: the merge has ended.
     pub async fn add(&self, opener: Arc<dyn Opener>) -> bool {
         self.openers.send(opener).await.is_ok()
+    }
+
+    /// Ready when the merge has ended.
+    pub async fn ended(&self) {
+        self.openers.closed().await;
     }
 
     /// Where each stream stands.

@@ -81,7 +81,6 @@ fn nested_length(text: &[u8]) -> Option<usize> {
 }
 
 /// The texts of an array's elements; `None`: the text is no array.
-#[expect(dead_code, reason = "the http ingester parts bodies with it")]
 pub(crate) fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
     let mut scan = Scan::new(text);
     let mut found = Vec::new();

@@ -42,6 +42,8 @@ struct Stream {
     /// In order; taken from the back of `reversed` so that a piece is moved once.
     reversed: Vec<Ready>,
     waits: Waits,
+    /// It failed since it last gave records, and was waited for because of that.
+    failed: bool,
 }
 
 pub(super) struct Heads {
@@ -74,7 +76,14 @@ impl Heads {
     pub(super) fn add(&mut self, name: Arc<str>, inbox: mpsc::Receiver<Word>, standing: Arc<Standing>, now: Instant) {
         let index = self.streams.len();
         self.names.insert(name.clone(), index);
-        self.streams.push(Stream { name, inbox, standing, reversed: Vec::new(), waits: Waits::Until(Some(now + self.opening)) });
+        self.streams.push(Stream {
+            name,
+            inbox,
+            standing,
+            reversed: Vec::new(),
+            waits: Waits::Until(Some(now + self.opening)),
+            failed: false,
+        });
         self.empty.insert(index);
     }
 
@@ -134,13 +143,20 @@ impl Heads {
                 Ok(Word::Records(mut records)) => {
                     records.reverse();
                     stream.waits = Waits::Until(None);
+                    stream.failed = false;
                     let Some(head) = records.last() else { continue };
                     self.order.push(Reverse((head.clock_ms, index)));
                     stream.reversed = records;
                     self.empty.remove(&index);
                     return None;
                 }
-                Ok(Word::AtHead | Word::Down) => stream.waits = Waits::No,
+                Ok(Word::AtHead) => stream.waits = Waits::No,
+                Ok(Word::Down) => {
+                    if matches!(stream.waits, Waits::Until(_)) && !stream.failed {
+                        stream.waits = Waits::Until(Some(now + self.opening));
+                        stream.failed = true;
+                    }
+                }
                 Ok(Word::Ended) | Err(mpsc::error::TryRecvError::Disconnected) => {
                     stream.waits = Waits::Ended;
                     self.empty.remove(&index);
