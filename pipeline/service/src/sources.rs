@@ -4,30 +4,44 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use rasid_connectors::ingest::REMEMBERED_MS;
+use rasid_connectors::ingest::http::{Ingest, IngestConfig};
+use rasid_connectors::log::{self, Block, Entry, LogReader};
+use rasid_connectors::seal::Keyring;
 use rasid_connectors::source::{
     DirectoryConfig, FileConfig, FileOpener, Lags, Merge, MergeConfig, MergeHandle, Notice, Observer, State, StdinOpener, follow_directory,
 };
+use rasid_connectors::storage::Storage;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::clock::Clock;
 use crate::log_writer::LogAppender;
+use crate::recover::layout;
 use crate::running::Ended;
 use crate::settings::SourcesSettings;
 use crate::start::held;
 use crate::tally::Notices;
 use crate::watchman::{Condition, Conditions};
+use crate::{StartError, sinks};
 
 /// What runs of them.
 pub(crate) struct Sources {
     lags: Lags,
     merge: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     followers: JoinSet<()>,
+    ingest: Option<Arc<Ingest<LogAppender>>>,
 }
 
 impl Sources {
     /// Where each stream stands.
     pub(crate) fn lags(&self) -> Lags {
         self.lags.clone()
+    }
+
+    /// What receives events over HTTP.
+    pub(crate) fn ingest(&self) -> Option<Arc<Ingest<LogAppender>>> {
+        self.ingest.clone()
     }
 
     /// Says whether every stream has given all it has.
@@ -46,34 +60,41 @@ impl Sources {
     }
 }
 
+/// What sources are started with.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) log: &'a LogAppender,
+    pub(crate) storage: &'a Arc<dyn Storage>,
+    pub(crate) keys: &'a Keyring,
+    pub(crate) notices: &'a Arc<Notices>,
+    pub(crate) conditions: &'a Conditions,
+    pub(crate) ended: &'a Ended,
+    pub(crate) clock: &'a Clock,
+}
+
 /// Starts what the settings ask for, each stream behind the newest offset that the log has of it.
 pub(crate) async fn start(
     settings: &SourcesSettings,
     offsets: BTreeMap<String, u64>,
-    log: LogAppender,
-    notices: &Arc<Notices>,
-    conditions: &Conditions,
-    ended: &Ended,
-) -> Sources {
+    around: Surroundings<'_>,
+) -> Result<Sources, StartError> {
+    let Surroundings { log, notices, conditions, ended, .. } = around;
+    let ingest = http(settings, &around)?;
     let observer: Arc<dyn Observer> =
         Arc::new(Watching { notices: Arc::clone(notices), conditions: conditions.clone(), said: Mutex::default() });
     let (merge, handle) = Merge::new(MergeConfig::default(), offsets, Arc::clone(&observer));
     let lags = handle.lags().clone();
     let mut followers = JoinSet::new();
-    add_files(settings, &handle, &observer, &mut followers, ended).await;
-    drop(handle);
+    fluvio(settings, &handle, &observer, &mut followers, ended)?;
+    // The merge runs before it is given files, because it takes only so many at once.
     let (stop, stopped) = oneshot::channel::<()>();
-    let of_merge = ended.clone();
+    let (of_merge, log) = (ended.clone(), log.clone());
     let merging = tokio::spawn(async move {
-        let stop = async { drop(stopped.await) };
-        of_merge.unless_ok(
-            "the sources",
-            merge.run(log, stop).await.map(|merged| {
-                tracing::info!(records = merged.records, "no source is left to read");
-            }),
-        );
+        let merged = merge.run(log, async { drop(stopped.await) }).await;
+        let merged = merged.map(|merged| tracing::info!(records = merged.records, "no source is left to read"));
+        of_merge.unless_ok("the sources", merged);
     });
-    Sources { lags, merge: Some((stop, merging)), followers }
+    add_files(settings, &handle, &observer, &mut followers, ended).await;
+    Ok(Sources { lags, merge: Some((stop, merging)), followers, ingest })
 }
 
 async fn add_files(
@@ -123,5 +144,86 @@ impl Observer for Watching {
             summary: format!("Records are lost, or a stream is given up: {summary}; the service's log says which offsets"),
             runbook: Some("docs/runbooks/stream_gap.md".to_owned()),
         });
+    }
+}
+
+/// `POST /v1/events`, if it is on. What the log's tail holds of deliveries is known again.
+fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<Arc<Ingest<LogAppender>>>, StartError> {
+    let Surroundings { log, storage, keys, clock, .. } = *around;
+    let Some(http) = &settings.http else { return Ok(None) };
+    let producers = http.producers.iter().map(|(name, secrets)| {
+        let webhook = sinks::webhook(&format!("the secret of the producer {name}"), secrets)?;
+        Ok((name.clone(), webhook))
+    });
+    let config = IngestConfig {
+        body_bytes_max: http.body_bytes_max,
+        events_max: http.request_events_max,
+        events_per_s: http.events_per_s_max,
+        burst: http.events_burst_max,
+        concurrent: http.requests_max,
+        ids_max: http.webhook_ids_max,
+        ..IngestConfig::default()
+    };
+    let ingest = Ingest::new(config, producers.collect::<Result<_, StartError>>()?, log.clone(), Arc::clone(clock));
+    remember(&ingest, storage, keys, clock() - REMEMBERED_MS).map_err(|error| StartError::Outside(Box::new(error)))?;
+    Ok(Some(ingest))
+}
+
+/// Tells the ingester of every record that was appended since `since_ms`.
+fn remember(ingest: &Ingest<LogAppender>, storage: &Arc<dyn Storage>, keys: &Keyring, since_ms: i64) -> Result<(), log::Error> {
+    let mut block = Block::new();
+    // Segments are named by their first position; the newest that begins before then is where to begin.
+    let names = storage.list(layout::LOG).unwrap_or_default();
+    let firsts: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".seg")?.parse().ok()).collect();
+    let open = |first| LogReader::open(Arc::clone(storage), layout::LOG, keys.clone(), first);
+    let mut begin = None;
+    for first in firsts.into_iter().rev() {
+        begin = Some(first);
+        if open(first)?.next(&mut block)? && block.appended_ms() < since_ms {
+            break;
+        }
+    }
+    let Some(begin) = begin else { return Ok(()) };
+    let mut reader = open(begin)?;
+    while reader.next(&mut block)? {
+        for (_, entry) in block.entries() {
+            if let Entry::Event { arrival_ms, origin, .. } = entry
+                && arrival_ms >= since_ms
+            {
+                ingest.remember(origin.stream, origin.offset, arrival_ms);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads every partition of the configured topics.
+#[cfg(feature = "fluvio")]
+fn fluvio(
+    settings: &SourcesSettings,
+    handle: &MergeHandle,
+    observer: &Arc<dyn Observer>,
+    followers: &mut JoinSet<()>,
+    ended: &Ended,
+) -> Result<(), StartError> {
+    use rasid_connectors::source::fluvio::{FluvioConfig, Topic};
+    let Some(fluvio) = &settings.fluvio else { return Ok(()) };
+    for topic in &fluvio.topics {
+        let config = FluvioConfig { max_bytes: fluvio.fetch_bytes_max, ..FluvioConfig::new(&fluvio.endpoint, topic) };
+        let following = Topic::new(config, Arc::clone(observer)).follow(handle.clone());
+        let ended = ended.clone();
+        followers.spawn(async move { ended.unless_ok("a Fluvio topic", following.await) });
+    }
+    Ok(())
+}
+
+/// Says that this program cannot.
+#[cfg(not(feature = "fluvio"))]
+fn fluvio(settings: &SourcesSettings, _: &MergeHandle, _: &Arc<dyn Observer>, _: &mut JoinSet<()>, _: &Ended) -> Result<(), StartError> {
+    match &settings.fluvio {
+        None => Ok(()),
+        Some(_) => Err(StartError::Configuration(
+            "sources.fluvio is set, but this rasid was built without Fluvio: build it with `--features fluvio`".to_owned(),
+        )),
     }
 }

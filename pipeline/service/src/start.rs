@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rasid_connectors::audit::Audit;
+use rasid_connectors::ingest::http::Ingest;
 use rasid_connectors::log::{Control as ControlRecord, LogConfig, Settings as LogMeaning};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::seal::Keyring;
@@ -214,7 +215,16 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     }
 
     let notices = Arc::default();
-    let sources = sources::start(&settings.sources, opened.offsets, appender.clone(), &notices, &conditions, &ended).await;
+    let around = sources::Surroundings {
+        log: &appender,
+        storage: &storage,
+        keys: &keys,
+        notices: &notices,
+        conditions: &conditions,
+        ended: &ended,
+        clock: &clock,
+    };
+    let sources = sources::start(&settings.sources, opened.offsets, around).await?;
 
     let tally = Arc::new(Tally {
         progress: Arc::clone(&progress),
@@ -230,11 +240,13 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         ruleset: ruleset_stats,
         latency,
         lags: sources.lags(),
+        ingest: sources.ingest(),
         notices,
         draining: Arc::clone(&stopping),
         broken: ended.why(),
     });
 
+    let receiving = sources.ingest().map(Ingest::router);
     let mut tasks = JoinSet::new();
     let snapshots = SnapshotTask {
         store: snapshots,
@@ -273,7 +285,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         operator,
         restored,
         sources,
-        router: None,
+        router: receiving,
         appender,
         progress,
         asks,

@@ -3,12 +3,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rasid_connectors::ingest::http::Ingest;
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::source::{Incoming, Lags};
 
 use tokio::sync::mpsc;
 
 use crate::engine_thread::EngineFigures;
+use crate::log_writer::LogAppender;
 use crate::progress::Progress;
 use crate::stats::{
     EngineStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats, Stats,
@@ -30,6 +32,7 @@ pub(crate) struct Tally {
     pub(crate) ruleset: Arc<Mutex<RulesetStats>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
     pub(crate) lags: Lags,
+    pub(crate) ingest: Option<Arc<Ingest<LogAppender>>>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) draining: Arc<AtomicBool>,
     /// Why a part has stopped.
@@ -167,7 +170,19 @@ impl Tally {
                     stream: lag.stream.to_string(),
                 }
             })
+            .chain(self.received())
             .collect()
+    }
+
+    /// What came over HTTP: each producer's stream, and what was refused of all of them.
+    fn received(&self) -> Vec<SourceStats> {
+        let Some(ingest) = &self.ingest else { return Vec::new() };
+        let counts = ingest.counts();
+        let refused_total = counts.invalid + counts.unauthorized + counts.limited + counts.busy;
+        let all = SourceStats { stream: "http".to_owned(), refused_total, ..SourceStats::default() };
+        let of_producers = self.log.streams_of("http:").into_iter();
+        let of_producers = of_producers.map(|(stream, records_total)| SourceStats { stream, records_total, ..SourceStats::default() });
+        std::iter::once(all).chain(of_producers).collect()
     }
 }
 
@@ -198,6 +213,12 @@ impl LogFigures {
                 None => drop(by_stream.insert(Arc::clone(&event.stream), 1)),
             }
         }
+    }
+
+    /// Streams whose names begin so, with their events.
+    fn streams_of(&self, prefix: &str) -> Vec<(String, u64)> {
+        let by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
+        by_stream.iter().filter(|(stream, _)| stream.starts_with(prefix)).map(|(stream, events)| (stream.to_string(), *events)).collect()
     }
 
     fn of_stream(&self, stream: &str) -> u64 {
