@@ -98,7 +98,7 @@ impl BindingTable {
     /// Empty, of `share` bytes at most. State is kept for the window and the allowed lateness, so that an event that is
     /// late within bounds finds it as it would have been.
     pub(crate) fn new(binding: &Binding, lateness_ms: i64, share: usize) -> Self {
-        let ttl_ms = binding.window_ms.saturating_add(lateness_ms);
+        let ttl_ms = ttl_ms(binding, lateness_ms);
         match &binding.kind {
             BindingKind::Count => Self::Count(Table::new(ttl_ms, share)),
             BindingKind::Sum => Self::Sum(Table::new(ttl_ms, share)),
@@ -131,6 +131,23 @@ impl BindingTable {
     /// Sets its share of memory again.
     pub(crate) fn set_share(&mut self, share: usize, clock_ms: i64) {
         each!(self, table => table.set_share(share, clock_ms));
+    }
+
+    /// Sets again how long its states are kept: the table of a binding that goes on under another allowed lateness is the
+    /// one that a snapshot gives under it.
+    pub(crate) fn set_lateness(&mut self, binding: &Binding, lateness_ms: i64, clock_ms: i64) {
+        let ttl_ms = ttl_ms(binding, lateness_ms);
+        match self {
+            Self::Count(table) | Self::Sum(table) => table.set_ttl(ttl_ms, clock_ms),
+            Self::Min(table, _) => table.set_ttl(ttl_ms, clock_ms),
+            Self::Max(table, _) => table.set_ttl(ttl_ms, clock_ms),
+            Self::Mean(table, _) => table.set_ttl(ttl_ms, clock_ms),
+            Self::Ratio(table) => table.set_ttl(ttl_ms, clock_ms),
+            Self::FirstSeen(table) => table.set_ttl(ttl_ms, clock_ms),
+            Self::Distinct(table) => table.set_ttl(ttl_ms, clock_ms),
+            Self::Last(table) | Self::Previous(table) => table.set_ttl(ttl_ms, clock_ms),
+            Self::Detector(table) => table.set_lateness(lateness_ms, clock_ms),
+        }
     }
 
     /// The same for a snapshot.
@@ -239,6 +256,11 @@ impl BindingTable {
             },
         }
     }
+}
+
+/// How long a state is kept after it last changed, ms of event clock.
+fn ttl_ms(binding: &Binding, lateness_ms: i64) -> i64 {
+    binding.window_ms.saturating_add(lateness_ms)
 }
 
 fn int(value: i64) -> Cell {

@@ -14,6 +14,7 @@ pub(crate) trait DetectorTable: Send + Sync {
     fn bytes(&self) -> usize;
     fn evicted(&self) -> u64;
     fn set_share(&mut self, share: usize, clock_ms: i64);
+    fn set_lateness(&mut self, lateness_ms: i64, clock_ms: i64);
     fn save(&self, out: Vec<u8>) -> Vec<u8>;
     fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error>;
     fn share(&mut self) -> Box<dyn DetectorTable>;
@@ -74,6 +75,10 @@ impl<D: Detector> DetectorTable for Typed<D> {
         self.table.set_share(share, clock_ms);
     }
 
+    fn set_lateness(&mut self, lateness_ms: i64, clock_ms: i64) {
+        self.table.set_ttl(ttl_ms::<D>(&self.params, lateness_ms), clock_ms);
+    }
+
     fn save(&self, out: Vec<u8>) -> Vec<u8> {
         self.table.save(out)
     }
@@ -96,7 +101,11 @@ impl DetectorVisitor for New {
     type Output = Box<dyn DetectorTable>;
 
     fn visit<D: Detector>(self, params: &D::Params) -> Self::Output {
-        let ttl_ms = D::ttl_ms(params).saturating_add(self.lateness_ms);
+        let ttl_ms = ttl_ms::<D>(params, self.lateness_ms);
         Box::new(Typed::<D> { params: params.clone(), table: Table::new(ttl_ms, self.share) })
     }
+}
+
+fn ttl_ms<D: Detector>(params: &D::Params, lateness_ms: i64) -> i64 {
+    D::ttl_ms(params).saturating_add(lateness_ms)
 }

@@ -71,6 +71,7 @@ impl Shard {
         let tables = layout.bindings.iter().zip(kept).map(|(binding, kept)| {
             match kept.and_then(|number| old.get_mut(number)).and_then(Option::take) {
                 Some(mut table) => {
+                    table.set_lateness(binding, layout.lateness_ms, clock_ms);
                     table.set_share(layout.share(), clock_ms);
                     table
                 }
