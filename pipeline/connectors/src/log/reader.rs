@@ -136,7 +136,10 @@ impl Blocks {
             }
             // In this order: what is in the segment once its successor is there is all that it will ever hold.
             let ended = self.next != segment && self.has_segment(self.next);
-            self.refill()?;
+            if !self.refill()? {
+                self.enter(self.next)?;
+                continue;
+            }
             if let Some(found) = self.parsed()? {
                 return Ok(Some(found));
             }
@@ -160,8 +163,9 @@ impl Blocks {
         }
     }
 
-    /// Reads anew from the next block on, at least all of it if the file has it.
-    fn refill(&mut self) -> Result<(), Error> {
+    /// Reads anew from the next block on, at least all of it if the file has it. `false`: the segment is gone, and the log
+    /// begins with the one after it, so all of it was given out.
+    fn refill(&mut self) -> Result<bool, Error> {
         let mut wanted = CHUNK;
         loop {
             if self.buffer.len() < wanted {
@@ -169,7 +173,10 @@ impl Blocks {
             }
             (self.at, self.filled) = (0, 0);
             let read = match self.storage.read_at(&self.path, self.offset, &mut self.buffer) {
-                Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(self.gone(source)),
+                Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                    let oldest = list(&*self.storage, &self.dir)?.first().copied();
+                    return if oldest == Some(self.next) && self.segment != oldest { Ok(false) } else { Err(self.gone(source)) };
+                }
                 read => read.map_err(|source| self.failed(source))?,
             };
             self.filled = read;
@@ -180,10 +187,10 @@ impl Blocks {
                     let rest = usize::try_from(length.saturating_sub(self.offset)).unwrap_or(usize::MAX);
                     wanted = needed.min(rest);
                     if wanted <= read {
-                        return Ok(());
+                        return Ok(true);
                     }
                 }
-                _ => return Ok(()),
+                _ => return Ok(true),
             }
         }
     }
@@ -224,7 +231,10 @@ impl Blocks {
             self.was_newest = true;
             return Ok(true);
         }
-        let grown = self.rest()? > 0;
+        let grown = match self.rest() {
+            Err(Error::Storage { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(false), // retired a moment ago
+            rest => rest? > 0,
+        };
         if grown || self.has_segment(self.next) { Ok(false) } else { Err(self.damage("blocks are missing at its end")) }
     }
 
