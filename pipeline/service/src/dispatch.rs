@@ -40,6 +40,12 @@ impl Queue {
         self.more = true;
     }
 
+    /// Whether scores may be sent before their commit: not while older ones may be on their way from here. A receiver that
+    /// was told that nothing is left of a score keeps no version to hold an older one back by.
+    pub fn may_send_ahead(&self) -> bool {
+        self.courier.depth() == 0
+    }
+
     /// Scores that were sent, and have been taken, before their commit.
     pub fn sent_ahead(&mut self, changes: &[ScoreChange]) {
         for change in changes {

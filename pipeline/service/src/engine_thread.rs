@@ -139,6 +139,9 @@ impl EngineThread {
         let mut last_snapshot = false;
         while let Ok(ask) = self.asks.try_recv() {
             match ask {
+                // Scores from before the committed position are older than those that receivers have, and what has
+                // changed since is not told again. Who asks gets no answer, and asks again later.
+                Ask::LiveScores(answer) if self.worker.is_replaying() => drop(answer),
                 Ask::LiveScores(answer) => {
                     let scores = self.worker.engine().map(rasid_engine::Engine::live_scores).unwrap_or_default();
                     // Who asked may have gone.

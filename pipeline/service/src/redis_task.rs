@@ -71,6 +71,10 @@ impl RedisTask {
     /// Writes what the engine has just changed, with all that has gathered since. Where Redis does not take it, it comes
     /// again out of the outbox.
     async fn send_ahead(&mut self, first: Ahead) {
+        if !self.delivery.queue.may_send_ahead() {
+            while self.ahead.try_recv().is_ok() {} // they come out of the outbox, in their order
+            return;
+        }
         let mut newest: HashMap<String, ScoreChange> = HashMap::new();
         let mut arrivals = vec![(first.arrival_ms, first.changes.len())];
         let mut take = |changes: Vec<ScoreChange>| {

@@ -179,6 +179,11 @@ impl Worker {
         self.position
     }
 
+    /// Whether what was committed is still being gone through again: the state is older than what receivers know.
+    pub fn is_replaying(&self) -> bool {
+        self.position < self.committed
+    }
+
     /// Outputs that were committed once and came out otherwise now (invariant C1: none).
     pub fn divergences(&self) -> u64 {
         self.divergences

@@ -1,0 +1,228 @@
+//! One life of the service: the parts that production puts on threads and tasks, each step on command.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use rasid_connectors::courier::{Next, Parcel};
+use rasid_connectors::effect::Settled;
+use rasid_connectors::log::{Block, Entry, LogReader, LogWriter, Settings as Meaning};
+use rasid_connectors::outbox::Outbox;
+use rasid_connectors::seal::Keyring;
+use rasid_connectors::sink::Answer;
+use rasid_connectors::snapshot::SnapshotStore;
+use rasid_engine::{ScoreChange, Snapshot};
+use rasid_service::commit::Committer;
+use rasid_service::dispatch::Queue;
+use rasid_service::recover::Recovered;
+use rasid_service::rulesets::KnownRulesets;
+use rasid_service::worker::{Step, Worker};
+
+/// Groups of scores that wait to be sent ahead.
+const AHEAD_MAX: usize = 4;
+
+/// What a part answers that the disk has failed.
+pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// What waits for the committer.
+enum Message {
+    Step(Box<Step>),
+    Settled(Vec<Settled>),
+}
+
+/// State on its way to a snapshot.
+struct Job {
+    position: u64,
+    ruleset: String,
+    meaning: Meaning,
+    snapshot: Snapshot,
+}
+
+/// One sink's task.
+pub(crate) struct SinkTask {
+    pub(crate) queue: Queue,
+    pub(crate) in_flight: Option<Parcel>,
+}
+
+pub(crate) struct Service {
+    pub(crate) keys: Keyring,
+    pub(crate) log: LogWriter,
+    /// Newest durable position.
+    pub(crate) durable: u64,
+    reader: LogReader,
+    block: Block,
+    pub(crate) worker: Worker,
+    told: u64,
+    messages: VecDeque<Message>,
+    pub(crate) committer: Committer,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) sinks: Vec<SinkTask>,
+    ahead: VecDeque<Vec<ScoreChange>>,
+    pub(crate) rulesets: KnownRulesets,
+    snapshots: SnapshotStore,
+    job: Option<Job>,
+    kept: u64,
+    /// Position of the oldest snapshot, up to which the log may retire, and alerts be forgotten.
+    pub(crate) covered: Option<u64>,
+    pub(crate) forget: Option<u64>,
+    /// By partition: the next record that the source reads.
+    pub(crate) next: Vec<usize>,
+}
+
+impl Service {
+    pub(crate) fn new(recovered: Recovered, keys: Keyring, queues: Vec<Queue>, next: Vec<usize>) -> Self {
+        let Recovered { log, reader, worker, outbox, dead_letters, snapshots, rulesets, .. } = recovered;
+        Self {
+            keys,
+            durable: log.next_position() - 1,
+            log,
+            reader,
+            block: Block::new(),
+            told: worker.position(),
+            kept: worker.position(),
+            worker,
+            messages: VecDeque::new(),
+            committer: Committer::new(Arc::clone(&outbox), dead_letters),
+            outbox,
+            sinks: queues.into_iter().map(|queue| SinkTask { queue, in_flight: None }).collect(),
+            ahead: VecDeque::new(),
+            rulesets,
+            snapshots,
+            job: None,
+            covered: None,
+            forget: None,
+            next,
+        }
+    }
+
+    pub(crate) fn appended(&self) -> u64 {
+        self.log.next_position() - 1
+    }
+
+    /// Nothing is on its way between the parts.
+    pub(crate) fn is_idle(&self) -> bool {
+        let applied = self.worker.position();
+        let sinks = self.sinks.iter().all(|sink| sink.in_flight.is_none());
+        applied == self.appended() && self.durable == applied && self.messages.is_empty() && self.ahead.is_empty() && sinks
+    }
+
+    pub(crate) fn append(&mut self, now_ms: i64, entries: &[Entry<'_>]) -> Result<(), Failed> {
+        self.log.append(now_ms, entries)?;
+        Ok(())
+    }
+
+    pub(crate) fn sync(&mut self) -> Result<(), Failed> {
+        self.log.sync()?;
+        self.durable = self.appended();
+        Ok(())
+    }
+
+    /// Reads and applies one block; false at the end of the log.
+    pub(crate) fn apply(&mut self, tell: bool) -> Result<bool, Failed> {
+        let read = self.reader.next(&mut self.block)?;
+        let mut step = Step { position: self.worker.position(), ..Step::default() };
+        if read {
+            step = self.worker.apply(&self.block)?;
+            assert_eq!(self.worker.divergences(), 0, "the replay differs from what was committed, at or before {}", step.position);
+        }
+        if step.has_effects() || (tell && step.position > self.told) {
+            self.told = step.position;
+            self.messages.push_back(Message::Step(Box::new(step)));
+        }
+        Ok(read)
+    }
+
+    /// Commits up to `most` of what waits, as far as the log is durable. `between` runs once the scores are on their way
+    /// and before the commit.
+    pub(crate) fn commit(&mut self, now_ms: i64, most: usize, between: &mut dyn FnMut(&mut Self)) -> Result<usize, Failed> {
+        let durable = self.durable;
+        let may = |message: &Message| match message {
+            Message::Step(step) => step.position <= durable,
+            Message::Settled(_) => true,
+        };
+        let (mut steps, mut settled, mut count) = (Vec::new(), Vec::new(), 0);
+        while count < most && self.messages.front().is_some_and(may) {
+            match self.messages.pop_front() {
+                Some(Message::Step(step)) => steps.push(*step),
+                Some(Message::Settled(more)) => settled.extend(more),
+                None => {}
+            }
+            count += 1;
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        let changes: Vec<ScoreChange> = steps.iter_mut().flat_map(|step| std::mem::take(&mut step.scores)).collect();
+        if !changes.is_empty() && self.ahead.len() < AHEAD_MAX {
+            self.ahead.push_back(changes);
+        }
+        between(self);
+        self.committer.commit(now_ms, steps, &settled)?;
+        self.sinks.iter_mut().for_each(|sink| sink.queue.committed());
+        Ok(count)
+    }
+
+    /// The newest of each score that waits to be sent ahead, with all that has gathered.
+    pub(crate) fn take_ahead(&mut self) -> Vec<ScoreChange> {
+        let mut newest: BTreeMap<String, ScoreChange> = BTreeMap::new();
+        for change in self.ahead.drain(..).flatten() {
+            newest.insert(change.entity.clone(), change);
+        }
+        newest.into_values().collect()
+    }
+
+    /// What a sink has to send now; it is in flight then.
+    pub(crate) fn send(&mut self, sink: usize, now_ms: i64) -> Result<Option<i64>, Failed> {
+        let task = &mut self.sinks[sink];
+        if task.in_flight.is_some() {
+            return Ok(None);
+        }
+        task.queue.committed();
+        let next = task.queue.next(now_ms)?;
+        let mut until = None;
+        match next {
+            Next::Send(parcel) => task.in_flight = Some(parcel),
+            Next::Wait { until_ms } => until = Some(until_ms),
+            Next::Idle => {}
+        }
+        self.settle(sink);
+        Ok(until)
+    }
+
+    /// The answer to what is in flight.
+    pub(crate) fn answered(&mut self, sink: usize, now_ms: i64, answer: Answer) {
+        self.sinks[sink].in_flight = None;
+        self.sinks[sink].queue.answered(now_ms, answer);
+        self.settle(sink);
+    }
+
+    fn settle(&mut self, sink: usize) {
+        let settled = self.sinks[sink].queue.take_settled();
+        if !settled.is_empty() {
+            self.messages.push_back(Message::Settled(settled));
+        }
+    }
+
+    /// Takes the engine's state, unless the one before has not been written yet.
+    pub(crate) fn take_snapshot(&mut self) -> Option<u64> {
+        let position = self.worker.position();
+        if position <= self.kept || self.job.is_some() {
+            return None;
+        }
+        let (snapshot, meaning) = (self.worker.snapshot()?, *self.worker.settings()?);
+        let ruleset = self.worker.engine()?.ruleset_hash().to_owned();
+        self.job = Some(Job { position, ruleset, meaning, snapshot });
+        self.kept = position;
+        Some(position)
+    }
+
+    /// Writes what was taken, once it is committed.
+    pub(crate) fn write_snapshot(&mut self, now_ms: i64) -> Result<Option<u64>, Failed> {
+        let committed = self.committer.position();
+        let Some(job) = self.job.take_if(|job| committed >= job.position) else { return Ok(None) };
+        let part = |part| job.snapshot.write(part);
+        self.snapshots.write(job.position, &job.ruleset, &job.meaning, Snapshot::PARTS, part, now_ms)?;
+        let oldest = self.snapshots.oldest_position()?.unwrap_or(0);
+        (self.covered, self.forget) = (Some(oldest), Some(oldest));
+        Ok(Some(job.position))
+    }
+}
