@@ -26,7 +26,7 @@ use rasid_connectors::source::{Appender, Fetched, Incoming, Merge, MergeConfig, 
 use rasid_connectors::{Disposition, Error};
 use tokio::time::{Instant, sleep, timeout};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Remembers what it hears.
 #[derive(Clone, Default)]
@@ -170,7 +170,7 @@ async fn partitions_that_are_added_are_read() {
         let all = || lags.each().iter().filter(|lag| lag.state == State::AtHead).count() >= partitions;
         timeout(SOON, async {
             while !all() {
-                sleep(Duration::from_millis(20)).await
+                sleep(Duration::from_millis(20)).await;
             }
         })
         .await
@@ -185,7 +185,7 @@ async fn partitions_that_are_added_are_read() {
     cluster::send(&producer, (0..100).map(|index| (None, catch_up::record(index)))).await;
     timeout(SOON, async {
         while book.0.lock().expect("no panic").len() < 100 {
-            sleep(Duration::from_millis(20)).await
+            sleep(Duration::from_millis(20)).await;
         }
     })
     .await
@@ -219,7 +219,7 @@ async fn a_lone_record_does_not_wait() {
     }
     timeout(SOON, async {
         while book.0.lock().expect("no panic").len() < 400 {
-            sleep(Duration::from_millis(5)).await
+            sleep(Duration::from_millis(5)).await;
         }
     })
     .await

@@ -76,7 +76,7 @@ fn event(second: u32) -> String {
 }
 
 fn seconds(texts: &[String]) -> Vec<u32> {
-    texts.iter().map(|text| text[text.len() - 5..text.len() - 3].parse().expect("seconds")).collect()
+    texts.iter().map(|text| text.rsplit_once(':').expect("a time").1.trim_end_matches("Z\"}").parse().expect("seconds")).collect()
 }
 
 #[tokio::test]

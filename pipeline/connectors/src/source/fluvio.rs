@@ -108,7 +108,7 @@ impl Topic {
 
     /// Opens a partition.
     pub fn partition(self: &Arc<Self>, partition: u32) -> impl Opener + use<> {
-        Partition { stream: format!("{}/{partition}", self.config.stream()), partition, topic: self.clone() }
+        Partition { stream: format!("{}/{partition}", self.config.stream()), index: partition, topic: self.clone() }
     }
 
     /// Adds every partition to the merge, and each that the topic is given later. Keeps an eye on the controller, which
@@ -162,7 +162,7 @@ impl Topic {
 
 struct Partition {
     stream: String,
-    partition: u32,
+    index: u32,
     topic: Arc<Topic>,
 }
 
@@ -173,7 +173,7 @@ impl Opener for Partition {
     }
 
     async fn open(&self, after: Option<u64>) -> Result<Box<dyn Source>, Error> {
-        let mut source = partition::Records::new(&self.topic, self.partition, &self.stream, after);
+        let mut source = partition::Records::new(&self.topic, self.index, &self.stream, after);
         source.connect().await?;
         Ok(Box::new(source))
     }

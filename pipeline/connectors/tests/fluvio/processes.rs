@@ -58,6 +58,7 @@ impl Processes {
         (word(), word(), word(), word())
     }
 
+    #[expect(clippy::zombie_processes, reason = "it outlives the test, as the one that it replaces did")]
     fn start(&self, name: &str, arguments: &[&str]) {
         let log = log(&self.folder.join("log").join(format!("{name}.log")));
         let child = Command::new(&self.binary)

@@ -62,6 +62,11 @@ impl Place {
     }
 }
 
+/// So many lines.
+fn numbered(lines: usize) -> String {
+    (0..lines).fold(String::new(), |text, n| text + &format!("line {n}\n"))
+}
+
 type Lines = Vec<(u64, String)>;
 
 /// Reads until there is nothing more for now.
@@ -111,7 +116,7 @@ async fn a_file_that_is_not_there_cannot_be_read_to_its_end() {
 #[tokio::test]
 async fn compressed_files_are_resumed_in_their_text(#[case] gzip: bool) {
     let place = Place::new();
-    let text = (0..200).map(|n| format!("line {n}\n")).collect::<String>() + "last";
+    let text = numbered(200) + "last";
     let bytes = if gzip {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(text.as_bytes()).expect("memory");
@@ -230,7 +235,7 @@ async fn a_long_line_is_cut_and_told() {
 #[tokio::test]
 async fn a_fetch_that_is_dropped_has_taken_nothing() {
     let place = Place::new();
-    let text = (0..300).map(|n| format!("line {n}\n")).collect::<String>();
+    let text = numbered(300);
     place.write(&text);
     let mut source = place.open(Mode::Followed, None).await;
     let mut lines = Vec::new();

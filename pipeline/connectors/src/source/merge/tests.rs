@@ -170,7 +170,7 @@ async fn batches_in_flight_are_few_and_keep_their_order() {
 
 #[tokio::test]
 async fn a_log_that_stalls_holds_up_reading() {
-    let book = Book::default().taking(Duration::from_secs(3600));
+    let book = Book::default().taking(Duration::from_hours(1));
     let config = MergeConfig { prefetch_records: 40, batch_records: 10, in_flight: 2, ..patient() };
     let source = Scripted::new("a", (0..100).map(|n| clocks(n * 10..n * 10 + 10)).collect());
     let read = source.read();

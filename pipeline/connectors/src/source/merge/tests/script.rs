@@ -216,10 +216,13 @@ impl Appender for Book {
     }
 }
 
+/// The stream, what it was, and whether a person must look.
+type Told = (String, &'static str, bool);
+
 /// Remembers what it hears.
 #[derive(Clone, Default)]
 pub(super) struct Heard {
-    all: Arc<Mutex<Vec<(String, &'static str, bool)>>>,
+    all: Arc<Mutex<Vec<Told>>>,
 }
 
 impl Heard {
