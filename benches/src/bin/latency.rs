@@ -41,10 +41,14 @@ title: An event of the benchmark
 severity: SEV3
 on: auth.login_succeeded
 entity: user
-when: data.method == \"password\"
+when: has(data.method) && data.method == \"password\"
 risk: 50
 half_life: 1h
 suppress: 0s
+explain: one of those that are timed
+runbook: docs/runbooks/takeover.md
+false_positives: none
+known_gaps: none
 ";
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch is what this program is")]
@@ -77,7 +81,7 @@ async fn rasid(rate: u64, seconds: u64) -> Result<(), Failure> {
     let rules = folder.path().join("rules");
     copy_rules(Path::new("rules"), &rules)?;
     std::fs::write(rules.join("auth/marked.yaml"), MARKER)?;
-    let running = Service::start(settings(folder.path(), rules, redis.url()), Arc::new(now_ms)).await?;
+    let running = Service::start(settings(folder.path(), rules, redis.url()), Arc::new(now_ms)).await.map_err(|error| error.to_string())?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let appender = running.appender();
     measure("rasid", rate, seconds, &redis.url(), move |batch| {

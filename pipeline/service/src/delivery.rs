@@ -29,6 +29,8 @@ pub(crate) struct Delivery<S: Sink + ?Sized> {
     pub(crate) clock: Clock,
     /// Becomes true when the task shall end as soon as its queue is empty, or stuck.
     pub(crate) draining: watch::Receiver<bool>,
+    /// Until when the courier waits, as it last said, Unix ms. Asking it again would take a batch that nobody sends.
+    pub(crate) until_ms: Option<i64>,
 }
 
 impl<S: Sink + ?Sized> Delivery<S> {
@@ -45,7 +47,9 @@ impl<S: Sink + ?Sized> Delivery<S> {
     /// Sends at most one batch; false where there is nothing to send now.
     pub(crate) async fn turn(&mut self) -> Result<bool, outbox::Error> {
         let now_ms = (self.clock)();
-        let Next::Send(parcel) = self.queue.next(now_ms)? else {
+        let next = self.queue.next(now_ms)?;
+        self.until_ms = if let Next::Wait { until_ms } = next { Some(until_ms) } else { None };
+        let Next::Send(parcel) = next else {
             self.settle().await;
             return Ok(false);
         };
@@ -94,11 +98,8 @@ impl<S: Sink + ?Sized> Delivery<S> {
         if *self.draining.borrow() {
             return false;
         }
-        let until_ms = match self.queue.next((self.clock)()) {
-            Ok(Next::Wait { until_ms }) => Some(until_ms),
-            _ => None,
-        };
-        let patience = until_ms
+        let patience = self
+            .until_ms
             .map_or(PATIENCE, |until_ms| Duration::from_millis(u64::try_from(until_ms - (self.clock)()).unwrap_or(0)).min(PATIENCE));
         tokio::select! {
             () = self.more.notified() => {}
@@ -106,5 +107,86 @@ impl<S: Sink + ?Sized> Delivery<S> {
             () = tokio::time::sleep(patience) => {}
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use rasid_connectors::courier;
+    use rasid_connectors::effect::{AlertItem, Body, Item};
+    use rasid_connectors::outbox::{Commit, Outbox};
+    use rasid_connectors::sink::Batch;
+    use rasid_rules::ruleset::Severity;
+
+    use super::*;
+
+    /// Is away twice, then takes everything.
+    struct Away(u32);
+
+    #[async_trait::async_trait]
+    impl Sink for Away {
+        fn name(&self) -> &'static str {
+            "core"
+        }
+
+        fn takes(&self, _: &Body) -> bool {
+            true
+        }
+
+        fn batch_max(&self) -> usize {
+            10
+        }
+
+        async fn deliver(&mut self, _: &Batch<'_>) -> Answer {
+            if self.0 == 0 {
+                return Answer::TAKEN;
+            }
+            self.0 -= 1;
+            Answer::Unavailable { retry_after_ms: Some(1_000), error: "away".to_owned() }
+        }
+    }
+
+    fn item() -> Item {
+        let body = Body::Alert(AlertItem {
+            id: "al_1".to_owned(),
+            rule: "a.b".to_owned(),
+            severity: Severity::Sev2,
+            entity: "user:u_1".to_owned(),
+            opened_at_ms: 1,
+            title: "t".to_owned(),
+            explanation: "e".to_owned(),
+            runbook: None,
+            json: "{}".to_owned(),
+        });
+        Item { sink: "core".to_owned(), seq: 0, position: 1, committed_ms: 1, body }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sink_that_was_away_is_served_again_however_the_clock_falls() {
+        // The clock moves at every look, so a pause ends between any two of them.
+        for step_ms in [1, 100, 400, 999, 1_000, 2_500] {
+            let memory = rasid_connectors::outbox::backend::Memory::new();
+            let outbox = Arc::new(Outbox::with_backend(memory.backend()).expect("memory"));
+            outbox.commit(Commit { position: 1, items: &[item()], ..Commit::default() }).expect("memory");
+            let now = AtomicI64::new(0);
+            let (commits, mut settled) = mpsc::channel(8);
+            let (_draining, draining) = watch::channel(false);
+            let delivery = Delivery {
+                sink: Box::new(Away(2)),
+                queue: Queue::new("core", outbox, courier::Config::default(), 1),
+                more: Arc::default(),
+                commits,
+                stats: Arc::default(),
+                clock: Arc::new(move || now.fetch_add(step_ms, Ordering::Relaxed)),
+                draining,
+                until_ms: None,
+            };
+            let task = tokio::spawn(delivery.run());
+            let answer = tokio::time::timeout(Duration::from_secs(3_600 * 24), settled.recv()).await.expect("in time");
+            assert!(matches!(answer, Some(ToCommit::Settled(items)) if items.len() == 1), "{step_ms}");
+            task.abort();
+        }
     }
 }

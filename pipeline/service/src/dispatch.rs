@@ -40,6 +40,12 @@ impl Queue {
         self.more = true;
     }
 
+    /// When the oldest item that its receiver has not acknowledged was committed, Unix ms.
+    pub fn oldest_ms(&self) -> Option<i64> {
+        // An outbox that cannot be read stops the queue at its next turn.
+        self.outbox.pending(&self.sink, 0, 1).ok()?.first().map(|item| item.committed_ms)
+    }
+
     /// Whether scores may be sent before their commit: not while older ones may be on their way from here. A receiver that
     /// was told that nothing is left of a score keeps no version to hold an older one back by.
     pub fn may_send_ahead(&self) -> bool {

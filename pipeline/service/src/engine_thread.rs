@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const TELL_EVERY: u64 = 100_000;
 /// The same in ms.
 const TELL_EVERY_MS: i64 = 1_000;
+/// Time from the start to the first snapshot, ms.
+const FIRST_SNAPSHOT_MS: i64 = 5_000;
 /// How often the figures that take a walk over all shards are made anew, ms.
 const FIGURES_EVERY_MS: i64 = 100;
 
@@ -50,6 +52,8 @@ pub(crate) struct EngineFigures {
     pub position: u64,
     /// When the newest event applied arrived, Unix ms; 0 before the first.
     pub arrival_ms: i64,
+    /// When everything that had been appended was applied, last, Unix ms.
+    pub caught_up_ms: i64,
     /// Event clock, Unix ms.
     pub clock_ms: i64,
     /// Keyed state, bytes.
@@ -92,11 +96,14 @@ impl EngineThread {
     pub(crate) fn run(mut self) -> Result<(), EngineThreadError> {
         let mut block = Block::default();
         let (mut told, mut told_ms) = (self.worker.position(), (self.clock)());
-        let (mut kept, mut kept_ms) = (self.worker.position(), told_ms);
+        // The first snapshot comes soon: a service that never lives for an interval would replay more at each start.
+        let soon_ms = self.snapshot_every_ms.min(FIRST_SNAPSHOT_MS);
+        let (mut kept, mut kept_ms) = (self.worker.position(), told_ms - self.snapshot_every_ms + soon_ms);
         let mut counted_ms = self.publish(0, i64::MIN);
         let mut last_snapshot = false;
         loop {
             last_snapshot |= self.answer();
+            let looked_ms = (self.clock)();
             let read = self.reader.next(&mut block)?;
             let mut step = Step { position: self.worker.position(), ..Step::default() };
             if read {
@@ -125,6 +132,7 @@ impl EngineThread {
                 continue;
             }
             counted_ms = self.publish(0, counted_ms);
+            self.figures.lock().unwrap_or_else(PoisonError::into_inner).caught_up_ms = looked_ms;
             let reached = self.progress.wait_appended(position, PATIENCE);
             if reached.closed && reached.appended <= position {
                 last_snapshot |= self.answer();

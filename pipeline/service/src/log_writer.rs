@@ -101,8 +101,10 @@ impl LogAppender {
 
     async fn request(&self, entries: Owned, pausing: bool) -> Result<u64, Error> {
         let (done, answer) = oneshot::channel();
+        let urgent = matches!(&entries, Owned::Control(control) if !matches!(control, Control::Tick { .. }));
         {
-            let _turn = self.turn.lock().await;
+            // What an operator asks for must not stand behind what waits for room: it may be what makes room.
+            let _turn = if urgent { None } else { Some(self.turn.lock().await) };
             if pausing {
                 self.paused.clone().wait_for(|paused| !*paused).await.map_err(|_| stopped())?;
             }

@@ -20,8 +20,8 @@ use crate::stats::Latency;
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long Redis is left alone after it failed.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Scores written in one round trip when all are written again.
-const REPUBLISH_BATCH: usize = 512;
+/// Scores written in one round trip.
+const BATCH: usize = 512;
 
 pub(crate) struct RedisTask {
     pub(crate) delivery: Delivery<RedisSink>,
@@ -42,11 +42,16 @@ impl RedisTask {
         loop {
             tokio::select! {
                 biased;
+                // First, and with a turn for what waits: changes may come without a pause.
+                _ = beat.tick() => {
+                    self.heartbeat().await;
+                    self.delivery.queue.committed();
+                    self.delivery.turn().await?;
+                }
                 first = self.ahead.recv() => match first {
                     Some(first) => self.send_ahead(first).await,
                     None => break,
                 },
-                _ = beat.tick() => self.heartbeat().await,
                 () = self.delivery.more.notified() => self.delivery.queue.committed(),
                 _ = draining.changed() => break,
                 () = tokio::time::sleep(PAUSE) => self.delivery.queue.committed(),
@@ -93,18 +98,23 @@ impl RedisTask {
         }
         let mut changes: Vec<ScoreChange> = newest.into_values().collect();
         changes.sort_unstable_by(|a, b| (a.position, &a.entity).cmp(&(b.position, &b.entity)));
-        match self.delivery.sink.write(&changes).await {
-            Ok(_) => {
-                let now_ms = (self.delivery.clock)();
-                let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-                for (arrival_ms, count) in arrivals {
-                    let took_us = u64::try_from(now_ms - arrival_ms).unwrap_or(0) * 1_000;
-                    (0..count).for_each(|_| latency.record_us(took_us));
+        // A retraction may change a great many at once: Redis is not to be held up by them.
+        for part in changes.chunks(BATCH) {
+            match self.delivery.sink.write(part).await {
+                Ok(written) if written.refused.is_empty() => self.delivery.queue.sent_ahead(part),
+                // What is refused is parked on its way out of the outbox.
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(error = %Chain(&error), "redis did not take scores; they come again from the outbox");
+                    return;
                 }
-                drop(latency);
-                self.delivery.queue.sent_ahead(&changes);
             }
-            Err(error) => tracing::debug!(error = %Chain(&error), "redis did not take scores; they come again from the outbox"),
+        }
+        let now_ms = (self.delivery.clock)();
+        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        for (arrival_ms, count) in arrivals {
+            let took_us = u64::try_from(now_ms - arrival_ms).unwrap_or(0) * 1_000;
+            (0..count).for_each(|_| latency.record_us(took_us));
         }
     }
 
@@ -124,9 +134,11 @@ impl RedisTask {
     fn beat(&self) -> Heartbeat {
         let now_ms = (self.delivery.clock)();
         let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
-        // With all of the log applied there is nothing that could be missing; else what arrived until then is in.
+        // With all of the log applied there is nothing that could be missing; else what arrived until then is in, less
+        // what still waits to be written.
         let behind = self.progress.now().appended > figures.position;
-        let as_of = if behind { figures.arrival_ms.min(now_ms) } else { now_ms };
+        let applied = if behind { figures.arrival_ms.max(figures.caught_up_ms).min(now_ms) } else { now_ms };
+        let as_of = self.delivery.queue.oldest_ms().map_or(applied, |oldest_ms| applied.min(oldest_ms - 1));
         Heartbeat { as_of, lag_ms: now_ms - as_of, ruleset: figures.ruleset.clone(), instance: self.instance.clone() }
     }
 
@@ -142,7 +154,7 @@ impl RedisTask {
         if self.progress.watch_durable().wait_for(|durable| *durable >= position).await.is_err() {
             return Ok(());
         }
-        for batch in scores.chunks(REPUBLISH_BATCH) {
+        for batch in scores.chunks(BATCH) {
             self.delivery.sink.write(batch).await?;
         }
         let beat = self.beat();

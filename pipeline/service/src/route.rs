@@ -65,9 +65,9 @@ impl Routes {
 
     /// Who is told that a rule's alerts are taken back.
     pub(crate) fn retracted(self, position: u64, rule: &str, since_ms: i64, items: &mut Vec<Item>) {
-        if self.core {
+        for (_, sink) in [(self.core, CORE), (self.oncall, ONCALL)].into_iter().filter(|(on, _)| *on) {
             let body = RetractedItem { id: format!("retract_{position}"), rule: rule.to_owned(), since_ms };
-            items.push(item(CORE, position, Body::Retracted(body)));
+            items.push(item(sink, position, Body::Retracted(body)));
         }
     }
 }

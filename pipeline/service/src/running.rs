@@ -70,6 +70,8 @@ pub(crate) struct Parts {
     pub(crate) asks: mpsc::Sender<Ask>,
     /// Those that only look: they are dropped when the rest ends.
     pub(crate) tasks: JoinSet<()>,
+    /// Holds ingestion up while the outbox is full; it lets the last of it in at a drain.
+    pub(crate) pausing: tokio::task::JoinHandle<()>,
     pub(crate) sink_tasks: JoinSet<()>,
     pub(crate) snapshot_task: tokio::task::JoinHandle<()>,
     pub(crate) threads: Vec<JoinHandle<()>>,
@@ -126,6 +128,7 @@ impl Running {
             progress,
             asks,
             mut tasks,
+            pausing,
             mut sink_tasks,
             snapshot_task,
             threads,
@@ -139,6 +142,7 @@ impl Running {
         tracing::info!("draining");
         sources.stop().await;
         tasks.shutdown().await;
+        pausing.abort();
         // The engine is asked for a snapshot before the log ends, and takes it when it has read all.
         let last = progress.now().appended;
         let stats = operator.stats();
@@ -149,6 +153,10 @@ impl Running {
         // The log ends; then the engine, which has read all of it, then the sinks, then the committer.
         appender.end().await;
         let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
+        if held(&ended.first).is_some() {
+            // A part has failed: nothing that the snapshot waits for may come any more.
+            draining.send_replace(true);
+        }
         let snapshot = snapshot_task.await;
         draining.send_replace(true);
         let sinks = async { while sink_tasks.join_next().await.is_some() {} };

@@ -1,6 +1,7 @@
 //! Snapshots to disk, beside the engine, which goes on meanwhile.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::snapshot::{self, SnapshotStore};
@@ -12,6 +13,9 @@ use crate::engine_thread::SnapshotJob;
 use crate::log_writer::LogAppender;
 use crate::stats::SnapshotStats;
 
+/// Time between two looks at what retention has ended.
+const RETAIN_EVERY: Duration = Duration::from_hours(1);
+
 pub(crate) struct SnapshotTask {
     pub(crate) store: SnapshotStore,
     pub(crate) jobs: mpsc::Receiver<SnapshotJob>,
@@ -20,13 +24,26 @@ pub(crate) struct SnapshotTask {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) log: LogAppender,
     pub(crate) stats: Arc<Mutex<SnapshotStats>>,
+    /// How long what a receiver refused for good is kept, ms.
+    pub(crate) parked_retention_ms: i64,
     pub(crate) clock: Clock,
 }
 
 impl SnapshotTask {
     /// Writes until the engine is gone.
     pub(crate) async fn run(mut self) {
-        while let Some(job) = self.jobs.recv().await {
+        let mut hourly = tokio::time::interval(RETAIN_EVERY);
+        hourly.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let job = tokio::select! {
+                job = self.jobs.recv() => job,
+                // Retention is a promise about time, whether or not anything happens.
+                _ = hourly.tick() => {
+                    self.forget(self.store.oldest_position().ok().flatten().unwrap_or(0)).await;
+                    continue;
+                }
+            };
+            let Some(job) = job else { return };
             let position = job.position;
             if self.committed.wait_for(|committed| *committed >= position).await.is_err() {
                 return;
@@ -70,8 +87,14 @@ impl SnapshotTask {
     async fn forget(&self, oldest: u64) {
         self.log.retain(oldest).await;
         let outbox = Arc::clone(&self.outbox);
-        match tokio::task::spawn_blocking(move || outbox.forget_alerts_before(oldest)).await {
-            Ok(Ok(())) => {}
+        let parked_before_ms = (self.clock)() - self.parked_retention_ms;
+        let forgotten = tokio::task::spawn_blocking(move || {
+            outbox.forget_alerts_before(oldest)?;
+            outbox.forget_parked_before(parked_before_ms)
+        });
+        match forgotten.await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(parked)) => tracing::warn!(parked, "what receivers refused long ago was forgotten"),
             Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "old alerts not forgotten"),
             Err(error) => tracing::warn!(%error, "old alerts not forgotten"),
         }

@@ -141,7 +141,7 @@ impl Observer for Watching {
         let summary = said.iter().map(|(stream, times)| format!("{stream} ({times})")).collect::<Vec<_>>().join(", ");
         self.conditions.raise(Condition {
             name: "rasid_stream_gap".to_owned(),
-            summary: format!("Records are lost, or a stream is given up: {summary}; the service's log says which offsets"),
+            summary: format!("Records are lost, or a stream is given up, since the start: {summary}; the service's log says which offsets"),
             runbook: Some("docs/runbooks/stream_gap.md".to_owned()),
         });
     }

@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::recover::{FolderLock, Layout, Recovered, layout, recover};
 use crate::redis_task::RedisTask;
 use crate::route::Routes;
-use crate::rules_watch::{Refusal, load_tested};
+use crate::rules_watch::{Refusal, RulesWatch, load_tested};
 use crate::running::{Ended, Parts, Running};
 use crate::settings::Settings;
 use crate::sinks::{self, Built};
@@ -65,6 +65,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
 
     // The rules, tested. A log that has none in force cannot begin without them; one that has goes on under those.
     let dir = settings.rules.dir.clone();
+    let mut watch = RulesWatch::new(&dir);
+    watch.judged();
     let loaded = tokio::task::spawn_blocking(move || load_tested(&dir)).await.map_err(|error| StartError::Outside(Box::new(error)))?;
     let in_force = opened.ruleset.clone();
     let meaning = LogMeaning {
@@ -129,8 +131,16 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     for (sink, config) in others {
         let (more, stats) = next_sink(sink.name());
         let queue = Queue::new(sink.name(), Arc::clone(&outbox), config, seed);
-        let delivery =
-            Delivery { sink, queue, more, commits: commits.clone(), stats, clock: Arc::clone(&clock), draining: is_draining.clone() };
+        let delivery = Delivery {
+            sink,
+            queue,
+            more,
+            commits: commits.clone(),
+            stats,
+            clock: Arc::clone(&clock),
+            draining: is_draining.clone(),
+            until_ms: None,
+        };
         let ended = ended.clone();
         sink_tasks.spawn(async move { ended.unless_ok("a sink", delivery.run().await) });
     }
@@ -149,6 +159,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             stats,
             clock: Arc::clone(&clock),
             draining: is_draining.clone(),
+            until_ms: None,
         };
         let task = RedisTask {
             delivery,
@@ -198,15 +209,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     // Rules.
     let ruleset_stats = Arc::new(Mutex::new(RulesetStats { rules, ..RulesetStats::default() }));
     let conditions = Conditions::default();
-    let mut switching = Switching::new(
-        &settings.rules.dir,
-        rulesets,
-        appender.clone(),
-        meaning,
-        in_force_hash,
-        Arc::clone(&ruleset_stats),
-        conditions.clone(),
-    );
+    let mut switching =
+        Switching::new(watch, rulesets, appender.clone(), meaning, in_force_hash, Arc::clone(&ruleset_stats), conditions.clone());
     if let Some(ruleset) = first_switch {
         switching.switch(ruleset).await.map_err(StartError::Outside)?;
     }
@@ -234,6 +238,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         snapshot: Arc::clone(&snapshot_stats),
         outbox: Arc::clone(&outbox),
         outbox_bytes_max: settings.outbox_bytes_max,
+        routes,
         commits: commits_total,
         queues,
         sinks: sink_stats,
@@ -255,11 +260,12 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         outbox: Arc::clone(&outbox),
         log: appender.clone(),
         stats: snapshot_stats,
+        parked_retention_ms: settings.log.dead_letter_retention_ms,
         clock: Arc::clone(&clock),
     };
     let snapshot_task = tokio::spawn(snapshots.run());
     tasks.spawn(switching.run(settings.rules.poll_ms));
-    tasks.spawn(pause(Arc::clone(&outbox), settings.outbox_bytes_max, paused));
+    let pausing = tokio::spawn(pause(Arc::clone(&outbox), settings.outbox_bytes_max, routes, Arc::clone(&stopping), paused));
     tasks.spawn(tick(appender.clone(), sources.quiet(), Arc::clone(&figures), settings.engine.lateness_ms, Arc::clone(&clock)));
     if let Some(pager) = pager {
         let watchman = Watchman { pager, conditions, tally: Arc::clone(&tally), clock: Arc::clone(&clock) };
@@ -290,6 +296,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         progress,
         asks,
         tasks,
+        pausing,
         sink_tasks,
         snapshot_task,
         threads,
@@ -313,8 +320,9 @@ fn open(settings: &Settings, routes: Routes) -> Result<Opened, StartError> {
     }
     let pseudonymizer = Pseudonymizer::new(settings.secret.reveal(), settings.secret_number)
         .map_err(|error| StartError::Configuration(format!("the pseudonym secret: {error}")))?;
-    let lock = FolderLock::take(&settings.data_dir).map_err(outside)?;
+    // The disk makes the folder for its owner alone; nothing in it is read before the lock is taken.
     let storage: Arc<dyn Storage> = Arc::new(Disk::open(&settings.data_dir).map_err(outside)?);
+    let lock = FolderLock::take(&settings.data_dir).map_err(outside)?;
     let keys = Keyring::open(Arc::clone(&storage), layout::KEYS, settings.secret.reveal()).map_err(outside)?;
     let outbox = Arc::new(Outbox::open(&settings.data_dir.join(layout::OUTBOX)).map_err(outside)?);
     let log = &settings.log;
@@ -340,10 +348,11 @@ fn routes(settings: &Settings) -> Routes {
     Routes { core: sinks.core.is_some(), oncall: sinks.alertmanager.is_some(), redis: sinks.redis.is_some(), jsonl: sinks.jsonl.is_some() }
 }
 
-/// Holds ingestion up while effects fill the disk space that they may have; they are dropped by nobody.
-async fn pause(outbox: Arc<Outbox>, bytes_max: u64, paused: watch::Sender<bool>) {
+/// Holds ingestion up while effects fill the disk space that they may have; they are dropped by nobody. A drain lets in
+/// what had been handed over by then, else it would wait for a sink that may never come back.
+async fn pause(outbox: Arc<Outbox>, bytes_max: u64, routes: Routes, stopping: Arc<AtomicBool>, paused: watch::Sender<bool>) {
     loop {
-        let full = outbox.bytes() >= bytes_max;
+        let full = is_full(&outbox, bytes_max, routes) && !stopping.load(Ordering::Relaxed);
         if paused.send_if_modified(|paused| std::mem::replace(paused, full) != full) {
             if full {
                 tracing::error!(bytes_max, "the outbox is full; ingestion is paused until a sink takes something");
@@ -353,6 +362,12 @@ async fn pause(outbox: Arc<Outbox>, bytes_max: u64, paused: watch::Sender<bool>)
         }
         tokio::time::sleep(std::time::Duration::from_millis(PAUSE_CHECK_MS)).await;
     }
+}
+
+/// Whether effects fill what they may, and waiting can make room: what no sink of this configuration is to get any more, or
+/// was parked, goes by its retention alone.
+pub(crate) fn is_full(outbox: &Outbox, bytes_max: u64, routes: Routes) -> bool {
+    outbox.bytes() >= bytes_max && routes.names().any(|sink| outbox.depth(sink) > 0)
 }
 
 /// Appends a tick for each second of silence, so that time passes without events too. Not while a source is away or

@@ -1,6 +1,5 @@
 //! From a changed rules folder to a switch in the log; a ruleset that is refused leaves the old one in force.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,9 +31,9 @@ pub(crate) struct Switching {
 }
 
 impl Switching {
-    /// Watches `dir`; what is in it now has been judged.
+    /// Watches on; what `watch` judged is what was loaded.
     pub(crate) fn new(
-        dir: &Path,
+        watch: RulesWatch,
         rulesets: KnownRulesets,
         log: LogAppender,
         meaning: LogMeaning,
@@ -42,8 +41,6 @@ impl Switching {
         stats: Arc<Mutex<RulesetStats>>,
         conditions: Conditions,
     ) -> Self {
-        let mut watch = RulesWatch::new(dir);
-        watch.judged();
         Self { watch, rulesets, log, meaning, told: in_force, stats, conditions }
     }
 

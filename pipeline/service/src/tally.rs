@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use crate::engine_thread::EngineFigures;
 use crate::log_writer::LogAppender;
 use crate::progress::Progress;
+use crate::route::Routes;
+use crate::start::is_full;
 use crate::stats::{
     EngineStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats, Stats,
     WorkerStats,
@@ -26,6 +28,7 @@ pub(crate) struct Tally {
     pub(crate) snapshot: Arc<Mutex<SnapshotStats>>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) outbox_bytes_max: u64,
+    pub(crate) routes: Routes,
     pub(crate) commits: Arc<AtomicU64>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) sinks: Vec<Arc<Mutex<SinkStats>>>,
@@ -97,7 +100,7 @@ impl Tally {
         let figures = locked(&self.figures);
         let bytes = self.outbox.bytes();
         let held = self.outbox.held();
-        let full = bytes >= self.outbox_bytes_max;
+        let full = is_full(&self.outbox, self.outbox_bytes_max, self.routes);
         let lag_records = reached.appended.saturating_sub(figures.position);
         Stats {
             readiness: self.readiness(full),
@@ -107,7 +110,11 @@ impl Tally {
                 position: figures.position,
                 committed: *self.committed.borrow(),
                 lag_records,
-                lag_ms: if lag_records == 0 { 0 } else { u64::try_from(now_ms - figures.arrival_ms).unwrap_or(0) },
+                lag_ms: if lag_records == 0 {
+                    0
+                } else {
+                    u64::try_from(now_ms - figures.arrival_ms.max(figures.caught_up_ms)).unwrap_or(0)
+                },
                 divergence_total: figures.divergences,
                 dead_letters_total: figures.counters.dead_letters,
             },

@@ -182,7 +182,7 @@ impl Default for Snapshot {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Outbox {
-    /// Bound of the file, bytes: at it ingestion is paused until receivers have taken some, and nothing is dropped. Higher: a
+    /// Bound of what is kept in it, bytes (the file may be larger): at it ingestion is paused until receivers have taken some, and nothing is dropped. Higher: a
     /// receiver may be away for longer. The default holds some hundred thousand alerts.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
     pub(crate) bytes_max: u64,
