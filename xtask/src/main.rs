@@ -4,6 +4,7 @@
 mod bench_workload;
 mod fixtures;
 mod fluvio;
+mod kill;
 mod pages;
 mod schema;
 mod step;
@@ -21,6 +22,7 @@ cargo xtask pages [--check]                writes the pages made from the code, 
 cargo xtask fixtures [--check]             makes the fixtures again, or compares them with what their scripts make
 cargo xtask fluvio --endpoint HOST:PORT [--run-dir DIR] [--records N]
                                            the Fluvio source against a real cluster; kills its processes if DIR names them
+cargo xtask kill [--rounds N] [--seed S]   kills the live service N times, in all phases of its work, in release
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
 ";
 
@@ -48,6 +50,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["fluvio", options @ ..] => fluvio::run(options),
         ["bench-workload", count] => bench_workload::run(count, "7"),
         ["bench-workload", count, seed] => bench_workload::run(count, seed),
+        ["kill", options @ ..] => kill::run(options),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{HELP}");
             Ok(())

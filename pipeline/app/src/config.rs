@@ -27,7 +27,7 @@ const PREFIX: &str = "RASID_";
 const NAMED: [(&str, &str); 2] = [("RASID_KEY", "pseudonyms.key"), ("RASID_KEY_FILE", "pseudonyms.key_file")];
 
 /// How the command line sets options.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Layers {
     /// Configuration file, TOML [default: rasid.toml, if it is there]
     #[arg(long, value_name = "FILE", env = "RASID_CONFIG")]
@@ -134,6 +134,11 @@ fn environment_name(option: &str) -> String {
 }
 
 impl Layers {
+    /// The layers around a command that has no options for them: the file and the environment.
+    pub(crate) fn surrounding() -> Self {
+        Self { config: std::env::var_os("RASID_CONFIG").map(PathBuf::from), ..Self::default() }
+    }
+
     /// Reads and checks all layers.
     ///
     /// # Errors

@@ -77,6 +77,9 @@ impl CommitThread {
         let items = self.committer.commit((self.clock)(), steps, settled)?;
         tracing::trace!(position = self.committer.position(), items = items.len(), "committed");
         self.commits.fetch_add(1, Ordering::Relaxed);
+        if !settled.is_empty() {
+            tracing::trace!(items = settled.len(), "settled");
+        }
         self.committed.send_replace(self.committer.position());
         if !items.is_empty() {
             self.sinks.iter().for_each(|sink| sink.notify_one());

@@ -184,7 +184,7 @@ mod tests {
                 until_ms: None,
             };
             let task = tokio::spawn(delivery.run());
-            let answer = tokio::time::timeout(Duration::from_secs(3_600 * 24), settled.recv()).await.expect("in time");
+            let answer = tokio::time::timeout(Duration::from_hours(24), settled.recv()).await.expect("in time");
             assert!(matches!(answer, Some(ToCommit::Settled(items)) if items.len() == 1), "{step_ms}");
             task.abort();
         }

@@ -21,6 +21,7 @@ mod operator;
 mod progress;
 pub mod recover;
 mod redis_task;
+pub mod replay;
 pub mod route;
 mod rules_watch;
 pub mod rulesets;

@@ -218,9 +218,9 @@ impl LogThread {
             }
             ends.push(entries.len() as u64);
         }
+        tracing::trace!(first = self.log.next_position(), entries = entries.len(), "append");
         let positions = self.log.append(now_ms, &entries)?;
         let last = positions.end - 1;
-        tracing::trace!(first = positions.start, last, "append");
         self.progress.appended(last);
         self.log.sync()?;
         let took_ms = u64::try_from((self.clock)() - now_ms).unwrap_or(0);

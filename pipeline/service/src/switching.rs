@@ -48,9 +48,9 @@ impl Switching {
     pub(crate) async fn switch(&mut self, ruleset: Ruleset) -> Result<(), BoxError> {
         let (hash, rules) = (ruleset.hash.clone(), ruleset.rules.len() as u64);
         let rulesets = self.rulesets.clone();
+        tracing::debug!(ruleset = hash, "ruleset switch");
         tokio::task::spawn_blocking(move || rulesets.save(&ruleset)).await??;
         let record = Control::Switch { ruleset: hash.clone(), engine: ENGINE.to_owned(), settings: self.meaning };
-        tracing::debug!(ruleset = hash, "ruleset switch");
         let position = self.log.control(record).await?;
         tracing::info!(ruleset = hash, rules, position, "ruleset switched");
         self.told = Some(hash);

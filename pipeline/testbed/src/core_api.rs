@@ -1,6 +1,6 @@
 //! The marketplace's core API as a double: it does what docs/core-api.md asks of a receiver, and fails on command.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -71,7 +71,8 @@ type Predicate = Box<dyn Fn(&Accepted) -> bool + Send>;
 #[derive(Default)]
 struct State {
     accepted: Vec<Accepted>,
-    seen: HashSet<String>,
+    /// Where in `accepted` an id is.
+    seen: HashMap<String, usize>,
     duplicates: Vec<String>,
     requests: Vec<String>,
     complaints: Vec<String>,
@@ -201,8 +202,8 @@ impl CoreApi {
         self.state().requests.clone()
     }
 
-    /// What was wrong with requests: signatures that do not fit, batches of two kinds, events that are none. Always
-    /// answered with 401 or 400, and a fault of the sender.
+    /// What was wrong with requests: signatures that do not fit, batches of two kinds, events that are none, which are
+    /// answered with 401 or 400; and an id that came again with other data. Always a fault of the sender.
     pub fn complaints(&self) -> Vec<String> {
         self.state().complaints.clone()
     }
@@ -322,10 +323,14 @@ impl State {
         for event in events {
             if self.refuses.as_ref().is_some_and(|refuses| refuses(&event)) {
                 refused.push(json!({"id": event.id, "reason": "refused by the test"}));
-            } else if self.seen.insert(event.id.clone()) {
-                self.accepted.push(event);
-            } else {
+            } else if let Some(first) = self.seen.get(&event.id).and_then(|place| self.accepted.get(*place)) {
+                if first.data != event.data {
+                    self.complaints.push(format!("{} came again with other data", event.id));
+                }
                 self.duplicates.push(event.id);
+            } else {
+                self.seen.insert(event.id.clone(), self.accepted.len());
+                self.accepted.push(event);
             }
         }
         http::answer(200, &[], json!({"refused": refused}).to_string().as_bytes())

@@ -1,4 +1,6 @@
-//! `rasid detect`: files or stdin in, alerts out.
+//! `rasid detect`: files, stdin or a service's log in, alerts out.
+
+mod replay;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -23,14 +25,19 @@ const LINES_MAX: usize = 4096;
 /// See `--help`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rasid detect fixtures/sample.jsonl\n  zcat day.jsonl.gz | rasid detect > alerts.jsonl\n  \
-    rasid detect mon.jsonl.zst tue.jsonl.zst --alerts alerts.jsonl --scores scores.jsonl --dead-letters refused.jsonl")]
+    rasid detect mon.jsonl.zst tue.jsonl.zst --alerts alerts.jsonl --scores scores.jsonl --dead-letters refused.jsonl\n  \
+    RASID_KEY_FILE=key rasid detect /var/lib/rasid --alerts again.jsonl\n\n\
+    FILE may be the data folder of a service, running or not: its log is gone through again from the beginning, with the\n\
+    arrivals, rulesets, retractions and settings that it holds, and gives the alerts and scores that the service gave.\n\
+    Nothing in the folder is changed. The secret is the one that `rasid run` would use here.")]
 pub(crate) struct Args {
-    /// Events, one JSON object a line, also .gz and .zst; read one after another; - is stdin
+    /// Events, one JSON object a line, also .gz and .zst; read one after another; - is stdin. Or the data folder of a
+    /// service, alone
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<String>,
-    /// Folder of rule files
-    #[arg(long, value_name = "DIR", default_value = "rules")]
-    rules: PathBuf,
+    /// Folder of rule files; a data folder has its own [default: rules]
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
     /// Where alerts go, one JSON object a line; - is stdout
     #[arg(long, value_name = "FILE", default_value = "-")]
     alerts: String,
@@ -78,11 +85,15 @@ impl Args {
 
 /// Runs the rules over the files.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(dir) = replay::folder(&args.files)? {
+        return replay::run(args, &dir);
+    }
     args.check_files()?;
-    let ruleset = rasid_rules::load(&args.rules)?;
+    let rules = args.rules.clone().unwrap_or_else(|| PathBuf::from("rules"));
+    let ruleset = rasid_rules::load(&rules)?;
     // A rule whose tests fail is never active (R1).
     if let Some(mut report) = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?.failures {
-        report.dir = Some(args.rules.clone());
+        report.dir = Some(rules);
         say(format_args!("{}", report.render(colour()).trim_end()));
         return Err(Failure::Said(2));
     }
@@ -108,14 +119,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let elapsed = progress.end();
     alerts.finish()?;
     dead_letters.map(JsonLinesSink::finish).transpose()?;
+    finish(&engine, scores, elapsed, args.output)
+}
+
+/// Writes what stands at the end, and says what the run came to.
+fn finish(engine: &Engine, scores: Option<JsonLinesSink>, elapsed: Duration, output: OutputFormat) -> Result<(), Failure> {
     if let Some(mut sink) = scores {
         for score in engine.scores() {
             sink.write(&score)?;
         }
         sink.finish()?;
     }
-    let summary = Summary::new(&engine, elapsed);
-    match args.output {
+    let summary = Summary::new(engine, elapsed);
+    match output {
         OutputFormat::Text => summary.print(),
         OutputFormat::Json => {
             let summary = serde_json::to_string(&summary).map_err(|error| Failure::Outside(Box::new(error)))?;

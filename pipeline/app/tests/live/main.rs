@@ -1,0 +1,11 @@
+//! The live service from outside: `rasid run` as a process over a real folder, with a real Redis and a core API that
+//! fails on command. It is killed in every phase of its work, cut off from its receivers, drained; and what came of it is
+//! held to what `rasid detect` makes of the log that it left.
+
+mod again;
+mod judge;
+mod kill;
+mod outage;
+mod service;
+mod site;
+mod traffic;

@@ -1,0 +1,164 @@
+//! Receivers that are away, forget everything or answer nonsense, and the end that a service is asked for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rasid_testbed::{Alertmanager, Fault};
+use serde_json::Value;
+
+use crate::judge;
+use crate::service::Service;
+use crate::site::Site;
+use crate::traffic::{Traffic, now_ms};
+
+const UP: Duration = Duration::from_secs(20);
+const SETTLED: Duration = Duration::from_secs(90);
+
+/// How long a receiver is away; `RASID_OUTAGE_S` says another time.
+fn away() -> Duration {
+    let seconds = std::env::var("RASID_OUTAGE_S").map_or(5, |text| text.parse().expect("RASID_OUTAGE_S is a number"));
+    Duration::from_secs(seconds)
+}
+
+async fn up(site: &Site) -> Service {
+    let service = site.start(None);
+    service.heard("up", UP).await;
+    service
+}
+
+/// Settles, drains and judges.
+async fn end(site: &Site, mut service: Service) -> judge::Detected {
+    site.settle(SETTLED).await;
+    let status = site.status().expect("it answers");
+    assert_eq!(status.pointer("/stats/worker/divergence_total"), Some(&0.into()));
+    assert!(service.drain().await.success());
+    service.assert_sound();
+    judge::assert_whole(site).await
+}
+
+fn each<'a>(status: &'a Value, list: &str, number: &str) -> BTreeMap<&'a str, u64> {
+    let entries = status.pointer(list).and_then(Value::as_array).expect("a list").iter();
+    entries
+        .map(|entry| {
+            let name = entry.get("name").and_then(Value::as_str).expect("a name");
+            (name, entry.get(number).and_then(Value::as_u64).expect("a number"))
+        })
+        .collect()
+}
+
+/// While a receiver is away the service is ready, and what waits inside stays within its bounds.
+fn assert_bounded(site: &Site) {
+    let status = site.status().expect("it answers");
+    assert_eq!(status.pointer("/stats/readiness/state"), Some(&"ready".into()), "{status:#}");
+    let capacities = each(&status, "/stats/queues", "capacity");
+    for (queue, depth) in each(&status, "/stats/queues", "depth") {
+        assert!(capacities.get(queue).is_some_and(|capacity| depth <= *capacity), "{queue}: {depth}");
+    }
+    let lag = status.pointer("/stats/worker/lag_records").and_then(Value::as_u64).expect("a number");
+    assert!(lag < 1_000, "the engine goes on: {lag} records behind");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scores_that_redis_has_lost_are_published_again() {
+    let site = Site::new("").await;
+    let service = up(&site).await;
+    let traffic = Traffic::start(&site.path("events"), 1, "1");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    traffic.stop().await;
+    site.settle(SETTLED).await;
+    let before = judge::reasons_in_redis(&site).await;
+    assert!(before.len() > 10, "there is something to lose");
+    // Others go on meanwhile.
+    let traffic = Traffic::start(&site.path("events"), 2, "2");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let flushed_ms = now_ms();
+    let answer: String = site.redis.command(&["FLUSHALL"]).await;
+    assert_eq!(answer, "OK");
+    loop {
+        let now = judge::reasons_in_redis(&site).await;
+        if before.iter().all(|(entity, reasons)| now.get(entity) == Some(reasons)) {
+            break;
+        }
+        assert!(now_ms() - flushed_ms < 60_000, "{} of {} are back", now.len(), before.len());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    eprintln!("{} scores were back after {} ms", before.len(), now_ms() - flushed_ms);
+    traffic.stop().await;
+    end(&site, service).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_while_redis_is_away() {
+    let mut site = Site::new("").await;
+    let service = up(&site).await;
+    let traffic = Traffic::start(&site.path("events"), 3, "1");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    site.redis.kill();
+    tokio::time::sleep(away()).await;
+    assert_bounded(&site);
+    let status = site.status().expect("it answers");
+    // One change an entity waits, however often it changed: of 12 phones and 12 users.
+    let waiting = each(&status, "/stats/sinks", "depth").get("redis").copied();
+    assert!(waiting.is_some_and(|waiting| (1..=24).contains(&waiting)), "{waiting:?} changes wait");
+    site.redis.restart().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    traffic.stop().await;
+    end(&site, service).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_while_the_core_api_fails() {
+    let mut site = Site::new("").await;
+    let service = up(&site).await;
+    let traffic = Traffic::start(&site.path("events"), 4, "1");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for fault in [Fault::LostAck, Fault::Status(503), Fault::Silence] {
+        site.core.fail(fault);
+        tokio::time::sleep(away() / 4).await;
+    }
+    site.core.stop().await;
+    tokio::time::sleep(away() / 4).await;
+    assert_bounded(&site);
+    let taken = judge::accepted(&site).len();
+    site.core.restart().await;
+    site.core.heal();
+    traffic.stop().await;
+    let detected = end(&site, service).await;
+    assert!(taken < detected.for_core.len(), "something waited: {taken} of {} were taken before", detected.for_core.len());
+    assert!(!site.core.duplicates().is_empty(), "an acknowledgement was lost, so it came again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_for_the_person_on_call_is_in_alertmanager() {
+    let alertmanager = Alertmanager::start().await;
+    let site = Site::new(&format!("alertmanager.url = {:?}", alertmanager.url())).await;
+    let service = up(&site).await;
+    let traffic = Traffic::start(&site.path("events"), 5, "1");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    traffic.stop().await;
+    end(&site, service).await;
+    let standing = alertmanager.alerts().await;
+    let rules: Vec<&str> = standing.iter().filter_map(|alert| alert.pointer("/labels/rule").and_then(Value::as_str)).collect();
+    assert!(rules.contains(&"payment.refunds") && rules.contains(&"auth.guess"), "{standing:#?}");
+    assert!(!rules.contains(&"auth.burst") && !rules.contains(&"chat.any"), "nobody is woken for those: {standing:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_ends_with_0_and_leaves_nothing_to_replay() {
+    let site = Site::new("").await;
+    let mut service = up(&site).await;
+    let traffic = Traffic::start(&site.path("events"), 6, "1");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // In the midst of it, and with a receiver that does not answer.
+    site.core.fail(Fault::Silence);
+    assert!(service.drain().await.success());
+    service.assert_sound();
+    judge::assert_nothing_made_up(&site);
+    site.core.heal();
+    let service = up(&site).await;
+    let restored = service.heard("restored", UP).await;
+    assert_eq!(restored.number("replayed"), Some(0), "{}", restored.fields);
+    assert_eq!(restored.number("snapshot"), restored.number("log_last"), "{}", restored.fields);
+    traffic.stop().await;
+    end(&site, service).await;
+}

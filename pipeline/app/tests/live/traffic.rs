@@ -1,0 +1,162 @@
+//! Four partitions that grow while the service runs, each behind the clock by a time of its own, with all that real ones
+//! bring: bursts, half lines, duplicates, records that are no events.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rasid_detectors::event::time::format_rfc3339;
+use tokio::task::JoinHandle;
+
+/// How far behind the clock each partition's events are, ms.
+const LAGS_MS: [i64; 4] = [0, 300, 1_500, 8_000];
+/// The partition that is written only now and then, and after how many rounds.
+const BURSTS: (usize, u64) = (2, 35);
+const ROUND: Duration = Duration::from_millis(20);
+
+/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    /// True once in `times`.
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+}
+
+/// The wall clock, Unix ms: the service stamps arrivals by its own.
+#[expect(clippy::disallowed_methods, reason = "the events of a live service are of now")]
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_millis()).expect("before the year 292 million")
+}
+
+/// Writers at work.
+pub(crate) struct Traffic {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<u64>,
+}
+
+impl Traffic {
+    /// Begins to write to the four files in `dir`. `world` keeps the entities of one traffic apart from another's.
+    pub(crate) fn start(dir: &Path, seed: u64, world: &'static str) -> Self {
+        let mut partitions: Vec<Partition> =
+            LAGS_MS.iter().enumerate().map(|(number, lag_ms)| Partition::open(dir, number, *lag_ms, world)).collect();
+        let mut random = Random(seed);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            let mut round = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                for partition in &mut partitions {
+                    partition.write(round, &mut random);
+                }
+                round += 1;
+                tokio::time::sleep(ROUND).await;
+            }
+            partitions.into_iter().map(Partition::close).sum()
+        });
+        Self { stop, task }
+    }
+
+    /// Ends it, with whole lines; how many there are.
+    pub(crate) async fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await.expect("it does not panic")
+    }
+}
+
+struct Partition {
+    number: usize,
+    lag_ms: i64,
+    world: &'static str,
+    file: File,
+    lines: u64,
+    /// Written, but not yet in the file.
+    held_back: String,
+    /// For duplicates.
+    last: String,
+}
+
+impl Partition {
+    fn open(dir: &Path, number: usize, lag_ms: i64, world: &'static str) -> Self {
+        let path = dir.join(format!("partition-{number}.jsonl"));
+        let file = OpenOptions::new().create(true).append(true).open(path).expect("a writable folder");
+        Self { number, lag_ms, world, file, lines: 0, held_back: String::new(), last: String::new() }
+    }
+
+    fn write(&mut self, round: u64, random: &mut Random) {
+        let (partition, every) = BURSTS;
+        let lines = match self.number == partition {
+            true if !round.is_multiple_of(every) => 0,
+            true => every,
+            false => random.below(3),
+        };
+        let mut text = std::mem::take(&mut self.held_back);
+        for _ in 0..lines {
+            text.push_str(&self.line(random));
+        }
+        if !text.is_empty() && random.once_in(8) {
+            // ASCII, so that it can be cut anywhere.
+            let cut = usize::try_from(random.below(text.len() as u64)).expect("small");
+            self.held_back = text.split_off(cut);
+        }
+        self.file.write_all(text.as_bytes()).expect("a writable file");
+    }
+
+    fn close(mut self) -> u64 {
+        self.file.write_all(self.held_back.as_bytes()).expect("a writable file");
+        self.lines
+    }
+
+    fn line(&mut self, random: &mut Random) -> String {
+        self.lines += 1;
+        if random.once_in(40) && !self.last.is_empty() {
+            return self.last.clone();
+        }
+        if random.once_in(60) {
+            return format!("{{\"no\": \"event\", \"number\": {}}}\n", self.lines);
+        }
+        let world = self.world;
+        let who = random.below(12);
+        let (kind, data) = match self.number {
+            0 => ("auth.otp_requested", format!("\"phone\":\"+2010{world}00000{who:02}\",\"ip\":\"192.0.2.{who}\",\"purpose\":\"login\"")),
+            1 => ("auth.login_failed", format!("\"user_id\":\"u_{world}_{who}\",\"ip\":\"192.0.2.{who}\"")),
+            2 => (
+                "chat.message",
+                format!(
+                    "\"conversation_id\":\"c_{who}\",\"sender_id\":\"u_{world}_{who}\",\"recipient_id\":\"u_0\",\"text\":\"hello there\""
+                ),
+            ),
+            _ => (
+                "payment.refund_requested",
+                format!(
+                    "\"payment_id\":\"p_{who}\",\"user_id\":\"u_{world}_{who}\",\"amount\":100,\"currency\":\"EGP\",\"method\":\"card\""
+                ),
+            ),
+        };
+        let kind = if random.once_in(60) { "marketplace.unheard_of" } else { kind };
+        let time = format_rfc3339(now_ms() - self.lag_ms);
+        self.last = format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"{world}-{}\",\"source\":\"/live/{}\",\"type\":\"{kind}\",\"time\":\"{time}\",\"data\":{{{data}}}}}\n",
+            self.lines, self.number
+        );
+        self.last.clone()
+    }
+}
