@@ -127,6 +127,7 @@ entity: user
 when: RISKY
 risk: 10
 half_life: 1h
+explain: a login
 ";
 
     fn write(dir: &Path, condition: &str) {
@@ -137,11 +138,11 @@ half_life: 1h
     #[test]
     fn a_change_is_judged_once_it_has_come_to_rest_and_only_once() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        write(folder.path(), "true");
+        write(folder.path(), "has(data.method)");
         let mut watch = RulesWatch::new(folder.path());
         watch.judged();
         assert!(watch.look().is_none(), "nothing has changed");
-        write(folder.path(), "data.method == \"otp\"");
+        write(folder.path(), "has(data.asn_type)");
         assert!(watch.look().is_none(), "it may still be being written");
         let ruleset = watch.look().expect("at rest").expect("good");
         assert_eq!(ruleset.rules.len(), 1);
@@ -151,14 +152,14 @@ half_life: 1h
     #[test]
     fn a_fault_is_told_once_and_its_repair_is_seen() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        write(folder.path(), "true");
+        write(folder.path(), "has(data.method)");
         let mut watch = RulesWatch::new(folder.path());
         watch.judged();
         write(folder.path(), "nonsense > 3");
         assert!(watch.look().is_none());
         assert!(matches!(watch.look(), Some(Err(Refusal::Load(LoadError::Faults(_))))));
         assert!(watch.look().is_none());
-        write(folder.path(), "false");
+        write(folder.path(), "has(data.country)");
         assert!(watch.look().is_none());
         assert!(matches!(watch.look(), Some(Ok(_))));
     }
@@ -167,13 +168,13 @@ half_life: 1h
     fn a_folder_that_went_away_is_told_once() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let dir = folder.path().join("rules");
-        write(&dir, "true");
+        write(&dir, "has(data.method)");
         let mut watch = RulesWatch::new(&dir);
         watch.judged();
         std::fs::remove_dir_all(&dir).expect("removable");
         assert!(matches!(watch.look(), Some(Err(_))));
         assert!(watch.look().is_none());
-        write(&dir, "true");
+        write(&dir, "has(data.method)");
         assert!(watch.look().is_none());
         assert!(matches!(watch.look(), Some(Ok(_))));
     }

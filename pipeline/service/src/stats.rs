@@ -252,6 +252,6 @@ mod tests {
         }
         let filled: Vec<(usize, u64)> = latency.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect();
         assert_eq!(filled, [(0, 2), (1, 1), (5, 1), (6, 1), (13, 1), (14, 1)]);
-        assert_eq!((latency.count(), latency.sum_us), (7, 60_042_002));
+        assert_eq!((latency.count(), latency.sum_us), (7, 60_042_003));
     }
 }
