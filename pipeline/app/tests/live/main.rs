@@ -3,6 +3,7 @@
 //! held to what `rasid detect` makes of the log that it left.
 
 mod again;
+mod canary;
 mod judge;
 mod kill;
 mod outage;
