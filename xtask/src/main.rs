@@ -22,7 +22,7 @@ cargo xtask pages [--check]                writes the pages made from the code, 
 cargo xtask fixtures [--check]             makes the fixtures again, or compares them with what their scripts make
 cargo xtask fluvio --endpoint HOST:PORT [--run-dir DIR] [--records N]
                                            the Fluvio source against a real cluster; kills its processes if DIR names them
-cargo xtask kill [--rounds N] [--seed S]   kills the live service N times, in all phases of its work, in release
+cargo xtask kill [--rounds N] [--seed S]   kills the live service N times, in all phases of its work
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
 ";
 
