@@ -73,7 +73,8 @@ async fn no_canary_is_found_outside_the_seals() {
     }
     assert!(places.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("\"reason\"")), "there are dead letters");
     assert!(service.drain().await.success());
-    let said: String = service.lines().iter().map(|line| format!("{} {}\n", line.message, line.fields)).collect();
+    let said: Vec<String> = service.lines().iter().map(|line| format!("{} {}", line.message, line.fields)).collect();
+    let said = said.join("\n");
     assert!(said.contains("acknowledged"), "it said all it can");
     places.push(("the log of the service".to_owned(), said.into_bytes()));
     let accepted = site.core.accepted();
