@@ -14,12 +14,12 @@ pub(crate) mod score;
 pub(crate) mod simulate;
 pub(crate) mod status;
 
-use std::error::Error as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_rules::LoadError;
+use rasid_service::Chain;
 
 /// Why a command could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -60,17 +60,8 @@ impl Failure {
             Self::Rules(LoadError::Faults(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
             Self::ConfigurationFaults(faults) => say(format_args!("{faults}")),
             Self::Said(_) => {}
-            other => {
-                let mut text = format!("error: {other}");
-                // `transparent` variants already say what their source says, so the chain begins behind it.
-                let mut source = other.source();
-                while let Some(cause) = source {
-                    text.push_str(": ");
-                    text.push_str(&cause.to_string());
-                    source = cause.source();
-                }
-                say(format_args!("{text}"));
-            }
+            // `transparent` variants already say what their source says, so the chain begins behind it.
+            other => say(format_args!("error: {}", Chain(other))),
         }
     }
 

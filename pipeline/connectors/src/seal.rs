@@ -143,8 +143,6 @@ pub enum Kind {
     Block = 2,
     /// A part of a snapshot.
     Snapshot = 3,
-    /// A snapshot's manifest.
-    Manifest = 4,
 }
 
 /// The 96-bit nonce: kind, part, position. Under one day key a nonce should name one text.

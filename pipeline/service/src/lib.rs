@@ -9,6 +9,7 @@
 //! [`worker`], [`commit`] and [`dispatch`] decide everything and know no thread, clock or socket: the simulation drives
 //! the same code that the threads run.
 
+mod chain;
 pub mod clock;
 pub mod commit;
 mod commit_thread;
@@ -38,6 +39,7 @@ mod tally;
 mod watchman;
 pub mod worker;
 
+pub use chain::Chain;
 pub use log_writer::LogAppender;
 pub use running::Running;
 pub use service::{BoxError, Service, StartError};

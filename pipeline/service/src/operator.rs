@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rasid_connectors::audit::{self, Audit};
-use rasid_connectors::log::{Control as ControlRecord, DeadLetterReader, LetterBlock};
+use rasid_connectors::log::{Control as ControlRecord, DeadLetterReader, Letter, LetterBlock};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::source::{Appender as _, Incoming};
@@ -59,7 +59,12 @@ impl Operator {
         self.audit.lock().unwrap_or_else(PoisonError::into_inner).append(&entry).map_err(|error| ControlError::Outside(Box::new(error)))
     }
 
-    fn letters(&self, mut each: impl FnMut(&rasid_connectors::log::Letter<'_>) -> bool) -> Result<(), ControlError> {
+    /// Reads the dead letters until `each` has enough. They may be a gigabyte: the tasks of this thread go elsewhere meanwhile.
+    fn letters(&self, each: impl FnMut(&Letter<'_>) -> bool) -> Result<(), ControlError> {
+        tokio::task::block_in_place(|| self.read_letters(each))
+    }
+
+    fn read_letters(&self, mut each: impl FnMut(&Letter<'_>) -> bool) -> Result<(), ControlError> {
         let outside = |error: rasid_connectors::log::Error| ControlError::Outside(Box::new(error));
         let mut reader = DeadLetterReader::open(Arc::clone(&self.storage), layout::DEAD_LETTERS, &self.keys).map_err(outside)?;
         let mut block = LetterBlock::new();

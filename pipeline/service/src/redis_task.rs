@@ -1,19 +1,17 @@
 //! The task that keeps Redis as the engine has it: changes as soon as the log is durable, what waited in the outbox, a
 //! heartbeat, and everything again where Redis has lost it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rasid_connectors::sink::redis::{Epoch, Error, Heartbeat, RedisSink};
-use rasid_engine::ScoreChange;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::chain::Chain;
 use crate::commit_thread::Ahead;
 use crate::delivery::Delivery;
 use crate::engine_thread::{Ask, EngineFigures, LiveScores};
 use crate::progress::Progress;
-use crate::snapshot_task::Chain;
 use crate::stats::Latency;
 
 /// Time between heartbeats. A reader that finds one older than a few of them knows that nobody watches.
@@ -80,24 +78,11 @@ impl RedisTask {
             while self.ahead.try_recv().is_ok() {} // they come out of the outbox, in their order
             return;
         }
-        let mut newest: HashMap<String, ScoreChange> = HashMap::new();
-        let mut arrivals = vec![(first.arrival_ms, first.changes.len())];
-        let mut take = |changes: Vec<ScoreChange>| {
-            for mut change in changes {
-                // The level that readers know is the one before the oldest of the changes.
-                if let Some(before) = newest.get(&change.entity) {
-                    change.level_before = before.level_before;
-                }
-                newest.insert(change.entity.clone(), change);
-            }
-        };
-        take(first.changes);
+        let (mut arrivals, mut changes) = (vec![(first.arrival_ms, first.changes.len())], first.changes);
         while let Ok(more) = self.ahead.try_recv() {
             arrivals.push((more.arrival_ms, more.changes.len()));
-            take(more.changes);
+            changes.extend(more.changes);
         }
-        let mut changes: Vec<ScoreChange> = newest.into_values().collect();
-        changes.sort_unstable_by(|a, b| (a.position, &a.entity).cmp(&(b.position, &b.entity)));
         // A retraction may change a great many at once: Redis is not to be held up by them.
         for part in changes.chunks(BATCH) {
             match self.delivery.sink.write(part).await {

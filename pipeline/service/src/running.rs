@@ -9,13 +9,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::BoxError;
+use crate::chain::Chain;
 use crate::control::{Control, Restored};
 use crate::engine_thread::Ask;
 use crate::log_writer::LogAppender;
 use crate::operator::Operator;
 use crate::progress::Progress;
 use crate::recover::FolderLock;
-use crate::snapshot_task::Chain;
 use crate::sources::Sources;
 use crate::start::held;
 

@@ -8,6 +8,7 @@ use rasid_connectors::snapshot::{self, SnapshotStore};
 use rasid_engine::Snapshot;
 use tokio::sync::{mpsc, watch};
 
+use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::engine_thread::SnapshotJob;
 use crate::log_writer::LogAppender;
@@ -108,19 +109,4 @@ impl SnapshotTask {
 /// Writes a job's state; the parts are encoded one at a time.
 pub(crate) fn write(store: &SnapshotStore, job: &SnapshotJob, now_ms: i64) -> Result<snapshot::Written, snapshot::Error> {
     store.write(job.position, &job.ruleset, &job.settings, Snapshot::PARTS, |part| job.snapshot.write(part), now_ms)
-}
-
-/// An error with its causes, in one line.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
 }

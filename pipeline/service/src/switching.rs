@@ -7,11 +7,11 @@ use rasid_connectors::log::{Control, Settings as LogMeaning};
 use rasid_rules::ruleset::Ruleset;
 
 use crate::BoxError;
+use crate::chain::Chain;
 use crate::log_writer::LogAppender;
 use crate::recover::ENGINE;
 use crate::rules_watch::{Refusal, RulesWatch};
 use crate::rulesets::KnownRulesets;
-use crate::snapshot_task::Chain;
 use crate::start::held;
 use crate::stats::RulesetStats;
 use crate::watchman::{Condition, Conditions};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rasid_service::control::Restored;
 use rasid_service::settings::Settings;
-use rasid_service::{BoxError, Running, Service, StartError};
+use rasid_service::{BoxError, Chain, Running, Service, StartError};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -73,7 +73,7 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     tracing::info!(listen = %server.listen, "up");
     let signal = tokio::select! {
         error = running.stopped() => {
-            tracing::error!(error = chain(error.as_ref()), "the service cannot go on");
+            tracing::error!(error = %Chain(&*error), "the service cannot go on");
             return Err(Failure::Outside(error));
         }
         signal = signals.next() => signal,
@@ -97,7 +97,7 @@ async fn drain(running: Running, server: &Server, signals: &mut Signals) -> Resu
             Ok(())
         }
         Ok(Err(error)) => {
-            tracing::error!(error = chain(error.as_ref()), "the drain failed; the next start replays");
+            tracing::error!(error = %Chain(&*error), "the drain failed; the next start replays");
             Err(Failure::Outside(error))
         }
         Err(_) => {
@@ -162,18 +162,6 @@ async fn ended(what: &'static str, serving: impl IntoFuture<Output = std::io::Re
     if let Err(error) = pin!(serving.into_future()).await {
         tracing::error!(what, error = %error, "a server has ended");
     }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The signals that end the service.
