@@ -72,9 +72,9 @@ impl Default for Config {
 pub enum Next {
     /// Hand this over, then say what came of it with [`Courier::answered`].
     Send(Parcel),
-    /// Come again then, Unix ms.
+    /// Come again then.
     Wait {
-        /// Unix ms.
+        /// Ms, by the clock of [`Courier::next`].
         until_ms: i64,
     },
     /// Nothing until an item is offered or an answer comes.
@@ -89,7 +89,7 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// As a sink takes it.
+    /// As a sink takes it at that time, Unix ms.
     pub fn batch(&self, now_ms: i64) -> Batch<'_> {
         Batch { id: &self.id, now_ms, items: &self.items }
     }
@@ -186,7 +186,7 @@ impl Courier {
         true
     }
 
-    /// What to do at that time.
+    /// What to do at that time, ms by a clock that nobody sets: an hour that the wall clock is put back is no hour to wait.
     pub fn next(&mut self, now_ms: i64) -> Next {
         if self.in_flight || (self.parcel.is_none() && self.queue.is_empty()) {
             return Next::Idle;
@@ -206,7 +206,8 @@ impl Courier {
         Next::Send(parcel)
     }
 
-    /// What came of the batch in flight; the items that are done with, in order. Without a batch in flight, nothing.
+    /// What came of the batch in flight, by the same clock; the items that are done with, in order. Without a batch in
+    /// flight, nothing.
     pub fn answered(&mut self, now_ms: i64, answer: Answer) -> Vec<Settled> {
         if !std::mem::take(&mut self.in_flight) {
             return Vec::new();

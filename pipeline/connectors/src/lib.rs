@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod bundle;
+pub mod clock;
 pub mod courier;
 pub mod effect;
 mod error;

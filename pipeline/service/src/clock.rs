@@ -1,6 +1,3 @@
-//! The wall clock, as the service is given it: arrivals are stamped by it, and what decides never sees it.
+//! The clocks that the service is given. What decides sees neither: it has the stamps that are in the log.
 
-use std::sync::Arc;
-
-/// Now, Unix ms.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+pub use rasid_connectors::clock::{Clock, Now, age_ms};

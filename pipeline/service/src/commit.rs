@@ -6,6 +6,7 @@ use rasid_connectors::effect::{Item, Settled};
 use rasid_connectors::log::{DeadLetterLog, Letter};
 use rasid_connectors::outbox::{Commit, CommittedAlert, Outbox};
 
+use crate::clock::Now;
 use crate::worker::Step;
 
 /// Time between two looks for dead letters whose retention is over, ms.
@@ -28,7 +29,7 @@ pub struct Committer {
     dead_letters: DeadLetterLog,
     /// The newest position that the outbox knows.
     position: u64,
-    /// When old dead letters are looked for next, Unix ms.
+    /// When old dead letters are looked for next, ms by the monotonic clock.
     retain_ms: i64,
 }
 
@@ -50,7 +51,7 @@ impl Committer {
     ///
     /// # Errors
     /// [`CommitError`]: stop, and start again from what is durable.
-    pub fn commit(&mut self, now_ms: i64, steps: Vec<Step>, settled: &[Settled]) -> Result<Vec<Item>, CommitError> {
+    pub fn commit(&mut self, now: Now, steps: Vec<Step>, settled: &[Settled]) -> Result<Vec<Item>, CommitError> {
         let letters: Vec<Letter<'_>> = steps
             .iter()
             .flat_map(|step| &step.dead_letters)
@@ -64,17 +65,17 @@ impl Committer {
             })
             .collect();
         if !letters.is_empty() {
-            self.dead_letters.append(now_ms, &letters).map_err(CommitError::DeadLetters)?;
+            self.dead_letters.append(now.wall_ms, &letters).map_err(CommitError::DeadLetters)?;
             self.dead_letters.sync().map_err(CommitError::DeadLetters)?;
         }
-        if now_ms >= self.retain_ms {
-            self.retain_ms = now_ms + RETAIN_EVERY_MS;
-            self.dead_letters.retain(now_ms).map_err(CommitError::DeadLetters)?;
+        if now.monotonic_ms >= self.retain_ms {
+            self.retain_ms = now.monotonic_ms + RETAIN_EVERY_MS;
+            self.dead_letters.retain(now.wall_ms).map_err(CommitError::DeadLetters)?;
         }
         let position = steps.iter().map(|step| step.position).max().unwrap_or(0).max(self.position);
         let (mut items, mut written) = (Vec::new(), Vec::new());
         for step in steps {
-            items.extend(step.items.into_iter().map(|item| Item { committed_ms: now_ms, ..item }));
+            items.extend(step.items.into_iter().map(|item| Item { committed_ms: now.wall_ms, ..item }));
             written.extend(step.alerts);
         }
         let alerts: Vec<CommittedAlert<'_>> =

@@ -74,7 +74,7 @@ impl CommitThread {
 
     fn commit(&mut self, steps: Vec<Step>, settled: &[Settled]) -> Result<(), CommitError> {
         tracing::trace!(steps = steps.len(), settled = settled.len(), "commit");
-        let items = self.committer.commit((self.clock)(), steps, settled)?;
+        let items = self.committer.commit(self.clock.now(), steps, settled)?;
         tracing::trace!(position = self.committer.position(), items = items.len(), "committed");
         self.commits.fetch_add(1, Ordering::Relaxed);
         if !settled.is_empty() {

@@ -201,6 +201,8 @@ pub struct Status {
     pub instance: String,
     /// When it started, Unix ms.
     pub started_ms: i64,
+    /// How long ago that was, ms.
+    pub up_ms: u64,
     /// What it took up.
     pub restored: Restored,
     /// Its figures.

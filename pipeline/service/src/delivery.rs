@@ -10,7 +10,7 @@ use rasid_connectors::outbox;
 use rasid_connectors::sink::{Answer, Sink};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, age_ms};
 use crate::commit_thread::ToCommit;
 use crate::dispatch::Queue;
 use crate::stats::{Breaker, SinkStats};
@@ -29,7 +29,7 @@ pub(crate) struct Delivery<S: Sink + ?Sized> {
     pub(crate) clock: Clock,
     /// Becomes true when the task shall end as soon as its queue is empty, or stuck.
     pub(crate) draining: watch::Receiver<bool>,
-    /// Until when the courier waits, as it last said, Unix ms. Asking it again would take a batch that nobody sends.
+    /// Until when the courier waits, as it last said, ms by the monotonic clock. Asking it again would take a batch that nobody sends.
     pub(crate) until_ms: Option<i64>,
 }
 
@@ -46,20 +46,19 @@ impl<S: Sink + ?Sized> Delivery<S> {
 
     /// Sends at most one batch; false where there is nothing to send now.
     pub(crate) async fn turn(&mut self) -> Result<bool, outbox::Error> {
-        let now_ms = (self.clock)();
-        let next = self.queue.next(now_ms)?;
+        let next = self.queue.next(self.clock.monotonic_ms())?;
         self.until_ms = if let Next::Wait { until_ms } = next { Some(until_ms) } else { None };
         let Next::Send(parcel) = next else {
             self.settle().await;
             return Ok(false);
         };
         tracing::trace!(sink = self.sink.name(), items = parcel.items().len(), "send");
-        let answer = self.sink.deliver(&parcel.batch(now_ms)).await;
+        let answer = self.sink.deliver(&parcel.batch(self.clock.wall_ms())).await;
         let retry = matches!(answer, Answer::Unavailable { .. } | Answer::Unknown { .. });
         if let Answer::Unavailable { error, .. } | Answer::Unknown { error } = &answer {
             tracing::warn!(sink = self.sink.name(), error, "sink did not take a batch");
         }
-        self.queue.answered((self.clock)(), answer);
+        self.queue.answered(self.clock.monotonic_ms(), answer);
         self.lock().retries_total += u64::from(retry);
         self.settle().await;
         Ok(true)
@@ -98,9 +97,8 @@ impl<S: Sink + ?Sized> Delivery<S> {
         if *self.draining.borrow() {
             return false;
         }
-        let patience = self
-            .until_ms
-            .map_or(PATIENCE, |until_ms| Duration::from_millis(u64::try_from(until_ms - (self.clock)()).unwrap_or(0)).min(PATIENCE));
+        let patience =
+            self.until_ms.map_or(PATIENCE, |until_ms| Duration::from_millis(age_ms(until_ms, self.clock.monotonic_ms())).min(PATIENCE));
         tokio::select! {
             () = self.more.notified() => {}
             _ = self.draining.changed() => {}
@@ -179,7 +177,7 @@ mod tests {
                 more: Arc::default(),
                 commits,
                 stats: Arc::default(),
-                clock: Arc::new(move || now.fetch_add(step_ms, Ordering::Relaxed)),
+                clock: Clock::new(|| 0, move || now.fetch_add(step_ms, Ordering::Relaxed)),
                 draining,
                 until_ms: None,
             };

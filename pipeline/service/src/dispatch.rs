@@ -62,7 +62,7 @@ impl Queue {
         }
     }
 
-    /// What to do now: send a batch, wait, or nothing.
+    /// What to do now, ms by the monotonic clock: send a batch, wait, or nothing.
     ///
     /// # Errors
     /// The outbox cannot be read.
@@ -71,7 +71,7 @@ impl Queue {
         Ok(self.courier.next(now_ms))
     }
 
-    /// The receiver has answered what [`Queue::next`] gave.
+    /// The receiver has answered what [`Queue::next`] gave; by the same clock.
     pub fn answered(&mut self, now_ms: i64, answer: Answer) {
         self.settled.extend(self.courier.answered(now_ms, answer));
     }

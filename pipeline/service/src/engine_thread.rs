@@ -7,7 +7,7 @@ use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
 use rasid_engine::{Counters, RuleCounters, ScoreChange, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now, age_ms};
 use crate::commit_thread::ToCommit;
 use crate::progress::Progress;
 use crate::worker::{Step, Worker, WorkerError};
@@ -52,8 +52,8 @@ pub(crate) struct EngineFigures {
     pub position: u64,
     /// When the newest event applied arrived, Unix ms; 0 before the first.
     pub arrival_ms: i64,
-    /// When everything that had been appended was applied, last, Unix ms.
-    pub caught_up_ms: i64,
+    /// When everything that had been appended was applied, last, ms by the monotonic clock; `None`: not since the start.
+    pub caught_up_ms: Option<i64>,
     /// Event clock, Unix ms.
     pub clock_ms: i64,
     /// Keyed state, bytes.
@@ -66,6 +66,15 @@ pub(crate) struct EngineFigures {
     pub rules: Vec<RuleCounters>,
     /// Outputs that came out otherwise than they had been committed.
     pub divergences: u64,
+}
+
+impl EngineFigures {
+    /// How far behind it is while there is something that it has not applied, ms: the oldest of that came after the newest
+    /// event that it has applied, and after it was last caught up.
+    pub(crate) fn behind_ms(&self, now: Now) -> u64 {
+        let arrived = age_ms(now.wall_ms, self.arrival_ms);
+        self.caught_up_ms.map_or(arrived, |caught_up_ms| arrived.min(age_ms(now.monotonic_ms, caught_up_ms)))
+    }
 }
 
 /// Why the thread ended before its time.
@@ -95,7 +104,7 @@ impl EngineThread {
     /// Runs until the log is closed and read to its end, or the committer is gone.
     pub(crate) fn run(mut self) -> Result<(), EngineThreadError> {
         let mut block = Block::default();
-        let (mut told, mut told_ms) = (self.worker.position(), (self.clock)());
+        let (mut told, mut told_ms) = (self.worker.position(), self.clock.monotonic_ms());
         // The first snapshot comes soon: a service that never lives for an interval would replay more at each start.
         let soon_ms = self.snapshot_every_ms.min(FIRST_SNAPSHOT_MS);
         let (mut kept, mut kept_ms) = (self.worker.position(), told_ms - self.snapshot_every_ms + soon_ms);
@@ -103,14 +112,14 @@ impl EngineThread {
         let mut last_snapshot = false;
         loop {
             last_snapshot |= self.answer();
-            let looked_ms = (self.clock)();
+            let looked_ms = self.clock.monotonic_ms();
             let read = self.reader.next(&mut block)?;
             let mut step = Step { position: self.worker.position(), ..Step::default() };
             if read {
                 step = self.worker.apply(&block)?;
                 counted_ms = self.publish(step.arrival_ms, counted_ms);
             }
-            let now_ms = (self.clock)();
+            let now_ms = self.clock.monotonic_ms();
             let position = self.worker.position();
             let due = position >= told + TELL_EVERY || (position > told && now_ms - told_ms >= TELL_EVERY_MS);
             if step.has_effects() || due {
@@ -132,7 +141,7 @@ impl EngineThread {
                 continue;
             }
             counted_ms = self.publish(0, counted_ms);
-            self.figures.lock().unwrap_or_else(PoisonError::into_inner).caught_up_ms = looked_ms;
+            self.figures.lock().unwrap_or_else(PoisonError::into_inner).caught_up_ms = Some(looked_ms);
             let reached = self.progress.wait_appended(position, PATIENCE);
             if reached.closed && reached.appended <= position {
                 last_snapshot |= self.answer();
@@ -180,7 +189,7 @@ impl EngineThread {
     /// When that was.
     fn publish(&self, arrival_ms: i64, counted_ms: i64) -> i64 {
         let Some(engine) = self.worker.engine() else { return counted_ms };
-        let now_ms = (self.clock)();
+        let now_ms = self.clock.monotonic_ms();
         let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         figures.position = self.worker.position();
         figures.arrival_ms = figures.arrival_ms.max(arrival_ms);

@@ -1,14 +1,14 @@
 //! The one thread that writes the log. Whatever waits when it is free becomes one block and one fsync.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use rasid_connectors::Error;
 use rasid_connectors::log::{self, Control, Entry, LogWriter, Origin};
 use rasid_connectors::source::{Appender, Incoming};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now, age_ms};
 use crate::progress::Progress;
 use crate::tally::{LogFigures, Queue};
 
@@ -66,8 +66,8 @@ pub struct LogAppender {
     turn: Arc<tokio::sync::Mutex<()>>,
     /// Whether what comes next must wait, because effects have filled the disk space they may have.
     paused: watch::Receiver<bool>,
-    /// When something was last appended, Unix ms.
-    last_ms: Arc<AtomicU64>,
+    /// When something other than a tick was last appended, ms by the monotonic clock; the least there is before the first.
+    last_ms: Arc<AtomicI64>,
 }
 
 impl LogAppender {
@@ -94,9 +94,9 @@ impl LogAppender {
         drop(self.requests.send(Request::End).await); // a log that has ended already is what was wanted
     }
 
-    /// When something other than a tick was last appended, Unix ms.
-    pub(crate) fn last_ms(&self) -> u64 {
-        self.last_ms.load(Ordering::Relaxed)
+    /// When something other than a tick was last appended, ms by the monotonic clock; `None`: not since the start.
+    pub(crate) fn last_ms(&self) -> Option<i64> {
+        Some(self.last_ms.load(Ordering::Relaxed)).filter(|last_ms| *last_ms != i64::MIN)
     }
 
     async fn request(&self, entries: Owned, pausing: bool) -> Result<u64, Error> {
@@ -127,7 +127,7 @@ pub(crate) struct LogThread {
     requests: mpsc::Receiver<Request>,
     progress: Arc<Progress>,
     clock: Clock,
-    last_ms: Arc<AtomicU64>,
+    last_ms: Arc<AtomicI64>,
     figures: Arc<LogFigures>,
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn log_thread(
     clock: Clock,
 ) -> (LogAppender, LogThread) {
     let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-    let last_ms = Arc::new(AtomicU64::new(0));
+    let last_ms = Arc::new(AtomicI64::new(i64::MIN));
     let appender = LogAppender { requests: sender, turn: Arc::default(), paused, last_ms: Arc::clone(&last_ms) };
     (appender, LogThread { log, requests, progress, clock, last_ms, figures })
 }
@@ -176,7 +176,7 @@ impl LogThread {
             }
             self.block(waiting)?;
             if let Some(covered) = retain {
-                let retained = self.log.retain((self.clock)(), covered)?;
+                let retained = self.log.retain(self.clock.wall_ms(), covered)?;
                 if retained.segments > 0 {
                     tracing::info!(segments = retained.segments, keys = retained.keys, "log segments retired");
                 }
@@ -193,7 +193,7 @@ impl LogThread {
         if waiting.is_empty() {
             return Ok(());
         }
-        let now_ms = (self.clock)();
+        let Now { wall_ms, monotonic_ms } = self.clock.now();
         let mut entries = Vec::new();
         let mut ends = Vec::with_capacity(waiting.len());
         let (mut ticks_only, figures) = (true, &self.figures);
@@ -204,7 +204,7 @@ impl LogThread {
                     figures.count(events);
                     figures.appended_bytes.fetch_add(owned.bytes() as u64, Ordering::Relaxed);
                     entries.extend(events.iter().map(|event| Entry::Event {
-                        arrival_ms: now_ms,
+                        arrival_ms: wall_ms,
                         origin: Origin { stream: &event.stream, offset: event.offset },
                         bytes: &event.bytes,
                     }));
@@ -219,11 +219,11 @@ impl LogThread {
             ends.push(entries.len() as u64);
         }
         tracing::trace!(first = self.log.next_position(), entries = entries.len(), "append");
-        let positions = self.log.append(now_ms, &entries)?;
+        let positions = self.log.append(wall_ms, &entries)?;
         let last = positions.end - 1;
         self.progress.appended(last);
         self.log.sync()?;
-        let took_ms = u64::try_from((self.clock)() - now_ms).unwrap_or(0);
+        let took_ms = age_ms(self.clock.monotonic_ms(), monotonic_ms);
         self.figures.syncs.fetch_add(1, Ordering::Relaxed);
         self.figures.sync_ms_max.fetch_max(took_ms, Ordering::Relaxed);
         self.figures.bytes.store(self.log.bytes(), Ordering::Relaxed);
@@ -231,7 +231,7 @@ impl LogThread {
         tracing::trace!(last, "durable");
         self.progress.durable(last);
         if !ticks_only {
-            self.last_ms.store(u64::try_from(now_ms).unwrap_or(0), Ordering::Relaxed);
+            self.last_ms.store(monotonic_ms, Ordering::Relaxed);
         }
         for ((_, done), end) in waiting.into_iter().zip(ends) {
             if done.send(positions.start + end - 1).is_err() {

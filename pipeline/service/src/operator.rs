@@ -13,7 +13,7 @@ use rasid_connectors::source::{Appender as _, Incoming};
 use rasid_connectors::storage::Storage;
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now, age_ms};
 use crate::control::{
     Control, ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, Parked, ParkedFilter, Restored, RetractRequest, Retracted,
     Retried, RetryRequest, Status, UnparkRequest, Unparked,
@@ -40,7 +40,7 @@ pub(crate) struct Operator {
     pub(crate) tally: Arc<Tally>,
     pub(crate) sinks: Vec<Arc<Notify>>,
     pub(crate) instance: String,
-    pub(crate) started_ms: i64,
+    pub(crate) started: Now,
     pub(crate) restored: Restored,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) clock: Clock,
@@ -55,7 +55,7 @@ impl Operator {
         if who.trim().is_empty() || why.trim().is_empty() {
             return Err(ControlError::Refused("say who asks and why: both go to the audit".to_owned()));
         }
-        let entry = audit::Entry { at_ms: (self.clock)(), who, from: "control socket", action, why, details };
+        let entry = audit::Entry { at_ms: self.clock.wall_ms(), who, from: "control socket", action, why, details };
         self.audit.lock().unwrap_or_else(PoisonError::into_inner).append(&entry).map_err(|error| ControlError::Outside(Box::new(error)))
     }
 
@@ -180,13 +180,14 @@ impl Control for Operator {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.instance.clone(),
-            started_ms: self.started_ms,
+            started_ms: self.started.wall_ms,
+            up_ms: age_ms(self.clock.monotonic_ms(), self.started.monotonic_ms),
             restored: self.restored.clone(),
             stats: self.stats(),
         }
     }
 
     fn stats(&self) -> Stats {
-        self.tally.stats((self.clock)())
+        self.tally.stats(self.clock.now())
     }
 }

@@ -8,6 +8,7 @@ use rasid_connectors::sink::redis::{Epoch, Error, Heartbeat, RedisSink};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::chain::Chain;
+use crate::clock::age_ms;
 use crate::commit_thread::Ahead;
 use crate::delivery::Delivery;
 use crate::engine_thread::{Ask, EngineFigures, LiveScores};
@@ -95,10 +96,10 @@ impl RedisTask {
                 }
             }
         }
-        let now_ms = (self.delivery.clock)();
+        let now_ms = self.delivery.clock.wall_ms();
         let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
         for (arrival_ms, count) in arrivals {
-            let took_us = u64::try_from(now_ms - arrival_ms).unwrap_or(0) * 1_000;
+            let took_us = age_ms(now_ms, arrival_ms).saturating_mul(1_000);
             (0..count).for_each(|_| latency.record_us(took_us));
         }
     }
@@ -117,14 +118,14 @@ impl RedisTask {
     }
 
     fn beat(&self) -> Heartbeat {
-        let now_ms = (self.delivery.clock)();
+        let now = self.delivery.clock.now();
         let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         // With all of the log applied there is nothing that could be missing; else what arrived until then is in, less
         // what still waits to be written.
         let behind = self.progress.now().appended > figures.position;
-        let applied = if behind { figures.arrival_ms.max(figures.caught_up_ms).min(now_ms) } else { now_ms };
+        let applied = if behind { now.wall_ms.saturating_sub_unsigned(figures.behind_ms(now)) } else { now.wall_ms };
         let as_of = self.delivery.queue.oldest_ms().map_or(applied, |oldest_ms| applied.min(oldest_ms - 1));
-        Heartbeat { as_of, lag_ms: now_ms - as_of, ruleset: figures.ruleset.clone(), instance: self.instance.clone() }
+        Heartbeat { as_of, lag_ms: now.wall_ms - as_of, ruleset: figures.ruleset.clone(), instance: self.instance.clone() }
     }
 
     /// Writes every live score, because Redis has lost them (it was flushed, or a replica without them took over).

@@ -33,7 +33,7 @@ pub enum StartError {
 
 impl Service {
     /// Takes up what the data folder holds, replays what the snapshot does not cover and starts all parts. Arrivals are
-    /// stamped by `clock`.
+    /// stamped by `clock`'s wall clock; its other one, which nobody sets, measures every wait and age.
     ///
     /// # Errors
     /// [`StartError`]: nothing was started.

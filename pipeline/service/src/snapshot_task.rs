@@ -9,7 +9,7 @@ use rasid_engine::Snapshot;
 use tokio::sync::{mpsc, watch};
 
 use crate::chain::Chain;
-use crate::clock::Clock;
+use crate::clock::{Clock, age_ms};
 use crate::engine_thread::SnapshotJob;
 use crate::log_writer::LogAppender;
 use crate::stats::SnapshotStats;
@@ -49,22 +49,21 @@ impl SnapshotTask {
             if self.committed.wait_for(|committed| *committed >= position).await.is_err() {
                 return;
             }
-            let (store, now_ms, clock) = (self.store.clone(), (self.clock)(), Arc::clone(&self.clock));
+            let (store, began, clock) = (self.store.clone(), self.clock.now(), self.clock.clone());
             tracing::debug!(position, "snapshot");
             let written = tokio::task::spawn_blocking(move || {
-                let written = write(&store, &job, now_ms)?;
-                Ok::<_, snapshot::Error>((written, clock() - now_ms, store.oldest_position()?))
+                let written = write(&store, &job, began.wall_ms)?;
+                Ok::<_, snapshot::Error>((written, age_ms(clock.monotonic_ms(), began.monotonic_ms), store.oldest_position()?))
             });
             match written.await {
-                Ok(Ok((written, took_ms, oldest))) => {
-                    let duration_ms = u64::try_from(took_ms).unwrap_or(0);
+                Ok(Ok((written, duration_ms, oldest))) => {
                     tracing::info!(position, bytes = written.bytes, duration_ms, "snapshot written");
                     {
                         let mut stats = self.lock();
                         let failures_total = stats.failures_total;
                         *stats = SnapshotStats {
                             position: Some(position),
-                            written_ms: Some(now_ms),
+                            written_ms: Some(began.wall_ms),
                             duration_ms,
                             bytes: written.bytes,
                             failures_total,
@@ -88,7 +87,7 @@ impl SnapshotTask {
     async fn forget(&self, oldest: u64) {
         self.log.retain(oldest).await;
         let outbox = Arc::clone(&self.outbox);
-        let parked_before_ms = (self.clock)() - self.parked_retention_ms;
+        let parked_before_ms = self.clock.wall_ms() - self.parked_retention_ms;
         let forgotten = tokio::task::spawn_blocking(move || {
             outbox.forget_alerts_before(oldest)?;
             outbox.forget_parked_before(parked_before_ms)

@@ -15,7 +15,7 @@ use rasid_connectors::storage::Storage;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, age_ms};
 use crate::log_writer::LogAppender;
 use crate::recover::layout;
 use crate::running::Ended;
@@ -164,13 +164,14 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
         ids_max: http.webhook_ids_max,
         ..IngestConfig::default()
     };
-    let ingest = Ingest::new(config, producers.collect::<Result<_, StartError>>()?, log.clone(), Arc::clone(clock));
-    remember(&ingest, storage, keys, clock() - REMEMBERED_MS).map_err(|error| StartError::Outside(Box::new(error)))?;
+    let ingest = Ingest::new(config, producers.collect::<Result<_, StartError>>()?, log.clone(), clock.clone());
+    remember(&ingest, storage, keys, clock.wall_ms()).map_err(|error| StartError::Outside(Box::new(error)))?;
     Ok(Some(ingest))
 }
 
-/// Tells the ingester of every record that was appended since `since_ms`.
-fn remember(ingest: &Ingest<LogAppender>, storage: &Arc<dyn Storage>, keys: &Keyring, since_ms: i64) -> Result<(), log::Error> {
+/// Tells the ingester of every record that was appended for as long as it remembers.
+fn remember(ingest: &Ingest<LogAppender>, storage: &Arc<dyn Storage>, keys: &Keyring, now_ms: i64) -> Result<(), log::Error> {
+    let since_ms = now_ms - REMEMBERED_MS;
     let mut block = Block::new();
     // Segments are named by their first position; the newest that begins before then is where to begin.
     let names = storage.list(layout::LOG).unwrap_or_default();
@@ -190,7 +191,7 @@ fn remember(ingest: &Ingest<LogAppender>, storage: &Arc<dyn Storage>, keys: &Key
             if let Entry::Event { arrival_ms, origin, .. } = entry
                 && arrival_ms >= since_ms
             {
-                ingest.remember(origin.stream, origin.offset, arrival_ms);
+                ingest.remember(origin.stream, origin.offset, age_ms(now_ms, arrival_ms));
             }
         }
     }

@@ -15,7 +15,7 @@ use rasid_rules::ruleset::Ruleset;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now, age_ms};
 use crate::commit::Committer;
 use crate::commit_thread::CommitThread;
 use crate::control::Restored;
@@ -83,7 +83,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     };
 
     let in_force_hash = in_force.as_ref().map(|switched| switched.ruleset.clone());
-    let started_ms = clock();
+    let started = clock.now();
     let last = opened.next - 1;
     let restored = Restored {
         snapshot,
@@ -97,7 +97,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             .map(|ruleset| ruleset.hash.clone())
             .or(in_force.map(|switched| switched.ruleset))
             .unwrap_or_default(),
-        behind_ms: opened.newest_ms.map(|newest_ms| (started_ms - newest_ms).max(0)),
+        behind_ms: opened.newest_ms.map(|newest_ms| (started.wall_ms - newest_ms).max(0)),
     };
 
     let progress = Arc::new(Progress::new(last));
@@ -106,7 +106,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let stopping = Arc::new(AtomicBool::new(false));
     let log_figures: Arc<LogFigures> = Arc::default();
     log_figures.first.store(opened.first, Ordering::Relaxed);
-    let (appender, log_thread) = log_thread(log, Arc::clone(&progress), is_paused, Arc::clone(&log_figures), Arc::clone(&clock));
+    let (appender, log_thread) = log_thread(log, Arc::clone(&progress), is_paused, Arc::clone(&log_figures), clock.clone());
     let (commits, messages) = mpsc::channel(STEPS_MAX);
     let mut queues = vec![appender.queue(), tally::Queue::behind("commit", &commits)];
     let (asks, asked) = mpsc::channel(4);
@@ -127,7 +127,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         sink_stats.push(Arc::clone(&stats));
         (more, stats)
     };
-    let seed = u64::try_from(started_ms).unwrap_or(0); // jitter only: instances that start together shall not knock together
+    let seed = started.wall_ms.unsigned_abs(); // jitter only: instances that start together shall not knock together
     for (sink, config) in others {
         let (more, stats) = next_sink(sink.name());
         let queue = Queue::new(sink.name(), Arc::clone(&outbox), config, seed);
@@ -137,7 +137,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             more,
             commits: commits.clone(),
             stats,
-            clock: Arc::clone(&clock),
+            clock: clock.clone(),
             draining: is_draining.clone(),
             until_ms: None,
         };
@@ -157,7 +157,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             more,
             commits: commits.clone(),
             stats,
-            clock: Arc::clone(&clock),
+            clock: clock.clone(),
             draining: is_draining.clone(),
             until_ms: None,
         };
@@ -187,7 +187,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         snapshots: snapshot_jobs,
         snapshot_every_ms: i64::try_from(settings.snapshot.interval_ms).unwrap_or(i64::MAX),
         figures: Arc::clone(&figures),
-        clock: Arc::clone(&clock),
+        clock: clock.clone(),
     };
     let commit = CommitThread {
         committer: Committer::new(Arc::clone(&outbox), dead_letters),
@@ -197,7 +197,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         sinks: notifies.clone(),
         commits: Arc::clone(&commits_total),
         committed,
-        clock: Arc::clone(&clock),
+        clock: clock.clone(),
     };
     let (of_log, of_engine, of_commit) = (ended.clone(), ended.clone(), ended.clone());
     let threads = vec![
@@ -261,14 +261,14 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         log: appender.clone(),
         stats: snapshot_stats,
         parked_retention_ms: settings.log.dead_letter_retention_ms,
-        clock: Arc::clone(&clock),
+        clock: clock.clone(),
     };
     let snapshot_task = tokio::spawn(snapshots.run());
     tasks.spawn(switching.run(settings.rules.poll_ms));
     let pausing = tokio::spawn(pause(Arc::clone(&outbox), settings.outbox_bytes_max, routes, Arc::clone(&stopping), paused));
-    tasks.spawn(tick(appender.clone(), sources.quiet(), Arc::clone(&figures), settings.engine.lateness_ms, Arc::clone(&clock)));
+    tasks.spawn(tick(appender.clone(), sources.quiet(), Arc::clone(&figures), settings.engine.lateness_ms, clock.clone()));
     if let Some(pager) = pager {
-        let watchman = Watchman { pager, conditions, tally: Arc::clone(&tally), clock: Arc::clone(&clock) };
+        let watchman = Watchman { pager, conditions, tally: Arc::clone(&tally), clock: clock.clone() };
         tasks.spawn(watchman.run());
     }
     let audit = Audit::open(&storage, layout::AUDIT).map_err(|error| StartError::Outside(Box::new(error)))?;
@@ -282,7 +282,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         tally,
         sinks: notifies,
         instance: settings.instance.clone(),
-        started_ms,
+        started,
         restored: restored.clone(),
         draining: Arc::clone(&stopping),
         clock,
@@ -377,13 +377,13 @@ async fn tick(log: LogAppender, quiet: impl Fn() -> bool, figures: Arc<Mutex<Eng
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        let now_ms = clock();
+        let Now { wall_ms, monotonic_ms } = clock.now();
         let live = {
             let figures = held(&figures);
             figures.arrival_ms > 0 && figures.arrival_ms - figures.clock_ms <= lateness_ms
         };
-        let silent = u64::try_from(now_ms).unwrap_or(0).saturating_sub(log.last_ms()) >= TICK_MS;
-        if silent && live && quiet() && log.control(ControlRecord::Tick { at_ms: now_ms }).await.is_err() {
+        let silent = log.last_ms().is_none_or(|last_ms| age_ms(monotonic_ms, last_ms) >= TICK_MS);
+        if silent && live && quiet() && log.control(ControlRecord::Tick { at_ms: wall_ms }).await.is_err() {
             return; // the log has ended
         }
     }

@@ -83,13 +83,13 @@ impl Watchman {
                     summary: condition.summary.clone(),
                     runbook: condition.runbook.clone(),
                 };
-                let answer = self.pager.ops_alert((self.clock)(), &alert).await;
+                let answer = self.pager.ops_alert(self.clock.wall_ms(), &alert).await;
                 if answer != rasid_connectors::sink::Answer::TAKEN {
                     tracing::warn!(name = condition.name, ?answer, "on-call could not be told; tried again next round");
                 }
             }
             for name in ended {
-                let answer = self.pager.resolve_ops((self.clock)(), &name).await;
+                let answer = self.pager.resolve_ops(self.clock.wall_ms(), &name).await;
                 if answer != rasid_connectors::sink::Answer::TAKEN {
                     tracing::warn!(name, ?answer, "on-call could not be told that it is over; it ends by itself");
                 }
@@ -99,7 +99,7 @@ impl Watchman {
 
     /// What the figures alone show.
     fn look(&self) {
-        let stats = self.tally.stats((self.clock)());
+        let stats = self.tally.stats(self.clock.now());
         if stats.worker.divergence_total > 0 {
             self.conditions.raise(Condition {
                 name: "rasid_replay_divergence".to_owned(),

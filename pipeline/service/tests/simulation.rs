@@ -108,7 +108,7 @@ fn a_replay_that_comes_out_otherwise_is_noticed() {
         world.with("process", |world, service| {
             service.sync()?;
             while service.apply(true)? {}
-            while service.commit(world.now_ms, 64, &mut |_| {})? > 0 {}
+            while service.commit(world.now(), 64, &mut |_| {})? > 0 {}
             Ok(service.committer.position())
         })
     };

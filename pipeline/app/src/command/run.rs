@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 
 use rasid_service::control::Restored;
 use rasid_service::settings::Settings;
@@ -57,7 +56,7 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     tokio::spawn(serve(listener, http::router(shared.clone())));
     let data = settings.data_dir.clone();
     let mut running = tokio::select! {
-        started = Service::start(settings, Arc::new(clock::now_ms)) => started.map_err(refused)?,
+        started = Service::start(settings, clock::clock()) => started.map_err(refused)?,
         signal = signals.next() => {
             // What start-up does is what a start after a crash does: it can be left at any point.
             tracing::info!(signal, "stopped before the service was up");

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{Failure, OutputFormat, print_json, print_line, span};
-use crate::clock::now_ms;
 use crate::config::Layers;
 use crate::http::Client;
 
@@ -25,17 +24,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let status: Value = Client::new(&PathBuf::from(args.layers.load()?.config.data.dir))?.get("/status", &[])?;
     match args.output {
         OutputFormat::Json => print_json(&status),
-        OutputFormat::Text => lines(&status, now_ms()).iter().try_for_each(|line| print_line(line)),
+        OutputFormat::Text => lines(&status).iter().try_for_each(|line| print_line(line)),
     }
 }
 
 /// The few lines that a person wants to see first.
-fn lines(status: &Value, now_ms: i64) -> Vec<String> {
+fn lines(status: &Value) -> Vec<String> {
     let at = |pointer: &str| status.pointer(pointer);
     let number = |pointer: &str| at(pointer).and_then(Value::as_u64).unwrap_or_default();
     let text = |pointer: &str| at(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let started_ms = at("/started_ms").and_then(Value::as_i64).unwrap_or(now_ms);
-    let up = span(u64::try_from(now_ms - started_ms).unwrap_or_default());
+    let up = span(number("/up_ms"));
     let state = match text("/stats/readiness/state").as_str() {
         "ready" => "ready".to_owned(),
         _ => format!("not ready: {}", text("/stats/readiness/why")),
@@ -87,14 +85,14 @@ mod tests {
 
     #[test]
     fn what_matters_is_said_in_a_few_lines() {
-        let mut status = Status { instance: "rasid-1".to_owned(), version: "0.1.0".to_owned(), started_ms: 1_000, ..Status::default() };
+        let mut status = Status { instance: "rasid-1".to_owned(), version: "0.1.0".to_owned(), up_ms: 60_000, ..Status::default() };
         status.stats.readiness = Readiness::NotReady("the outbox is full".to_owned());
         status.stats.log.next = 12;
         status.stats.worker.divergence_total = 2;
         status.stats.ruleset.refused = true;
         status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), ..SourceStats::default() });
         status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, breaker: Breaker::HalfOpen, ..SinkStats::default() });
-        let lines = lines(&serde_json::to_value(&status).expect("JSON"), 61_000).join("\n");
+        let lines = lines(&serde_json::to_value(&status).expect("JSON")).join("\n");
         for part in [
             "rasid-1 0.1.0, up 1 min, not ready: the outbox is full",
             "positions 0 to 11",

@@ -1,4 +1,4 @@
-//! A token bucket: so many events a second, with room for a burst. Time comes in.
+//! A token bucket: so many events a second, with room for a burst. Time comes in, from a clock that nobody sets.
 
 /// One sender's allowance.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Which deliveries were seen: each `webhook-id` of a sender counts once.
+//! Which deliveries were seen: each `webhook-id` of a sender counts once. Ages go by a clock that nobody sets.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +47,7 @@ enum Entry {
 #[derive(Default)]
 struct Memory {
     entries: HashMap<Key, Entry>,
-    /// What is done, by when; oldest first as far as the clock rises.
+    /// What is done, by when; oldest first.
     ages: VecDeque<(i64, Key)>,
 }
 
@@ -81,10 +81,10 @@ impl Deliveries {
         }
     }
 
-    /// A record with this offset is in the log since `arrival_ms`.
-    pub(super) fn remember(&self, sender: usize, offset: u64, arrival_ms: i64) {
+    /// A record with this offset is in the log since `at_ms`.
+    pub(super) fn remember(&self, sender: usize, offset: u64, at_ms: i64) {
         if offset & 1 == 1 {
-            self.memory.lock().unwrap_or_else(PoisonError::into_inner).done((sender, offset), arrival_ms);
+            self.memory.lock().unwrap_or_else(PoisonError::into_inner).done((sender, offset), at_ms);
         }
     }
 }

@@ -20,11 +20,9 @@ use super::body::{Format, records};
 use super::bucket::Bucket;
 use super::deliveries::{Claim, Deliveries, Known, Outcome, delivery_offset};
 use super::problem::Problem;
+use crate::clock::{Clock, Now};
 use crate::source::{Appender, Incoming};
 use crate::webhook::{self, VerifyError, Webhook};
-
-/// Unix time, ms.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// What the ingester takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +111,7 @@ pub struct Ingest<A> {
 impl<A: Appender> Ingest<A> {
     /// `senders` are their names, which become the streams `http:<name>`, and what verifies their requests.
     pub fn new(config: IngestConfig, senders: BTreeMap<String, Webhook>, appender: A, clock: Clock) -> Arc<Self> {
-        let now_ms = clock();
+        let now_ms = clock.monotonic_ms();
         let sender = |(name, webhook): (String, Webhook)| Sender {
             stream: format!("http:{name}").into(),
             webhook,
@@ -130,12 +128,12 @@ impl<A: Appender> Ingest<A> {
         })
     }
 
-    /// Tells of a record in the log, so that what became durable before a restart is known after it: every record of the
-    /// last [`REMEMBERED_MS`](super::REMEMBERED_MS), in the log's order, before the first request. Records of other
-    /// streams are passed over.
-    pub fn remember(&self, stream: &str, offset: u64, arrival_ms: i64) {
+    /// Tells of a record that came `age_ms` ago and is in the log, so that what became durable before a restart is known
+    /// after it: every record of the last [`REMEMBERED_MS`](super::REMEMBERED_MS), in the log's order, before the first
+    /// request. Records of other streams are passed over.
+    pub fn remember(&self, stream: &str, offset: u64, age_ms: u64) {
         if let Some(sender) = self.senders.iter().position(|sender| &*sender.stream == stream) {
-            self.deliveries.remember(sender, offset, arrival_ms);
+            self.deliveries.remember(sender, offset, self.clock.monotonic_ms().saturating_sub_unsigned(age_ms));
         }
     }
 
@@ -164,9 +162,9 @@ impl<A: Appender> Ingest<A> {
         let format = format_of(headers)?;
         let body = timeout(self.config.body_timeout, whole(headers, body, self.config.body_bytes_max));
         let body = body.await.map_err(|_| Problem::TooSlow)??;
-        let now_ms = (self.clock)();
-        let (index, webhook_id) = self.verified(headers, &body, now_ms)?;
-        let claim = match self.deliveries.arrived(index, webhook_id, now_ms) {
+        let Now { wall_ms, monotonic_ms } = self.clock.now();
+        let (index, webhook_id) = self.verified(headers, &body, wall_ms)?;
+        let claim = match self.deliveries.arrived(index, webhook_id, monotonic_ms) {
             Known::Done => {
                 self.repeated();
                 return Ok(());
@@ -179,7 +177,7 @@ impl<A: Appender> Ingest<A> {
         let records = records(format, &body, self.config.events_max)?;
         drop(body);
         let Some(sender) = self.senders.get(index) else { return Ok(()) };
-        let taken = sender.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(records.len(), now_ms);
+        let taken = sender.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(records.len(), monotonic_ms);
         taken.map_err(|retry_after_s| Problem::Limited { retry_after_s })?;
         let last = records.len().saturating_sub(1);
         let offset = |index| delivery_offset(webhook_id, index == last);
@@ -208,7 +206,7 @@ impl<A: Appender> Ingest<A> {
         }
         self.counters.accepted.fetch_add(1, Relaxed);
         self.counters.accepted_events.fetch_add(events, Relaxed);
-        claim.durable((self.clock)());
+        claim.durable(self.clock.monotonic_ms());
     }
 
     /// Waits until a delivery is durable.
@@ -225,7 +223,7 @@ impl<A: Appender> Ingest<A> {
     }
 
     /// Who signed the request, and its id.
-    fn verified<'h>(&self, headers: &'h HeaderMap, body: &[u8], now_ms: i64) -> Result<(usize, &'h str), Problem> {
+    fn verified<'h>(&self, headers: &'h HeaderMap, body: &[u8], wall_ms: i64) -> Result<(usize, &'h str), Problem> {
         let unauthorized = |why: String| Problem::Unauthorized { why };
         let header = |name: &'static str| {
             let mut values = headers.get_all(name).iter();
@@ -235,7 +233,7 @@ impl<A: Appender> Ingest<A> {
         let (id, timestamp, signature) = (header(webhook::ID)?, header(webhook::TIMESTAMP)?, header(webhook::SIGNATURE)?);
         let mut why = VerifyError::Signature;
         for (index, sender) in self.senders.iter().enumerate() {
-            match sender.webhook.verify(id, timestamp, signature, body, now_ms) {
+            match sender.webhook.verify(id, timestamp, signature, body, wall_ms) {
                 Ok(()) => return Ok((index, id)),
                 Err(error) => why = error,
             }

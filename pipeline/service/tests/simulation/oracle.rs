@@ -85,16 +85,16 @@ fn settle_down(world: &mut World) {
         let done = world.with("settle", |world, service| {
             service.sync()?;
             while service.apply(true)? {}
-            let now_ms = world.now_ms;
-            while service.commit(now_ms, 64, &mut |service| ahead(world, service))? > 0 {}
+            let now = world.now();
+            while service.commit(now, 64, &mut |service| ahead(world, service))? > 0 {}
             ahead(world, service);
             republish(world, service);
-            let mut until_ms = world.now_ms + 1_000;
+            let mut wait_ms = 1_000;
             for sink in 0..SINKS.len() {
-                until_ms = until_ms.max(service.send(sink, world.now_ms)?.unwrap_or(0));
+                wait_ms = wait_ms.max(service.send(sink, world.now())?.unwrap_or(0));
                 answer(world, service, sink, false);
             }
-            world.now_ms = until_ms;
+            world.now_ms += wait_ms;
             let read = world.partitions.iter().zip(&service.next).all(|(partition, next)| *next == partition.records.len());
             let told = SINKS.iter().all(|sink| service.outbox.depth(sink) == 0);
             Ok(read && told && service.is_idle() && !world.redis_lost)

@@ -106,7 +106,7 @@ impl Act {
             }
             Self::Send => {
                 let sink = world.random.index(SINKS.len());
-                world.with("send", |world, service| service.send(sink, world.now_ms));
+                world.with("send", |world, service| service.send(sink, world.now()));
             }
             Self::Answer => {
                 let sink = world.random.index(SINKS.len());
@@ -184,7 +184,7 @@ fn apply(world: &mut World) {
 fn commit(world: &mut World, most: usize) {
     world.with("commit", |world, service| {
         let early = world.random.one_in(2);
-        let count = service.commit(world.now_ms, most, &mut |service| {
+        let count = service.commit(world.now(), most, &mut |service| {
             if early {
                 ahead(world, service);
             }
@@ -228,7 +228,7 @@ pub(crate) fn answer(world: &mut World, service: &mut Service, sink: usize, faul
         _ => taken(world, sink, items),
     };
     world.trace.note(world.now_ms, format!("{} answers {} items: {what}", SINKS[sink], items.len()));
-    service.answered(sink, world.now_ms, answer);
+    service.answered(sink, world.now(), answer);
 }
 
 fn taken(world: &mut World, sink: usize, items: &[Item]) -> Answer {
@@ -338,7 +338,7 @@ fn drain(world: &mut World) {
     world.with("drain", |world, service| {
         service.sync()?;
         while service.apply(true)? {}
-        while service.commit(world.now_ms, 512, &mut |_| {})? > 0 {}
+        while service.commit(world.now(), 512, &mut |_| {})? > 0 {}
         Ok(())
     });
     if world.random.one_in(2) {

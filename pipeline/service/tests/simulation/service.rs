@@ -11,6 +11,7 @@ use rasid_connectors::seal::Keyring;
 use rasid_connectors::sink::Answer;
 use rasid_connectors::snapshot::SnapshotStore;
 use rasid_engine::{ScoreChange, Snapshot};
+use rasid_service::clock::Now;
 use rasid_service::commit::Committer;
 use rasid_service::dispatch::Queue;
 use rasid_service::recover::Recovered;
@@ -133,7 +134,7 @@ impl Service {
 
     /// Commits up to `most` of what waits, as far as the log is durable. `between` runs once the scores are on their way
     /// and before the commit.
-    pub(crate) fn commit(&mut self, now_ms: i64, most: usize, between: &mut dyn FnMut(&mut Self)) -> Result<usize, Failed> {
+    pub(crate) fn commit(&mut self, now: Now, most: usize, between: &mut dyn FnMut(&mut Self)) -> Result<usize, Failed> {
         let durable = self.durable;
         let may = |message: &Message| match message {
             Message::Step(step) => step.position <= durable,
@@ -156,7 +157,7 @@ impl Service {
             self.ahead.push_back(changes);
         }
         between(self);
-        self.committer.commit(now_ms, steps, &settled)?;
+        self.committer.commit(now, steps, &settled)?;
         self.sinks.iter_mut().for_each(|sink| sink.queue.committed());
         Ok(count)
     }
@@ -170,28 +171,28 @@ impl Service {
         newest.into_values().collect()
     }
 
-    /// What a sink has to send now; it is in flight then.
-    pub(crate) fn send(&mut self, sink: usize, now_ms: i64) -> Result<Option<i64>, Failed> {
+    /// What a sink has to send now; it is in flight then. Else how long it waits, ms, if it does.
+    pub(crate) fn send(&mut self, sink: usize, now: Now) -> Result<Option<i64>, Failed> {
         let task = &mut self.sinks[sink];
         if task.in_flight.is_some() {
             return Ok(None);
         }
         task.queue.committed();
-        let next = task.queue.next(now_ms)?;
-        let mut until = None;
+        let next = task.queue.next(now.monotonic_ms)?;
+        let mut wait_ms = None;
         match next {
             Next::Send(parcel) => task.in_flight = Some(parcel),
-            Next::Wait { until_ms } => until = Some(until_ms),
+            Next::Wait { until_ms } => wait_ms = Some(until_ms - now.monotonic_ms),
             Next::Idle => {}
         }
         self.settle(sink);
-        Ok(until)
+        Ok(wait_ms)
     }
 
     /// The answer to what is in flight.
-    pub(crate) fn answered(&mut self, sink: usize, now_ms: i64, answer: Answer) {
+    pub(crate) fn answered(&mut self, sink: usize, now: Now, answer: Answer) {
         self.sinks[sink].in_flight = None;
-        self.sinks[sink].queue.answered(now_ms, answer);
+        self.sinks[sink].queue.answered(now.monotonic_ms, answer);
         self.settle(sink);
     }
 

@@ -11,6 +11,7 @@ use rasid_connectors::outbox::{Outbox, backend};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::{Fault, Memory, Storage};
 use rasid_engine::Pseudonymizer;
+use rasid_service::clock::Now;
 use rasid_service::dispatch::Queue;
 use rasid_service::recover::{ENGINE, Layout, Recovered, layout, recover};
 use rasid_service::route::{CORE, JSONL, REDIS, Routes};
@@ -114,6 +115,11 @@ impl World {
             idle_ms_left: 5 * DAY_MS,
             random,
         }
+    }
+
+    /// The clocks that the service is given.
+    pub(crate) fn now(&self) -> Now {
+        Now { wall_ms: self.now_ms, monotonic_ms: self.now_ms - START_MS }
     }
 
     pub(crate) fn shared_storage(&self) -> Arc<dyn Storage> {
