@@ -16,7 +16,8 @@ use rasid_connectors::source::{
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-const SOON: Duration = Duration::from_secs(30);
+/// Longer than a busy machine takes.
+const SOON: Duration = Duration::from_mins(2);
 
 #[derive(Clone, Default)]
 struct Book(Arc<Mutex<Vec<Incoming>>>);
@@ -55,7 +56,8 @@ struct Following {
 impl Following {
     fn start(dir: &Path, book: &Book) -> Self {
         let offsets = book.0.lock().expect("no panic").iter().map(|record| (record.stream.to_string(), record.offset)).collect();
-        let (merge, handle) = Merge::new(MergeConfig::default(), offsets, Arc::new(Traced));
+        let (merge, handle) =
+            Merge::new(MergeConfig { opening: SOON, patience: SOON, ..MergeConfig::default() }, offsets, Arc::new(Traced));
         let file = FileConfig { poll: Duration::from_millis(5), ..FileConfig::default() };
         let config = DirectoryConfig { poll: Duration::from_millis(20), file, ..DirectoryConfig::default() };
         let (dir, following, appender) = (dir.display().to_string(), handle.clone(), book.clone());

@@ -77,7 +77,7 @@ fn webhook(secret: u8) -> Webhook {
 }
 
 fn config() -> IngestConfig {
-    IngestConfig { body_bytes_max: 2000, events_max: 20, append_timeout: Duration::from_millis(300), ..IngestConfig::default() }
+    IngestConfig { body_bytes_max: 2000, events_max: 20, append_timeout: Duration::from_mins(1), ..IngestConfig::default() }
 }
 
 impl Service {
@@ -209,7 +209,8 @@ async fn after_a_restart_the_log_tells_what_came() {
 
 #[tokio::test]
 async fn a_log_that_stalls_holds_senders_off() {
-    let service = Service::start(IngestConfig { concurrent: 2, ..config() }, Book::stalled()).await;
+    let service =
+        Service::start(IngestConfig { concurrent: 2, append_timeout: Duration::from_millis(300), ..config() }, Book::stalled()).await;
     let (first, copy) = tokio::join!(service.send(1, "msg_1", EVENT, "{\"n\":1}"), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         service.send(1, "msg_1", EVENT, "{\"n\":1}").await
@@ -233,7 +234,7 @@ async fn a_log_that_stalls_holds_senders_off() {
 
 #[tokio::test]
 async fn a_copy_waits_for_the_first() {
-    let service = Service::start(IngestConfig { append_timeout: Duration::from_secs(20), ..config() }, Book::stalled()).await;
+    let service = Service::start(config(), Book::stalled()).await;
     let (first, copy, ()) = tokio::join!(service.send(1, "msg_1", EVENT, "{}"), service.send(1, "msg_1", EVENT, "{}"), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(service.book.texts().is_empty());
@@ -330,6 +331,6 @@ async fn a_body_that_does_not_come_ends() {
     let head = format!("POST /v1/events HTTP/1.1\r\nhost: {address}\r\ncontent-type: {EVENT}\r\ncontent-length: 10\r\n\r\n{{");
     socket.write_all(head.as_bytes()).await.expect("written");
     let mut answer = vec![0; 4096];
-    let read = tokio::time::timeout(Duration::from_secs(20), socket.read(&mut answer)).await.expect("in time").expect("an answer");
+    let read = tokio::time::timeout(Duration::from_mins(1), socket.read(&mut answer)).await.expect("in time").expect("an answer");
     assert!(answer[..read].starts_with(b"HTTP/1.1 408"), "{:?}", String::from_utf8_lossy(&answer[..read]));
 }

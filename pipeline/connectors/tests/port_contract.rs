@@ -24,7 +24,7 @@ use rasid_connectors::source::{Appender, Fetched, Incoming, Merge, MergeConfig, 
 use tokio::time::{sleep, timeout};
 
 /// Longer than any fetch that has something to say.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_mins(2);
 
 /// A stream that a test writes to.
 #[async_trait]

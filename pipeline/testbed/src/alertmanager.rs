@@ -12,16 +12,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::http;
-use crate::process::{Server, free_port};
+use crate::process::{PATIENCE, Port, Server};
 
-const TRIES: usize = 5;
-const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A prometheus-alertmanager on a loopback port of its own, without a cluster.
 #[derive(Debug)]
 pub struct Alertmanager {
-    port: u16,
+    port: Port,
     folder: TempDir,
     server: Option<Server>,
 }
@@ -48,37 +46,33 @@ impl Alertmanager {
     }
 
     async fn with(configuration: String) -> Self {
-        let mut folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("alertmanager.yml"), configuration).expect("a writable folder");
-        for _ in 0..TRIES {
-            let mut new = Self { port: free_port(), folder, server: None };
-            if new.launch().await {
-                return new;
-            }
-            folder = new.folder;
-        }
-        panic!("prometheus-alertmanager ends as soon as it is started, {TRIES} times over");
+        let mut new = Self { port: Port::new(), folder, server: None };
+        new.restart().await;
+        new
     }
 
-    async fn launch(&mut self) -> bool {
+    async fn launch(&mut self) {
+        let port = self.port.number();
         let mut command = Command::new("prometheus-alertmanager");
         command
             .arg(format!("--config.file={}", self.folder.path().join("alertmanager.yml").display()))
             .arg(format!("--storage.path={}", self.folder.path().join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--cluster.listen-address=");
-        self.server = Server::start(&mut command, "prometheus-alertmanager", self.port).await;
+        self.server = Some(Server::start(&mut command, "prometheus-alertmanager", &self.port).await);
         let ready = timeout(PATIENCE, async {
-            while !matches!(http::get(self.port, "/-/ready").await, Ok((200, _))) {
+            while !matches!(http::get(port, "/-/ready").await, Ok((200, _))) {
                 sleep(POLL).await;
             }
         });
-        self.server.is_some() && ready.await.is_ok()
+        ready.await.unwrap_or_else(|_| panic!("prometheus-alertmanager is not ready after {PATIENCE:?}"));
     }
 
     /// `http://127.0.0.1:<port>`
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.number())
     }
 
     /// Ends it at once.
@@ -94,7 +88,7 @@ impl Alertmanager {
     /// Where it does not start.
     pub async fn restart(&mut self) {
         self.kill();
-        assert!(self.launch().await, "the port is still free");
+        self.launch().await;
     }
 
     /// The alerts that stand, resolved ones left out, by `alertname` and severity.
@@ -102,7 +96,7 @@ impl Alertmanager {
     /// # Panics
     /// Where it does not answer.
     pub async fn alerts(&self) -> Vec<Value> {
-        let (status, body) = http::get(self.port, "/api/v2/alerts").await.expect("it runs");
+        let (status, body) = http::get(self.port.number(), "/api/v2/alerts").await.expect("it runs");
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         let mut alerts: Vec<Value> = serde_json::from_slice(&body).expect("JSON");
         let label = |alert: &Value, name: &str| alert.pointer(&format!("/labels/{name}")).map(Value::to_string);

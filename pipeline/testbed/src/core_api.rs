@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::http::{self, Request};
 use crate::json;
+use crate::process::Port;
 
 /// Between two bytes of a slow answer.
 const DRIP: Duration = Duration::from_millis(200);
@@ -91,7 +92,7 @@ struct Mix {
 
 /// The double.
 pub struct CoreApi {
-    port: u16,
+    port: Port,
     state: Arc<Mutex<State>>,
     secret: Arc<[u8]>,
     task: Option<JoinHandle<()>>,
@@ -104,14 +105,13 @@ impl CoreApi {
     /// Where the secret is none or loopback has no port.
     pub async fn start(secret: &str) -> Self {
         let key = BASE64.decode(secret.strip_prefix("whsec_").expect("whsec_").as_bytes()).expect("base64");
-        let mut new = Self { port: 0, state: Arc::default(), secret: key.into(), task: None };
+        let mut new = Self { port: Port::new(), state: Arc::default(), secret: key.into(), task: None };
         new.listen().await;
         new
     }
 
     async fn listen(&mut self) {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.expect("the port is free");
-        self.port = listener.local_addr().expect("it is bound").port();
+        let listener = TcpListener::bind(("127.0.0.1", self.port.number())).await.expect("the port is ours");
         let (state, secret) = (Arc::clone(&self.state), Arc::clone(&self.secret));
         self.task = Some(tokio::spawn(async move {
             let mut connections = JoinSet::new(); // dropped with the task, and they with it
@@ -127,7 +127,7 @@ impl CoreApi {
 
     /// What `/alerts` is appended to.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.number())
     }
 
     /// Goes away: connections break and new ones are refused. What was taken is kept.

@@ -3,6 +3,7 @@
 //! - [`RedisServer`] and [`Alertmanager`] run the real programs, each on a free port with a folder of its own, and end
 //!   with the value that holds them. A program that is not installed is a panic that names its package.
 //! - [`CoreApi`] is the marketplace's side as docs/core-api.md has it, with faults from a script, a seed or a switch.
+//! - [`Port`] is a port that stays its holder's while a server on it is killed and started again.
 //! - [`Pager`] is what stands behind Alertmanager.
 //!
 //! Everything here is for tests: what goes wrong panics and says what it was.
@@ -16,4 +17,5 @@ mod redis_server;
 
 pub use alertmanager::{Alertmanager, Pager};
 pub use core_api::{Accepted, CoreApi, Fault};
+pub use process::Port;
 pub use redis_server::RedisServer;

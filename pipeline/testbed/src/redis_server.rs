@@ -1,21 +1,17 @@
 //! A real redis-server.
 
 use std::process::Command;
-use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, cmd};
 use tempfile::TempDir;
 
-use crate::process::{Server, free_port};
-
-/// Tries at finding a port that stays free until the server has it.
-const TRIES: usize = 5;
+use crate::process::{PATIENCE, Port, Server};
 
 /// A redis-server on a loopback port of its own, without persistence: what is killed has forgotten everything.
 #[derive(Debug)]
 pub struct RedisServer {
-    port: u16,
+    port: Port,
     folder: TempDir,
     server: Option<Server>,
 }
@@ -26,24 +22,19 @@ impl RedisServer {
     /// # Panics
     /// Where redis-server is not installed or does not start.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        for _ in 0..TRIES {
-            let port = free_port();
-            if let Some(server) = Server::start(&mut command(port, &folder), "redis-server", port).await {
-                return Self { port, folder, server: Some(server) };
-            }
-        }
-        panic!("redis-server ends as soon as it is started, {TRIES} times over");
+        let mut new = Self { port: Port::new(), folder: tempfile::tempdir().expect("a temporary folder"), server: None };
+        new.restart().await;
+        new
     }
 
     /// `redis://127.0.0.1:<port>/`
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        format!("redis://127.0.0.1:{}/", self.port.number())
     }
 
     /// The port it is or was on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The process, while it runs.
@@ -64,8 +55,7 @@ impl RedisServer {
     /// Where it does not start.
     pub async fn restart(&mut self) {
         self.kill();
-        let server = Server::start(&mut command(self.port, &self.folder), "redis-server", self.port).await;
-        self.server = Some(server.expect("the port is still free"));
+        self.server = Some(Server::start(&mut command(self.port(), &self.folder), "redis-server", &self.port).await);
     }
 
     /// Runs one command, on a connection of its own.
@@ -79,8 +69,7 @@ impl RedisServer {
     }
 
     async fn connect(&self) -> MultiplexedConnection {
-        let seconds = Some(Duration::from_secs(10));
-        let config = AsyncConnectionConfig::new().set_connection_timeout(seconds).set_response_timeout(seconds);
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
         let client = Client::open(self.url()).expect("an address");
         client.get_multiplexed_async_connection_with_config(&config).await.expect("it runs")
     }

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rasid_connectors::log::{Control, Entry, LogConfig, LogWriter};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::{Disk, Storage};
 
 use crate::judge;
+use crate::service::PATIENCE;
 use crate::site::{SECRET, Site};
 use crate::traffic::Traffic;
 
@@ -23,18 +23,18 @@ fn said(output: &Output) -> String {
 async fn a_log_gives_its_alerts_again_beside_the_service_and_after_it() {
     let site = Site::new("").await;
     let mut service = site.start(None);
-    service.heard("up", Duration::from_secs(20)).await;
+    service.heard("up", PATIENCE).await;
     let traffic = Traffic::start(&site.path("events"), 7, "1");
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    traffic.rounds(100).await;
     site.switch_rules(1);
-    service.heard("ruleset switched", Duration::from_secs(20)).await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    service.heard("ruleset switched", PATIENCE).await;
+    traffic.rounds(300).await;
     let beside = judge::detect(&site);
     let retract = ["retract", "payment.refunds", "--reason", "a test"];
     let retracted = site.rasid(&retract).output().expect("it starts");
     assert!(retracted.status.success(), "{}", said(&retracted));
     traffic.stop().await;
-    site.settle(Duration::from_mins(1)).await;
+    site.settle(PATIENCE).await;
     assert!(service.drain().await.success());
     let after = judge::assert_whole(&site).await;
     assert!(beside.records <= after.records && beside.alerts.len() > 10, "{} records, {} alerts", beside.records, beside.alerts.len());
@@ -44,8 +44,11 @@ async fn a_log_gives_its_alerts_again_beside_the_service_and_after_it() {
     assert!(switched("\"risk\":30") && switched("\"risk\":45"), "each ruleset in its time");
 
     // What the log says by itself is not asked for, and its folder is not written to.
-    let output = site.rasid(&["detect", "data", "--rules", "nosuch", "--alerts", "x.jsonl"]).output().expect("it starts");
-    assert!(output.status.success() && said(&output).contains("--rules is not used"), "{}", said(&output));
+    let unasked = ["detect", "data", "--rules", "nosuch", "--memory", "16MiB", "--alerts", "x.jsonl"];
+    let output = site.rasid(&unasked).output().expect("it starts");
+    for option in ["--rules", "--memory"] {
+        assert!(output.status.success() && said(&output).contains(&format!("{option} is not used")), "{}", said(&output));
+    }
     for (arguments, status, part) in [
         (&["detect", "data", "events/partition-0.jsonl"][..], 2, "read alone"),
         (&["detect", "data", "--alerts", "data/alerts.jsonl"][..], 2, "would write into the data folder"),

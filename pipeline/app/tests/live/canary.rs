@@ -3,11 +3,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::service::Service;
+use crate::service::{PATIENCE, Service};
 use crate::site::Site;
 use crate::traffic::now_ms;
 
@@ -56,14 +55,14 @@ fn files(folder: &Path, all: &mut Vec<(String, Vec<u8>)>) {
 async fn no_canary_is_found_outside_the_seals() {
     let site = Site::new("").await;
     let mut service = Service::start(site.rasid(&["run"]).env("RASID_LOG", "trace"), None);
-    service.heard("up", Duration::from_secs(20)).await;
+    service.heard("up", PATIENCE).await;
     let stream = stream();
     assert_eq!(found(stream.as_bytes()), CANARIES, "the search finds them where they are");
     let beside = site.path("beside");
     fs::write(&beside, &stream).expect("a writable folder");
     fs::rename(beside, site.path("events/canary.jsonl")).expect("one folder");
-    site.settle(Duration::from_mins(1)).await;
-    service.heard("snapshot written", Duration::from_secs(20)).await;
+    site.settle(PATIENCE).await;
+    service.heard("snapshot written", PATIENCE).await;
 
     let mut places: Vec<(String, Vec<u8>)> = Vec::new();
     for arguments in [&["status", "--output", "json"][..], &["dead-letters", "list", "--output", "json"], &["dead-letters", "list"]] {

@@ -9,6 +9,7 @@ use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::{Disk, Storage};
 use serde_json::Value;
 
+use crate::producers::Sent;
 use crate::site::{SECRET, Site};
 
 /// What `rasid detect` makes of a log.
@@ -101,6 +102,11 @@ fn reasons_in_core(site: &Site) -> BTreeMap<String, Value> {
 /// Everything, once the service has settled and stopped: the receivers have what the log comes to, no more and no less,
 /// and the log has every line of every partition exactly once, in order.
 pub(crate) async fn assert_whole(site: &Site) -> Detected {
+    assert_whole_with(site, &BTreeMap::new()).await
+}
+
+/// The same where producers sent events as well: the log has every event of every request exactly once, in order.
+pub(crate) async fn assert_whole_with(site: &Site, sent: &BTreeMap<String, Sent>) -> Detected {
     let detected = detect(site);
     assert!(detected.for_core.len() > 10 && detected.reasons.len() > 10, "there was something to be lost");
     let accepted = accepted(site);
@@ -118,7 +124,7 @@ pub(crate) async fn assert_whole(site: &Site) -> Detected {
     assert_eq!(in_core.len(), detected.reasons.len(), "the core API has nothing else");
     assert_file_whole(site, &detected);
     assert_eq!(dead_letters(site), detected.dead_letters, "every record that is no event is kept once");
-    assert_every_line_once(site);
+    assert_everything_once(site, sent);
     detected
 }
 
@@ -149,7 +155,7 @@ fn dead_letters(site: &Site) -> Vec<u64> {
     positions
 }
 
-fn assert_every_line_once(site: &Site) {
+fn assert_everything_once(site: &Site, sent: &BTreeMap<String, Sent>) {
     let (storage, keys) = sealed(site);
     let mut reader = LogReader::open(storage, "log", keys, 1).expect("the log");
     let mut block = Block::new();
@@ -161,20 +167,30 @@ fn assert_every_line_once(site: &Site) {
             }
         }
     }
-    let partitions = site.partitions();
-    assert_eq!(logged.len(), partitions.len(), "streams in the log: {:?}", logged.keys());
-    for path in partitions {
-        let logged = logged.get(&format!("jsonl:{}", path.display())).expect("a stream of its own");
-        let bytes = fs::read(&path).expect("readable");
-        let mut end = 0;
-        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| {
-            end += line.len() as u64;
-            (end, String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)))
-        });
-        for (offset, record) in logged {
-            let line = lines.next();
-            assert_eq!(line, Some((*offset, String::from_utf8_lossy(record))), "what comes next from {}", path.display());
+    let written = site.written();
+    let streams: BTreeSet<&String> = written.keys().chain(sent.keys()).collect();
+    assert_eq!(logged.keys().collect::<BTreeSet<_>>(), streams, "streams in the log");
+    for (stream, logged) in &logged {
+        if let Some(bytes) = written.get(stream) {
+            assert_lines_once(stream, logged, bytes);
+        } else if let Some(sent) = sent.get(stream) {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let logged: Vec<String> = logged.iter().map(|(_, record)| text(record)).collect();
+            let differs = logged.iter().zip(&sent.events).position(|(logged, sent)| logged != sent);
+            assert_eq!((differs, logged.len()), (None, sent.events.len()), "every event of {stream} is in the log once, in order");
         }
-        assert_eq!(lines.next(), None, "all of {} is in the log", path.display());
     }
+}
+
+fn assert_lines_once(stream: &str, logged: &[(u64, Vec<u8>)], bytes: &[u8]) {
+    let mut end = 0;
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| {
+        end += line.len() as u64;
+        (end, String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)))
+    });
+    for (offset, record) in logged {
+        let line = lines.next();
+        assert_eq!(line, Some((*offset, String::from_utf8_lossy(record))), "what comes next from {stream}");
+    }
+    assert_eq!(lines.next(), None, "all of {stream} is in the log");
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use rasid_testbed::Fault;
 
 use crate::judge;
-use crate::service::{Phase, Trap};
+use crate::producers::{Producers, Sent};
+use crate::service::{PATIENCE, Phase, Trap};
 use crate::site::Site;
 use crate::traffic::{Random, Traffic};
 
@@ -15,8 +16,13 @@ const ROUNDS: u64 = 30;
 const SEED: u64 = 20_261_122;
 /// After how many kills the receivers' state is compared in between.
 const COMPARE_EVERY: u64 = 10;
+/// After how many kills files that were rotated and are read are moved away.
+const PUT_AWAY_EVERY: u64 = 7;
+/// Rounds of traffic that a service finds from its start to its kill, at most: it is killed within a second, where the
+/// machine has nothing else to do.
+const ROUNDS_MAX: u64 = 60;
 /// A phase that is not reached in this time has been passed over.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PHASE: Duration = Duration::from_secs(15);
 /// Longest time between a phase's beginning and the kill, µs.
 const DELAY_US_MAX: u64 = 3_000;
 /// Tries for each kill that counts, on average, before the test gives up: a phase may be over before the kill comes.
@@ -43,9 +49,10 @@ async fn a_kill_in_any_phase_loses_nothing_and_repeats_nothing() {
     let mut random = Random(seed);
     let site = Site::new("").await;
     site.core.mix(seed, 15, &[Fault::Status(503), Fault::LostAck, Fault::ResetInAnswer, Fault::ResetInRequest, Fault::Silence]);
-    let traffic = Traffic::start(&site.path("events"), seed, "1");
+    let traffic = Traffic::start_rotating(&site.path("events"), seed, "1");
+    let producers = Producers::start(site.port(), seed, "1");
     let mut tallies: [Tally; Phase::ALL.len()] = Default::default();
-    let (mut kills, mut ruleset, mut torn, mut replayed_max) = (0, 0, 0, 0);
+    let (mut kills, mut ruleset, mut torn, mut replayed_max, mut put_away) = (0, 0, 0, 0, 0);
     loop {
         let open: Vec<usize> = (0..tallies.len()).filter(|phase| tallies[*phase].counted < wanted).collect();
         let Some(chosen) = open.get(usize::try_from(random.below(open.len().max(1) as u64)).expect("small")).copied() else { break };
@@ -71,13 +78,17 @@ async fn a_kill_in_any_phase_loses_nothing_and_repeats_nothing() {
             ruleset += 1;
             site.switch_rules(ruleset);
         }
+        traffic.allow(ROUNDS_MAX);
         let mut service = site.start(Some(trap));
         // One that a kill has kept from the log is made up for at the start, and then the trap is sprung by that.
         if switch && !before && service.heard_or_gone("up", PATIENCE).await.is_some() {
             ruleset += 1;
             site.switch_rules(ruleset);
         }
-        if service.gone(PATIENCE).await.is_none() {
+        if kills % PUT_AWAY_EVERY == 0 {
+            put_away += site.put_away();
+        }
+        if service.gone(PHASE).await.is_none() {
             service.kill().await;
         }
         kills += 1;
@@ -93,6 +104,7 @@ async fn a_kill_in_any_phase_loses_nothing_and_repeats_nothing() {
             tally.late += 1;
         }
         if kills % COMPARE_EVERY == 0 {
+            eprintln!("{kills} kills, {}", figures(&tallies));
             judge::assert_nothing_made_up(&site);
         }
     }
@@ -100,16 +112,21 @@ async fn a_kill_in_any_phase_loses_nothing_and_repeats_nothing() {
     site.core.heal();
     let mut service = site.start(None);
     service.heard("up", PATIENCE).await;
-    site.settle(Duration::from_mins(1)).await;
+    let sent = producers.stop().await;
+    site.settle(PATIENCE).await;
     let status = site.status().expect("it answers");
     assert_eq!(status.pointer("/stats/worker/divergence_total"), Some(&0.into()));
     assert!(service.drain().await.success());
     service.assert_sound();
-    let detected = judge::assert_whole(&site).await;
+    let detected = judge::assert_whole_with(&site, &sent).await;
+    let of_all = |count: fn(&Sent) -> u64| sent.values().map(count).sum::<u64>();
+    let (events, requests, repeats) = (of_all(|sent| sent.events.len() as u64), of_all(|sent| sent.requests), of_all(|sent| sent.repeats));
     eprintln!(
-        "{kills} kills, {}; {lines} lines, {} records, {} alerts, {} of them for core, {} sent twice or more, {} scores; \
-         {torn} torn tails cut, at most {replayed_max} records replayed",
+        "{kills} kills, {}; {lines} lines in {} files, {put_away} of them put away, {events} events in {requests} requests, {repeats} of \
+         them sent again; {} records, {} alerts, {} of them for core, {} sent twice or more, {} scores; {torn} torn tails cut, at most \
+         {replayed_max} records replayed",
         figures(&tallies),
+        site.written().len(),
         detected.records,
         detected.alerts.len(),
         detected.for_core.len(),

@@ -7,6 +7,7 @@ mod canary;
 mod judge;
 mod kill;
 mod outage;
+mod producers;
 mod service;
 mod site;
 mod traffic;

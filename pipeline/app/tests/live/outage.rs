@@ -7,12 +7,9 @@ use rasid_testbed::{Alertmanager, Fault};
 use serde_json::Value;
 
 use crate::judge;
-use crate::service::Service;
+use crate::service::{PATIENCE, POLL, Service};
 use crate::site::Site;
 use crate::traffic::{Traffic, now_ms};
-
-const UP: Duration = Duration::from_secs(20);
-const SETTLED: Duration = Duration::from_secs(90);
 
 /// How long a receiver is away; `RASID_OUTAGE_S` says another time.
 fn away() -> Duration {
@@ -22,13 +19,13 @@ fn away() -> Duration {
 
 async fn up(site: &Site) -> Service {
     let service = site.start(None);
-    service.heard("up", UP).await;
+    service.heard("up", PATIENCE).await;
     service
 }
 
 /// Settles, drains and judges.
 async fn end(site: &Site, mut service: Service) -> judge::Detected {
-    site.settle(SETTLED).await;
+    site.settle(PATIENCE).await;
     let status = site.status().expect("it answers");
     assert_eq!(status.pointer("/stats/worker/divergence_total"), Some(&0.into()));
     assert!(service.drain().await.success());
@@ -63,14 +60,14 @@ async fn scores_that_redis_has_lost_are_published_again() {
     let site = Site::new("").await;
     let service = up(&site).await;
     let traffic = Traffic::start(&site.path("events"), 1, "1");
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    traffic.rounds(200).await;
     traffic.stop().await;
-    site.settle(SETTLED).await;
+    site.settle(PATIENCE).await;
     let before = judge::reasons_in_redis(&site).await;
     assert!(before.len() > 10, "there is something to lose");
     // Others go on meanwhile.
     let traffic = Traffic::start(&site.path("events"), 2, "2");
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    traffic.rounds(25).await;
     let flushed_ms = now_ms();
     let answer: String = site.redis.command(&["FLUSHALL"]).await;
     assert_eq!(answer, "OK");
@@ -79,7 +76,12 @@ async fn scores_that_redis_has_lost_are_published_again() {
         if before.iter().all(|(entity, reasons)| now.get(entity) == Some(reasons)) {
             break;
         }
-        assert!(now_ms() - flushed_ms < 60_000, "{} of {} are back", now.len(), before.len());
+        assert!(
+            u128::try_from(now_ms() - flushed_ms).is_ok_and(|waited_ms| waited_ms < PATIENCE.as_millis()),
+            "{} of {} are back",
+            now.len(),
+            before.len()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     eprintln!("{} scores were back after {} ms", before.len(), now_ms() - flushed_ms);
@@ -92,16 +94,17 @@ async fn nothing_is_lost_while_redis_is_away() {
     let mut site = Site::new("").await;
     let service = up(&site).await;
     let traffic = Traffic::start(&site.path("events"), 3, "1");
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    traffic.rounds(50).await;
     site.redis.kill();
     tokio::time::sleep(away()).await;
+    traffic.rounds(300).await;
     assert_bounded(&site);
     let status = site.status().expect("it answers");
     // One change an entity waits, however often it changed: of 12 phones and 12 users.
     let waiting = each(&status, "/stats/sinks", "depth").get("redis").copied();
     assert!(waiting.is_some_and(|waiting| (1..=24).contains(&waiting)), "{waiting:?} changes wait");
     site.redis.restart().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    traffic.rounds(350).await;
     traffic.stop().await;
     end(&site, service).await;
 }
@@ -111,13 +114,14 @@ async fn nothing_is_lost_while_the_core_api_fails() {
     let mut site = Site::new("").await;
     let service = up(&site).await;
     let traffic = Traffic::start(&site.path("events"), 4, "1");
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    traffic.rounds(50).await;
     for fault in [Fault::LostAck, Fault::Status(503), Fault::Silence] {
         site.core.fail(fault);
         tokio::time::sleep(away() / 4).await;
     }
     site.core.stop().await;
     tokio::time::sleep(away() / 4).await;
+    traffic.rounds(300).await;
     assert_bounded(&site);
     let taken = judge::accepted(&site).len();
     site.core.restart().await;
@@ -128,18 +132,33 @@ async fn nothing_is_lost_while_the_core_api_fails() {
     assert!(!site.core.duplicates().is_empty(), "an acknowledgement was lost, so it came again");
 }
 
+fn rules(standing: &[Value]) -> Vec<&str> {
+    standing.iter().filter_map(|alert| alert.pointer("/labels/rule").and_then(Value::as_str)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alert_for_the_person_on_call_is_in_alertmanager() {
     let alertmanager = Alertmanager::start().await;
     let site = Site::new(&format!("alertmanager.url = {:?}", alertmanager.url())).await;
     let service = up(&site).await;
     let traffic = Traffic::start(&site.path("events"), 5, "1");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    traffic.rounds(150).await;
     traffic.stop().await;
     end(&site, service).await;
-    let standing = alertmanager.alerts().await;
-    let rules: Vec<&str> = standing.iter().filter_map(|alert| alert.pointer("/labels/rule").and_then(Value::as_str)).collect();
-    assert!(rules.contains(&"payment.refunds") && rules.contains(&"auth.guess"), "{standing:#?}");
+    let mut standing = Vec::new();
+    // Alerts become visible a moment after they were taken.
+    let visible = tokio::time::timeout(PATIENCE, async {
+        loop {
+            standing = alertmanager.alerts().await;
+            let rules = rules(&standing);
+            if rules.contains(&"payment.refunds") && rules.contains(&"auth.guess") {
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    });
+    assert!(visible.await.is_ok(), "{standing:#?}");
+    let rules = rules(&standing);
     assert!(!rules.contains(&"auth.burst") && !rules.contains(&"chat.any"), "nobody is woken for those: {standing:#?}");
 }
 
@@ -148,7 +167,7 @@ async fn a_drain_ends_with_0_and_leaves_nothing_to_replay() {
     let site = Site::new("").await;
     let mut service = up(&site).await;
     let traffic = Traffic::start(&site.path("events"), 6, "1");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    traffic.rounds(150).await;
     // In the midst of it, and with a receiver that does not answer.
     site.core.fail(Fault::Silence);
     assert!(service.drain().await.success());
@@ -156,7 +175,7 @@ async fn a_drain_ends_with_0_and_leaves_nothing_to_replay() {
     judge::assert_nothing_made_up(&site);
     site.core.heal();
     let service = up(&site).await;
-    let restored = service.heard("restored", UP).await;
+    let restored = service.heard("restored", PATIENCE).await;
     assert_eq!(restored.number("replayed"), Some(0), "{}", restored.fields);
     assert_eq!(restored.number("snapshot"), restored.number("log_last"), "{}", restored.fields);
     traffic.stop().await;

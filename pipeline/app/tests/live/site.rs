@@ -1,14 +1,16 @@
-//! What a service stands in: a folder with rules, events, data and a configuration, Redis and the core API.
+//! What a service stands in: a folder with rules, events, data and a configuration, Redis, the core API and a port.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rasid_testbed::{CoreApi, RedisServer};
+use rasid_testbed::{CoreApi, Port, RedisServer};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::producers::PRODUCERS;
 use crate::service::{Service, Trap};
 
 pub(crate) const SECRET: &str = "a secret for the live tests, long enough";
@@ -83,14 +85,17 @@ pub(crate) struct Site {
     folder: TempDir,
     pub(crate) redis: RedisServer,
     pub(crate) core: CoreApi,
+    /// What the service listens on, each time it is started.
+    port: Port,
 }
 
 impl Site {
     /// With the first of the two rulesets; `more` is added to the configuration's section of sinks.
     pub(crate) async fn new(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let site = Self { folder, redis: RedisServer::start().await, core: CoreApi::start(CORE_SECRET).await };
-        for name in ["rules/auth", "rules/chat", "rules/payment", "events"] {
+        let (redis, core) = (RedisServer::start().await, CoreApi::start(CORE_SECRET).await);
+        let site = Self { folder, redis, core, port: Port::new() };
+        for name in ["rules/auth", "rules/chat", "rules/payment", "events", "rotated"] {
             fs::create_dir_all(site.path(name)).expect("a writable folder");
         }
         for (name, text) in RULES {
@@ -102,9 +107,11 @@ impl Site {
             "rules = {{dir = {:?}, poll_s = 1}}\n\
              data.dir = {:?}\n\
              sources.jsonl.follow_dirs = [{:?}]\n\
+             sources.http.enabled = true\n\
              log.segment_bytes = 1048576\n\
              snapshot.interval_s = 1\n\
-             server.listen = \"127.0.0.1:0\"\n\
+             server.listen = \"127.0.0.1:{}\"\n\
+             server.drain_s_max = 120\n\
              telemetry.log_format = \"json\"\n\
              [sinks]\n\
              redis.url = {:?}\n\
@@ -114,6 +121,7 @@ impl Site {
             at("rules"),
             at("data"),
             at("events"),
+            site.port(),
             site.redis.url(),
             site.core.url(),
             at("alerts.jsonl"),
@@ -124,6 +132,11 @@ impl Site {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What the service listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.number()
     }
 
     /// Puts one of the two rulesets in place, at once.
@@ -145,6 +158,9 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rasid"));
         command.args(arguments).current_dir(self.folder.path());
         command.env("RASID_KEY", SECRET).env("RASID_SINKS__CORE__SECRET", CORE_SECRET).env("NO_COLOR", "1").env_remove("RASID_LOG");
+        for (name, secret, _) in PRODUCERS {
+            command.env(format!("RASID_SOURCES__HTTP__PRODUCERS__{}__SECRET", name.to_uppercase()), secret);
+        }
         command
     }
 
@@ -185,22 +201,55 @@ impl Site {
     }
 
     fn all_read(&self, status: &Value) -> bool {
-        let sources = status.pointer("/stats/sources").and_then(Value::as_array).cloned().unwrap_or_default();
-        let offset = |stream: &str| {
-            let source = sources.iter().find(|source| source.get("stream").and_then(Value::as_str) == Some(stream))?;
-            source.get("offset").and_then(Value::as_u64)
-        };
         self.partitions().iter().all(|path| {
             let length = fs::metadata(path).expect("a file").len();
-            length == 0 || offset(&format!("jsonl:{}", path.display())) == Some(length)
+            length == 0 || offset(status, path) == Some(length)
         })
     }
 
-    /// The partitions' files, in order of name.
+    /// Moves the files away that a partition has gone on from and that are in the log to their ends; how many. A service
+    /// that does not answer has nothing to say about them.
+    pub(crate) fn put_away(&self) -> u64 {
+        let Some(status) = self.status() else { return 0 };
+        let (mut paths, mut moved) = (self.partitions(), 0);
+        // Of a partition's files the last by name is written to.
+        let partition = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.split('.').next().map(str::to_owned));
+        while let Some(path) = paths.pop() {
+            for older in paths.extract_if(.., |other| partition(other) == partition(&path)) {
+                if offset(&status, &older) == Some(fs::metadata(&older).expect("a file").len()) {
+                    fs::rename(&older, self.path("rotated").join(older.file_name().expect("a file"))).expect("one file system");
+                    moved += 1;
+                }
+            }
+        }
+        moved
+    }
+
+    /// The partitions' files that are there, in order of name.
     pub(crate) fn partitions(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path("events")).expect("a folder");
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
-        paths.sort_unstable();
+        paths.sort_unstable_by_key(|path| path.with_extension("")); // `partition-0` before `partition-0.0001`
         paths
     }
+
+    /// What was written to each stream of a file, those that were moved away too.
+    pub(crate) fn written(&self) -> BTreeMap<String, Vec<u8>> {
+        let away = fs::read_dir(self.path("rotated")).expect("a folder").map(|entry| entry.expect("readable").path());
+        let all = self.partitions().into_iter().chain(away);
+        let stream = |path: &PathBuf| stream_of(&self.path("events").join(path.file_name().expect("a file")));
+        all.map(|path| (stream(&path), fs::read(&path).expect("readable"))).filter(|(_, bytes)| !bytes.is_empty()).collect()
+    }
+}
+
+fn stream_of(path: &Path) -> String {
+    format!("jsonl:{}", path.display())
+}
+
+/// How far a file is in the log, as a service says.
+fn offset(status: &Value, path: &Path) -> Option<u64> {
+    let sources = status.pointer("/stats/sources").and_then(Value::as_array)?;
+    let stream = stream_of(path);
+    let source = sources.iter().find(|source| source.get("stream").and_then(Value::as_str) == Some(&stream))?;
+    source.get("offset").and_then(Value::as_u64)
 }

@@ -10,8 +10,11 @@ use tokio::time::{sleep, timeout};
 
 use super::{HOUR, alert, carry, courier, delivered, now_ms, retracted};
 
+/// Longer than a busy machine takes.
+const SOON: Duration = Duration::from_mins(1);
+
 fn sink(alertmanager: &Alertmanager) -> AlertmanagerSink {
-    AlertmanagerSink::new("sink", Config { url: alertmanager.url(), ..Config::default() }).expect("an address")
+    AlertmanagerSink::new("sink", Config { url: alertmanager.url(), timeout: SOON, ..Config::default() }).expect("an address")
 }
 
 async fn deliver(sink: &mut AlertmanagerSink, items: &[Item]) -> Answer {
@@ -29,7 +32,7 @@ async fn until(alertmanager: &Alertmanager, what: impl Fn(&[Value]) -> bool) -> 
             sleep(Duration::from_millis(20)).await;
         }
     };
-    if let Ok(alerts) = timeout(Duration::from_secs(20), seen).await {
+    if let Ok(alerts) = timeout(SOON, seen).await {
         return alerts;
     }
     panic!("not seen: {:?}", alertmanager.alerts().await)
@@ -107,7 +110,7 @@ async fn paged(pager: &Pager, status: &str) {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    assert!(timeout(Duration::from_secs(20), seen).await.is_ok(), "nobody was paged {status}: {:?}", pager.pages());
+    assert!(timeout(SOON, seen).await.is_ok(), "nobody was paged {status}: {:?}", pager.pages());
 }
 
 #[tokio::test]

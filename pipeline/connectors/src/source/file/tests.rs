@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::*;
 
 /// Longer than any fetch that has something to say.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(2);
 /// Longer than a followed file needs to be looked at several times.
 const A_WHILE: Duration = Duration::from_millis(60);
 

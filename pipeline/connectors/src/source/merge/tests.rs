@@ -1,3 +1,5 @@
+//! Time stands still here while there is anything to do, so that no answer depends on how busy the machine is.
+
 mod script;
 
 use std::collections::BTreeMap;
@@ -48,7 +50,7 @@ async fn run(config: MergeConfig, streams: Vec<Scripted>) -> Run {
     run_with(config, BTreeMap::new(), Book::default(), streams).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn unequal_lag_comes_out_in_the_order_of_time() {
     let behind = Scripted::new("behind", vec![clocks((0..3000).map(|n| n * 10))]);
     let middle = Scripted::new("middle", vec![clocks((0..900).map(|n| 15_000 + n * 10 + 3)), clocks([24_003, 24_013])]);
@@ -61,13 +63,13 @@ async fn unequal_lag_comes_out_in_the_order_of_time() {
     assert!(run.lags.iter().all(|lag| lag.state == State::Ended && lag.read == lag.durable && lag.durable.is_some()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_equal_clocks_the_stream_added_first_goes_first() {
     let run = run(patient(), vec![Scripted::new("b", vec![clocks([5, 6])]), Scripted::new("a", vec![clocks([5, 6])])]).await;
     assert_eq!(run.book.streams(), ["b", "a", "b", "a"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_record_without_a_clock_goes_at_once() {
     let odd = Step::Records(vec![
         SourceRecord { offset: 1, bytes: event(9000) },
@@ -78,7 +80,7 @@ async fn a_record_without_a_clock_goes_at_once() {
     assert_eq!(run.book.streams(), ["odd", "odd", "even", "odd", "even"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_at_its_head_is_not_waited_for() {
     let quiet = Scripted::new("quiet", vec![clocks([1]), Step::AtHead, Step::Pause(300), clocks([2])]);
     let busy = Scripted::new("busy", vec![clocks(100..400)]);
@@ -87,7 +89,7 @@ async fn what_is_at_its_head_is_not_waited_for() {
     assert_eq!(run.book.clocks().len(), 302);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_catching_up_is_waited_for() {
     let slow = Scripted::new("slow", vec![clocks([1]), Step::Pause(60), clocks([2]), Step::Pause(60), clocks([3])]);
     let fast = Scripted::new("fast", vec![clocks(10..400)]);
@@ -95,7 +97,7 @@ async fn what_is_catching_up_is_waited_for() {
     assert!(run.book.clocks().is_sorted());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn patience_has_an_end() {
     let config = MergeConfig { patience: Duration::from_millis(40), opening: Duration::from_millis(40), ..patient() };
     let stuck = Scripted::new("stuck", vec![clocks([1]), Step::Pause(1500), clocks([2])]);
@@ -106,7 +108,7 @@ async fn patience_has_an_end() {
     assert!(streams[191..].iter().all(|stream| stream != "other"), "the others went on without them");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_fails_while_it_catches_up_is_waited_for() {
     let config = MergeConfig { backoff_min: Duration::from_millis(60), backoff_max: Duration::from_millis(60), ..patient() };
     let shaky = Scripted::new("shaky", vec![clocks([1]), Step::Fail, Step::Fail, clocks([2]), Step::AtHead, Step::Fail, clocks([3])]);
@@ -119,7 +121,7 @@ async fn what_fails_while_it_catches_up_is_waited_for() {
 #[rstest]
 #[case::in_the_middle(Step::Fail, &["fault", "fault", "recovered", "fault", "recovered", "ended"])]
 #[case::of_the_opening(Step::FailOpening, &["fault", "fault", "fault", "recovered", "fault", "fault", "recovered", "ended"])]
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fault_stays_with_its_stream(#[case] fault: Step, #[case] kinds: &[&str]) {
     let steps = vec![clocks(0..50), fault.clone(), fault.clone(), clocks(50..80), fault, clocks(80..90)];
     let steady = Scripted::new("steady", vec![clocks(0..90)]);
@@ -131,7 +133,7 @@ async fn a_fault_stays_with_its_stream(#[case] fault: Step, #[case] kinds: &[&st
     assert_eq!(run.lags[0].faults, kinds.iter().filter(|kind| **kind == "fault").count() as u64);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lasting_fault_gives_up_its_stream_alone() {
     let run =
         run(patient(), vec![Scripted::new("broken", vec![clocks(0..5), Step::Break]), Scripted::new("steady", vec![clocks(0..90)])]).await;
@@ -140,7 +142,7 @@ async fn a_lasting_fault_gives_up_its_stream_alone() {
     assert_eq!(run.lags[0].state, State::GivenUp);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn repeats_are_passed_over_and_counted() {
     let record = |offset| SourceRecord { offset, bytes: event(1) };
     let steps = vec![Step::Records(vec![record(1), record(2), record(2), record(1), record(3)]), Step::Records(vec![record(3), record(4)])];
@@ -150,7 +152,7 @@ async fn repeats_are_passed_over_and_counted() {
     assert_eq!(run.heard.kinds("stutters"), ["repeated", "repeated", "ended"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_append_ends_it() {
     let book = Book::default().failing_at(3);
     let config = MergeConfig { batch_records: 10, ..patient() };
@@ -159,7 +161,7 @@ async fn a_failed_append_ends_it() {
     assert_eq!(run.book.clocks().len(), 30);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn batches_in_flight_are_few_and_keep_their_order() {
     let book = Book::default().taking(Duration::from_millis(2));
     let config = MergeConfig { batch_records: 10, in_flight: 3, ..patient() };
@@ -168,7 +170,7 @@ async fn batches_in_flight_are_few_and_keep_their_order() {
     assert_eq!(run.book.most_in_flight(), 3, "it looks ahead, and no farther");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_log_that_stalls_holds_up_reading() {
     let book = Book::default().taking(Duration::from_hours(1));
     let config = MergeConfig { prefetch_records: 40, batch_records: 10, in_flight: 2, ..patient() };
@@ -183,7 +185,7 @@ async fn a_log_that_stalls_holds_up_reading() {
     assert_eq!(book.clocks().len(), 20);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn stopped_and_resumed_nothing_is_lost_or_doubled() {
     let (book, mut rounds) = (Book::default().taking(Duration::from_millis(1)), 0);
     loop {
@@ -207,7 +209,7 @@ async fn stopped_and_resumed_nothing_is_lost_or_doubled() {
     assert_eq!(book.offsets("b"), (1..=1000).collect::<Vec<_>>());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_may_be_added_while_it_runs() {
     let (merge, handle) = Merge::new(patient(), BTreeMap::from([("late".to_owned(), 5)]), Arc::new(Heard::default()));
     let book = Book::default();
@@ -240,7 +242,7 @@ proptest! {
     /// Whatever the streams do, each one's records are in the log once, in their order.
     #[test]
     fn every_record_once_and_in_order(streams in prop::collection::vec(steps(), 1..5), batch_records in 1_usize..50, prefetch_records in 1_usize..50) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let expected: Vec<u64> = streams.iter().map(|steps| script::count(steps)).collect();
         let config = MergeConfig { batch_records, prefetch_records, patience: Duration::from_millis(1), opening: Duration::from_millis(1), ..patient() };
         let streams = streams.into_iter().enumerate().map(|(index, steps)| Scripted::new(&format!("s{index}"), steps)).collect();
