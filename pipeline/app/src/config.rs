@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::command::Failure;
+use crate::memory;
 use check::Shape;
 pub(crate) use options::{Config, LogFormat};
 pub(crate) use settings::{Server, key, redis, service};
@@ -41,6 +42,13 @@ pub(crate) struct Layers {
     /// Address to listen at; sets server.listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = memory::bytes,
+        help = "Bound on the state of all entities, in bytes or with KiB, MiB, GiB; sets engine.memory_bytes_max"
+    )]
+    memory: Option<u64>,
     /// Sets any option, as often as wanted: --set engine.threads=2
     #[arg(long = "set", value_name = "OPTION=VALUE")]
     set: Vec<String>,
@@ -187,6 +195,9 @@ impl Layers {
                 let path: Vec<&str> = option.split('.').collect();
                 node.set(&path, Value::from(value.as_str()), &Origin::Flag { name: name.to_owned() });
             }
+        }
+        if let Some(bytes) = self.memory {
+            node.set(&["engine", "memory_bytes_max"], Value::from(bytes), &Origin::Flag { name: "--memory".to_owned() });
         }
         for setting in &self.set {
             // The origin shows the option alone: the value may be what must not be shown.

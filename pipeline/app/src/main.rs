@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod http;
 mod key;
+mod memory;
 mod metrics;
 mod notify;
 mod shipped;

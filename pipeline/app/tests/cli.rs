@@ -47,6 +47,9 @@ fn what_is_missing_is_named_and_ends_with_2_or_3() {
         (&["detect", "nosuch.jsonl"][..], 3, "cannot open nosuch.jsonl"),
         (&["detect", "events.jsonl", "nosuch.jsonl"][..], 3, "cannot open nosuch.jsonl"),
         (&["detect", "events.jsonl", "--rules", "nosuch"][..], 2, "nosuch"),
+        (&["detect", "--memory", "1MiB"][..], 2, "expected 16MiB to 1024GiB"),
+        (&["detect", "--memory", "4GB"][..], 2, "expected KiB, MiB, GiB"),
+        (&["run", "--memory", "1.5GiB"][..], 2, "expected a number of bytes"),
         (&["detect", "--now", "yesterday"][..], 2, "expected RFC 3339 with a zone"),
         (&["detect", "events.jsonl", "--alerts", "no/such/folder"][..], 3, "cannot create no/such/folder"),
     ] {

@@ -416,3 +416,27 @@ fn one_thread_and_three_write_the_same_bytes() {
     assert!(one.alerts == three.alerts, "the alerts of one and of three threads differ");
     assert_eq!((one.count("events"), one.count("late")), (three.count("events"), three.count("late")));
 }
+
+/// The bound is part of what the input means: under one bound the alerts are the same whatever the threads, and under a
+/// smaller one states were forgotten.
+#[test]
+fn a_bound_on_memory_is_kept_to_whatever_the_threads() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let events = folder.path().join("events.jsonl");
+    // Twenty thousand phones, each asked for a code once, and one in sixteen of them six times more at the end.
+    let phones = (0..20_000).chain((0..20_000).step_by(16).flat_map(|phone| [phone; 6]));
+    let lines = phones.enumerate().map(|(n, phone)| {
+        let at = format!("2026-11-01T10:00:{:02}.{:03}Z", n / 1_000, n % 1_000);
+        let data = json!({"phone": format!("+2010{phone:08}"), "ip": format!("10.{}.{}.1", phone / 250, phone % 250), "purpose": "login"});
+        let event =
+            json!({"specversion": "1.0", "id": format!("{n:06}"), "source": "/t", "type": "auth.otp_requested", "time": at, "data": data});
+        format!("{event}\n")
+    });
+    fs::write(&events, lines.collect::<String>()).expect("room");
+    let runs = [&[][..], &["--memory", "16MiB"], &["--memory", "16777216", "--threads", "3"]];
+    let [roomy, one, three] = runs.map(|arguments| detect(folder.path(), &events, arguments));
+    assert_eq!((roomy.count("evicted"), roomy.count("alerts")), (0, 2_500), "the sixth code and the seventh");
+    assert!(one.count("evicted") > 0 && one.count("alerts") < 2_500, "{}", one.summary);
+    assert_eq!((one.count("evicted"), one.count("alerts")), (three.count("evicted"), three.count("alerts")));
+    assert!(one.alerts == three.alerts, "the alerts of one and of three threads differ");
+}

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{Failure, OutputFormat, colour, say};
 use crate::clock::{Stopwatch, now_ms};
-use crate::key;
+use crate::{key, memory};
 
 /// Bytes read at once for each thread, and so what the engine takes at once: some 800 records, which with their rows
 /// stay in the second-level cache.
@@ -50,6 +50,11 @@ pub(crate) struct Args {
     /// Threads that share the work; the alerts are the same with any number
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
+    /// Bound on the state of all entities, in bytes or with KiB, MiB, GiB: at it the least valuable are forgotten early,
+    /// and counted. The same events give the same alerts only under the same bound, so the default is no share of this
+    /// machine; it is not taken before it is needed. A data folder has its own [default: 4GiB]
+    #[arg(long, value_name = "BYTES", value_parser = memory::bytes)]
+    memory: Option<u64>,
     /// An alert on every hit, whatever the rules say
     #[arg(long)]
     no_suppress: bool,
@@ -98,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Said(2));
     }
     let threads = usize::from(args.threads);
-    let config = Config { suppress: !args.no_suppress, threads, ..Config::default() };
+    let config = Config { suppress: !args.no_suppress, threads, memory_max: memory_max(args.memory), ..Config::default() };
     let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
     let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
     // All inputs are opened first, so that a name that is wrong is told before a long run and not in its middle.
@@ -120,6 +125,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     alerts.finish()?;
     dead_letters.map(JsonLinesSink::finish).transpose()?;
     finish(&engine, scores, elapsed, args.output)
+}
+
+/// The bound on keyed state. Where nobody chose it and the machine is too small for it, that is said.
+fn memory_max(chosen: Option<u64>) -> usize {
+    let default = Config::default().memory_max;
+    if let (None, Some(have)) = (chosen, memory::short_of(default as u64)) {
+        let (default, have) = (default >> 20, have >> 20);
+        say(format_args!("note: state may grow to {default} MiB, and there are {have} MiB of memory here: --memory sets another bound"));
+    }
+    chosen.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// Writes what stands at the end, and says what the run came to.

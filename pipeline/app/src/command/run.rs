@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, colour, say};
 use crate::config::{self, Layers, Server};
 use crate::http::{self, Shared};
-use crate::{clock, notify, telemetry};
+use crate::{clock, memory, notify, telemetry};
 
 /// What shells say of a program that a signal ended: 128 and the signal's number.
 const ENDED_BY_SIGNAL: u8 = 128;
@@ -40,6 +40,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let sinks = &settings.sinks;
     if sinks.redis.is_none() && sinks.core.is_none() && sinks.alertmanager.is_none() && sinks.jsonl.is_none() {
         tracing::warn!("no sink is on: alerts and scores go nowhere");
+    }
+    if let Some(have) = memory::short_of(settings.engine.memory_bytes_max) {
+        let bound = settings.engine.memory_bytes_max;
+        tracing::warn!(
+            memory_bytes = have,
+            memory_bytes_max = bound,
+            "the bound on state is over half of the memory here: lower engine.memory_bytes_max"
+        );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
     let outcome = runtime.block_on(live(settings, &server));

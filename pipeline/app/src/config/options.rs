@@ -138,9 +138,10 @@ pub(crate) struct Engine {
     /// events/s only, and takes cores from the rest. The default leaves the other cores to the disk and the sinks.
     #[schemars(range(min = 1, max = 256))]
     pub(crate) threads: u16,
-    /// Bound on the state of all entities, bytes: at it the least valuable are forgotten early, and counted. Lower: rules
-    /// see a shorter past when many entities are active. Keep it at half of the machine's memory or less: a snapshot shares
-    /// it while it is written.
+    /// Bound on the state of all entities, bytes: at it the least valuable are forgotten early, and counted. It is not taken
+    /// before it is needed. Lower: rules see a shorter past when many entities are active. Keep it at half of the machine's
+    /// memory or less: a snapshot shares it while it is written; a start warns where it is more. What is forgotten decides
+    /// which alerts there are, so the default is a number and no share of the machine, and a change is written into the log.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
     pub(crate) memory_bytes_max: u64,
     /// An event this far behind the newest is late, s: processed, and its alerts marked. Higher: memory for longer. The default is

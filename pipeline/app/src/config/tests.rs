@@ -33,7 +33,7 @@ fn every_option_is_documented_bounded_and_named_with_its_unit() {
 
 fn layers(file: &Path, set: &[&str]) -> Layers {
     let set = set.iter().map(|text| (*text).to_owned()).collect();
-    Layers { config: Some(file.to_owned()), rules: None, data: None, listen: None, set }
+    Layers { config: Some(file.to_owned()), rules: None, data: None, listen: None, memory: None, set }
 }
 
 fn variables(variables: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -61,6 +61,16 @@ fn the_command_line_is_over_the_environment_is_over_the_file_is_over_the_default
         .map(|option| loaded.origin(&format!("engine.{option}")).to_string().replace(&*folder.path().to_string_lossy(), ""))
         .collect();
     assert_eq!(origins, ["--set engine.threads", "RASID_ENGINE__LATENESS_S", "/rasid.toml:4", "default"]);
+}
+
+#[test]
+fn memory_has_an_option_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rasid.toml");
+    std::fs::write(&file, "[engine]\nmemory_bytes_max = 17000000\n").expect("a file");
+    let loaded = Layers { memory: Some(1 << 30), ..layers(&file, &[]) }.load_with(Vec::new()).expect("good");
+    assert_eq!(loaded.config.engine.memory_bytes_max, 1 << 30);
+    assert_eq!(loaded.origin("engine.memory_bytes_max").to_string(), "--memory");
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) fn run(args: &Args, dir: &Path) -> Result<(), Failure> {
     for (given, option, instead) in [
         (args.rules.is_some(), "--rules", "the log names its rulesets"),
         (args.now.is_some(), "--now", "the log holds every arrival"),
+        (args.memory.is_some(), "--memory", "the log holds the bound"),
         (args.no_suppress, "--no-suppress", "the log is gone through as the service did"),
     ] {
         if given {
