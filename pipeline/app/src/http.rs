@@ -2,8 +2,11 @@
 //! an operator may ask.
 
 mod client;
+mod connections;
 mod control;
+pub(crate) mod descriptors;
 mod problem;
+mod server;
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,8 +21,10 @@ use serde_json::json;
 use tower::ServiceExt as _;
 
 pub(crate) use client::Client;
+pub(crate) use connections::{Connections, ServerStats, Times};
 pub(crate) use control::{SOCKET, bind as bind_control, router as control_router};
 use problem::Problem;
+pub(crate) use server::serve;
 
 /// A service that is up.
 struct Live {
@@ -35,11 +40,13 @@ pub(crate) struct Shared(Arc<Inner>);
 struct Inner {
     live: OnceLock<Live>,
     fresh_lag_ms_max: u64,
+    connections: Connections,
 }
 
 impl Shared {
-    pub(crate) fn new(fresh_lag_ms_max: u64) -> Self {
-        Self(Arc::new(Inner { live: OnceLock::new(), fresh_lag_ms_max }))
+    /// `connections` are those over which the handlers are asked.
+    pub(crate) fn new(fresh_lag_ms_max: u64, connections: Connections) -> Self {
+        Self(Arc::new(Inner { live: OnceLock::new(), fresh_lag_ms_max, connections }))
     }
 
     /// The service is up; called once.
@@ -92,7 +99,8 @@ async fn readyz(State(shared): State<Shared>) -> Result<Response, Problem> {
 }
 
 async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let text = crate::metrics::encode(shared.stats()).map_err(|_| Problem::internal("metrics cannot be written"))?;
+    let text =
+        crate::metrics::encode(shared.stats(), shared.0.connections.stats()).map_err(|_| Problem::internal("metrics cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text).into_response())
 }
 

@@ -7,6 +7,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use rasid_service::stats::{Breaker, LATENCY_BOUNDS_MS, Readiness, Stats};
 
+use crate::http::ServerStats;
+
 /// What the answer is, for `Content-Type`.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -27,6 +29,12 @@ const fn counter(name: &'static str, help: &'static str) -> Metric {
 
 const UP: Metric = gauge("rasid_ready", "1 while events are accepted and persisted");
 const BUILD: Metric = gauge("rasid_build", "Always 1; the label says which version runs");
+const CONNECTIONS: Metric = gauge("rasid_http_connections", "Open connections to the HTTP server");
+const CONNECTIONS_MAX: Metric = gauge("rasid_http_connections_limit", "Most that may be open at once");
+const CONNECTIONS_ACCEPTED: Metric = counter("rasid_http_connections_accepted", "Connections accepted");
+const CONNECTIONS_CLOSED: Metric =
+    counter("rasid_http_connections_closed", "Connections that the server closed, by reason; shed: another needed the room");
+const ACCEPT_ERRORS: Metric = counter("rasid_http_accept_errors", "Connections that the system had no descriptor or memory for");
 const LOG_FIRST: Metric = gauge("rasid_log_first_position", "Oldest position kept in the log");
 const LOG_NEXT: Metric = gauge("rasid_log_next_position", "Position that the next entry gets");
 const LOG_DURABLE: Metric = gauge("rasid_log_durable_position", "Newest position that survives a crash");
@@ -41,7 +49,10 @@ const SOURCE_LAG: Metric = gauge("rasid_source_lag_records", "Records that the s
 const SOURCE_RECORDS: Metric = counter("rasid_source_records", "Records appended, by stream");
 const SOURCE_GAPS: Metric = counter("rasid_source_gaps", "Gaps in a stream that could not be closed: records are lost");
 const SOURCE_ERRORS: Metric = counter("rasid_source_errors", "Errors of a source; after each it is tried again");
-const SOURCE_REFUSED: Metric = counter("rasid_source_refused", "Requests refused: signature, size, rate");
+const SOURCE_REFUSED: Metric =
+    counter("rasid_source_refused", "Requests refused, by reason; http:unknown are those that no signature tells");
+const BODIES_BYTES: Metric = gauge("rasid_ingest_bodies_size_bytes", "Size of the bodies of requests that come in or are under way");
+const BODIES_MAX: Metric = gauge("rasid_ingest_bodies_limit_bytes", "Size at which the slowest that are not verified are given up");
 const ENGINE_RECORDS: Metric = counter("rasid_engine_records", "Records of the whole log, by what became of them");
 const ENGINE_LATE: Metric = counter("rasid_engine_late_events", "Events processed later than the allowed lateness");
 const ENGINE_CONFLICTS: Metric = counter("rasid_engine_duplicate_conflicts", "Duplicates with other content than the first delivery");
@@ -89,16 +100,16 @@ const LATENCY: Metric = Metric {
 };
 
 /// The figures as `OpenMetrics` text; without figures (the service is starting) what is known all the same.
-pub(crate) fn encode(stats: Option<Stats>) -> Result<String, std::fmt::Error> {
+pub(crate) fn encode(stats: Option<Stats>, server: ServerStats) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Figures(stats)));
+    registry.register_collector(Box::new(Figures(stats, server)));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
 #[derive(Debug)]
-struct Figures(Option<Stats>);
+struct Figures(Option<Stats>, ServerStats);
 
 impl Collector for Figures {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
@@ -106,6 +117,7 @@ impl Collector for Figures {
         let ready = self.0.as_ref().is_some_and(|stats| stats.readiness == Readiness::Ready);
         out.one(&UP, u64::from(ready))?;
         out.each(&BUILD, [(&[("version", env!("CARGO_PKG_VERSION"))][..], 1_u64)])?;
+        server(&mut out, &self.1)?;
         let Some(stats) = &self.0 else { return Ok(()) };
         log(&mut out, stats)?;
         sources(&mut out, stats)?;
@@ -119,6 +131,14 @@ impl Collector for Figures {
         out.labelled(&QUEUE_CAPACITY, "queue", queue(|queue| queue.capacity))?;
         out.latency(stats)
     }
+}
+
+fn server(out: &mut Out<'_>, server: &ServerStats) -> std::fmt::Result {
+    out.one(&CONNECTIONS, server.open)?;
+    out.one(&CONNECTIONS_MAX, server.max)?;
+    out.one(&CONNECTIONS_ACCEPTED, server.accepted_total)?;
+    out.labelled(&CONNECTIONS_CLOSED, "reason", server.closed_total.iter().copied())?;
+    out.one(&ACCEPT_ERRORS, server.accept_errors_total)
 }
 
 fn log(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
@@ -141,7 +161,14 @@ fn sources(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.labelled(&SOURCE_RECORDS, "stream", streams().map(|of| (of.stream.as_str(), of.records_total)))?;
     out.labelled(&SOURCE_GAPS, "stream", streams().map(|of| (of.stream.as_str(), of.gaps_total)))?;
     out.labelled(&SOURCE_ERRORS, "stream", streams().map(|of| (of.stream.as_str(), of.errors_total)))?;
-    out.labelled(&SOURCE_REFUSED, "stream", streams().map(|of| (of.stream.as_str(), of.refused_total)))
+    let refused =
+        streams().flat_map(|of| of.refused.iter().map(|(reason, count)| ([("stream", of.stream.as_str()), ("reason", *reason)], *count)));
+    out.family(&SOURCE_REFUSED, refused)?;
+    if let Some(ingest) = &stats.ingest {
+        out.one(&BODIES_BYTES, ingest.bodies_bytes)?;
+        out.one(&BODIES_MAX, ingest.bodies_bytes_max)?;
+    }
+    Ok(())
 }
 
 fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
@@ -257,9 +284,17 @@ impl Out<'_> {
         label: &'static str,
         figures: impl IntoIterator<Item = (&'l str, F)>,
     ) -> std::fmt::Result {
+        self.family(metric, figures.into_iter().map(|(value, figure)| ([(label, value)], figure)))
+    }
+
+    /// One series for each set of labels.
+    fn family<'l, const N: usize, F: Figure>(
+        &mut self,
+        metric: &Metric,
+        figures: impl IntoIterator<Item = ([(&'static str, &'l str); N], F)>,
+    ) -> std::fmt::Result {
         let mut encoder = self.0.encode_descriptor(metric.name, metric.help, None, metric.kind)?;
-        for (value, figure) in figures {
-            let labels = [(label, value)];
+        for (labels, figure) in figures {
             write(encoder.encode_family(&labels)?, metric.kind, figure)?;
         }
         Ok(())

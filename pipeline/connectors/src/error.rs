@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::storage::is_shortage;
+
 /// Why a source or a sink cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -111,7 +113,7 @@ impl Error {
     /// What to do about it.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Open { source, .. } | Self::Create { source, .. } if passes(source.kind()) => Disposition::Retry,
+            Self::Open { source, .. } | Self::Create { source, .. } if passes(source) => Disposition::Retry,
             Self::Unavailable { .. } => Disposition::Retry,
             Self::Encode { .. } => Disposition::DeadLetter,
             Self::Open { .. }
@@ -136,13 +138,15 @@ impl Error {
 /// What to do about an answer of the system to which nothing was consumed.
 pub(crate) fn of_io(source: &io::Error) -> Disposition {
     let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    if full || passes(source.kind()) { Disposition::Retry } else { Disposition::Halt }
+    if full || passes(source) { Disposition::Retry } else { Disposition::Halt }
 }
 
-/// Whether the system may answer otherwise a little later: a network file system that is away, a file that is held.
-fn passes(kind: io::ErrorKind) -> bool {
+/// Whether the system may answer otherwise a little later: a network file system that is away, a file that is held, no
+/// descriptor to give.
+fn passes(source: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, NetworkDown, ResourceBusy, StaleNetworkFileHandle, TimedOut, WouldBlock};
-    matches!(kind, Interrupted | NetworkDown | ResourceBusy | StaleNetworkFileHandle | TimedOut | WouldBlock)
+    is_shortage(source)
+        || matches!(source.kind(), Interrupted | NetworkDown | ResourceBusy | StaleNetworkFileHandle | TimedOut | WouldBlock)
 }
 
 #[cfg(test)]
@@ -158,6 +162,7 @@ mod tests {
     #[case::no_such_file(open(io::ErrorKind::NotFound), Disposition::Halt)]
     #[case::not_allowed(open(io::ErrorKind::PermissionDenied), Disposition::Halt)]
     #[case::held_by_somebody(open(io::ErrorKind::ResourceBusy), Disposition::Retry)]
+    #[case::no_descriptor(Error::Open { path: "events.jsonl".to_owned(), source: io::Error::from_raw_os_error(24) }, Disposition::Retry)]
     #[case::disk_full(Error::write("out", io::ErrorKind::StorageFull.into()), Disposition::Halt)]
     #[case::reader_gone(Error::write("out", io::ErrorKind::BrokenPipe.into()), Disposition::Halt)]
     fn what_to_do(#[case] error: Error, #[case] expected: Disposition) {

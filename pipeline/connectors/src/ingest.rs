@@ -2,8 +2,8 @@
 //!
 //! A request is signed as [Standard Webhooks](https://www.standardwebhooks.com) says, with a secret of its sender; its
 //! events become records of the stream `http:<sender>`. The answer is 202, without a body, once all of them are durable
-//! in the log. The same `webhook-id` again is answered the same and appended never again; while the first is still
-//! under way the second waits for it.
+//! in the log. The same `webhook-id` with the same events is answered the same and appended never again; while the first
+//! is still under way the second waits for it. With other events it is refused: an id stands for one body.
 //!
 //! | answer | when | send it again |
 //! |---|---|---|
@@ -11,20 +11,26 @@
 //! | 400 | the body is not what its content type says | no |
 //! | 401 | a header is missing, the signature does not fit, the timestamp is more than 5 min off | signed anew |
 //! | 408 | the body did not come in time | yes |
+//! | 409 | the id came before with other events | under an id of its own |
 //! | 413 | the body is too large or has too many events | in smaller pieces |
 //! | 415 | not one of the three content types, or compressed | no |
 //! | 429 | the sender's rate is used up | after `Retry-After` |
-//! | 503 | too many requests at once, or the log does not keep up | after `Retry-After`; same id |
+//! | 503 | no room, the log does not keep up, or the service is stopping | after `Retry-After`; same id |
 //!
-//! Every error is a problem document (RFC 9457). An id is remembered for [`REMEMBERED_MS`], which covers every moment at
+//! Every refusal is counted by producer and reason ([`Ingest::refused`](http::Ingest::refused)). Every error is a problem document (RFC 9457). An id is remembered for [`REMEMBERED_MS`], which covers every moment at
 //! which its signature is accepted. After a restart ids are remembered from the tail of the log: the origin offset of
-//! each record is a hash of the id, and its lowest bit marks the last record of its request
-//! ([`Ingest::remember`](http::Ingest::remember)).
+//! each record is a hash of the id, its lowest bit marks the last record of its request, and what the id stands for is a
+//! hash of the records ([`Ingest::remember`](http::Ingest::remember)). Each producer's ids have room of their own.
 
+mod bodies;
 mod body;
 mod bucket;
 mod deliveries;
 pub mod http;
 mod problem;
+mod proof;
+mod refusals;
 
 pub use deliveries::{REMEMBERED_MS, delivery_offset};
+pub use proof::Proof;
+pub use refusals::UNKNOWN;

@@ -2,11 +2,13 @@
 
 mod disk;
 mod memory;
+mod shortage;
 
 use std::io;
 
 pub use disk::Disk;
 pub use memory::{Fault, Memory};
+pub(crate) use shortage::is_shortage;
 
 /// End of the names of files that are being put in place. They are never listed: a crash may leave one behind, and the
 /// next [`Storage::replace`] of the same file writes over it.

@@ -92,15 +92,17 @@ pub struct HttpSettings {
     pub producers: BTreeMap<String, Vec<Secret>>,
     /// Largest body, bytes.
     pub body_bytes_max: usize,
+    /// Most bytes of all bodies that are held at once.
+    pub bodies_bytes_max: usize,
     /// Most events in one request.
     pub request_events_max: usize,
     /// Most events of one producer in a second, in the long run.
     pub events_per_s_max: u32,
     /// Most events that a producer may send at once after a pause.
     pub events_burst_max: u32,
-    /// Most requests under way at once, of all producers.
+    /// Most verified requests under way at once, of all producers; others wait.
     pub requests_max: usize,
-    /// Most webhook-ids remembered at once.
+    /// Most webhook-ids of one producer remembered at once.
     pub webhook_ids_max: usize,
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use rasid_connectors::ingest::REMEMBERED_MS;
-use rasid_connectors::ingest::http::{Ingest, IngestConfig};
+use rasid_connectors::ingest::http::{Ingest, IngestConfig, Logged};
 use rasid_connectors::log::{self, Block, Entry, LogReader};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::source::{
@@ -52,6 +52,9 @@ impl Sources {
 
     /// Stops reading; what was handed over is waited for.
     pub(crate) async fn stop(mut self) {
+        if let Some(ingest) = &self.ingest {
+            ingest.stop();
+        }
         self.followers.shutdown().await;
         if let Some((stop, merging)) = self.merge.take() {
             drop(stop);
@@ -157,6 +160,7 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
     });
     let config = IngestConfig {
         body_bytes_max: http.body_bytes_max,
+        bodies_bytes_max: http.bodies_bytes_max,
         events_max: http.request_events_max,
         events_per_s: http.events_per_s_max,
         burst: http.events_burst_max,
@@ -188,10 +192,11 @@ fn remember(ingest: &Ingest<LogAppender>, storage: &Arc<dyn Storage>, keys: &Key
     let mut reader = open(begin)?;
     while reader.next(&mut block)? {
         for (_, entry) in block.entries() {
-            if let Entry::Event { arrival_ms, origin, .. } = entry
+            if let Entry::Event { arrival_ms, origin, bytes } = entry
                 && arrival_ms >= since_ms
             {
-                ingest.remember(origin.stream, origin.offset, age_ms(now_ms, arrival_ms));
+                let logged = Logged { stream: origin.stream, offset: origin.offset, arrival_ms, bytes };
+                ingest.remember(&logged, age_ms(now_ms, arrival_ms));
             }
         }
     }

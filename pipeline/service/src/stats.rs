@@ -1,6 +1,8 @@
 //! The figures of a running service at one moment. Counts are since this process started unless they say otherwise; the
 //! program turns them into metrics.
 
+use std::collections::BTreeMap;
+
 use rasid_engine::{Counters, RuleCounters};
 use serde::Serialize;
 
@@ -16,6 +18,8 @@ pub struct Stats {
     pub log: LogStats,
     /// One a stream.
     pub sources: Vec<SourceStats>,
+    /// What takes events over HTTP, where that is on.
+    pub ingest: Option<IngestStats>,
     /// The engine.
     pub engine: EngineStats,
     /// Who runs the engine over the log.
@@ -40,7 +44,7 @@ pub struct Stats {
 pub enum Readiness {
     /// It does.
     Ready,
-    /// It does not, because: restoring, the outbox is full, the disk failed, draining.
+    /// It does not, because: restoring, the outbox is full, the disk failed, producers are sent away, draining.
     NotReady(String),
 }
 
@@ -92,8 +96,17 @@ pub struct SourceStats {
     pub gaps_total: u64,
     /// Errors; after each it is tried again.
     pub errors_total: u64,
-    /// Requests that were refused (HTTP only).
-    pub refused_total: u64,
+    /// Requests that were refused, by reason (HTTP only).
+    pub refused: BTreeMap<&'static str, u64>,
+}
+
+/// What takes events over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct IngestStats {
+    /// Bytes of bodies that are held.
+    pub bodies_bytes: u64,
+    /// Most that may be.
+    pub bodies_bytes_max: u64,
 }
 
 /// The engine.
@@ -206,7 +219,7 @@ pub struct RulesetStats {
 /// A bounded queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct QueueStats {
-    /// Between whom: `append`, `worker`, `commit`.
+    /// Between whom: `append`, `commit`, `redis`; `http` are the verified requests under way.
     pub name: &'static str,
     /// How many wait.
     pub depth: u64,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rasid_connectors::ingest::http::Ingest;
+use rasid_connectors::ingest::http::{Ingest, Refused};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::source::{Incoming, Lags};
 
@@ -16,8 +16,8 @@ use crate::progress::Progress;
 use crate::route::Routes;
 use crate::start::is_full;
 use crate::stats::{
-    EngineStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats, Stats,
-    WorkerStats,
+    EngineStats, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats,
+    Stats, WorkerStats,
 };
 
 /// Where each part leaves its figures.
@@ -107,6 +107,7 @@ impl Tally {
             readiness: self.readiness(full),
             log: self.log.stats(reached.appended + 1, reached.durable),
             sources: self.sources(),
+            ingest: self.ingest(),
             worker: WorkerStats {
                 position: figures.position,
                 committed: *self.committed.borrow(),
@@ -134,7 +135,7 @@ impl Tally {
                 })
                 .collect(),
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.ruleset) },
-            queues: self.queues.iter().map(Queue::stats).collect(),
+            queues: self.queues(),
             latency: locked(&self.latency),
         }
     }
@@ -153,6 +154,8 @@ impl Tally {
             Readiness::NotReady("draining".to_owned())
         } else if full {
             Readiness::NotReady("the outbox is full: a sink has been away for too long".to_owned())
+        } else if let Some(why) = self.ingest.as_ref().and_then(|ingest| ingest.pressed()) {
+            Readiness::NotReady(format!("producers were sent away a moment ago: {why}"))
         } else {
             Readiness::Ready
         }
@@ -170,23 +173,35 @@ impl Tally {
                     records_total: self.log.of_stream(&lag.stream),
                     gaps_total: told.lost,
                     errors_total: told.faults,
-                    refused_total: 0,
                     stream: lag.stream.to_string(),
+                    ..SourceStats::default()
                 }
             })
             .chain(self.received())
             .collect()
     }
 
-    /// What came over HTTP: each producer's stream, and what was refused of all of them.
+    /// What came over HTTP: each producer's stream, and last what was refused of those that no signature tells.
     fn received(&self) -> Vec<SourceStats> {
-        let Some(ingest) = &self.ingest else { return Vec::new() };
-        let counts = ingest.counts();
-        let refused_total = counts.invalid + counts.unauthorized + counts.limited + counts.busy;
-        let all = SourceStats { stream: "http".to_owned(), refused_total, ..SourceStats::default() };
-        let of_producers = self.log.streams_of("http:").into_iter();
-        let of_producers = of_producers.map(|(stream, records_total)| SourceStats { stream, records_total, ..SourceStats::default() });
-        std::iter::once(all).chain(of_producers).collect()
+        let refused = self.ingest.iter().flat_map(|ingest| ingest.refused());
+        let of = |Refused { stream, by_reason }| {
+            let records_total = self.log.of_stream(&stream);
+            SourceStats { stream, records_total, refused: by_reason, ..SourceStats::default() }
+        };
+        refused.map(of).collect()
+    }
+
+    fn ingest(&self) -> Option<IngestStats> {
+        let (bytes, max) = self.ingest.as_ref()?.bodies_bytes();
+        Some(IngestStats { bodies_bytes: bytes as u64, bodies_bytes_max: max as u64 })
+    }
+
+    fn queues(&self) -> Vec<QueueStats> {
+        let requests = self.ingest.as_ref().map(|ingest| {
+            let (depth, capacity) = ingest.under_way();
+            QueueStats { name: "http", depth: depth as u64, capacity: capacity as u64 }
+        });
+        self.queues.iter().map(Queue::stats).chain(requests).collect()
     }
 }
 
@@ -217,12 +232,6 @@ impl LogFigures {
                 None => drop(by_stream.insert(Arc::clone(&event.stream), 1)),
             }
         }
-    }
-
-    /// Streams whose names begin so, with their events.
-    fn streams_of(&self, prefix: &str) -> Vec<(String, u64)> {
-        let by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
-        by_stream.iter().filter(|(stream, _)| stream.starts_with(prefix)).map(|(stream, events)| (stream.to_string(), *events)).collect()
     }
 
     fn of_stream(&self, stream: &str) -> u64 {

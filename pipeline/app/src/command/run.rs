@@ -1,22 +1,26 @@
 //! `rasid run`: the live service until it is stopped.
 
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::time::Duration;
 
+use axum::http::Extensions;
 use rasid_service::control::Restored;
 use rasid_service::settings::Settings;
 use rasid_service::{BoxError, Chain, Running, Service, StartError};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, colour, say};
 use crate::config::{self, Layers, Server};
-use crate::http::{self, Shared};
+use crate::http::{self, Connections, Shared, Times, descriptors};
 use crate::{clock, memory, notify, telemetry};
 
 /// What shells say of a program that a signal ended: 128 and the signal's number.
 const ENDED_BY_SIGNAL: u8 = 128;
+/// Most connections to the control socket: operators and their scripts, a question each.
+const CONTROL_CONNECTIONS_MAX: usize = 32;
+/// How long answers that are on their way when a drain ends may take to be written.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// See `--help`.
 #[derive(clap::Args)]
@@ -59,9 +63,21 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// From start to end.
 async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
+    let limit = descriptors::raise();
+    let connections = Connections::new(descriptors::connections(server.connections_max, limit), Times::default());
+    let connections_max = connections.stats().max;
+    if connections_max < server.connections_max as u64 {
+        tracing::warn!(
+            descriptors = limit,
+            connections_max,
+            wanted = server.connections_max,
+            "the limit of open files leaves room for fewer connections than server.connections_max; raise LimitNOFILE"
+        );
+    }
     let listener = listen(server.listen).await?;
-    let shared = Shared::new(server.fresh_lag_ms_max);
-    tokio::spawn(serve(listener, http::router(shared.clone())));
+    let listen = listener.local_addr().unwrap_or(server.listen);
+    let shared = Shared::new(server.fresh_lag_ms_max, connections.clone());
+    tokio::spawn(http::serve("http", listener, http::router(shared.clone()), connections.clone(), |_| Extensions::new()));
     let data = settings.data_dir.clone();
     let mut running = tokio::select! {
         started = Service::start(settings, clock::clock()) => started.map_err(refused)?,
@@ -74,10 +90,11 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     say_restored(running.restored());
     let socket = http::bind_control(&data)
         .map_err(|error| Failure::Outside(format!("cannot listen at {}/{}: {error}", data.display(), http::SOCKET).into()))?;
-    tokio::spawn(serve_control(socket, http::control_router(running.control())));
+    let operators = Connections::new(CONTROL_CONNECTIONS_MAX, Times::default());
+    tokio::spawn(http::serve("control", socket, http::control_router(running.control()), operators.clone(), |_| Extensions::new()));
     shared.up(running.control(), running.router());
     notify::ready();
-    tracing::info!(listen = %server.listen, "up");
+    tracing::info!(%listen, "up");
     let signal = tokio::select! {
         error = running.stopped() => {
             tracing::error!(error = %Chain(&*error), "the service cannot go on");
@@ -87,7 +104,9 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     };
     tracing::info!(signal, drain_s_max = server.drain_max.as_secs(), "draining; a second signal stops at once");
     notify::stopping();
-    drain(running, server, &mut signals).await
+    let drained = drain(running, server, &mut signals).await;
+    tokio::join!(connections.end(LAST_ANSWERS), operators.end(LAST_ANSWERS));
+    drained
 }
 
 async fn drain(running: Running, server: &Server, signals: &mut Signals) -> Result<(), Failure> {
@@ -154,21 +173,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     }
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| Failure::Outside(format!("cannot listen at {address} (server.listen): {error}").into()))
-}
-
-async fn serve(listener: TcpListener, router: axum::Router) {
-    ended("http", axum::serve(listener, router)).await;
-}
-
-async fn serve_control(listener: UnixListener, router: axum::Router) {
-    ended("control", axum::serve(listener, router)).await;
-}
-
-/// A server ends with the process; should it end before, somebody wants to know.
-async fn ended(what: &'static str, serving: impl IntoFuture<Output = std::io::Result<()>, IntoFuture: Future + Send>) {
-    if let Err(error) = pin!(serving.into_future()).await {
-        tracing::error!(what, error = %error, "a server has ended");
-    }
 }
 
 /// The signals that end the service.

@@ -54,8 +54,13 @@ fn lines(status: &Value) -> Vec<String> {
         let lag = field("lag_records").map_or_else(String::new, |lag| format!(", {lag} behind"));
         let name = source.get("stream").and_then(Value::as_str).unwrap_or_default();
         let gaps = field("gaps_total").filter(|gaps| *gaps > 0).map_or_else(String::new, |gaps| format!(", {gaps} GAPS"));
+        let refused = source.get("refused").and_then(Value::as_object).into_iter().flat_map(|reasons| reasons.values());
+        let refused = match refused.filter_map(Value::as_u64).sum::<u64>() {
+            0 => String::new(),
+            refused => format!(", {refused} requests refused"),
+        };
         lines.push(format!(
-            "  source   {name} at {}{lag}{gaps}",
+            "  source   {name} at {}{lag}{gaps}{refused}",
             field("offset").map_or_else(|| "its beginning".to_owned(), |offset| offset.to_string())
         ));
     }
@@ -90,13 +95,14 @@ mod tests {
         status.stats.log.next = 12;
         status.stats.worker.divergence_total = 2;
         status.stats.ruleset.refused = true;
-        status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), ..SourceStats::default() });
+        let refused = [("rate", 4), ("id_reused", 1)].into();
+        status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), refused, ..SourceStats::default() });
         status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, breaker: Breaker::HalfOpen, ..SinkStats::default() });
         let lines = lines(&serde_json::to_value(&status).expect("JSON")).join("\n");
         for part in [
             "rasid-1 0.1.0, up 1 min, not ready: the outbox is full",
             "positions 0 to 11",
-            "http:checkout at 3",
+            "http:checkout at 3, 5 requests refused",
             "core with 4 waiting, 0 parked, breaker half open",
             "2 outputs differ",
             "REFUSED",

@@ -202,6 +202,12 @@ pub(crate) struct Server {
     /// `address:port` to listen at. The default is reachable from this machine only; there is no TLS and no login here, so
     /// put a proxy before anything wider.
     pub(crate) listen: String,
+    /// Most connections at once. At the bound the one that has got nowhere for the longest is closed for a new one, those of
+    /// producers whose signature was seen last. Higher: more memory, some 20 kB each at rest. Lower: strangers who come in a
+    /// crowd put out honest ones sooner. What the limit of open files leaves after 256 for everything else is a bound as well
+    /// (systemd: `LimitNOFILE`). The default is far above what producers and probes hold.
+    #[schemars(range(min = 16, max = 1_000_000))]
+    pub(crate) connections_max: u32,
     /// `/healthz?fresh` says 503 when the oldest unprocessed event has waited longer than this, ms. Lower: probes fail in
     /// bursts that are worked off by themselves. The default is
     /// where people begin to notice.
@@ -215,7 +221,7 @@ pub(crate) struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8480".to_owned(), fresh_lag_ms_max: 10_000, drain_s_max: 30 }
+        Self { listen: "127.0.0.1:8480".to_owned(), connections_max: 1024, fresh_lag_ms_max: 10_000, drain_s_max: 30 }
     }
 }
 

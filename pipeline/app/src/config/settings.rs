@@ -19,6 +19,7 @@ use crate::key::DEVELOPMENT_KEY;
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
+    pub(crate) connections_max: usize,
     pub(crate) fresh_lag_ms_max: u64,
     pub(crate) drain_max: Duration,
 }
@@ -68,10 +69,19 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
         let message = format!("found {}, expected twice `log.segment_bytes` ({}) or more", config.log.bytes_max, config.log.segment_bytes);
         fault("log.bytes_max", message, None);
     }
+    let http = &config.sources.http;
+    if http.bodies_bytes_max / 4 < http.body_bytes_max {
+        let message =
+            format!("found {}, expected four times `sources.http.body_bytes_max` ({}) or more", http.bodies_bytes_max, http.body_bytes_max);
+        fault("sources.http.bodies_bytes_max", message, Some("room for one large body that comes slowly, and for others beside it"));
+    }
     for name in config.sources.http.producers.keys() {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
             let help = "lower-case letters, digits and _: it becomes part of the stream's name and of a variable's";
             fault(&format!("sources.http.producers.{name}"), "no name for a producer".to_owned(), Some(help));
+        } else if name == rasid_connectors::ingest::UNKNOWN {
+            let message = "figures name those so whom no signature tells".to_owned();
+            fault(&format!("sources.http.producers.{name}"), message, Some("name the service that sends"));
         }
     }
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.telemetry.log_filter) {
@@ -163,6 +173,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
     };
     let server = Server {
         listen,
+        connections_max: size(config.server.connections_max),
         fresh_lag_ms_max: config.server.fresh_lag_ms_max.into(),
         drain_max: Duration::from_secs(config.server.drain_s_max.into()),
     };
@@ -201,6 +212,7 @@ fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
     let http = options.http.enabled.then(|| HttpSettings {
         producers: producers(loaded, faults),
         body_bytes_max: size(options.http.body_bytes_max),
+        bodies_bytes_max: size(options.http.bodies_bytes_max),
         request_events_max: size(options.http.request_events_max),
         events_per_s_max: options.http.events_per_s_max,
         events_burst_max: options.http.events_burst_max,

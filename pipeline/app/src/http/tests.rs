@@ -61,6 +61,10 @@ impl Control for Double {
     }
 }
 
+fn connections() -> Connections {
+    Connections::new(16, Times::default())
+}
+
 async fn ask(router: &Router, method: &str, uri: &str, body: &'static str) -> (u16, String, Value) {
     let request = Request::builder().method(method).uri(uri).body(Body::from(body)).expect("a request");
     let response = router.clone().oneshot(request).await.expect("an answer");
@@ -72,7 +76,7 @@ async fn ask(router: &Router, method: &str, uri: &str, body: &'static str) -> (u
 
 #[tokio::test]
 async fn probes_say_starting_ready_lagging() {
-    let shared = Shared::new(10_000);
+    let shared = Shared::new(10_000, connections());
     let router = router(shared.clone());
     assert_eq!(ask(&router, "GET", "/healthz", "").await.0, 200, "alive while it starts");
     for uri in ["/readyz", "/healthz?fresh", "/v1/events"] {
@@ -99,7 +103,7 @@ async fn probes_say_starting_ready_lagging() {
 
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_document() {
-    let shared = Shared::new(1);
+    let shared = Shared::new(1, connections());
     shared.up(Arc::new(Double::default()), None);
     let router = router(shared);
     for (method, uri, status) in [("GET", "/nosuch", 404), ("POST", "/healthz", 405), ("POST", "/v1/events", 404)] {
@@ -114,7 +118,7 @@ async fn what_is_not_there_is_a_problem_document() {
 
 #[tokio::test]
 async fn the_ingester_is_mounted_at_its_paths_only() {
-    let shared = Shared::new(1);
+    let shared = Shared::new(1, connections());
     let ingester = Router::new()
         .route("/v1/events", post(|body: String| async move { (StatusCode::ACCEPTED, body) }))
         .route("/healthz", get(|| async { "ingester" }));
@@ -169,7 +173,7 @@ fn the_socket_is_its_owners_and_the_client_says_what_went_wrong() {
     let mode = std::fs::metadata(folder.path().join(SOCKET)).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let service: Arc<dyn Control> = Arc::new(Double::default());
-    runtime.spawn(async move { axum::serve(listener, control_router(service)).await });
+    runtime.spawn(serve("control", listener, control_router(service), connections(), |_| axum::http::Extensions::new()));
     let retract = |rule: &str| RetractRequest { rule: rule.to_owned(), since_ms: 0, who: "sam".to_owned(), why: "test".to_owned() };
     let done: Retracted = client.post("/retract", &retract("auth.otp_flood")).expect("done");
     assert_eq!(done.position, 7);

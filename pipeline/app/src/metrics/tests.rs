@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::http::{Connections, Times};
 use rasid_engine::RuleCounters;
-use rasid_service::stats::{QueueStats, SinkStats, SourceStats};
+use rasid_service::stats::{IngestStats, QueueStats, SinkStats, SourceStats};
 
 /// Figures with one of everything.
 fn full() -> Stats {
@@ -14,6 +15,9 @@ fn full() -> Stats {
         gaps_total: 1,
         ..SourceStats::default()
     });
+    let refused = [("id_reused", 2), ("signature", 0)].into();
+    stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), refused, ..SourceStats::default() });
+    stats.ingest = Some(IngestStats { bodies_bytes: 7, bodies_bytes_max: 1 << 20 });
     stats.engine.rules.push(RuleCounters { rule: "auth.otp_flood".to_owned(), alerts: 3, ..RuleCounters::default() });
     stats.engine.state_bytes = Some(1 << 20);
     stats.engine.event_clock_ms = 1_763_719_300_500;
@@ -29,14 +33,23 @@ fn full() -> Stats {
     stats
 }
 
+fn server() -> ServerStats {
+    Connections::new(16, Times::default()).stats()
+}
+
 #[test]
 fn figures_are_written_in_base_units() {
-    let text = encode(Some(full())).expect("written");
+    let text = encode(Some(full()), server()).expect("written");
     for line in [
         "rasid_ready 1.0",
+        "rasid_http_connections_limit 16.0",
+        "rasid_http_connections_closed_total{reason=\"shed\"} 0",
         "rasid_log_entries_total{kind=\"event\"} 0",
         "rasid_source_offset{stream=\"fluvio:auth/0\"} 41.0",
         "rasid_source_gaps_total{stream=\"fluvio:auth/0\"} 1",
+        "rasid_source_refused_total{stream=\"http:checkout\",reason=\"id_reused\"} 2",
+        "rasid_source_refused_total{stream=\"http:checkout\",reason=\"signature\"} 0",
+        "rasid_ingest_bodies_limit_bytes 1048576.0",
         "rasid_rule_alerts_total{rule=\"auth.otp_flood\"} 3",
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
@@ -58,20 +71,20 @@ fn figures_are_written_in_base_units() {
 
 #[test]
 fn a_service_that_starts_says_that_it_is_not_ready() {
-    let text = encode(None).expect("written");
+    let text = encode(None, server()).expect("written");
     assert!(text.contains("rasid_ready 0.0") && text.ends_with("# EOF\n"), "{text}");
 }
 
 /// Names of the series that a scrape gives.
 fn names() -> BTreeSet<String> {
-    let text = encode(Some(full())).expect("written");
+    let text = encode(Some(full()), server()).expect("written");
     let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next());
     series.map(str::to_owned).collect()
 }
 
 #[test]
 fn names_end_in_their_unit_and_every_metric_has_help() {
-    let text = encode(Some(full())).expect("written");
+    let text = encode(Some(full()), server()).expect("written");
     let declared = text.lines().filter(|line| line.starts_with("# TYPE")).count();
     let helped = text.lines().filter(|line| line.starts_with("# HELP") && line.split(' ').count() > 4).count();
     assert_eq!(declared, helped);
@@ -95,4 +108,14 @@ fn what_is_written_about_metrics_names_those_that_exist() {
         }
         assert!(named > 5, "{file} names {named} metrics");
     }
+}
+
+/// The alert rules fire when they are meant to, and not before.
+#[test]
+fn alert_rules_pass_their_tests() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboards/prometheus");
+    let mut promtool = std::process::Command::new("promtool");
+    let output = promtool.args(["test", "rules", "rasid.rules.test.yml"]).current_dir(folder).output();
+    let output = output.expect("promtool is there: `cargo xtask test` installs it");
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
 }

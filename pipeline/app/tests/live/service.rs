@@ -71,7 +71,7 @@ impl Line {
         self.fields.get(name).and_then(Value::as_u64)
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.fields.get(name).and_then(Value::as_str)
     }
 }
@@ -144,6 +144,11 @@ impl Service {
         Some(held(&self.child).wait().expect("a child of ours"))
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        held(&self.child).id()
+    }
+
     /// Kills it now.
     pub(crate) async fn kill(&mut self) {
         drop(held(&self.child).kill()); // it may be gone already
@@ -152,7 +157,7 @@ impl Service {
 
     /// Asks it to drain; its exit status.
     pub(crate) async fn drain(&mut self) -> ExitStatus {
-        let id = held(&self.child).id();
+        let id = self.id();
         let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().expect("kill is there");
         assert!(sent.success(), "it runs still");
         let status = self.gone(PATIENCE).await;

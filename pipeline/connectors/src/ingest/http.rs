@@ -1,48 +1,56 @@
 //! `POST /v1/events` as an axum router.
+//!
+//! What is asked of a request, in order, each before anything that costs more: its headers (there once each, in form, of
+//! now, no longer than allowed), its body ([`bodies`](super::bodies) says how strangers are kept from taking what honest
+//! senders need), its signature, its records, its id, its sender's rate, a permit, the log. From the signature on it is a
+//! producer's, and is counted, limited and remembered as one of that producer's alone.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::Proof;
+use super::bodies::{Bodies, BodiesConfig, Coming, discard};
 use super::body::{Format, records};
 use super::bucket::Bucket;
-use super::deliveries::{Claim, Deliveries, Known, Outcome, delivery_offset};
-use super::problem::Problem;
+use super::deliveries::{Claim, Content, Deliveries, Known, Outcome, delivery_offset};
+use super::problem::{Busy, Problem};
+use super::refusals::Refusals;
 use crate::clock::{Clock, Now};
 use crate::source::{Appender, Incoming};
-use crate::webhook::{self, VerifyError, Webhook};
+use crate::webhook::{self, Claimed, VerifyError, Webhook};
 
 /// What the ingester takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IngestConfig {
     /// Largest body, bytes. 1 MiB.
     pub body_bytes_max: usize,
+    /// Bytes of all bodies that are held at once, of those that still come and of requests under way. 64 MiB.
+    pub bodies_bytes_max: usize,
     /// Most events in one request. 1,000.
     pub events_max: usize,
-    /// Events a second that one sender may send in the long run. 2,000.
+    /// Events a second that one sender may send in the long run. 20,000.
     pub events_per_s: u32,
-    /// Events that it may send at once after a pause. 10,000.
+    /// Events that it may send at once after a pause. 200,000.
     pub burst: u32,
-    /// Requests under way at once, of all senders. 64; each may hold a body.
+    /// Requests under way at once, of all senders, their signatures verified. 64; others wait for one to end.
     pub concurrent: usize,
-    /// How long a body may take to come. 10 s.
+    /// How long the largest body may take to come; a smaller one has less, at least half. 10 s.
     pub body_timeout: Duration,
-    /// How long a request waits to become durable before it is answered 503. 10 s; it is appended all the same, and
-    /// its copy is answered 202 then.
+    /// How long a request waits for its turn, and again to become durable, before it is answered 503. 10 s; what has begun
+    /// is appended all the same, and its copy is answered 202 then.
     pub append_timeout: Duration,
-    /// Ids remembered at once, about 50 bytes each; new ones are refused beyond. 1,000,000.
+    /// Ids of one sender remembered at once, about 100 bytes each; its new ones are refused beyond. 1,000,000.
     pub ids_max: usize,
 }
 
@@ -50,9 +58,10 @@ impl Default for IngestConfig {
     fn default() -> Self {
         Self {
             body_bytes_max: 1 << 20,
+            bodies_bytes_max: 64 << 20,
             events_max: 1000,
-            events_per_s: 2000,
-            burst: 10_000,
+            events_per_s: 20_000,
+            burst: 200_000,
             concurrent: 64,
             body_timeout: Duration::from_secs(10),
             append_timeout: Duration::from_secs(10),
@@ -61,7 +70,7 @@ impl Default for IngestConfig {
     }
 }
 
-/// How many requests ended how, since the start.
+/// How many requests were taken, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Appended and durable.
@@ -70,14 +79,28 @@ pub struct Counts {
     pub accepted_events: u64,
     /// Known already, and answered as the first was.
     pub repeated: u64,
-    /// 400, 408, 413, 415.
-    pub invalid: u64,
-    /// 401.
-    pub unauthorized: u64,
-    /// 429.
-    pub limited: u64,
-    /// 503.
-    pub busy: u64,
+}
+
+/// Requests of one producer that were refused, since the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its stream, `http:<name>`; [`UNKNOWN`](super::UNKNOWN) in the place of the name where no signature tells it.
+    pub stream: String,
+    /// How many, by reason; every reason there is.
+    pub by_reason: BTreeMap<&'static str, u64>,
+}
+
+/// A record as the log has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Logged<'r> {
+    /// Its stream.
+    pub stream: &'r str,
+    /// Its offset in the stream.
+    pub offset: u64,
+    /// When it arrived, Unix ms.
+    pub arrival_ms: i64,
+    /// The record.
+    pub bytes: &'r [u8],
 }
 
 #[derive(Default)]
@@ -85,10 +108,6 @@ struct Counters {
     accepted: AtomicU64,
     accepted_events: AtomicU64,
     repeated: AtomicU64,
-    invalid: AtomicU64,
-    unauthorized: AtomicU64,
-    limited: AtomicU64,
-    busy: AtomicU64,
 }
 
 struct Sender {
@@ -101,27 +120,47 @@ struct Sender {
 pub struct Ingest<A> {
     config: IngestConfig,
     senders: Vec<Sender>,
+    bodies: Arc<Bodies>,
     deliveries: Arc<Deliveries>,
     concurrent: Arc<Semaphore>,
     counters: Counters,
+    refusals: Refusals,
+    stopping: AtomicBool,
     appender: A,
     clock: Clock,
+}
+
+/// Why a request was not taken, and whose it was where that is known.
+struct Refusal {
+    sender: Option<usize>,
+    problem: Problem,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self { sender: None, problem }
+    }
 }
 
 impl<A: Appender> Ingest<A> {
     /// `senders` are their names, which become the streams `http:<name>`, and what verifies their requests.
     pub fn new(config: IngestConfig, senders: BTreeMap<String, Webhook>, appender: A, clock: Clock) -> Arc<Self> {
         let now_ms = clock.monotonic_ms();
+        let refusals = Refusals::new(senders.keys().map(|name| Arc::from(name.as_str())));
         let sender = |(name, webhook): (String, Webhook)| Sender {
             stream: format!("http:{name}").into(),
             webhook,
             bucket: Mutex::new(Bucket::new(config.events_per_s, config.burst, now_ms)),
         };
+        let (body_bytes_max, bytes_max, time) = (config.body_bytes_max, config.bodies_bytes_max, config.body_timeout);
         Arc::new(Self {
+            deliveries: Deliveries::new(senders.len(), config.ids_max),
             senders: senders.into_iter().map(sender).collect(),
-            deliveries: Deliveries::new(config.ids_max),
+            bodies: Bodies::new(BodiesConfig { body_bytes_max, bytes_max, time }),
             concurrent: Arc::new(Semaphore::new(config.concurrent.max(1))),
             counters: Counters::default(),
+            refusals,
+            stopping: AtomicBool::new(false),
             config,
             appender,
             clock,
@@ -131,54 +170,123 @@ impl<A: Appender> Ingest<A> {
     /// Tells of a record that came `age_ms` ago and is in the log, so that what became durable before a restart is known
     /// after it: every record of the last [`REMEMBERED_MS`](super::REMEMBERED_MS), in the log's order, before the first
     /// request. Records of other streams are passed over.
-    pub fn remember(&self, stream: &str, offset: u64, age_ms: u64) {
-        if let Some(sender) = self.senders.iter().position(|sender| &*sender.stream == stream) {
-            self.deliveries.remember(sender, offset, self.clock.monotonic_ms().saturating_sub_unsigned(age_ms));
+    pub fn remember(&self, logged: &Logged<'_>, age_ms: u64) {
+        if let Some(sender) = self.senders.iter().position(|sender| &*sender.stream == logged.stream) {
+            let at_ms = self.clock.monotonic_ms().saturating_sub_unsigned(age_ms);
+            self.deliveries.remember(sender, logged.offset, logged.arrival_ms, logged.bytes, at_ms);
         }
     }
 
-    /// What happened so far.
+    /// What was taken so far.
     pub fn counts(&self) -> Counts {
-        let Counters { accepted, accepted_events, repeated, invalid, unauthorized, limited, busy } = &self.counters;
-        Counts {
-            accepted: accepted.load(Relaxed),
-            accepted_events: accepted_events.load(Relaxed),
-            repeated: repeated.load(Relaxed),
-            invalid: invalid.load(Relaxed),
-            unauthorized: unauthorized.load(Relaxed),
-            limited: limited.load(Relaxed),
-            busy: busy.load(Relaxed),
-        }
+        let Counters { accepted, accepted_events, repeated } = &self.counters;
+        Counts { accepted: accepted.load(Relaxed), accepted_events: accepted_events.load(Relaxed), repeated: repeated.load(Relaxed) }
     }
 
-    /// `POST /v1/events`.
+    /// What was refused so far: of each producer, and last of those that no signature tells.
+    pub fn refused(&self) -> Vec<Refused> {
+        let counts = self.refusals.counts().into_iter();
+        counts.map(|(name, by_reason)| Refused { stream: format!("http:{name}"), by_reason }).collect()
+    }
+
+    /// Bytes of bodies that are held now, and the most that may be.
+    pub fn bodies_bytes(&self) -> (usize, usize) {
+        self.bodies.bytes()
+    }
+
+    /// Verified requests under way, and the most that may be.
+    pub fn under_way(&self) -> (usize, usize) {
+        let max = self.config.concurrent.max(1);
+        (max - self.concurrent.available_permits().min(max), max)
+    }
+
+    /// Why producers with good signatures have been sent away a moment ago, where they were.
+    pub fn pressed(&self) -> Option<&'static str> {
+        self.refusals.pressed()
+    }
+
+    /// Takes no more; what is under way is appended.
+    pub fn stop(&self) {
+        self.stopping.store(true, Relaxed);
+    }
+
+    /// `POST /v1/events`. A [`Proof`] in a request's extensions is given when its signature fits.
     pub fn router(self: Arc<Self>) -> Router {
         Router::new().route("/v1/events", post(events::<A>)).with_state(self)
     }
 
-    async fn take(self: &Arc<Self>, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
-        let busy = Problem::Busy { why: "too many requests at once", retry_after_s: 1 };
-        let permit = self.concurrent.clone().try_acquire_owned().map_err(|_| busy)?;
+    async fn take(self: &Arc<Self>, headers: &HeaderMap, body: Body, proof: Option<&Proof>) -> Result<(), Refusal> {
+        let Now { wall_ms, .. } = self.clock.now();
+        let (format, claimed) = match self.announced(headers, wall_ms) {
+            Ok(announced) => announced,
+            Err(problem) => {
+                // Who asks before sending has not begun to.
+                if !headers.contains_key(header::EXPECT) && !body.is_end_stream() {
+                    discard(body, self.config.body_bytes_max).await;
+                }
+                return Err(problem.into());
+            }
+        };
+        let (body, coming) = self.bodies.whole(body).await?;
+        let fits = |sender: &Sender| sender.webhook.fits(&claimed, &body);
+        let index = self.senders.iter().position(fits).ok_or(Problem::Unverified(VerifyError::Signature))?;
+        if let Some(proof) = proof {
+            proof.give();
+        }
+        let kept = coming.keep();
+        let taken = if kept { self.verified(index, claimed.id(), format, body, coming).await } else { Err(Problem::Busy(Busy::Shed)) };
+        taken.map_err(|problem| Refusal { sender: Some(index), problem })
+    }
+
+    /// What a request's headers say, before anything of its body is read.
+    fn announced<'h>(&self, headers: &'h HeaderMap, wall_ms: i64) -> Result<(Format, Claimed<'h>), Problem> {
+        if self.stopping.load(Relaxed) {
+            return Err(Problem::Busy(Busy::Stopping));
+        }
         let format = format_of(headers)?;
-        let body = timeout(self.config.body_timeout, whole(headers, body, self.config.body_bytes_max));
-        let body = body.await.map_err(|_| Problem::TooSlow)??;
-        let Now { wall_ms, monotonic_ms } = self.clock.now();
-        let (index, webhook_id) = self.verified(headers, &body, wall_ms)?;
-        let claim = match self.deliveries.arrived(index, webhook_id, monotonic_ms) {
+        let header = |name: &'static str| {
+            let mut values = headers.get_all(name).iter();
+            let value = values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
+            value.ok_or(Problem::Header { name })
+        };
+        let (id, timestamp, signature) = (header(webhook::ID)?, header(webhook::TIMESTAMP)?, header(webhook::SIGNATURE)?);
+        let claimed = Claimed::new(id, timestamp, signature, wall_ms).map_err(Problem::Unverified)?;
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > self.config.body_bytes_max) {
+            return Err(self.bodies.too_large());
+        }
+        Ok((format, claimed))
+    }
+
+    /// A whole body of a sender that is known.
+    async fn verified(
+        self: &Arc<Self>,
+        index: usize,
+        webhook_id: &str,
+        format: Format,
+        body: Vec<u8>,
+        room: Coming,
+    ) -> Result<(), Problem> {
+        let Some(sender) = self.senders.get(index) else { return Ok(()) };
+        let records = records(format, &body, self.config.events_max)?;
+        drop(body);
+        let content = Content::of(records.iter().map(Vec::as_slice));
+        let now_ms = self.clock.monotonic_ms();
+        let claim = match self.deliveries.arrived(index, webhook_id, content, now_ms) {
             Known::Done => {
                 self.repeated();
                 return Ok(());
             }
             Known::UnderWay(outcome) => return self.durable(outcome).await.map(|()| self.repeated()),
-            Known::Full => return Err(Problem::Busy { why: "too many webhook-ids within a quarter of an hour", retry_after_s: 60 }),
+            Known::Other => return Err(Problem::OtherBody),
+            Known::Full => return Err(Problem::Busy(Busy::Ids)),
             Known::New(claim) => claim,
         };
-        // Whatever is wrong from here on, the claim is dropped, and the same id may come again.
-        let records = records(format, &body, self.config.events_max)?;
-        drop(body);
-        let Some(sender) = self.senders.get(index) else { return Ok(()) };
-        let taken = sender.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(records.len(), monotonic_ms);
+        // Whatever is wrong from here on, the claim is dropped, and the same id may come again. An empty request is one too.
+        let taken = sender.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(records.len().max(1), now_ms);
         taken.map_err(|retry_after_s| Problem::Limited { retry_after_s })?;
+        let permit = timeout(self.config.append_timeout, self.concurrent.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Err(Problem::Busy(Busy::Requests)) };
         let last = records.len().saturating_sub(1);
         let offset = |index| delivery_offset(webhook_id, index == last);
         let incoming: Vec<Incoming> = records
@@ -191,7 +299,7 @@ impl<A: Appender> Ingest<A> {
         let ingest = self.clone();
         tokio::spawn(async move {
             ingest.append(incoming, claim).await;
-            drop(permit);
+            drop((permit, room));
         });
         self.durable(outcome).await
     }
@@ -201,7 +309,11 @@ impl<A: Appender> Ingest<A> {
         if events > 0
             && let Err(error) = self.appender.append(incoming).await
         {
-            tracing::error!(%error, "events that came over HTTP cannot be appended");
+            if self.stopping.load(Relaxed) {
+                tracing::info!(events, "events that came over HTTP as the service stopped are not taken; they come again");
+            } else {
+                tracing::error!(%error, "events that came over HTTP cannot be appended");
+            }
             return;
         }
         self.counters.accepted.fetch_add(1, Relaxed);
@@ -214,47 +326,25 @@ impl<A: Appender> Ingest<A> {
         let ended = timeout(self.config.append_timeout, outcome.wait_for(|outcome| *outcome != Outcome::UnderWay)).await;
         match ended.map(|ended| ended.map(|outcome| *outcome)) {
             Ok(Ok(Outcome::Durable)) => Ok(()),
-            _ => Err(Problem::Busy { why: "the log does not keep up", retry_after_s: 5 }),
+            _ if self.stopping.load(Relaxed) => Err(Problem::Busy(Busy::Stopping)),
+            _ => Err(Problem::Busy(Busy::Log)),
         }
     }
 
     fn repeated(&self) {
         self.counters.repeated.fetch_add(1, Relaxed);
     }
-
-    /// Who signed the request, and its id.
-    fn verified<'h>(&self, headers: &'h HeaderMap, body: &[u8], wall_ms: i64) -> Result<(usize, &'h str), Problem> {
-        let unauthorized = |why: String| Problem::Unauthorized { why };
-        let header = |name: &'static str| {
-            let mut values = headers.get_all(name).iter();
-            let value = values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
-            value.ok_or_else(|| unauthorized(format!("expected one header {name}")))
-        };
-        let (id, timestamp, signature) = (header(webhook::ID)?, header(webhook::TIMESTAMP)?, header(webhook::SIGNATURE)?);
-        let mut why = VerifyError::Signature;
-        for (index, sender) in self.senders.iter().enumerate() {
-            match sender.webhook.verify(id, timestamp, signature, body, wall_ms) {
-                Ok(()) => return Ok((index, id)),
-                Err(error) => why = error,
-            }
-        }
-        Err(unauthorized(why.to_string()))
-    }
 }
 
-async fn events<A: Appender>(State(ingest): State<Arc<Ingest<A>>>, headers: HeaderMap, body: Body) -> Response {
-    let problem = match ingest.take(&headers, body).await {
-        Ok(()) => return StatusCode::ACCEPTED.into_response(),
-        Err(problem) => problem,
-    };
-    let counter = match &problem {
-        Problem::Unauthorized { .. } => &ingest.counters.unauthorized,
-        Problem::Limited { .. } => &ingest.counters.limited,
-        Problem::Busy { .. } => &ingest.counters.busy,
-        Problem::Invalid { .. } | Problem::TooSlow | Problem::TooLarge { .. } | Problem::MediaType => &ingest.counters.invalid,
-    };
-    counter.fetch_add(1, Relaxed);
-    problem.into_response()
+async fn events<A: Appender>(State(ingest): State<Arc<Ingest<A>>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match ingest.take(&parts.headers, body, parts.extensions.get()).await {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(Refusal { sender, problem }) => {
+            ingest.refusals.count(sender, &problem);
+            problem.into_response()
+        }
+    }
 }
 
 fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
@@ -263,23 +353,4 @@ fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
         return Err(Problem::MediaType);
     }
     text(header::CONTENT_TYPE).and_then(Format::of).ok_or(Problem::MediaType)
-}
-
-/// All of a body, if it is no larger than it may be.
-async fn whole(headers: &HeaderMap, mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = Problem::TooLarge { what: "bytes", max: bytes_max };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|announced| announced > bytes_max) {
-        return Err(too_large);
-    }
-    let mut bytes = Vec::new();
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|_| Problem::Invalid { why: "the body did not come whole".to_owned() })?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > bytes_max {
-            return Err(too_large);
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes)
 }

@@ -3,47 +3,128 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::webhook::VerifyError;
+
 /// Why a request was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     Invalid { why: String },
-    Unauthorized { why: String },
+    Header { name: &'static str },
+    Unverified(VerifyError),
     TooSlow,
+    OtherBody,
     TooLarge { what: &'static str, max: usize },
     MediaType,
     Limited { retry_after_s: u64 },
-    Busy { why: &'static str, retry_after_s: u64 },
+    Busy(Busy),
+}
+
+/// What there is too much of, or too little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// Others needed the room that this body took, and it was the longest on its way.
+    Shed,
+    /// Bodies of verified requests take all the room that there is.
+    Memory,
+    /// Too many verified requests are under way.
+    Requests,
+    /// It is not durable within the time for that.
+    Log,
+    /// The sender's ids cannot be remembered.
+    Ids,
+    /// A drain has begun.
+    Stopping,
+}
+
+/// One label for each way to be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Reason(usize);
+
+impl Reason {
+    pub(super) const NAMES: [&'static str; 15] = [
+        "invalid_body",
+        "header",
+        "timestamp",
+        "signature",
+        "too_slow",
+        "id_reused",
+        "too_large",
+        "media_type",
+        "rate",
+        "shed",
+        "memory",
+        "requests",
+        "log",
+        "ids",
+        "stopping",
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        Self::NAMES.get(self.0).copied().unwrap_or_default()
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0
+    }
 }
 
 impl Problem {
-    fn status(&self) -> StatusCode {
+    pub(super) fn reason(&self) -> Reason {
+        Reason(match self {
+            Self::Invalid { .. } => 0,
+            Self::Header { .. } | Self::Unverified(VerifyError::Id | VerifyError::Form) => 1,
+            Self::Unverified(VerifyError::Timestamp | VerifyError::TooOld | VerifyError::TooNew) => 2,
+            Self::Unverified(VerifyError::Signature) => 3,
+            Self::TooSlow => 4,
+            Self::OtherBody => 5,
+            Self::TooLarge { .. } => 6,
+            Self::MediaType => 7,
+            Self::Limited { .. } => 8,
+            Self::Busy(Busy::Shed) => 9,
+            Self::Busy(Busy::Memory) => 10,
+            Self::Busy(Busy::Requests) => 11,
+            Self::Busy(Busy::Log) => 12,
+            Self::Busy(Busy::Ids) => 13,
+            Self::Busy(Busy::Stopping) => 14,
+        })
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
-            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::Header { .. } | Self::Unverified(_) => StatusCode::UNAUTHORIZED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::OtherBody => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     fn name(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid-body",
-            Self::Unauthorized { .. } => "not-signed",
+            Self::Header { .. } | Self::Unverified(_) => "not-signed",
             Self::TooSlow => "body-too-slow",
+            Self::OtherBody => "webhook-id-reused",
             Self::TooLarge { .. } => "too-large",
             Self::MediaType => "media-type",
             Self::Limited { .. } => "rate-limited",
-            Self::Busy { .. } => "busy",
+            Self::Busy(_) => "busy",
         }
     }
 
     fn detail(&self) -> String {
         match self {
-            Self::Invalid { why } | Self::Unauthorized { why } => why.clone(),
+            Self::Invalid { why } => why.clone(),
+            Self::Header { name } => format!("expected one header {name}"),
+            Self::Unverified(error) => error.to_string(),
             Self::TooSlow => "the body did not come in time".to_owned(),
+            Self::OtherBody => {
+                "this webhook-id came before with other events, which stand: these are not taken; send them under an id of their own"
+                    .to_owned()
+            }
             Self::TooLarge { what, max } => {
                 format!("expected {max} {what} at most: send it in smaller pieces, each with its own webhook-id")
             }
@@ -52,14 +133,37 @@ impl Problem {
                     .to_owned()
             }
             Self::Limited { retry_after_s } => format!("more events than agreed; try again in {retry_after_s} s"),
-            Self::Busy { why, retry_after_s } => format!("{why}; try again in {retry_after_s} s with the same webhook-id"),
+            Self::Busy(busy) => format!("{}; try again in {} s with the same webhook-id", busy.what(), busy.retry_after_s()),
         }
     }
 
     fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::Limited { retry_after_s } | Self::Busy { retry_after_s, .. } => Some(*retry_after_s),
+            Self::Limited { retry_after_s } => Some(*retry_after_s),
+            Self::Busy(busy) => Some(busy.retry_after_s()),
             _ => None,
+        }
+    }
+}
+
+impl Busy {
+    /// In words, for the sender and for whoever asks whether the service is ready.
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Shed => "too much is coming in at once, and this came slowest",
+            Self::Memory => "the bodies of requests under way take all the room there is",
+            Self::Requests => "too many requests are under way",
+            Self::Log => "events that came over HTTP are not durable in time",
+            Self::Ids => "too many webhook-ids within a quarter of an hour",
+            Self::Stopping => "the service is stopping",
+        }
+    }
+
+    fn retry_after_s(self) -> u64 {
+        match self {
+            Self::Shed | Self::Memory | Self::Requests => 1,
+            Self::Log | Self::Stopping => 5,
+            Self::Ids => 60,
         }
     }
 }

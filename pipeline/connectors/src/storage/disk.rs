@@ -2,13 +2,15 @@
 //!
 //! What is promised to be durable is synced: a file's bytes with `fdatasync` or `fsync`, a name with an `fsync` of its
 //! folder, without which a crash may forget that the file was ever made, renamed or removed. Files are made for their
-//! owner alone (0600, folders 0700).
+//! owner alone (0600, folders 0700). A system that has no descriptor for a file just now is waited for: the service must not
+//! end because somebody else has opened too many.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
+use super::shortage::waited_out;
 use super::{AppendFile, BESIDE, Storage};
 
 const FILE_MODE: u32 = 0o600;
@@ -50,11 +52,13 @@ impl Disk {
 
 impl Storage for Disk {
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.path(path)?)
+        let path = self.path(path)?;
+        waited_out(|| fs::read(&path))
     }
 
     fn read_at(&self, path: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let file = File::open(self.path(path)?)?;
+        let path = self.path(path)?;
+        let file = waited_out(|| File::open(&path))?;
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match file.read_at(rest, offset + filled as u64) {
@@ -72,7 +76,8 @@ impl Storage for Disk {
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(self.path(dir)?) {
+        let dir = self.path(dir)?;
+        let entries = match waited_out(|| fs::read_dir(&dir)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -92,7 +97,7 @@ impl Storage for Disk {
     fn append(&self, path: &str) -> io::Result<Box<dyn AppendFile>> {
         let path = self.path(path)?;
         make_folder(folder_of(&path))?;
-        let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&path)?;
+        let file = waited_out(|| OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&path))?;
         let length = file.metadata()?.len();
         Ok(Box::new(Appending { file, length, named: false, path }))
     }
@@ -102,7 +107,7 @@ impl Storage for Disk {
         make_folder(folder_of(&path))?;
         let mut beside = path.clone().into_os_string();
         beside.push(BESIDE);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&beside)?;
+        let mut file = waited_out(|| OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&beside))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, &path)?;
@@ -110,7 +115,8 @@ impl Storage for Disk {
     }
 
     fn truncate(&self, path: &str, length: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(self.path(path)?)?;
+        let path = self.path(path)?;
+        let file = waited_out(|| OpenOptions::new().write(true).open(&path))?;
         file.set_len(length)?;
         file.sync_all()
     }
@@ -123,7 +129,7 @@ impl Storage for Disk {
 
     fn remove_dir(&self, dir: &str) -> io::Result<()> {
         let path = self.path(dir)?;
-        match fs::remove_dir_all(&path) {
+        match waited_out(|| fs::remove_dir_all(&path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             removed => removed?,
         }
@@ -179,5 +185,5 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    waited_out(|| File::open(folder))?.sync_all()
 }

@@ -50,22 +50,33 @@ pub(crate) struct Http {
     /// Largest body, bytes. Higher: a request may take more memory. The default holds some 2000 events.
     #[schemars(range(min = 1024, max = 67_108_864))]
     pub(crate) body_bytes_max: u32,
+    /// Most bytes of all bodies that are held at once, of those that still come and of requests under way; at least four times
+    /// `body_bytes_max`. Where there is no room for more, the body that has been on its way the longest is given up if its
+    /// signature is not verified yet, else the newcomer is sent away (503). Higher: more memory, about three times as much while
+    /// requests are under way. Lower: strangers who send bodies put out slow honest ones sooner. The default is 64 of the largest bodies.
+    #[schemars(range(min = 65_536, max = 4_294_967_295_u64))]
+    pub(crate) bodies_bytes_max: u32,
     /// Most events in one request. Higher: one request holds up the others for longer. Lower: more signatures to check for the
     /// same events.
     #[schemars(range(min = 1, max = 100_000))]
     pub(crate) request_events_max: u32,
     /// Most events of one producer in a second, in the long run; above it the answer is 429 with Retry-After. Higher: one
-    /// producer gone wild takes more from the others. Lower: an honest one waits at the evening's peak.
+    /// producer gone wild takes more from the others. Lower: an honest one waits at the evening's peak. The default is
+    /// what two cores keep up with while scores stay readable within milliseconds (`benches/records`), so that one producer alone
+    /// cannot make the others late.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) events_per_s_max: u32,
-    /// Most events that a producer may send at once after a pause. Lower: one that was away takes longer to catch up.
+    /// Most events that a producer may send at once after a pause. Lower: one that was away takes longer to catch up. The
+    /// default is ten seconds of the rate, and several simulated days of the README's marketplace.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub(crate) events_burst_max: u32,
-    /// Most requests under way at once, of all producers. Higher: more memory, a body each.
+    /// Most requests under way at once, of all producers, their signatures verified; others wait for their turn. Higher: more
+    /// memory, a body each. Lower: less for the log to put into one block.
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) requests_max: u32,
-    /// Most webhook-ids remembered at once, about 50 bytes each; beyond it new requests are refused until old ids are of no
-    /// use any more (a signature is good for 5 minutes either way). The default is some 1600 requests a second.
+    /// Most webhook-ids of one producer remembered at once, about 100 bytes each; beyond it its new requests are refused until
+    /// old ids are of no use any more, after 15 minutes (a signature is good for 5 minutes either way). The default is some 1100
+    /// requests a second of each.
     #[schemars(range(min = 1000, max = 100_000_000))]
     pub(crate) webhook_ids_max: u32,
 }
@@ -76,9 +87,10 @@ impl Default for Http {
             enabled: false,
             producers: BTreeMap::new(),
             body_bytes_max: 1 << 20,
+            bodies_bytes_max: 64 << 20,
             request_events_max: 1000,
-            events_per_s_max: 2000,
-            events_burst_max: 10_000,
+            events_per_s_max: 20_000,
+            events_burst_max: 200_000,
             requests_max: 64,
             webhook_ids_max: 1_000_000,
         }

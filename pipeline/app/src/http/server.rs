@@ -1,0 +1,244 @@
+//! Accepts connections and serves HTTP/1.1 over them, for strangers as well as for friends.
+//!
+//! hyper reads, parses and writes; what it leaves to its user is here: how many connections there may be and how long each
+//! may take ([`Connections`]), and what to do when the system has no descriptor or no memory for another one: wait, and
+//! try again, since nothing of that is for ever.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body as AxumBody;
+use axum::http::{Extensions, Request};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+
+use super::connections::{Connection, Connections, State};
+
+/// Most bytes that are read ahead for a connection; a longer head is answered 431.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// The first pause after the system had no connection to give.
+const PAUSE: Duration = Duration::from_millis(10);
+/// The longest; each is twice the one before.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How often strangers in a crowd, or a system without descriptors, are worth a line.
+const SAID_EVERY: Duration = Duration::from_mins(1);
+
+/// Where connections come from.
+pub(crate) trait Listen: Send + Sync + 'static {
+    /// One of them.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Io = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = self.accept().await?;
+        // An answer is one write: waiting for more to put into the packet only delays it. A socket that cannot is gone.
+        drop(stream.set_nodelay(true));
+        Ok(stream)
+    }
+}
+
+impl Listen for UnixListener {
+    type Io = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+/// Serves until `connections` are ended. `introduce` says of a connection what its requests' handlers may know of it.
+pub(crate) async fn serve<L: Listen>(
+    name: &'static str,
+    listener: L,
+    router: Router,
+    connections: Connections,
+    introduce: fn(&L::Io) -> Extensions,
+) {
+    let (mut pause, mut said) = (PAUSE, Said::default());
+    loop {
+        let accepted = async {
+            connections.room().await;
+            listener.accept().await
+        };
+        let accepted = tokio::select! {
+            accepted = accepted => accepted,
+            () = connections.ending() => return,
+        };
+        let io = match accepted {
+            Ok(io) => io,
+            // The other side has gone before it was accepted.
+            Err(error) if is_of_the_peer(&error) => continue,
+            Err(error) => {
+                connections.refused();
+                if let Some(unsaid) = said.due() {
+                    let open = connections.stats().open;
+                    tracing::error!(server = name, %error, open, unsaid, "no connection can be accepted; tried again");
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+                continue;
+            }
+        };
+        pause = PAUSE;
+        // Here and not in its task: a crowd that is accepted before its tasks begin has to be counted.
+        let entered = connections.enter();
+        let known = introduce(&io);
+        tokio::spawn(connection(name, io, known, router.clone(), connections.clone(), entered));
+    }
+}
+
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// When a line was last said that may be said only so often, and how many were not.
+#[derive(Default)]
+struct Said {
+    last: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Said {
+    /// Whether it is to be said, with how many were not said since the last.
+    fn due(&mut self) -> Option<u64> {
+        let now = Instant::now();
+        if self.last.is_some_and(|last| now - last < SAID_EVERY) {
+            self.unsaid += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}
+
+async fn connection<Io>(name: &'static str, io: Io, known: Extensions, router: Router, connections: Connections, connection: Connection)
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let state = connection.state();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        state.serving();
+        request.extensions_mut().extend(known.clone());
+        request.extensions_mut().insert(state.proof.clone());
+        let (router, state) = (router.clone(), Arc::clone(&state));
+        async move {
+            let response = match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            Ok::<_, Infallible>(response.map(|body| Answer { body, state }))
+        }
+    });
+    let io = TokioIo::new(Watched { io, state: Arc::clone(&state) });
+    // Its own time-out would count an idle connection and a slow head alike.
+    let serving = http1::Builder::new().header_read_timeout(None).max_buf_size(BUFFER_BYTES_MAX).serve_connection(io, service);
+    let (mut serving, mut over, mut ending) = (pin!(serving), pin!(connection.over()), pin!(connections.ending()));
+    let mut ends = false;
+    loop {
+        tokio::select! {
+            served = serving.as_mut() => {
+                if let Err(error) = served {
+                    tracing::trace!(server = name, %error, "a connection ended early");
+                }
+                return;
+            }
+            why = over.as_mut() => {
+                tracing::trace!(server = name, ?why, "a connection is closed");
+                return;
+            }
+            () = ending.as_mut(), if !ends => {
+                serving.as_mut().graceful_shutdown();
+                ends = true;
+            }
+        }
+    }
+}
+
+/// A connection that tells when bytes come.
+struct Watched<Io> {
+    io: Io,
+    state: Arc<State>,
+}
+
+impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.state.read();
+        }
+        read
+    }
+}
+
+impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+/// An answer's body, which tells when it has been handed over for writing.
+struct Answer {
+    body: AxumBody,
+    state: Arc<State>,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.state.answered();
+    }
+}
+
+#[cfg(test)]
+mod tests;
