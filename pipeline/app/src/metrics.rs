@@ -91,6 +91,8 @@ const RULESET_RULES: Metric = gauge("rasid_ruleset_rules", "Rules in force");
 const RULESET_SWITCHES: Metric = counter("rasid_ruleset_switches", "Ruleset switches");
 const RULESET_REFUSALS: Metric = counter("rasid_ruleset_refusals", "Changed rule folders refused for a fault or a failing test");
 const RULESET_REFUSED: Metric = gauge("rasid_ruleset_refused", "1 while the rule folder is not what is in force, because it is faulty");
+const CLOCK_JUMPS: Metric = counter("rasid_clock_jumps", "Times that the wall clock was set by more than two seconds");
+const CLOCK_AHEAD: Metric = gauge("rasid_clock_ahead_seconds", "The wall clock less the time that is believed, since it was set just now");
 const QUEUE_DEPTH: Metric = gauge("rasid_queue_items", "Items in a bounded queue");
 const QUEUE_CAPACITY: Metric = gauge("rasid_queue_capacity_items", "Items that it can hold");
 const LATENCY: Metric = Metric {
@@ -125,6 +127,8 @@ impl Collector for Figures {
         worker(&mut out, stats)?;
         sinks(&mut out, stats)?;
         rulesets(&mut out, stats)?;
+        out.one(&CLOCK_JUMPS, stats.clock.jumps_total)?;
+        out.one(&CLOCK_AHEAD, timestamp(stats.clock.ahead_ms))?;
         let queue =
             |figure: fn(&rasid_service::stats::QueueStats) -> u64| stats.queues.iter().map(move |queue| (queue.name, figure(queue)));
         out.labelled(&QUEUE_DEPTH, "queue", queue(|queue| queue.depth))?;
@@ -336,7 +340,7 @@ fn seconds(ms: u64) -> f64 {
     ms.value() / 1000.0
 }
 
-/// Unix ms as Unix s.
+/// Ms, of Unix time or negative ones too, as s.
 #[expect(clippy::cast_precision_loss, reason = "times of one era, in ms, are far below 2^53")]
 fn timestamp(unix_ms: i64) -> f64 {
     unix_ms as f64 / 1000.0

@@ -70,7 +70,7 @@ impl Committer {
         }
         if now.monotonic_ms >= self.retain_ms {
             self.retain_ms = now.monotonic_ms + RETAIN_EVERY_MS;
-            self.dead_letters.retain(now.wall_ms).map_err(CommitError::DeadLetters)?;
+            self.dead_letters.retain(now.settled_ms).map_err(CommitError::DeadLetters)?;
         }
         let position = steps.iter().map(|step| step.position).max().unwrap_or(0).max(self.position);
         let (mut items, mut written) = (Vec::new(), Vec::new());

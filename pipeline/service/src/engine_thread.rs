@@ -7,7 +7,7 @@ use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
 use rasid_engine::{Counters, RuleCounters, ScoreChange, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock::{Clock, Now, age_ms};
+use crate::clock::{Clock, age_ms};
 use crate::commit_thread::ToCommit;
 use crate::progress::Progress;
 use crate::worker::{Step, Worker, WorkerError};
@@ -71,9 +71,9 @@ pub(crate) struct EngineFigures {
 impl EngineFigures {
     /// How far behind it is while there is something that it has not applied, ms: the oldest of that came after the newest
     /// event that it has applied, and after it was last caught up.
-    pub(crate) fn behind_ms(&self, now: Now) -> u64 {
-        let arrived = age_ms(now.wall_ms, self.arrival_ms);
-        self.caught_up_ms.map_or(arrived, |caught_up_ms| arrived.min(age_ms(now.monotonic_ms, caught_up_ms)))
+    pub(crate) fn behind_ms(&self, clock: &Clock) -> u64 {
+        let arrived = clock.age_ms(self.arrival_ms);
+        self.caught_up_ms.map_or(arrived, |caught_up_ms| arrived.min(age_ms(clock.monotonic_ms(), caught_up_ms)))
     }
 }
 

@@ -22,6 +22,7 @@ mod operator;
 mod progress;
 pub mod recover;
 mod redis_task;
+mod remembered;
 pub mod replay;
 pub mod route;
 mod rules_watch;
@@ -36,6 +37,7 @@ mod start;
 pub mod stats;
 mod switching;
 mod tally;
+mod ticker;
 mod watchman;
 pub mod worker;
 

@@ -176,7 +176,7 @@ impl LogThread {
             }
             self.block(waiting)?;
             if let Some(covered) = retain {
-                let retained = self.log.retain(self.clock.wall_ms(), covered)?;
+                let retained = self.log.retain(self.clock.settled_ms(), covered)?;
                 if retained.segments > 0 {
                     tracing::info!(segments = retained.segments, keys = retained.keys, "log segments retired");
                 }
@@ -193,7 +193,7 @@ impl LogThread {
         if waiting.is_empty() {
             return Ok(());
         }
-        let Now { wall_ms, monotonic_ms } = self.clock.now();
+        let Now { wall_ms, monotonic_ms, .. } = self.clock.now();
         let mut entries = Vec::new();
         let mut ends = Vec::with_capacity(waiting.len());
         let (mut ticks_only, figures) = (true, &self.figures);

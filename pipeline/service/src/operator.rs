@@ -188,6 +188,6 @@ impl Control for Operator {
     }
 
     fn stats(&self) -> Stats {
-        self.tally.stats(self.clock.now())
+        self.tally.stats(&self.clock)
     }
 }

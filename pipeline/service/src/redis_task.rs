@@ -8,7 +8,6 @@ use rasid_connectors::sink::redis::{Epoch, Error, Heartbeat, RedisSink};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::chain::Chain;
-use crate::clock::age_ms;
 use crate::commit_thread::Ahead;
 use crate::delivery::Delivery;
 use crate::engine_thread::{Ask, EngineFigures, LiveScores};
@@ -30,6 +29,8 @@ pub(crate) struct RedisTask {
     pub(crate) figures: Arc<Mutex<EngineFigures>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
     pub(crate) instance: String,
+    /// How often the clock had been set when all scores were last known to be in Redis.
+    pub(crate) jumps: u64,
 }
 
 impl RedisTask {
@@ -96,10 +97,10 @@ impl RedisTask {
                 }
             }
         }
-        let now_ms = self.delivery.clock.wall_ms();
+        let clock = &self.delivery.clock;
         let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
         for (arrival_ms, count) in arrivals {
-            let took_us = age_ms(now_ms, arrival_ms).saturating_mul(1_000);
+            let took_us = clock.age_ms(arrival_ms).saturating_mul(1_000);
             (0..count).for_each(|_| latency.record_us(took_us));
         }
     }
@@ -107,7 +108,7 @@ impl RedisTask {
     async fn heartbeat(&mut self) {
         let beat = self.beat();
         match self.delivery.sink.heartbeat(&beat).await {
-            Ok(Epoch::Same) => {}
+            Ok(Epoch::Same) => self.after_a_jump().await,
             Ok(Epoch::Gone { token }) => {
                 if let Err(error) = self.republish(&token).await {
                     tracing::warn!(error = %Chain(&error), "scores not published again; the next heartbeat tries once more");
@@ -118,34 +119,62 @@ impl RedisTask {
     }
 
     fn beat(&self) -> Heartbeat {
-        let now = self.delivery.clock.now();
+        let clock = &self.delivery.clock;
         let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         // With all of the log applied there is nothing that could be missing; else what arrived until then is in, less
         // what still waits to be written.
         let behind = self.progress.now().appended > figures.position;
-        let applied = if behind { now.wall_ms.saturating_sub_unsigned(figures.behind_ms(now)) } else { now.wall_ms };
-        let as_of = self.delivery.queue.oldest_ms().map_or(applied, |oldest_ms| applied.min(oldest_ms - 1));
-        Heartbeat { as_of, lag_ms: now.wall_ms - as_of, ruleset: figures.ruleset.clone(), instance: self.instance.clone() }
+        let applied_ms = if behind { figures.behind_ms(clock) } else { 0 };
+        let lag_ms = self.delivery.queue.oldest_ms().map_or(0, |oldest_ms| clock.age_ms(oldest_ms).saturating_add(1)).max(applied_ms);
+        Heartbeat {
+            as_of: clock.wall_ms().saturating_sub_unsigned(lag_ms),
+            lag_ms: i64::try_from(lag_ms).unwrap_or(i64::MAX),
+            ruleset: figures.ruleset.clone(),
+            instance: self.instance.clone(),
+        }
     }
 
-    /// Writes every live score, because Redis has lost them (it was flushed, or a replica without them took over).
+    /// Redis ends scores by its own clock, which most often is this machine's: while that was ahead it has ended some that
+    /// live, and it tells nobody.
+    async fn after_a_jump(&mut self) {
+        let jumps = self.delivery.clock.seen().jumps_total;
+        if jumps == self.jumps {
+            return;
+        }
+        match self.write_all().await {
+            Ok(None) => {}
+            Ok(Some(scores)) => {
+                self.jumps = jumps;
+                tracing::info!(scores, "the clock was set, and redis may have ended scores early; all were written again");
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "scores not written again; the next heartbeat tries once more"),
+        }
+    }
+
+    /// Publishes every live score again, because Redis has lost them (it was flushed, or a replica without them took over).
     async fn republish(&mut self, token: &str) -> Result<(), Error> {
+        let Some(scores) = self.write_all().await? else { return Ok(()) };
+        let beat = self.beat();
+        self.delivery.sink.republished(token, &beat).await?;
+        tracing::info!(scores, "redis had lost the scores; all were published again");
+        Ok(())
+    }
+
+    /// Writes every live score; how many. `None`: just now nobody can say which those are.
+    async fn write_all(&mut self) -> Result<Option<usize>, Error> {
         let (answer, live) = oneshot::channel();
         if self.asks.send(Ask::LiveScores(answer)).await.is_err() {
-            return Ok(()); // the engine has ended, and so shall we
+            return Ok(None); // the engine has ended, and so shall we
         }
         self.progress.ask();
-        let Ok(LiveScores { position, scores }) = live.await else { return Ok(()) };
+        let Ok(LiveScores { position, scores }) = live.await else { return Ok(None) };
         // Nobody may read a score that the log could still lose.
         if self.progress.watch_durable().wait_for(|durable| *durable >= position).await.is_err() {
-            return Ok(());
+            return Ok(None);
         }
         for batch in scores.chunks(BATCH) {
             self.delivery.sink.write(batch).await?;
         }
-        let beat = self.beat();
-        self.delivery.sink.republished(token, &beat).await?;
-        tracing::info!(scores = scores.len(), "redis had lost the scores; all were published again");
-        Ok(())
+        Ok(Some(scores.len()))
     }
 }

@@ -87,7 +87,7 @@ impl SnapshotTask {
     async fn forget(&self, oldest: u64) {
         self.log.retain(oldest).await;
         let outbox = Arc::clone(&self.outbox);
-        let parked_before_ms = self.clock.wall_ms() - self.parked_retention_ms;
+        let parked_before_ms = self.clock.settled_ms().saturating_sub(self.parked_retention_ms);
         let forgotten = tokio::task::spawn_blocking(move || {
             outbox.forget_alerts_before(oldest)?;
             outbox.forget_parked_before(parked_before_ms)

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use rasid_connectors::ingest::REMEMBERED_MS;
-use rasid_connectors::ingest::http::{Ingest, IngestConfig, Logged};
-use rasid_connectors::log::{self, Block, Entry, LogReader};
+use rasid_connectors::ingest::http::{Ingest, IngestConfig};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::source::{
     DirectoryConfig, FileConfig, FileOpener, Lags, Merge, MergeConfig, MergeHandle, Notice, Observer, State, StdinOpener, follow_directory,
@@ -15,9 +13,9 @@ use rasid_connectors::storage::Storage;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::clock::{Clock, age_ms};
+use crate::clock::Clock;
 use crate::log_writer::LogAppender;
-use crate::recover::layout;
+use crate::remembered;
 use crate::running::Ended;
 use crate::settings::SourcesSettings;
 use crate::start::held;
@@ -169,38 +167,9 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
         ..IngestConfig::default()
     };
     let ingest = Ingest::new(config, producers.collect::<Result<_, StartError>>()?, log.clone(), clock.clone());
-    remember(&ingest, storage, keys, clock.wall_ms()).map_err(|error| StartError::Outside(Box::new(error)))?;
+    remembered::tell(storage, keys, clock.wall_ms(), |logged, age_ms| ingest.remember(logged, age_ms))
+        .map_err(|error| StartError::Outside(Box::new(error)))?;
     Ok(Some(ingest))
-}
-
-/// Tells the ingester of every record that was appended for as long as it remembers.
-fn remember(ingest: &Ingest<LogAppender>, storage: &Arc<dyn Storage>, keys: &Keyring, now_ms: i64) -> Result<(), log::Error> {
-    let since_ms = now_ms - REMEMBERED_MS;
-    let mut block = Block::new();
-    // Segments are named by their first position; the newest that begins before then is where to begin.
-    let names = storage.list(layout::LOG).unwrap_or_default();
-    let firsts: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".seg")?.parse().ok()).collect();
-    let open = |first| LogReader::open(Arc::clone(storage), layout::LOG, keys.clone(), first);
-    let mut begin = None;
-    for first in firsts.into_iter().rev() {
-        begin = Some(first);
-        if open(first)?.next(&mut block)? && block.appended_ms() < since_ms {
-            break;
-        }
-    }
-    let Some(begin) = begin else { return Ok(()) };
-    let mut reader = open(begin)?;
-    while reader.next(&mut block)? {
-        for (_, entry) in block.entries() {
-            if let Entry::Event { arrival_ms, origin, bytes } = entry
-                && arrival_ms >= since_ms
-            {
-                let logged = Logged { stream: origin.stream, offset: origin.offset, arrival_ms, bytes };
-                ingest.remember(&logged, age_ms(now_ms, arrival_ms));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Reads every partition of the configured topics.

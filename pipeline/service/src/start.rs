@@ -6,7 +6,7 @@ use std::thread;
 
 use rasid_connectors::audit::Audit;
 use rasid_connectors::ingest::http::Ingest;
-use rasid_connectors::log::{Control as ControlRecord, LogConfig, Settings as LogMeaning};
+use rasid_connectors::log::{LogConfig, Settings as LogMeaning};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::{Disk, Storage};
@@ -15,14 +15,14 @@ use rasid_rules::ruleset::Ruleset;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::clock::{Clock, Now, age_ms};
+use crate::clock::{Clock, JUMP_MS};
 use crate::commit::Committer;
 use crate::commit_thread::CommitThread;
 use crate::control::Restored;
 use crate::delivery::Delivery;
 use crate::dispatch::Queue;
 use crate::engine_thread::{EngineFigures, EngineThread};
-use crate::log_writer::{LogAppender, log_thread};
+use crate::log_writer::log_thread;
 use crate::operator::Operator;
 use crate::progress::Progress;
 use crate::recover::{FolderLock, Layout, Recovered, layout, recover};
@@ -37,6 +37,7 @@ use crate::sources;
 use crate::stats::{RulesetStats, SinkStats, SnapshotStats};
 use crate::switching::Switching;
 use crate::tally::{self, LogFigures, Tally};
+use crate::ticker::Ticker;
 use crate::watchman::{Conditions, Watchman};
 use crate::worker::EngineSetup;
 use crate::{BoxError, StartError};
@@ -47,8 +48,6 @@ const STEPS_MAX: usize = 256;
 const AHEAD_MAX: usize = 256;
 /// How often the outbox is compared with its bound, ms.
 const PAUSE_CHECK_MS: u64 = 500;
-/// Silence after which a tick is appended, ms.
-const TICK_MS: u64 = 1_000;
 
 /// Takes up what the data folder holds and starts all parts.
 ///
@@ -83,7 +82,14 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     };
 
     let in_force_hash = in_force.as_ref().map(|switched| switched.ruleset.clone());
+    if let Some(newest_ms) = opened.newest_ms {
+        clock.was(newest_ms);
+    }
     let started = clock.now();
+    let behind_ms = opened.newest_ms.map(|newest_ms| started.wall_ms.saturating_sub(newest_ms));
+    if let Some(ahead_ms) = behind_ms.map(i64::wrapping_neg).filter(|ahead_ms| *ahead_ms > JUMP_MS) {
+        tracing::warn!(ahead_ms, "the log's newest entry was stamped by a clock that is ahead of the one now");
+    }
     let last = opened.next - 1;
     let restored = Restored {
         snapshot,
@@ -97,7 +103,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             .map(|ruleset| ruleset.hash.clone())
             .or(in_force.map(|switched| switched.ruleset))
             .unwrap_or_default(),
-        behind_ms: opened.newest_ms.map(|newest_ms| (started.wall_ms - newest_ms).max(0)),
+        behind_ms: behind_ms.map(|behind_ms| behind_ms.max(0)),
     };
 
     let progress = Arc::new(Progress::new(last));
@@ -169,6 +175,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             figures: Arc::clone(&figures),
             latency: Arc::clone(&latency),
             instance: settings.instance.clone(),
+            jumps: clock.seen().jumps_total,
         };
         let ended = ended.clone();
         sink_tasks.spawn(async move { ended.unless_ok("the Redis sink", task.run().await) });
@@ -266,7 +273,14 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let snapshot_task = tokio::spawn(snapshots.run());
     tasks.spawn(switching.run(settings.rules.poll_ms));
     let pausing = tokio::spawn(pause(Arc::clone(&outbox), settings.outbox_bytes_max, routes, Arc::clone(&stopping), paused));
-    tasks.spawn(tick(appender.clone(), sources.quiet(), Arc::clone(&figures), settings.engine.lateness_ms, clock.clone()));
+    let ticker = Ticker {
+        log: appender.clone(),
+        quiet: sources.quiet(),
+        figures: Arc::clone(&figures),
+        lateness_ms: settings.engine.lateness_ms,
+        clock: clock.clone(),
+    };
+    tasks.spawn(ticker.run());
     if let Some(pager) = pager {
         let watchman = Watchman { pager, conditions, tally: Arc::clone(&tally), clock: clock.clone() };
         tasks.spawn(watchman.run());
@@ -368,25 +382,6 @@ async fn pause(outbox: Arc<Outbox>, bytes_max: u64, routes: Routes, stopping: Ar
 /// was parked, goes by its retention alone.
 pub(crate) fn is_full(outbox: &Outbox, bytes_max: u64, routes: Routes) -> bool {
     outbox.bytes() >= bytes_max && routes.names().any(|sink| outbox.depth(sink) > 0)
-}
-
-/// Appends a tick for each second of silence, so that time passes without events too. Not while a source is away or
-/// behind, nor when the events are old news themselves (a file of last week): a tick would make all that follows late.
-async fn tick(log: LogAppender, quiet: impl Fn() -> bool, figures: Arc<Mutex<EngineFigures>>, lateness_ms: i64, clock: Clock) {
-    let mut interval = tokio::time::interval(std::time::Duration::from_millis(TICK_MS));
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        interval.tick().await;
-        let Now { wall_ms, monotonic_ms } = clock.now();
-        let live = {
-            let figures = held(&figures);
-            figures.arrival_ms > 0 && figures.arrival_ms - figures.clock_ms <= lateness_ms
-        };
-        let silent = log.last_ms().is_none_or(|last_ms| age_ms(monotonic_ms, last_ms) >= TICK_MS);
-        if silent && live && quiet() && log.control(ControlRecord::Tick { at_ms: wall_ms }).await.is_err() {
-            return; // the log has ended
-        }
-    }
 }
 
 impl From<Refusal> for StartError {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use rasid_engine::{Counters, RuleCounters};
 use serde::Serialize;
 
+use crate::clock::Seen;
+
 /// Upper bounds of the buckets of [`Latency`], ms: around the aim of 20 ms, and out to where a person would notice.
 pub const LATENCY_BOUNDS_MS: [u32; 14] = [1, 2, 5, 10, 15, 20, 30, 50, 100, 250, 500, 1_000, 5_000, 30_000];
 
@@ -36,6 +38,8 @@ pub struct Stats {
     pub queues: Vec<QueueStats>,
     /// From an event's arrival to its score being readable.
     pub latency: Latency,
+    /// The wall clock.
+    pub clock: ClockStats,
 }
 
 /// Whether it accepts and persists.
@@ -225,6 +229,21 @@ pub struct QueueStats {
     pub depth: u64,
     /// How many can.
     pub capacity: u64,
+}
+
+/// The wall clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClockStats {
+    /// How often it was set.
+    pub jumps_total: u64,
+    /// How far it is ahead of the time that is believed, ms; negative where it is behind. 0 unless it was set just now.
+    pub ahead_ms: i64,
+}
+
+impl From<Seen> for ClockStats {
+    fn from(seen: Seen) -> Self {
+        Self { jumps_total: seen.jumps_total, ahead_ms: seen.ahead_ms }
+    }
 }
 
 /// A histogram of durations.

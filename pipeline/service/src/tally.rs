@@ -9,7 +9,7 @@ use rasid_connectors::source::{Incoming, Lags};
 
 use tokio::sync::mpsc;
 
-use crate::clock::{Now, age_ms};
+use crate::clock::Clock;
 use crate::engine_thread::EngineFigures;
 use crate::log_writer::LogAppender;
 use crate::progress::Progress;
@@ -96,7 +96,7 @@ fn locked<T: Clone>(mutex: &Mutex<T>) -> T {
 
 impl Tally {
     /// Everything, as of now.
-    pub(crate) fn stats(&self, now: Now) -> Stats {
+    pub(crate) fn stats(&self, clock: &Clock) -> Stats {
         let reached = self.progress.now();
         let figures = locked(&self.figures);
         let bytes = self.outbox.bytes();
@@ -112,7 +112,7 @@ impl Tally {
                 position: figures.position,
                 committed: *self.committed.borrow(),
                 lag_records,
-                lag_ms: if lag_records == 0 { 0 } else { figures.behind_ms(now) },
+                lag_ms: if lag_records == 0 { 0 } else { figures.behind_ms(clock) },
                 divergence_total: figures.divergences,
                 dead_letters_total: figures.counters.dead_letters,
             },
@@ -131,20 +131,21 @@ impl Tally {
                     let sink = locked(sink);
                     let held = held.iter().find(|held| held.sink == sink.name);
                     let (depth, parked) = held.map_or((0, 0), |held| (held.pending, held.parked));
-                    SinkStats { depth, parked, oldest_ms: if depth == 0 { 0 } else { self.oldest_ms(&sink.name, now.wall_ms) }, ..sink }
+                    SinkStats { depth, parked, oldest_ms: if depth == 0 { 0 } else { self.oldest_ms(&sink.name, clock) }, ..sink }
                 })
                 .collect(),
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.ruleset) },
             queues: self.queues(),
             latency: locked(&self.latency),
+            clock: clock.seen().into(),
         }
     }
 
     /// Age of the oldest item that waits for a sink.
-    fn oldest_ms(&self, sink: &str, now_ms: i64) -> u64 {
+    fn oldest_ms(&self, sink: &str, clock: &Clock) -> u64 {
         // An outbox that cannot be read stops the service elsewhere.
         let oldest = self.outbox.pending(sink, 0, 1).unwrap_or_default();
-        oldest.first().map_or(0, |item| age_ms(now_ms, item.committed_ms))
+        oldest.first().map_or(0, |item| clock.age_ms(item.committed_ms))
     }
 
     fn readiness(&self, full: bool) -> Readiness {

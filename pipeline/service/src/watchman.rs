@@ -99,7 +99,7 @@ impl Watchman {
 
     /// What the figures alone show.
     fn look(&self) {
-        let stats = self.tally.stats(self.clock.now());
+        let stats = self.tally.stats(&self.clock);
         if stats.worker.divergence_total > 0 {
             self.conditions.raise(Condition {
                 name: "rasid_replay_divergence".to_owned(),

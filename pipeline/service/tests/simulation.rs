@@ -16,11 +16,13 @@ mod simulation {
     pub(crate) mod schedule;
     pub(crate) mod service;
     pub(crate) mod trace;
+    pub(crate) mod wall;
     pub(crate) mod world;
 }
 
 use simulation::oracle::{Covered, judge};
 use simulation::schedule::Schedule;
+use simulation::wall::Setting;
 use simulation::world::World;
 
 /// Seeds that every run of the tests tries.
@@ -30,13 +32,19 @@ const STEPS: usize = 900;
 
 /// One run: what it covered, and what happened.
 fn run(seed: u64) -> (Covered, Vec<String>) {
-    let mut world = World::new(seed);
+    let (covered, trace, _) = run_under(seed, Setting::Seconds);
+    (covered, trace)
+}
+
+/// The same under a wall clock that is set like that; and how often it was.
+fn run_under(seed: u64, setting: Setting) -> (Covered, Vec<String>, u64) {
+    let mut world = World::new(seed, setting);
     let schedule = Schedule::new(&mut world.random.fork());
     for _ in 0..STEPS {
         schedule.step(&mut world);
     }
     let covered = judge(&mut world);
-    (covered, world.trace.take())
+    (covered, world.trace.take(), world.wall.steps)
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -74,6 +82,29 @@ fn receivers_have_what_one_run_through_the_log_gives() {
     assert!(least.into_iter().all(|count| count >= seeds), "the world is too quiet: {sum:?}");
 }
 
+/// Alerts, their late marks, scores, dead letters, what is retired and when, each wait of each sink: byte for byte.
+#[test]
+fn a_wall_clock_that_is_wrong_for_seconds_changes_nothing() {
+    let mut steps = 0;
+    for seed in 0..number("SIM_SEEDS").unwrap_or(6) {
+        let (_, with, set) = run_under(seed, Setting::Seconds);
+        let (_, without, _) = run_under(seed, Setting::Right);
+        steps += set;
+        assert_eq!(with, without, "SIM_SEED={seed}");
+    }
+    assert!(steps > 200, "the clock was set {steps} times only");
+}
+
+/// It may make events late or dead letters; what receivers have is what the log gives all the same.
+#[test]
+fn a_wall_clock_that_stays_wrong_is_on_record() {
+    let mut steps = 0;
+    for seed in 0..number("SIM_SEEDS").unwrap_or(6) {
+        steps += run_under(seed, Setting::Stays).2;
+    }
+    assert!(steps > 20, "the clock was set {steps} times only");
+}
+
 #[test]
 fn scores_written_ahead_never_leave_an_older_one_behind_them() {
     run(2); // a score that had ended was sent ahead of an older one in the queue, and stayed
@@ -98,7 +129,7 @@ fn a_reader_at_the_end_of_a_retired_segment_goes_on() {
 #[test]
 #[should_panic(expected = "the replay differs from what was committed")]
 fn a_replay_that_comes_out_otherwise_is_noticed() {
-    let mut world = World::new(1);
+    let mut world = World::new(1, Setting::Right);
     world.boot(false);
     for _ in 0..60 {
         world.now_ms += 60_000;

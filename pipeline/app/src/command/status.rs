@@ -75,6 +75,11 @@ fn lines(status: &Value) -> Vec<String> {
             "  REFUSED  the rules folder as it is now: what is in force is the ruleset before; docs/runbooks/ruleset_refused.md".to_owned(),
         );
     }
+    let ahead_ms = at("/stats/clock/ahead_ms").and_then(Value::as_i64).unwrap_or_default();
+    if ahead_ms != 0 {
+        let (by, way) = (span(ahead_ms.unsigned_abs()), if ahead_ms > 0 { "ahead" } else { "back" });
+        lines.push(format!("  CLOCK    the wall clock was set {by} {way} just now and is not believed yet: docs/runbooks/clock_jump.md"));
+    }
     let divergence = number("/stats/worker/divergence_total");
     if divergence > 0 {
         lines.push(format!("  REPLAY   {divergence} outputs differ from those before the restart: docs/runbooks/replay_divergence.md"));
@@ -97,6 +102,7 @@ mod tests {
         status.stats.ruleset.refused = true;
         let refused = [("rate", 4), ("id_reused", 1)].into();
         status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), refused, ..SourceStats::default() });
+        status.stats.clock.ahead_ms = -3_600_000;
         status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, breaker: Breaker::HalfOpen, ..SinkStats::default() });
         let lines = lines(&serde_json::to_value(&status).expect("JSON")).join("\n");
         for part in [
@@ -106,6 +112,7 @@ mod tests {
             "core with 4 waiting, 0 parked, breaker half open",
             "2 outputs differ",
             "REFUSED",
+            "set 60 min back just now",
         ] {
             assert!(lines.contains(part), "{part} in\n{lines}");
         }

@@ -80,6 +80,7 @@ impl Schedule {
 
     pub(crate) fn step(&self, world: &mut World) {
         world.now_ms += if world.random.one_in(40) { world.random.ms(60_000) } else { world.random.ms(4_000) };
+        world.wall.step(world.now_ms);
         if world.service.is_none() {
             world.boot(true);
             return;
@@ -139,8 +140,8 @@ impl Act {
                 world.append(4, vec![Control::Retract { rule, since_ms }]);
             }
             Self::Tick => {
-                let at_ms = world.now_ms;
-                world.append(2, vec![Control::Tick { at_ms }]);
+                let at_ms = world.wall.at(world.now_ms).confirmed_ms();
+                world.append(2, at_ms.map(|at_ms| Control::Tick { at_ms }).into_iter().collect());
             }
             Self::Stall => {
                 let sink = world.random.index(SINKS.len());
@@ -283,7 +284,7 @@ pub(crate) fn republish(world: &mut World, service: &mut Service) {
 }
 
 fn write_snapshot(world: &mut World) {
-    world.with("snapshot", |world, service| match service.write_snapshot(world.now_ms) {
+    world.with("snapshot", |world, service| match service.write_snapshot(world.now().wall_ms) {
         // As in production the service goes on without it, unless the machine is gone.
         Err(error) if !world.storage.is_down() => {
             assert!(world.armed, "a snapshot is not written: {error:?}, though no fault was in the way");
@@ -302,7 +303,7 @@ fn retain(world: &mut World) {
     world.with("retain", |world, service| {
         let Some(covered) = service.covered.take() else { return Ok(()) };
         world.archive.read_on(world.shared_storage(), service.keys.clone(), service.durable);
-        let retained = service.log.retain(world.now_ms, covered)?;
+        let retained = service.log.retain(world.now().settled_ms, covered)?;
         world.trace.note(world.now_ms, format!("{retained:?} of {covered}"));
         Ok(())
     });

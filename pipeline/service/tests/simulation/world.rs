@@ -23,6 +23,7 @@ use super::random::Random;
 use super::receivers::{Cache, Ledger};
 use super::service::{Failed, Service};
 use super::trace::Trace;
+use super::wall::{Setting, Wall};
 
 /// The sinks, by their index here.
 pub(crate) const SINKS: [&str; 3] = [CORE, REDIS, JSONL];
@@ -32,7 +33,9 @@ const DAY_MS: i64 = 86_400_000;
 pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) trace: Trace,
+    /// The true time.
     pub(crate) now_ms: i64,
+    pub(crate) wall: Wall,
     pub(crate) storage: Memory,
     outbox_disk: backend::Memory,
     new_keys: Arc<Mutex<Random>>,
@@ -67,7 +70,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, setting: Setting) -> Self {
         let mut random = Random::new(seed);
         let partitions = events::partitions(&mut random);
         let config = LogConfig {
@@ -86,9 +89,11 @@ impl World {
         let meaning = Meaning { lateness_ms: 60_000, future_ms: 300_000, memory_max };
         let mut trace = Trace::new(seed);
         trace.note(START_MS, format!("{meaning:?} {config:?} {courier:?}"));
+        let now_ms = START_MS + if random.one_in(3) { DAY_MS * 3 / 8 } else { 0 };
         Self {
             trace,
-            now_ms: START_MS + if random.one_in(3) { DAY_MS * 3 / 8 } else { 0 },
+            now_ms,
+            wall: Wall::new(setting, Random::new(!seed), now_ms),
             storage: Memory::new(),
             outbox_disk: backend::Memory::new(),
             new_keys: Arc::new(Mutex::new(random.fork())),
@@ -117,9 +122,9 @@ impl World {
         }
     }
 
-    /// The clocks that the service is given.
+    /// What the service reads off its clocks.
     pub(crate) fn now(&self) -> Now {
-        Now { wall_ms: self.now_ms, monotonic_ms: self.now_ms - START_MS }
+        self.wall.now(self.now_ms)
     }
 
     pub(crate) fn shared_storage(&self) -> Arc<dyn Storage> {
@@ -250,6 +255,10 @@ impl World {
         };
         let recovered = recover(layout, Arc::clone(&outbox))?;
         let Recovered { opened, snapshot, refused, .. } = &recovered;
+        self.wall.start(self.now_ms);
+        if let Some(newest_ms) = opened.newest_ms {
+            self.wall.at(self.now_ms).was(newest_ms);
+        }
         assert!(refused.is_empty(), "no snapshot is damaged: {refused:?}");
         assert!(opened.next > self.durable, "the log was durable to {} and ends before {}", self.durable, opened.next);
         assert!(outbox.position() >= self.committed, "{} was committed, and {} is left of it", self.committed, outbox.position());
@@ -265,7 +274,7 @@ impl World {
         let ruleset = events::ruleset(self.rules);
         if in_force.is_none_or(|switched| switched.ruleset != ruleset.hash || switched.settings != self.meaning) {
             service.rulesets.save(&ruleset)?;
-            service.append(self.now_ms, &[Entry::Control(self.switch(ruleset.hash))])?;
+            service.append(self.now().wall_ms, &[Entry::Control(self.switch(ruleset.hash))])?;
             service.sync()?;
         }
         self.service = Some(service);
@@ -291,10 +300,11 @@ impl World {
                     }
                 }
             }
+            let stamp_ms = world.now().wall_ms;
             let events = taken.iter().map(|(number, index)| {
                 let partition = &world.partitions[*number];
                 let (offset, _, bytes) = &partition.records[*index];
-                Entry::Event { arrival_ms: world.now_ms, origin: Origin { stream: &partition.stream, offset: *offset }, bytes }
+                Entry::Event { arrival_ms: stamp_ms, origin: Origin { stream: &partition.stream, offset: *offset }, bytes }
             });
             let mut entries: Vec<Entry<'_>> = events.collect();
             for control in controls {
@@ -302,7 +312,7 @@ impl World {
                 entries.insert(place, Entry::Control(control));
             }
             if !entries.is_empty() {
-                service.append(world.now_ms, &entries)?;
+                service.append(stamp_ms, &entries)?;
                 world.trace.note(world.now_ms, format!("append {} to {}", entries.len(), service.appended()));
             }
             Ok(())
