@@ -13,20 +13,25 @@
 //! - Waits grow exponentially with full jitter (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
 //!   2015); a Retry-After is honoured. After several failures in a row the circuit opens: nothing is tried for a while,
 //!   then one batch as a probe, which closes it or opens it again.
-//! - Only a plain 4xx says that the items are at fault. Trouble that passes or that an operator mends (401, 403, 404, 408,
-//!   425, 429, 5xx, no connection) is waited out, however long: it parks nothing.
+//! - Only a plain 4xx, or being refused one by one in an answer, says that items are at fault. Trouble that passes or that
+//!   an operator mends (401, 403, 404, 408, 425, 429, 5xx, no connection) is waited out, however long: it parks nothing.
+//! - Nor does a receiver that refuses everything: after a few items in a row the circuit opens for that too, and what is
+//!   left waits, whole, for one that is taken (`courier/refusals.rs`).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::effect::{Body, Fate, Item, Settled};
-use crate::sink::{Answer, Batch};
+use crate::effect::{Fate, Item, Settled};
+use crate::sink::Answer;
 
+mod parcel;
+mod refusals;
 #[cfg(test)]
 mod tests;
 
-/// What an item weighs beside its text, bytes: the structures around it.
-const ITEM_BYTES: usize = 256;
+pub use parcel::Parcel;
+use parcel::weight;
+use refusals::{Doubt, Kind, Refusals};
 
 /// How a courier behaves. The defaults suit a receiver in the same data centre.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +54,10 @@ pub struct Config {
     pub open_after: u32,
     /// How long it stays open before the next probe, ms; up to half as much again is added by chance.
     pub open_ms: u64,
+    /// Items of one kind that may be parked in a row, with none taken between; then the receiver counts as refusing
+    /// everything unless another item is taken. More: more to be retried by hand after a receiver's bad deploy. Fewer: a
+    /// few bad items in a row cost a request more, or, where nothing else waits, a pause.
+    pub refused_max: u32,
 }
 
 impl Default for Config {
@@ -63,6 +72,7 @@ impl Default for Config {
             retry_after_max_ms: 3_600_000,
             open_after: 5,
             open_ms: 10_000,
+            refused_max: 5,
         }
     }
 }
@@ -79,30 +89,6 @@ pub enum Next {
     },
     /// Nothing until an item is offered or an answer comes.
     Idle,
-}
-
-/// A batch on its way. Cheap to clone, so that sending it holds up nothing else.
-#[derive(Clone, Debug)]
-pub struct Parcel {
-    id: Arc<str>,
-    items: Arc<[Item]>,
-}
-
-impl Parcel {
-    /// As a sink takes it at that time, Unix ms.
-    pub fn batch(&self, now_ms: i64) -> Batch<'_> {
-        Batch { id: &self.id, now_ms, items: &self.items }
-    }
-
-    /// Names the delivery.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// What is sent, in order.
-    pub fn items(&self) -> &[Item] {
-        &self.items
-    }
 }
 
 /// The circuit breaker.
@@ -138,6 +124,9 @@ pub struct Courier {
     /// The batch that is out, or waits to be sent again.
     parcel: Option<Parcel>,
     in_flight: bool,
+    refusals: Refusals,
+    /// That batch is an item before its turn, a copy of one in the queue, to see whether anything is taken.
+    doubt: Option<Doubt>,
     /// Items and bytes, queued and in the parcel.
     depth: usize,
     bytes: usize,
@@ -160,6 +149,8 @@ impl Courier {
             halves: VecDeque::new(),
             parcel: None,
             in_flight: false,
+            refusals: Refusals::default(),
+            doubt: None,
             depth: 0,
             bytes: 0,
             offered: 0,
@@ -212,33 +203,50 @@ impl Courier {
         if !std::mem::take(&mut self.in_flight) {
             return Vec::new();
         }
-        match answer {
+        let Some(parcel) = self.parcel.take() else { return Vec::new() };
+        let doubt = self.doubt.take();
+        let refused = match answer {
             Answer::Taken { refused } => {
-                self.reached();
-                let Some(parcel) = self.parcel.take() else { return Vec::new() };
-                let fate = |index: usize| match refused.iter().find(|(place, _)| *place == index) {
-                    Some((_, answer)) => Fate::Parked { answer: answer.clone() },
-                    None => Fate::Delivered,
-                };
-                parcel.items.iter().enumerate().map(|(index, item)| self.settle(item, fate(index))).collect()
+                refused.into_iter().filter(|(index, _)| *index < parcel.items.len()).collect::<BTreeMap<usize, String>>()
             }
+            Answer::Refused { answer } if parcel.items.len() == 1 => BTreeMap::from([(0, answer)]),
             Answer::Refused { answer } => {
-                self.reached();
-                let Some(parcel) = self.parcel.take() else { return Vec::new() };
-                if let [item] = &*parcel.items {
-                    return vec![self.settle(item, Fate::Parked { answer })];
-                }
-                let half = parcel.items.len() / 2;
-                self.halves.push_front(parcel.items.len() - half);
-                self.halves.push_front(half);
-                for item in parcel.items.iter().rev() {
-                    self.queue.push_front(item.clone());
-                }
-                Vec::new()
+                self.take_apart(now_ms, &parcel, answer);
+                return Vec::new();
             }
-            Answer::Unavailable { retry_after_ms, error } => self.failed(now_ms, retry_after_ms, error),
-            Answer::Unknown { error } => self.failed(now_ms, None, error),
+            Answer::Unavailable { retry_after_ms, error } => {
+                self.parcel = doubt.is_none().then_some(parcel);
+                self.failed(now_ms, retry_after_ms, error);
+                return Vec::new();
+            }
+            Answer::Unknown { error } => {
+                self.parcel = doubt.is_none().then_some(parcel);
+                self.failed(now_ms, None, error);
+                return Vec::new();
+            }
+        };
+        let Some(kind) = parcel.items.first().map(Kind::of) else { return Vec::new() };
+        if refused.len() < parcel.items.len() {
+            self.refusals.taken(kind);
+            self.reached();
+            return if doubt.is_some() { Vec::new() } else { self.settle_all(&parcel, refused) };
         }
+        let newest = refused.values().next_back().cloned().unwrap_or_default();
+        if let Some(doubt) = doubt {
+            self.ask(now_ms, doubt, newest);
+            return Vec::new();
+        }
+        // Each was refused, so each may be parked, as far as that goes.
+        let (parked, rest) = parcel.items.split_at(self.refusals.room(kind, self.config.refused_max).min(parcel.items.len()));
+        let answers = refused.into_values();
+        let settled = parked.iter().zip(answers).map(|(item, answer)| self.settle(item, Fate::Parked { answer })).collect();
+        self.put_back(rest);
+        self.refusals.parked(kind, parked.len());
+        match parcel.items.last() {
+            Some(last) if self.refusals.room(kind, self.config.refused_max) == 0 => self.ask(now_ms, Doubt::new(last, rest.len()), newest),
+            _ => self.reached(),
+        }
+        settled
     }
 
     /// The circuit breaker.
@@ -271,6 +279,16 @@ impl Courier {
         self.last_error.as_deref().map(|error| (self.failures, error))
     }
 
+    /// Whether there is a kind of items that the receiver refuses, all of them: nothing more of it is parked.
+    pub fn is_refused(&self) -> bool {
+        self.refusals.is_all()
+    }
+
+    /// Whether a batch that was refused is being halved: what becomes of the rest of it is yet to come.
+    pub fn is_halving(&self) -> bool {
+        !self.halves.is_empty()
+    }
+
     /// The next batch off the front of the queue: items of one kind, or what halving left.
     fn pack(&mut self) -> Parcel {
         let count = self.halves.pop_front().unwrap_or_else(|| {
@@ -283,7 +301,51 @@ impl Courier {
             self.queue.iter().enumerate().take(self.config.batch_items_max.max(1)).take_while(fits).count()
         });
         let items: Arc<[Item]> = self.queue.drain(..count).collect();
-        Parcel { id: name(&self.sink, &items).into(), items }
+        Parcel::new(&self.sink, items)
+    }
+
+    fn settle_all(&mut self, parcel: &Parcel, mut refused: BTreeMap<usize, String>) -> Vec<Settled> {
+        let fate = |index| refused.remove(&index).map_or(Fate::Delivered, |answer| Fate::Parked { answer });
+        let fates: Vec<Fate> = (0..parcel.items.len()).map(fate).collect();
+        parcel.items.iter().zip(fates).map(|(item, fate)| self.settle(item, fate)).collect()
+    }
+
+    /// A batch that was refused whole: halved, or, where no more may be parked, put back.
+    fn take_apart(&mut self, now_ms: i64, parcel: &Parcel, answer: String) {
+        self.put_back(&parcel.items);
+        let Some(first) = parcel.items.first() else { return };
+        if self.refusals.room(Kind::of(first), self.config.refused_max) == 0 {
+            self.ask(now_ms, Doubt::new(first, 1), answer);
+            return;
+        }
+        self.reached();
+        let half = parcel.items.len() / 2;
+        self.halves.push_front(parcel.items.len() - half);
+        self.halves.push_front(half);
+    }
+
+    /// No more may be parked: an item from further back shall vouch for the receiver. Where none does, the circuit opens.
+    fn ask(&mut self, now_ms: i64, mut doubt: Doubt, answer: String) {
+        self.halves.clear();
+        let queue = std::mem::take(&mut self.queue);
+        let voucher = doubt.next(&queue, |most| self.below(most));
+        self.queue = queue;
+        if let Some(item) = voucher {
+            self.parcel = Some(Parcel::new(&self.sink, Arc::new([item])));
+            self.doubt = Some(doubt);
+            return;
+        }
+        self.refusals.all(doubt.kind);
+        self.failures = self.failures.saturating_add(1);
+        self.last_error = Some(answer);
+        self.open(now_ms, 0);
+    }
+
+    /// To the front of the queue, in their order.
+    fn put_back(&mut self, items: &[Item]) {
+        for item in items.iter().rev() {
+            self.queue.push_front(item.clone());
+        }
     }
 
     fn settle(&mut self, item: &Item, fate: Fate) -> Settled {
@@ -300,19 +362,24 @@ impl Courier {
         self.not_before_ms = i64::MIN;
     }
 
-    fn failed(&mut self, now_ms: i64, retry_after_ms: Option<u64>, error: String) -> Vec<Settled> {
+    fn failed(&mut self, now_ms: i64, retry_after_ms: Option<u64>, error: String) {
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(error);
-        let wait = if self.failures >= self.config.open_after {
-            self.state = State::Open;
-            self.config.open_ms.saturating_add(self.below(self.config.open_ms / 2))
-        } else {
-            let doubled = self.config.backoff_min_ms.checked_shl(self.failures - 1).unwrap_or(u64::MAX);
-            self.below(doubled.min(self.config.backoff_max_ms))
-        };
-        let wait = wait.max(retry_after_ms.unwrap_or(0).min(self.config.retry_after_max_ms));
+        let asked = retry_after_ms.unwrap_or(0).min(self.config.retry_after_max_ms);
+        if self.failures >= self.config.open_after {
+            self.open(now_ms, asked);
+            return;
+        }
+        let doubled = self.config.backoff_min_ms.checked_shl(self.failures - 1).unwrap_or(u64::MAX);
+        let wait = self.below(doubled.min(self.config.backoff_max_ms)).max(asked);
         self.not_before_ms = now_ms.saturating_add_unsigned(wait);
-        Vec::new()
+    }
+
+    /// Nothing is tried for a while, and not before the receiver has asked to be.
+    fn open(&mut self, now_ms: i64, asked_ms: u64) {
+        self.state = State::Open;
+        let wait = self.config.open_ms.saturating_add(self.below(self.config.open_ms / 2)).max(asked_ms);
+        self.not_before_ms = now_ms.saturating_add_unsigned(wait);
     }
 
     /// By chance, 0 to `most` (`SplitMix64`; Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
@@ -324,31 +391,4 @@ impl Courier {
         bits ^= bits >> 31;
         most.checked_add(1).map_or(bits, |bound| bits % bound)
     }
-}
-
-/// What an item takes in memory, about.
-fn weight(item: &Item) -> usize {
-    let text = match &item.body {
-        Body::Alert(alert) => alert.json.len() + alert.explanation.len() + alert.title.len() + alert.entity.len(),
-        Body::Score(change) => {
-            let score = change.score.as_ref();
-            change.entity.len() + score.map_or(0, |score| 128 + score.reasons.iter().map(|reason| 64 + reason.rule.len()).sum::<usize>())
-        }
-        Body::Retracted(retracted) => retracted.rule.len(),
-    };
-    ITEM_BYTES + text
-}
-
-/// `dl_` and 128 bits of a BLAKE3 over the sink and every item's place and id. The same items have the same name on any
-/// day; other items never do, though places begin anew with a new outbox.
-fn name(sink: &str, items: &[Item]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(sink.as_bytes());
-    for item in items {
-        hasher.update(&[0]);
-        hasher.update(&item.seq.to_be_bytes());
-        hasher.update(item.body.id().as_bytes());
-    }
-    let hash = hasher.finalize().to_hex();
-    format!("dl_{}", hash.get(..32).unwrap_or_default())
 }

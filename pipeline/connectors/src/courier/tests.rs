@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use rasid_engine::ScoreChange;
 
 use super::*;
-use crate::effect::RetractedItem;
+use crate::effect::{Body, RetractedItem};
+
+mod refusals;
 
 fn score(seq: u64, entity: u64) -> Item {
     let change = ScoreChange {
@@ -228,7 +230,8 @@ proptest! {
         items in 1_u64..60, batch in 1_usize..9, room in 1_usize..20, seed in any::<u64>(), entities in 1_u64..6,
         kinds in any::<u64>(), bad in proptest::collection::btree_set(1_u64..60, 0..6), script in proptest::collection::vec(act(), 0..60),
     ) {
-        let config = Config { batch_items_max: batch, queue_items_max: room, ..Config::default() };
+        // Receivers that refuse everything are `refusals.rs`.
+        let config = Config { batch_items_max: batch, queue_items_max: room, refused_max: u32::MAX, ..Config::default() };
         let mut courier = Courier::new("core", config, seed);
         let mut script = script.into_iter();
         let mut now = 0_i64;

@@ -215,3 +215,35 @@ async fn nobody_there_is_told_from_nobody_knows() {
         assert!(matches!(sink.deliver(&batch).await, Answer::Unknown { .. }));
     }
 }
+
+#[rstest]
+#[case::whole_batches(false)]
+#[case::one_by_one_in_the_answer(true)]
+#[tokio::test]
+async fn a_core_that_refuses_everything_parks_five_and_gets_the_rest_when_it_is_mended(#[case] each: bool) {
+    let core = CoreApi::start(SECRET).await;
+    let (mut courier, items) = filled((1..=600).map(|seq| alert(seq, "auth.otp_flood", 0)), 256);
+    if each {
+        core.refuse_if(|_| true);
+    } else {
+        core.fail(Fault::Status(422));
+    }
+    let mut sink = sink(&core, &[SECRET]);
+    let mut now = now_ms();
+    let mut settled = Vec::new();
+    for _ in 0..5 {
+        while let Next::Send(parcel) = courier.next(now) {
+            let answer = sink.deliver(&parcel.batch(now)).await;
+            settled.extend(courier.answered(now, answer));
+        }
+        let Next::Wait { until_ms } = courier.next(now) else { panic!("the circuit is open") };
+        now = until_ms;
+    }
+    assert!(courier.is_refused() && core.requests().len() < 40, "{} requests", core.requests().len());
+    assert_eq!(settled.iter().map(|settled| settled.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    core.heal();
+    settled.extend(carry(&mut courier, &mut sink, &mut now, 10).await);
+    assert_eq!(delivered(&settled), (6..=600).collect::<Vec<_>>());
+    assert_all_there(&core, &items[5..]);
+    assert!(!courier.is_refused());
+}
