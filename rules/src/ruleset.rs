@@ -105,6 +105,13 @@ pub struct Rule {
     pub source: usize,
 }
 
+impl Rule {
+    /// Whether its alerts go to the person on call.
+    pub fn pages(&self) -> bool {
+        self.mode == Mode::Active && self.deliver.contains(&Receiver::Oncall)
+    }
+}
+
 /// A test in a rule file: events at times, and the alerts that the rule must open, no more and no fewer.
 #[derive(Clone, Debug)]
 pub struct Scenario {

@@ -52,6 +52,8 @@ enum Command {
     DeadLetters(command::dead_letters::Args),
     /// What receivers refused for good
     Parked(command::parked::Args),
+    /// Prove that a page reaches the person on call
+    Page(command::page::Args),
     /// Risk scores in Redis
     Score(command::score::Args),
     /// Print an identifier as it leaves, so that it can be found in alerts and scores
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Status(args) => command::status::run(&args),
         Command::DeadLetters(args) => command::dead_letters::run(&args),
         Command::Parked(args) => command::parked::run(&args),
+        Command::Page(args) => command::page::run(&args),
         Command::Score(args) => command::score::run(&args),
         Command::Pseudonym(args) => command::pseudonym::run(&args),
         Command::Retract(args) => command::retract::run(&args),

@@ -86,7 +86,10 @@ const SINK_DELIVERED: Metric = counter("rasid_sink_delivered_items", "Items that
 const SINK_REFUSED: Metric = counter("rasid_sink_refused_items", "Items that the receiver refused for good");
 const SINK_RETRIES: Metric = counter("rasid_sink_retries", "Requests sent again");
 const SINK_BREAKER: Metric = gauge("rasid_sink_breaker_open", "1 while the receiver is left alone after failures, 0.5 while it is tried");
+const SINK_REFUSING: Metric = gauge("rasid_sink_refusing", "1 while the receiver refuses whatever it is sent, and nothing more is parked");
+const SINK_STANDING: Metric = gauge("rasid_sink_standing_pages", "Pages that stand at the receiver and are posted again every minute");
 const RULESET: Metric = gauge("rasid_ruleset", "Always 1; the label is the hash of the ruleset in force");
+const RULESET_PAGES: Metric = gauge("rasid_ruleset_paging_rules", "Rules in force that wake the person on call; 0 where nobody is on call");
 const RULESET_RULES: Metric = gauge("rasid_ruleset_rules", "Rules in force");
 const RULESET_SWITCHES: Metric = counter("rasid_ruleset_switches", "Ruleset switches");
 const RULESET_REFUSALS: Metric = counter("rasid_ruleset_refusals", "Changed rule folders refused for a fault or a failing test");
@@ -235,13 +238,16 @@ fn sinks(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
         Breaker::HalfOpen => 0.5,
         Breaker::Open => 1.0,
     };
-    out.labelled(&SINK_BREAKER, "sink", sinks().map(|of| (of.name.as_str(), open(of.breaker))))
+    out.labelled(&SINK_BREAKER, "sink", sinks().map(|of| (of.name.as_str(), open(of.breaker))))?;
+    out.labelled(&SINK_REFUSING, "sink", sinks().map(|of| (of.name.as_str(), u64::from(of.refusing))))?;
+    out.labelled(&SINK_STANDING, "sink", sinks().map(|of| (of.name.as_str(), of.standing)))
 }
 
 fn rulesets(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     let ruleset = &stats.ruleset;
     out.labelled(&RULESET, "hash", [(ruleset.hash.as_str(), 1_u64)])?;
     out.one(&RULESET_RULES, ruleset.rules)?;
+    out.one(&RULESET_PAGES, ruleset.pages.len() as u64)?;
     out.one(&RULESET_SWITCHES, ruleset.switches_total)?;
     out.one(&RULESET_REFUSALS, ruleset.refused_total)?;
     out.one(&RULESET_REFUSED, u64::from(ruleset.refused))

@@ -97,3 +97,25 @@ pub enum Fate {
         answer: String,
     },
 }
+
+/// What stands at a receiver until its end, and is said again until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Since when, Unix ms.
+    pub starts_ms: i64,
+    /// Until when, Unix ms.
+    pub ends_ms: i64,
+    /// As it is said.
+    pub json: String,
+}
+
+/// A change of what stands at a receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The sink's name.
+    pub sink: String,
+    /// What tells it from the others that stand there.
+    pub key: String,
+    /// What stands; `None` where it stands no more.
+    pub page: Option<Page>,
+}

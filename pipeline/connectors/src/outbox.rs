@@ -11,6 +11,7 @@
 //! newest_scores   (sink, entity) → (seq, version) of the score in `queue`: one an entity, the newest
 //! parked          (sink, seq) → item and answer: what the receiver would not have
 //! parked_scores   (sink, entity) → seq of the score in `parked`
+//! standing        (sink, key) → page: what stands at a receiver that forgets, and is said again until its end
 //! ```
 //!
 //! Values are postcard. A score that changes again before it is delivered takes the place of the older one and goes to
@@ -34,7 +35,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTab
 use serde::{Deserialize, Serialize};
 
 use crate::Disposition;
-use crate::effect::{Item, Settled};
+use crate::effect::{Item, Page, Settled, Standing};
 
 pub mod backend;
 mod commit;
@@ -44,7 +45,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use tables::{ALERTS, Counters, FORMAT, META, PARKED, QUEUE, SINKS, decode};
+use tables::{ALERTS, Counters, FORMAT, META, PARKED, QUEUE, SINKS, STANDING, decode};
 
 /// Memory that the file's pages may take. The queue is read from its head, so little of it serves.
 const CACHE_BYTES: usize = 16 << 20;
@@ -150,6 +151,8 @@ pub struct Commit<'a> {
     pub items: &'a [Item],
     /// What became of items committed before.
     pub settled: &'a [Settled],
+    /// What that has changed of what stands at receivers, in order.
+    pub standing: &'a [Standing],
 }
 
 /// An alert as a replay would make it again.
@@ -230,7 +233,12 @@ impl Outbox {
             let foreign = |why: redb::TableError| Error::Foreign { path: shown.to_owned(), why: why.to_string() };
             let format = read.open_table(META).map_err(foreign)?.get("format").map_err(Error::read)?.map(|value| value.value());
             match format {
-                Some(FORMAT) => {}
+                Some(FORMAT) if names.iter().any(|name| name == STANDING.name()) => {}
+                Some(FORMAT) => {
+                    let write = database.begin_write().map_err(Error::write)?;
+                    write.open_table(STANDING).map_err(Error::write)?;
+                    write.commit().map_err(Error::write)?;
+                }
                 Some(format) => return Err(Error::Newer { path: shown.to_owned(), format }),
                 None => return Err(Error::Foreign { path: shown.to_owned(), why: "it names no format".to_owned() }),
             }
@@ -307,17 +315,66 @@ impl Outbox {
 
     /// The oldest parked items, of one sink or of all, by sink and seq; at most `max`.
     pub fn parked(&self, sink: Option<&str>, max: usize) -> Result<Vec<Parked>, Error> {
+        self.parked_where(sink, 0, max, |_| true)
+    }
+
+    /// The oldest parked items that are wanted, of one sink or of all, by sink and seq; those behind seq `after` of each,
+    /// at most `max`.
+    pub fn parked_where(
+        &self,
+        sink: Option<&str>,
+        after: u64,
+        max: usize,
+        mut wanted: impl FnMut(&Parked) -> bool,
+    ) -> Result<Vec<Parked>, Error> {
         let parked = self.database.begin_read().map_err(Error::read)?.open_table(PARKED).map_err(Error::read)?;
         let found = match sink {
-            Some(sink) => parked.range((sink, 0)..=(sink, u64::MAX)),
+            Some(sink) => parked.range((sink, after.saturating_add(1))..=(sink, u64::MAX)),
             None => parked.iter(),
         };
-        found.map_err(Error::read)?.take(max).map(|entry| decode("a parked item", entry.map_err(Error::read)?.1.value())).collect()
+        let mut items = Vec::new();
+        for entry in found.map_err(Error::read)? {
+            if items.len() == max {
+                break;
+            }
+            let (key, value) = entry.map_err(Error::read)?;
+            let parked: Parked = decode("a parked item", value.value())?;
+            if key.value().1 > after && wanted(&parked) {
+                items.push(parked);
+            }
+        }
+        Ok(items)
+    }
+
+    /// The newest seq at which something of that sink is parked; 0 where nothing is.
+    pub fn parked_newest(&self, sink: &str) -> Result<u64, Error> {
+        let parked = self.database.begin_read().map_err(Error::read)?.open_table(PARKED).map_err(Error::read)?;
+        let newest = parked.range((sink, 0)..=(sink, u64::MAX)).map_err(Error::read)?.next_back();
+        Ok(newest.transpose().map_err(Error::read)?.map_or(0, |(key, _)| key.value().1))
+    }
+
+    /// What stands at a sink's receiver, by key, as of the last commit.
+    pub fn standing(&self, sink: &str) -> Result<Vec<(String, Page)>, Error> {
+        let standing = self.database.begin_read().map_err(Error::read)?.open_table(STANDING).map_err(Error::read)?;
+        let mut pages = Vec::new();
+        for entry in standing.range((sink, "")..).map_err(Error::read)? {
+            let (key, page) = entry.map_err(Error::read)?;
+            if key.value().0 != sink {
+                break;
+            }
+            pages.push((key.value().1.to_owned(), decode("a standing page", page.value())?));
+        }
+        Ok(pages)
     }
 
     /// Puts a parked item back at the end of its sink's queue, and gives it with its new seq; `None` where there is none.
     pub fn unpark(&self, sink: &str, seq: u64) -> Result<Option<Item>, Error> {
         self.write(|transaction, kept| commit::unpark(transaction, kept, sink, seq))
+    }
+
+    /// The same for many, in one transaction, in the order of `seqs`; the seqs that they had.
+    pub fn unpark_all(&self, sink: &str, seqs: &[u64]) -> Result<Vec<u64>, Error> {
+        self.write(|transaction, kept| commit::unpark_all(transaction, kept, sink, seqs))
     }
 
     /// Drops parked items that were committed before an instant, Unix ms, and says how many.

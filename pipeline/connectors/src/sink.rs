@@ -2,7 +2,8 @@
 //!
 //! What every [`Sink`] guarantees:
 //!
-//! - **Order.** A batch is taken in its order, and batches in theirs: one at a time is in flight.
+//! - **Order.** A batch is taken in its order, and batches in theirs: one at a time is in flight. (Of a receiver that refuses
+//!   much, an item may be tried before its turn, which changes no entity's order; it comes again in its turn.)
 //! - **Again is harmless.** A batch may come a second time, whole or cut otherwise, because nobody knows what became of
 //!   the first try. Receivers know each item by its id ([`Body::id`]): alert id, or entity and version.
 //! - **An answer in bounded time.** Every wait has its limit, and so has what is read of an answer.
@@ -26,7 +27,7 @@ pub use http::install_tls;
 pub use jsonl::{AlertsFile, DeadLetter, JsonLinesSink, RawLines};
 pub use redis::RedisSink;
 
-use crate::effect::{Body, Item};
+use crate::effect::{Body, Item, Page, Standing};
 
 /// A receiver of effects.
 #[async_trait]
@@ -42,6 +43,26 @@ pub trait Sink: Send {
 
     /// Tries to hand the batch over, once, and says how that went.
     async fn deliver(&mut self, batch: &Batch<'_>) -> Answer;
+
+    /// Takes up what stood at the receiver when the service last ran, by key.
+    fn take_up(&mut self, _pages: Vec<(String, Page)>) {}
+
+    /// Says again what stands at the receiver, for one that has forgotten it; `None` where nothing does. To be called
+    /// every minute or so, by whoever calls [`Sink::deliver`]: what is taken back must not come again.
+    async fn say_again(&mut self, _now_ms: i64) -> Option<Answer> {
+        None
+    }
+
+    /// What has changed since the last call of what stands there, to be committed with the acknowledgements of the items
+    /// that changed it.
+    fn take_standing(&mut self) -> Vec<Standing> {
+        Vec::new()
+    }
+
+    /// How much stands there.
+    fn standing(&self) -> usize {
+        0
+    }
 }
 
 /// Items that are sent together. All bodies are of one kind.

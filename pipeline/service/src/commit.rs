@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rasid_connectors::effect::{Item, Settled};
+use rasid_connectors::effect::{Item, Settled, Standing};
 use rasid_connectors::log::{DeadLetterLog, Letter};
 use rasid_connectors::outbox::{Commit, CommittedAlert, Outbox};
 
@@ -44,14 +44,15 @@ impl Committer {
         self.position
     }
 
-    /// Keeps what the steps, which the log must not lose any more, have brought and what receivers have settled; one
+    /// Keeps what the steps, which the log must not lose any more, have brought and what receivers have settled, with
+    /// what that changed of what stands there; one
     /// durable transaction. Gives the items with their places in the queues.
     ///
     /// Dead letters go first: their log knows which it has, so doing it again after a crash adds none twice.
     ///
     /// # Errors
     /// [`CommitError`]: stop, and start again from what is durable.
-    pub fn commit(&mut self, now: Now, steps: Vec<Step>, settled: &[Settled]) -> Result<Vec<Item>, CommitError> {
+    pub fn commit(&mut self, now: Now, steps: Vec<Step>, settled: &[Settled], standing: &[Standing]) -> Result<Vec<Item>, CommitError> {
         let letters: Vec<Letter<'_>> = steps
             .iter()
             .flat_map(|step| &step.dead_letters)
@@ -80,7 +81,7 @@ impl Committer {
         }
         let alerts: Vec<CommittedAlert<'_>> =
             written.iter().map(|alert| CommittedAlert { position: alert.position, json: alert.json.as_bytes() }).collect();
-        let commit = Commit { position, alerts: &alerts, items: &items, settled };
+        let commit = Commit { position, alerts: &alerts, items: &items, settled, standing };
         let items = self.outbox.commit(commit).map_err(CommitError::Outbox)?;
         self.position = position;
         Ok(items)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rasid_connectors::effect::Settled;
+use rasid_connectors::effect::{Settled, Standing};
 use rasid_engine::ScoreChange;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -19,8 +19,8 @@ const GROUP_MAX: usize = 512;
 pub(crate) enum ToCommit {
     /// What the engine made of a block.
     Step(Box<Step>),
-    /// What became of items.
-    Settled(Vec<Settled>),
+    /// What became of items, and what has changed with it of what stands at their receiver.
+    Settled(Vec<Settled>, Vec<Standing>),
 }
 
 /// Scores on their way to Redis ahead of their commit.
@@ -49,12 +49,15 @@ impl CommitThread {
     /// Commits until nobody can ask any more.
     pub(crate) fn run(mut self) -> Result<(), CommitError> {
         while let Some(first) = self.messages.blocking_recv() {
-            let (mut steps, mut settled) = (Vec::new(), Vec::new());
+            let (mut steps, mut settled, mut standing) = (Vec::new(), Vec::new(), Vec::new());
             let mut message = Some(first);
             while let Some(next) = message.take() {
                 match next {
                     ToCommit::Step(step) => steps.push(*step),
-                    ToCommit::Settled(more) => settled.extend(more),
+                    ToCommit::Settled(more, changes) => {
+                        settled.extend(more);
+                        standing.extend(changes);
+                    }
                 }
                 if steps.len() + settled.len() < GROUP_MAX {
                     message = self.messages.try_recv().ok();
@@ -67,14 +70,14 @@ impl CommitThread {
                 return Ok(());
             }
             self.send_ahead(&mut steps);
-            self.commit(steps, &settled)?;
+            self.commit(steps, &settled, &standing)?;
         }
         Ok(())
     }
 
-    fn commit(&mut self, steps: Vec<Step>, settled: &[Settled]) -> Result<(), CommitError> {
+    fn commit(&mut self, steps: Vec<Step>, settled: &[Settled], standing: &[Standing]) -> Result<(), CommitError> {
         tracing::trace!(steps = steps.len(), settled = settled.len(), "commit");
-        let items = self.committer.commit(self.clock.now(), steps, settled)?;
+        let items = self.committer.commit(self.clock.now(), steps, settled, standing)?;
         tracing::trace!(position = self.committer.position(), items = items.len(), "committed");
         self.commits.fetch_add(1, Ordering::Relaxed);
         if !settled.is_empty() {

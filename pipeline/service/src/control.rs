@@ -2,6 +2,7 @@
 //! open that socket may ask.
 
 use async_trait::async_trait;
+use rasid_rules::ruleset::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::Stats;
@@ -25,6 +26,9 @@ pub trait Control: Send + Sync {
 
     /// Offers parked items to their sinks once more.
     async fn unpark(&self, request: UnparkRequest) -> Result<Unparked, ControlError>;
+
+    /// Posts a page that is marked as a test, and says what Alertmanager makes of it; or takes such pages back.
+    async fn page_test(&self, request: PageTestRequest) -> Result<PageTested, ControlError>;
 
     /// Where the service stands.
     fn status(&self) -> Status;
@@ -146,11 +150,15 @@ pub struct ParkedFilter {
     pub sink: Option<String>,
     /// At most so many.
     pub limit: usize,
+    /// Alerts of this rule, and their retractions.
+    pub rule: Option<String>,
+    /// Those that were committed from then on, Unix ms.
+    pub since_ms: Option<i64>,
 }
 
 impl Default for ParkedFilter {
     fn default() -> Self {
-        Self { sink: None, limit: 100 }
+        Self { sink: None, limit: 100, rule: None, since_ms: None }
     }
 }
 
@@ -163,24 +171,44 @@ pub struct Parked {
     pub seq: u64,
     /// What receivers know it by.
     pub id: String,
+    /// The rule, of an alert and of a retraction.
+    pub rule: Option<String>,
     /// When it was committed, Unix ms.
     pub committed_ms: i64,
     /// What the receiver said.
     pub answer: String,
 }
 
-/// Which parked items to offer once more.
+/// Which parked items to offer once more: those at `seqs`, or a page of those that are as `all` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnparkRequest {
     /// The sink.
     pub sink: String,
     /// Their places in its queue.
+    #[serde(default)]
     pub seqs: Vec<u64>,
+    /// How they are; not beside `seqs`.
+    #[serde(default)]
+    pub all: Option<UnparkAll>,
     /// Who asks, for the audit.
     pub who: String,
     /// Why, for the audit.
     pub why: String,
+}
+
+/// How parked items are that are offered once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnparkAll {
+    /// Alerts of this rule, and their retractions.
+    pub rule: Option<String>,
+    /// Committed from then on, Unix ms.
+    pub since_ms: Option<i64>,
+    /// Behind this place in the queue; 0 at first, then as the page before said.
+    pub after: u64,
+    /// Not behind this place: what is parked meanwhile is not offered again. Left out at first, then as the page before said.
+    pub upto: Option<u64>,
 }
 
 /// What came of it.
@@ -190,6 +218,60 @@ pub struct Unparked {
     pub offered: Vec<u64>,
     /// Places at which nothing is parked (any more).
     pub missing: Vec<u64>,
+    /// The next page, where there may be more.
+    pub next: Option<UnparkAll>,
+}
+
+/// Asks for a test page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageTestRequest {
+    /// The severity that it has.
+    pub severity: Severity,
+    /// Take test pages back instead.
+    pub resolve: bool,
+    /// Who asks, for the audit and the page.
+    pub who: String,
+    /// Why, for the audit and the page.
+    pub why: String,
+}
+
+/// What became of a test page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageTested {
+    /// Its `alertname`.
+    pub name: String,
+    /// Why Alertmanager did not take it; `None` where it did.
+    pub not_taken: Option<String>,
+    /// What it makes of it; `None` where it does not show it, and of pages that are taken back.
+    pub shown: Option<PageShown>,
+}
+
+/// What Alertmanager makes of a test page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageShown {
+    /// `active`, or `suppressed`.
+    pub state: String,
+    /// When it ends by itself, Unix ms.
+    pub ends_ms: i64,
+    /// Receivers that its route leads to.
+    pub receivers: Vec<String>,
+    /// Those of them that tell nobody.
+    pub deaf: Vec<String>,
+    /// Silences that hold it back.
+    pub silenced_by: Vec<String>,
+    /// Alerts that hold it back.
+    pub inhibited_by: Vec<String>,
+    /// Time intervals that hold it back.
+    pub muted_by: Vec<String>,
+}
+
+impl PageShown {
+    /// Whether Alertmanager tells somebody.
+    pub fn is_heard(&self) -> bool {
+        let held_back = !(self.silenced_by.is_empty() && self.inhibited_by.is_empty() && self.muted_by.is_empty());
+        self.state == "active" && !held_back && self.receivers.len() > self.deaf.len()
+    }
 }
 
 /// Where the service stands.

@@ -17,6 +17,12 @@ use crate::stats::{Breaker, SinkStats};
 
 /// How often a queue with nothing to do looks again by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often what stands at a receiver is said again, ms: as often as Prometheus does to its Alertmanager.
+const AGAIN_MS: i64 = 60_000;
+/// The same while the receiver does not take it, ms.
+const AGAIN_SOON_MS: i64 = 10_000;
+/// Longest part of a receiver's answer in a log line, characters.
+const SHOWN_CHARS_MAX: usize = 120;
 
 /// What one sink's task shares.
 pub(crate) struct Delivery<S: Sink + ?Sized> {
@@ -31,6 +37,21 @@ pub(crate) struct Delivery<S: Sink + ?Sized> {
     pub(crate) draining: watch::Receiver<bool>,
     /// Until when the courier waits, as it last said, ms by the monotonic clock. Asking it again would take a batch that nobody sends.
     pub(crate) until_ms: Option<i64>,
+    pub(crate) said: Said,
+}
+
+/// What the task has said to people and receivers, so that it says neither too often.
+#[derive(Default)]
+pub(crate) struct Said {
+    /// Parked since the last line about it, and the newest answer.
+    parked: u64,
+    answer: String,
+    /// That the receiver refuses everything.
+    refused: bool,
+    /// When what stands is to be said again, ms by the monotonic clock; from the first turn on.
+    again_ms: Option<i64>,
+    /// That what stands is not taken.
+    not_taken: bool,
 }
 
 impl<S: Sink + ?Sized> Delivery<S> {
@@ -38,6 +59,7 @@ impl<S: Sink + ?Sized> Delivery<S> {
     pub(crate) async fn run(mut self) -> Result<(), outbox::Error> {
         loop {
             self.queue.committed();
+            self.say_again().await;
             if !self.turn().await? && !self.wait().await {
                 return Ok(());
             }
@@ -64,10 +86,35 @@ impl<S: Sink + ?Sized> Delivery<S> {
         Ok(true)
     }
 
+    /// Says again what stands at the receiver, when it is time. Nothing is counted: it is no delivery, and no failure of
+    /// one. A receiver that is away is asked by its queue alone. Not at once after a start: a page may be about to be
+    /// taken back by what waits.
+    async fn say_again(&mut self) {
+        let now_ms = self.clock.monotonic_ms();
+        let due_ms = *self.said.again_ms.get_or_insert(now_ms + AGAIN_MS);
+        if now_ms < due_ms || self.queue.courier().state() != State::Closed || *self.draining.borrow() {
+            return;
+        }
+        let answer = self.sink.say_again(self.clock.wall_ms()).await;
+        let taken = answer.as_ref().is_none_or(|answer| *answer == Answer::TAKEN);
+        if !taken && !self.said.not_taken {
+            tracing::warn!(sink = self.sink.name(), ?answer, "what stands was not taken again; tried on");
+        }
+        self.said.not_taken = !taken;
+        self.said.again_ms = Some(self.clock.monotonic_ms() + if taken { AGAIN_MS } else { AGAIN_SOON_MS });
+        self.settle().await;
+    }
+
     /// Tells the committer what became of items.
     async fn settle(&mut self) {
         let settled = self.queue.take_settled();
-        let parked = settled.iter().filter(|settled| matches!(settled.fate, Fate::Parked { .. })).count() as u64;
+        let standing = self.sink.take_standing();
+        let mut answers =
+            settled.iter().filter_map(|settled| if let Fate::Parked { answer } = &settled.fate { Some(answer) } else { None });
+        let parked = answers.clone().count() as u64;
+        if let Some(answer) = answers.next_back() {
+            self.said.answer = answer.chars().take(SHOWN_CHARS_MAX).collect();
+        }
         {
             let mut stats = self.lock();
             stats.parked_total += parked;
@@ -77,14 +124,36 @@ impl<S: Sink + ?Sized> Delivery<S> {
                 State::Open => Breaker::Open,
                 State::HalfOpen => Breaker::HalfOpen,
             };
+            stats.refusing = self.queue.courier().is_refused();
+            stats.standing = self.sink.standing() as u64;
         }
-        if parked > 0 {
-            tracing::warn!(sink = self.sink.name(), parked, "a receiver refused items; they are parked");
-        }
+        self.said.parked += parked;
+        self.say_refused();
         if !settled.is_empty() {
             tracing::trace!(sink = self.sink.name(), items = settled.len(), "acknowledged");
+        }
+        if !settled.is_empty() || !standing.is_empty() {
             // A committer that is gone has made its last commit; the items stay in the outbox for the next start.
-            drop(self.commits.send(ToCommit::Settled(settled)).await);
+            drop(self.commits.send(ToCommit::Settled(settled, standing)).await);
+        }
+    }
+
+    /// One line for a batch of which items were parked, when all of it is done with; one when the receiver begins to refuse
+    /// everything, and one when it ends.
+    fn say_refused(&mut self) {
+        let (sink, courier) = (self.sink.name(), self.queue.courier());
+        if self.said.parked > 0 && !courier.is_halving() {
+            tracing::warn!(sink, parked = self.said.parked, answer = self.said.answer, "a receiver refused items; they are parked");
+            self.said.parked = 0;
+        }
+        let refused = courier.is_refused();
+        if refused != std::mem::replace(&mut self.said.refused, refused) {
+            if refused {
+                let answer: String = courier.trouble().map_or("", |(_, error)| error).chars().take(SHOWN_CHARS_MAX).collect();
+                tracing::warn!(sink, answer, "a receiver refuses everything; no more is parked, it waits until something is taken");
+            } else {
+                tracing::info!(sink, "the receiver takes items again");
+            }
         }
     }
 
@@ -109,82 +178,4 @@ impl<S: Sink + ?Sized> Delivery<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use rasid_connectors::courier;
-    use rasid_connectors::effect::{AlertItem, Body, Item};
-    use rasid_connectors::outbox::{Commit, Outbox};
-    use rasid_connectors::sink::Batch;
-    use rasid_rules::ruleset::Severity;
-
-    use super::*;
-
-    /// Is away twice, then takes everything.
-    struct Away(u32);
-
-    #[async_trait::async_trait]
-    impl Sink for Away {
-        fn name(&self) -> &'static str {
-            "core"
-        }
-
-        fn takes(&self, _: &Body) -> bool {
-            true
-        }
-
-        fn batch_max(&self) -> usize {
-            10
-        }
-
-        async fn deliver(&mut self, _: &Batch<'_>) -> Answer {
-            if self.0 == 0 {
-                return Answer::TAKEN;
-            }
-            self.0 -= 1;
-            Answer::Unavailable { retry_after_ms: Some(1_000), error: "away".to_owned() }
-        }
-    }
-
-    fn item() -> Item {
-        let body = Body::Alert(AlertItem {
-            id: "al_1".to_owned(),
-            rule: "a.b".to_owned(),
-            severity: Severity::Sev2,
-            entity: "user:u_1".to_owned(),
-            opened_at_ms: 1,
-            title: "t".to_owned(),
-            explanation: "e".to_owned(),
-            runbook: None,
-            json: "{}".to_owned(),
-        });
-        Item { sink: "core".to_owned(), seq: 0, position: 1, committed_ms: 1, body }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sink_that_was_away_is_served_again_however_the_clock_falls() {
-        // The clock moves at every look, so a pause ends between any two of them.
-        for step_ms in [1, 100, 400, 999, 1_000, 2_500] {
-            let memory = rasid_connectors::outbox::backend::Memory::new();
-            let outbox = Arc::new(Outbox::with_backend(memory.backend()).expect("memory"));
-            outbox.commit(Commit { position: 1, items: &[item()], ..Commit::default() }).expect("memory");
-            let now = AtomicI64::new(0);
-            let (commits, mut settled) = mpsc::channel(8);
-            let (_draining, draining) = watch::channel(false);
-            let delivery = Delivery {
-                sink: Box::new(Away(2)),
-                queue: Queue::new("core", outbox, courier::Config::default(), 1),
-                more: Arc::default(),
-                commits,
-                stats: Arc::default(),
-                clock: Clock::new(|| 0, move || now.fetch_add(step_ms, Ordering::Relaxed)),
-                draining,
-                until_ms: None,
-            };
-            let task = tokio::spawn(delivery.run());
-            let answer = tokio::time::timeout(Duration::from_hours(24), settled.recv()).await.expect("in time");
-            assert!(matches!(answer, Some(ToCommit::Settled(items)) if items.len() == 1), "{step_ms}");
-            task.abort();
-        }
-    }
-}
+mod tests;

@@ -19,6 +19,7 @@ pub mod dispatch;
 mod engine_thread;
 mod log_writer;
 mod operator;
+mod parked;
 mod progress;
 pub mod recover;
 mod redis_task;

@@ -7,19 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rasid_connectors::audit::{self, Audit};
 use rasid_connectors::log::{Control as ControlRecord, DeadLetterReader, Letter, LetterBlock};
-use rasid_connectors::outbox::Outbox;
+use rasid_connectors::outbox::{self, Outbox};
 use rasid_connectors::seal::Keyring;
+use rasid_connectors::sink::Answer;
+use rasid_connectors::sink::alertmanager::{AlertmanagerSink, Shown, TEST_PAGE};
 use rasid_connectors::source::{Appender as _, Incoming};
 use rasid_connectors::storage::Storage;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Now, age_ms};
 use crate::control::{
-    Control, ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, Parked, ParkedFilter, Restored, RetractRequest, Retracted,
-    Retried, RetryRequest, Status, UnparkRequest, Unparked,
+    Control, ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageShown, PageTestRequest, PageTested, Parked, ParkedFilter,
+    Restored, RetractRequest, Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked,
 };
 use crate::engine_thread::EngineFigures;
 use crate::log_writer::LogAppender;
+use crate::parked;
 use crate::recover::layout;
 use crate::stats::Stats;
 use crate::tally::Tally;
@@ -39,6 +42,8 @@ pub(crate) struct Operator {
     pub(crate) figures: Arc<Mutex<EngineFigures>>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) sinks: Vec<Arc<Notify>>,
+    /// `None` where nobody is on call.
+    pub(crate) pager: Option<AlertmanagerSink>,
     pub(crate) instance: String,
     pub(crate) started: Now,
     pub(crate) restored: Restored,
@@ -77,6 +82,10 @@ impl Operator {
         }
         Ok(())
     }
+}
+
+fn outside<E: std::error::Error + Send + Sync + 'static>(error: E) -> ControlError {
+    ControlError::Outside(Box::new(error))
 }
 
 #[async_trait]
@@ -146,12 +155,15 @@ impl Control for Operator {
     }
 
     async fn parked(&self, filter: ParkedFilter) -> Result<Vec<Parked>, ControlError> {
-        let parked = self.outbox.parked(filter.sink.as_deref(), filter.limit.min(LIST_MAX));
-        let parked = parked.map_err(|error| ControlError::Outside(Box::new(error)))?;
+        let ParkedFilter { sink, limit, rule, since_ms } = filter;
+        let wanted = |parked: &outbox::Parked| parked::is_as(&parked.item, rule.as_deref(), since_ms);
+        let found = || self.outbox.parked_where(sink.as_deref(), 0, limit.min(LIST_MAX), wanted);
+        let parked = tokio::task::block_in_place(found).map_err(outside)?;
         Ok(parked
             .into_iter()
             .map(|parked| Parked {
                 id: parked.item.body.id(),
+                rule: parked::rule_of(&parked.item).map(str::to_owned),
                 sink: parked.item.sink,
                 seq: parked.item.seq,
                 committed_ms: parked.item.committed_ms,
@@ -162,18 +174,61 @@ impl Control for Operator {
 
     async fn unpark(&self, request: UnparkRequest) -> Result<Unparked, ControlError> {
         self.check_open()?;
-        let UnparkRequest { sink, seqs, who, why } = request;
-        let listed = seqs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        self.audit(&who, "unpark", &why, BTreeMap::from([("sink", sink.clone()), ("seqs", listed)]))?;
-        let mut unparked = Unparked::default();
-        for seq in seqs {
-            match self.outbox.unpark(&sink, seq).map_err(|error| ControlError::Outside(Box::new(error)))? {
-                Some(_) => unparked.offered.push(seq),
-                None => unparked.missing.push(seq),
+        let UnparkRequest { sink, mut seqs, all, who, why } = request;
+        seqs.sort_unstable();
+        seqs.dedup();
+        let mut details = BTreeMap::from([("sink", sink.clone())]);
+        let (seqs, next) = match all {
+            Some(_) if !seqs.is_empty() => return Err(ControlError::Refused("name places, or how they are, not both".to_owned())),
+            Some(all) => {
+                details.extend(all.rule.clone().map(|rule| ("rule", rule)));
+                details.extend(all.since_ms.map(|since_ms| ("since_ms", since_ms.to_string())));
+                tokio::task::block_in_place(|| parked::choose(&self.outbox, &sink, all)).map_err(outside)?
             }
-        }
+            None => {
+                details.insert("seqs", seqs.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+                (seqs, None)
+            }
+        };
+        details.insert("items", seqs.len().to_string());
+        self.audit(&who, "unpark", &why, details)?;
+        let offered = tokio::task::block_in_place(|| self.outbox.unpark_all(&sink, &seqs)).map_err(outside)?;
+        tracing::info!(sink, items = offered.len(), "parked items are offered again");
+        let missing = seqs.into_iter().filter(|seq| offered.binary_search(seq).is_err()).collect();
         self.sinks.iter().for_each(|sink| sink.notify_one());
-        Ok(unparked)
+        Ok(Unparked { offered, missing, next })
+    }
+
+    async fn page_test(&self, request: PageTestRequest) -> Result<PageTested, ControlError> {
+        let PageTestRequest { severity, resolve, who, why } = request;
+        let Some(pager) = &self.pager else {
+            return Err(ControlError::Refused("nobody is on call: `sinks.alertmanager.url` is not set".to_owned()));
+        };
+        let action = if resolve { "end page test" } else { "page test" };
+        self.audit(&who, action, &why, BTreeMap::from([("severity", format!("{severity:?}").to_uppercase())]))?;
+        let answer = if resolve {
+            pager.end_test(self.clock.wall_ms()).await
+        } else {
+            let summary = format!("TEST of the way to the person on call, asked for by {who} on {}: nothing is wrong", self.instance);
+            pager.test(self.clock.wall_ms(), severity, &summary).await
+        };
+        let mut tested = PageTested { name: TEST_PAGE.to_owned(), ..PageTested::default() };
+        match answer {
+            Answer::Taken { .. } if resolve => {}
+            Answer::Taken { .. } => {
+                let shown = pager.look_up_test(severity).await;
+                tested.shown = shown.map_err(|error| ControlError::Outside(error.into()))?.map(shown_page);
+            }
+            Answer::Refused { answer } => tested.not_taken = Some(answer),
+            Answer::Unavailable { error, .. } | Answer::Unknown { error } => tested.not_taken = Some(error),
+        }
+        tracing::info!(
+            action,
+            taken = tested.not_taken.is_none(),
+            heard = tested.shown.as_ref().map(PageShown::is_heard),
+            "a page was tested"
+        );
+        Ok(tested)
     }
 
     fn status(&self) -> Status {
@@ -190,4 +245,9 @@ impl Control for Operator {
     fn stats(&self) -> Stats {
         self.tally.stats(&self.clock)
     }
+}
+
+fn shown_page(shown: Shown) -> PageShown {
+    let Shown { state, ends_ms, receivers, deaf, silenced_by, inhibited_by, muted_by } = shown;
+    PageShown { state, ends_ms, receivers, deaf, silenced_by, inhibited_by, muted_by }
 }

@@ -9,6 +9,7 @@ use rasid_connectors::webhook::Webhook;
 use crate::StartError;
 use crate::route::{CORE, JSONL, ONCALL, REDIS};
 use crate::settings::{AlertmanagerSettings, CoreSettings, RedisSettings, Secret, SinksSettings};
+use crate::watchman::OWN;
 
 /// Time for a connection, whatever the time for an answer.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -42,9 +43,9 @@ pub(crate) fn build(settings: &SinksSettings) -> Result<Built, StartError> {
         built.others.push((Box::new(sink), batches(*batch_max)));
     }
     if let Some(settings) = &settings.alertmanager {
-        let make = || AlertmanagerSink::new(ONCALL, alertmanager_config(settings)).map_err(|error| wrong("alertmanager", &error));
-        built.others.push((Box::new(make()?), batches(settings.batch_max)));
-        built.pager = Some(make()?);
+        let make = |name| AlertmanagerSink::new(name, alertmanager_config(settings)).map_err(|error| wrong("alertmanager", &error));
+        built.others.push((Box::new(make(ONCALL)?), batches(settings.batch_max)));
+        built.pager = Some(make(OWN)?);
     }
     if let Some(path) = &settings.jsonl {
         let sink = AlertsFile::new(JSONL, path);

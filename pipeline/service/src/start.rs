@@ -9,6 +9,7 @@ use rasid_connectors::ingest::http::Ingest;
 use rasid_connectors::log::{LogConfig, Settings as LogMeaning};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::seal::Keyring;
+use rasid_connectors::sink::Sink as _;
 use rasid_connectors::storage::{Disk, Storage};
 use rasid_engine::Pseudonymizer;
 use rasid_rules::ruleset::Ruleset;
@@ -19,7 +20,7 @@ use crate::clock::{Clock, JUMP_MS};
 use crate::commit::Committer;
 use crate::commit_thread::CommitThread;
 use crate::control::Restored;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Said};
 use crate::dispatch::Queue;
 use crate::engine_thread::{EngineFigures, EngineThread};
 use crate::log_writer::log_thread;
@@ -35,11 +36,11 @@ use crate::sinks::{self, Built};
 use crate::snapshot_task::SnapshotTask;
 use crate::sources;
 use crate::stats::{RulesetStats, SinkStats, SnapshotStats};
-use crate::switching::Switching;
+use crate::switching::{REFUSED, Switching};
 use crate::tally::{self, LogFigures, Tally};
 use crate::ticker::Ticker;
-use crate::watchman::{Conditions, Watchman};
-use crate::worker::EngineSetup;
+use crate::watchman::{Conditions, OWN, Watchman};
+use crate::worker::{EngineSetup, Rulesets as _};
 use crate::{BoxError, StartError};
 
 /// Steps that wait between engine and committer.
@@ -73,11 +74,15 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         future_ms: settings.engine.future_ms,
         memory_max: settings.engine.memory_bytes_max,
     };
-    let rules = loaded.as_ref().map_or(0, |ruleset| ruleset.rules.len() as u64);
-    let (first_switch, refusal): (Option<Ruleset>, Option<Refusal>) = match (loaded, &in_force) {
-        (Ok(ruleset), Some(switched)) if switched.ruleset == ruleset.hash && switched.settings == meaning => (None, None),
-        (Ok(ruleset), _) => (Some(ruleset), None),
-        (Err(refusal), Some(_)) => (None, Some(refusal)),
+    let rules: Rules = match (loaded, &in_force) {
+        (Ok(ruleset), Some(switched)) if switched.ruleset == ruleset.hash && switched.settings == meaning => Rules::AsBefore(ruleset),
+        (Ok(ruleset), _) => Rules::Changed(ruleset),
+        (Err(refusal), Some(switched)) => {
+            let (rulesets, hash) = (rulesets.clone(), switched.ruleset.clone());
+            let before = tokio::task::spawn_blocking(move || rulesets.load(&hash)).await;
+            let before = before.map_err(|error| StartError::Outside(Box::new(error)))?.map_err(StartError::Outside)?;
+            Rules::Refused(refusal, before)
+        }
         (Err(refusal), None) => return Err(refusal.into()),
     };
 
@@ -98,11 +103,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         log_last: last,
         cut_bytes: opened.cut.as_ref().map(|cut| cut.bytes),
         pending: routes.names().map(|sink| outbox.depth(sink)).sum(),
-        ruleset: first_switch
-            .as_ref()
-            .map(|ruleset| ruleset.hash.clone())
-            .or(in_force.map(|switched| switched.ruleset))
-            .unwrap_or_default(),
+        ruleset: rules.in_force().hash.clone(),
         behind_ms: behind_ms.map(|behind_ms| behind_ms.max(0)),
     };
 
@@ -124,7 +125,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let ended = Ended::default();
 
     // Sinks.
-    let Built { redis, others, pager } = sinks::build(&settings.sinks)?;
+    let Built { redis, others, mut pager } = sinks::build(&settings.sinks)?;
     let (mut notifies, mut sink_stats) = (Vec::new(), Vec::new());
     let mut sink_tasks = JoinSet::new();
     let mut next_sink = |name: &str| {
@@ -134,8 +135,10 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         (more, stats)
     };
     let seed = started.wall_ms.unsigned_abs(); // jitter only: instances that start together shall not knock together
-    for (sink, config) in others {
+    for (mut sink, config) in others {
         let (more, stats) = next_sink(sink.name());
+        let standing = outbox.standing(sink.name()).map_err(|error| StartError::Outside(Box::new(error)))?;
+        sink.take_up(standing);
         let queue = Queue::new(sink.name(), Arc::clone(&outbox), config, seed);
         let delivery = Delivery {
             sink,
@@ -146,6 +149,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             clock: clock.clone(),
             draining: is_draining.clone(),
             until_ms: None,
+            said: Said::default(),
         };
         let ended = ended.clone();
         sink_tasks.spawn(async move { ended.unless_ok("a sink", delivery.run().await) });
@@ -166,6 +170,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             clock: clock.clone(),
             draining: is_draining.clone(),
             until_ms: None,
+            said: Said::default(),
         };
         let task = RedisTask {
             delivery,
@@ -180,6 +185,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         let ended = ended.clone();
         sink_tasks.spawn(async move { ended.unless_ok("the Redis sink", task.run().await) });
     }
+
+    let of_watchman = commits.clone();
 
     // The three threads.
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -214,15 +221,25 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     ];
 
     // Rules.
-    let ruleset_stats = Arc::new(Mutex::new(RulesetStats { rules, ..RulesetStats::default() }));
+    let ruleset_stats: Arc<Mutex<RulesetStats>> = Arc::default();
     let conditions = Conditions::default();
-    let mut switching =
-        Switching::new(watch, rulesets, appender.clone(), meaning, in_force_hash, Arc::clone(&ruleset_stats), conditions.clone());
-    if let Some(ruleset) = first_switch {
-        switching.switch(ruleset).await.map_err(StartError::Outside)?;
+    if let Some(pager) = &mut pager {
+        pager.take_up(outbox.standing(OWN).map_err(|error| StartError::Outside(Box::new(error)))?);
+        conditions.inherit(pager.standing_names());
     }
-    if let Some(refusal) = refusal {
-        switching.refuse(&refusal);
+    let figures_of_rules = Arc::clone(&ruleset_stats);
+    let mut switching = Switching::new(watch, rulesets, appender.clone(), meaning, in_force_hash, figures_of_rules, conditions.clone())
+        .oncall(routes.oncall);
+    match rules {
+        Rules::AsBefore(ruleset) => switching.in_force(&ruleset),
+        Rules::Changed(ruleset) => switching.switch(ruleset).await.map_err(StartError::Outside)?,
+        Rules::Refused(refusal, before) => {
+            switching.in_force(&before);
+            switching.refuse(&refusal);
+        }
+    }
+    if !held(&ruleset_stats).refused {
+        conditions.end(REFUSED);
     }
 
     let notices = Arc::default();
@@ -281,9 +298,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         clock: clock.clone(),
     };
     tasks.spawn(ticker.run());
-    if let Some(pager) = pager {
-        let watchman = Watchman { pager, conditions, tally: Arc::clone(&tally), clock: clock.clone() };
-        tasks.spawn(watchman.run());
+    if let Some(pager) = &pager {
+        tasks.spawn(Watchman::new(pager.clone(), conditions, Arc::clone(&tally), of_watchman, clock.clone()).run());
     }
     let audit = Audit::open(&storage, layout::AUDIT).map_err(|error| StartError::Outside(Box::new(error)))?;
     let operator = Arc::new(Operator {
@@ -295,6 +311,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         figures,
         tally,
         sinks: notifies,
+        pager,
         instance: settings.instance.clone(),
         started,
         restored: restored.clone(),
@@ -319,6 +336,24 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         ended,
         lock,
     }))
+}
+
+/// The rules to start with.
+enum Rules {
+    /// Those that are in force.
+    AsBefore(Ruleset),
+    /// Others, which the log is told of.
+    Changed(Ruleset),
+    /// Those in the folder have faults: what is in force stays.
+    Refused(Refusal, Ruleset),
+}
+
+impl Rules {
+    fn in_force(&self) -> &Ruleset {
+        match self {
+            Self::AsBefore(ruleset) | Self::Changed(ruleset) | Self::Refused(_, ruleset) => ruleset,
+        }
+    }
 }
 
 struct Opened {

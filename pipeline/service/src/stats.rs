@@ -190,6 +190,10 @@ pub struct SinkStats {
     pub retries_total: u64,
     /// Its circuit breaker.
     pub breaker: Breaker,
+    /// Whether the receiver refuses whatever it is sent of some kind: nothing more is parked, it waits.
+    pub refusing: bool,
+    /// Pages that stand at the receiver.
+    pub standing: u64,
 }
 
 /// State of a circuit breaker.
@@ -218,6 +222,8 @@ pub struct RulesetStats {
     pub refused_total: u64,
     /// Whether the folder as it is now is refused: what is in force is not what is in the folder.
     pub refused: bool,
+    /// Rules whose alerts go to the person on call, where there is one.
+    pub pages: Vec<String>,
 }
 
 /// A bounded queue.

@@ -28,6 +28,8 @@ pub(crate) struct Switching {
     told: Option<String>,
     stats: Arc<Mutex<RulesetStats>>,
     conditions: Conditions,
+    /// Whether there is a person on call.
+    oncall: bool,
 }
 
 impl Switching {
@@ -41,7 +43,28 @@ impl Switching {
         stats: Arc<Mutex<RulesetStats>>,
         conditions: Conditions,
     ) -> Self {
-        Self { watch, rulesets, log, meaning, told: in_force, stats, conditions }
+        Self { watch, rulesets, log, meaning, told: in_force, stats, conditions, oncall: false }
+    }
+
+    /// Whether there is a person on call.
+    #[must_use]
+    pub(crate) fn oncall(self, oncall: bool) -> Self {
+        Self { oncall, ..self }
+    }
+
+    /// Says which rules of what is in force wake the person on call. That none does is most times a slip, and is seen the
+    /// day nobody is woken.
+    pub(crate) fn in_force(&self, ruleset: &Ruleset) {
+        let (rules, pages) = (ruleset.rules.len(), ruleset.rules.iter().filter(|rule| rule.pages()));
+        let pages: Vec<String> = if self.oncall { pages.map(|rule| rule.id.clone()).collect() } else { Vec::new() };
+        if !pages.is_empty() {
+            tracing::info!(rules, count = pages.len(), pages = pages.join(", "), "pages");
+        } else if self.oncall {
+            tracing::warn!(rules, "no rule pages, though a person is on call: docs/operations.md says how one does");
+        }
+        let mut stats = held(&self.stats);
+        stats.rules = rules as u64;
+        stats.pages = pages;
     }
 
     /// Tells the log to switch; the bundle is on disk before the log names it.
@@ -49,14 +72,13 @@ impl Switching {
         let (hash, rules) = (ruleset.hash.clone(), ruleset.rules.len() as u64);
         let rulesets = self.rulesets.clone();
         tracing::debug!(ruleset = hash, "ruleset switch");
-        tokio::task::spawn_blocking(move || rulesets.save(&ruleset)).await??;
+        let ruleset = tokio::task::spawn_blocking(move || rulesets.save(&ruleset).map(|()| ruleset)).await??;
         let record = Control::Switch { ruleset: hash.clone(), engine: ENGINE.to_owned(), settings: self.meaning };
         let position = self.log.control(record).await?;
         tracing::info!(ruleset = hash, rules, position, "ruleset switched");
         self.told = Some(hash);
-        let mut stats = held(&self.stats);
-        stats.switches_total += 1;
-        stats.rules = rules;
+        held(&self.stats).switches_total += 1;
+        self.in_force(&ruleset);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -89,6 +89,34 @@ impl Alertmanager {
     pub async fn restart(&mut self) {
         self.kill();
         self.launch().await;
+    }
+
+    /// The same after its folder was lost: it knows no alert, no silence, and nobody whom it has told.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub async fn restart_empty(&mut self) {
+        self.kill();
+        match std::fs::remove_dir_all(self.folder.path().join("data")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("the folder cannot be emptied: {error}"),
+            _ => {}
+        }
+        self.restart().await;
+    }
+
+    /// Silences an alert between two instants, RFC 3339; the silence's id.
+    ///
+    /// # Panics
+    /// Where it does not take the silence.
+    pub async fn silence(&self, alertname: &str, starts_at: &str, ends_at: &str) -> String {
+        let matcher = json!({"name": "alertname", "value": alertname, "isRegex": false, "isEqual": true});
+        let silence = json!({
+            "matchers": [matcher], "startsAt": starts_at, "endsAt": ends_at, "createdBy": "a test", "comment": "a test",
+        });
+        let (status, body) = http::post(self.port.number(), "/api/v2/silences", &silence.to_string()).await.expect("it runs");
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+        let answer: Value = serde_json::from_slice(&body).expect("JSON");
+        answer.get("silenceID").and_then(Value::as_str).expect("an id").to_owned()
     }
 
     /// The alerts that stand, resolved ones left out, by `alertname` and severity.

@@ -69,8 +69,17 @@ pub(crate) fn answer(status: u16, headers: &[(&str, String)], body: &[u8]) -> Ve
 
 /// GET, and the status and body of the answer.
 pub(crate) async fn get(port: u16, path: &str) -> io::Result<(u16, Vec<u8>)> {
+    ask(port, &format!("GET {path} HTTP/1.0\r\nhost: 127.0.0.1:{port}\r\n\r\n")).await
+}
+
+/// POST of JSON, and the status and body of the answer.
+pub(crate) async fn post(port: u16, path: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
+    let head = format!("POST {path} HTTP/1.0\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n");
+    ask(port, &format!("{head}content-length: {}\r\n\r\n{body}", body.len())).await
+}
+
+async fn ask(port: u16, request: &str) -> io::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let request = format!("GET {path} HTTP/1.0\r\nhost: 127.0.0.1:{port}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await?;

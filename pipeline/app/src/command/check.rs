@@ -25,6 +25,8 @@ pub(crate) struct Args {
 struct Found<'a> {
     rules: usize,
     tests: usize,
+    /// Rules whose alerts go to the person on call, if there is one.
+    pages: Vec<&'a str>,
     faults: Vec<Fault<'a>>,
 }
 
@@ -44,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let ruleset = match rasid_rules::load(&args.dir) {
         Ok(ruleset) => ruleset,
         Err(LoadError::Faults(report)) if args.output == OutputFormat::Json => {
-            json(0, 0, Some(&report))?;
+            json(0, 0, Vec::new(), Some(&report))?;
             return Err(Failure::Said(2));
         }
         Err(error) => return Err(error.into()),
@@ -54,14 +56,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         report.dir = Some(args.dir.clone());
     }
     let (rules, tests) = (ruleset.rules.len(), outcome.tests);
+    let pages: Vec<&str> = ruleset.rules.iter().filter(|rule| rule.pages()).map(|rule| rule.id.as_str()).collect();
     match (args.output, &outcome.failures) {
-        (OutputFormat::Json, failures) => json(rules, tests, failures.as_ref())?,
+        (OutputFormat::Json, failures) => json(rules, tests, pages, failures.as_ref())?,
         (OutputFormat::Text, Some(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
         (OutputFormat::Text, None) => {
             let untested = ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
             let note = if untested == 0 { String::new() } else { format!("; {} without a test", counted(untested, "rule")) };
             let (rules, tests) = (counted(rules, "rule"), counted(tests, "test"));
             print_line(&format!("{rules}, {tests} passed in {:.2} s{note}", watch.elapsed().as_secs_f64()))?;
+            print_line(&match pages.as_slice() {
+                [] => "none pages the person on call (SEV0, SEV1 or `deliver: [core, oncall]` would)".to_owned(),
+                pages => format!("{} of them page the person on call: {}", pages.len(), pages.join(", ")),
+            })?;
         }
     }
     if outcome.failures.is_some() { Err(Failure::Said(1)) } else { Ok(()) }
@@ -72,7 +79,7 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn json(rules: usize, tests: usize, report: Option<&Report>) -> Result<(), Failure> {
+fn json(rules: usize, tests: usize, pages: Vec<&str>, report: Option<&Report>) -> Result<(), Failure> {
     let fault = |report: &'_ Report, fault: &'_ rasid_rules::Diagnostic| {
         let (line, column) = report.position(fault);
         (report.path(fault), line, column)
@@ -84,6 +91,6 @@ fn json(rules: usize, tests: usize, report: Option<&Report>) -> Result<(), Failu
         });
         faults.collect()
     });
-    let text = serde_json::to_string(&Found { rules, tests, faults }).map_err(|error| Failure::Outside(Box::new(error)))?;
+    let text = serde_json::to_string(&Found { rules, tests, pages, faults }).map_err(|error| Failure::Outside(Box::new(error)))?;
     print_line(&text)
 }

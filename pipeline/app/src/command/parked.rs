@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::control::{Parked, UnparkRequest, Unparked};
+use rasid_service::control::{Parked, UnparkAll, UnparkRequest, Unparked};
 
 use super::{Failure, OutputFormat, print_json, print_line, say};
 use crate::config::Layers;
@@ -19,11 +19,19 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     /// List what receivers refused for good, with their answers
-    #[command(after_help = "Example:\n  rasid parked list --sink core")]
+    #[command(
+        after_help = "Examples:\n  rasid parked list --sink core\n  rasid parked list --rule auth.otp_flood --since 2026-11-21T10:00:00Z"
+    )]
     List {
         /// Of this sink
         #[arg(long, value_name = "SINK")]
         sink: Option<String>,
+        /// Alerts of this rule, and their retractions
+        #[arg(long, value_name = "RULE")]
+        rule: Option<String>,
+        /// Those that were committed from then on, RFC 3339
+        #[arg(long, value_name = "TIME", value_parser = super::instant)]
+        since: Option<i64>,
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
@@ -34,14 +42,27 @@ enum What {
         output: OutputFormat,
     },
     /// Offer parked items to their receiver once more
-    #[command(after_help = "Example:\n  rasid parked retry core 17 18 --reason \"core accepts the new rule now\"")]
+    #[command(after_help = "Examples:\n  rasid parked retry core 17 18 --reason \"core accepts the new rule now\"\n  \
+        rasid parked retry core --rule auth.otp_flood --reason \"core knows the rule now\"\n  \
+        rasid parked retry core --all --reason \"core answers again\"\n\n\
+        They go to the end of the sink's queue. What is refused again while this runs is not offered a third time.")]
+    #[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["seqs", "all", "rule", "since"]))]
     Retry {
         /// The sink
         #[arg(value_name = "SINK")]
         sink: String,
         /// Their places in its queue, as `list` shows them
-        #[arg(value_name = "SEQ", required = true, num_args = 1..=10_000)]
+        #[arg(value_name = "SEQ", num_args = 1..=10_000, conflicts_with_all = ["all", "rule", "since"])]
         seqs: Vec<u64>,
+        /// All of them
+        #[arg(long, conflicts_with_all = ["rule", "since"])]
+        all: bool,
+        /// Alerts of this rule, and their retractions
+        #[arg(long, value_name = "RULE")]
+        rule: Option<String>,
+        /// Those that were committed from then on, RFC 3339
+        #[arg(long, value_name = "TIME", value_parser = super::instant)]
+        since: Option<i64>,
         /// Why, for the audit
         #[arg(long, value_name = "TEXT")]
         reason: String,
@@ -56,27 +77,47 @@ enum What {
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     match &args.what {
-        What::List { sink, limit, layers, output } => {
+        What::List { sink, rule, since, limit, layers, output } => {
             let mut query = vec![("limit", limit.to_string())];
             query.extend(sink.clone().map(|sink| ("sink", sink)));
+            query.extend(rule.clone().map(|rule| ("rule", rule)));
+            query.extend(since.map(|since| ("since_ms", since.to_string())));
             let list: Vec<Parked> = client(layers)?.get("/parked", &query)?;
             if *output == OutputFormat::Json { print_json(&list) } else { show(&list) }
         }
-        What::Retry { sink, seqs, reason, layers, output } => {
-            let request = UnparkRequest { sink: sink.clone(), seqs: seqs.clone(), who: super::who(), why: super::reason(reason)? };
-            let unparked: Unparked = client(layers)?.post("/parked/retry", &request)?;
-            match output {
-                OutputFormat::Json => print_json(&unparked)?,
-                OutputFormat::Text => print_line(&format!("{} offered to {sink} once more", unparked.offered.len()))?,
-            }
-            if unparked.missing.is_empty() {
-                return Ok(());
-            }
-            let missing: Vec<String> = unparked.missing.iter().map(u64::to_string).collect();
-            say(format_args!("nothing is parked at {}", missing.join(", ")));
-            Err(Failure::Said(1))
+        What::Retry { sink, seqs, all: _, rule, since, reason, layers, output } => {
+            let all = UnparkAll { rule: rule.clone(), since_ms: *since, ..UnparkAll::default() };
+            let all = seqs.is_empty().then_some(all);
+            let request = UnparkRequest { sink: sink.clone(), seqs: seqs.clone(), all, who: super::who(), why: super::reason(reason)? };
+            retry(&client(layers)?, request, *output)
         }
     }
+}
+
+/// Page after page, as there may be a million.
+fn retry(client: &Client, mut request: UnparkRequest, output: OutputFormat) -> Result<(), Failure> {
+    let paged = request.all.is_some();
+    let (mut offered, mut missing) = (Vec::new(), Vec::new());
+    loop {
+        let page: Unparked = client.post("/parked/retry", &request)?;
+        offered.extend(page.offered);
+        missing.extend(page.missing);
+        let Some(next) = page.next else { break };
+        say(format_args!("{} offered to {} so far", offered.len(), request.sink));
+        request.all = Some(next);
+    }
+    match output {
+        OutputFormat::Json if paged => print_json(&serde_json::json!({"offered": offered.len()}))?,
+        OutputFormat::Json => print_json(&serde_json::json!({"offered": offered, "missing": missing}))?,
+        OutputFormat::Text => print_line(&format!("{} offered to {} once more", offered.len(), request.sink))?,
+    }
+    // Of a page, what is missing was replaced by something newer on the way.
+    if paged || missing.is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<String> = missing.iter().map(u64::to_string).collect();
+    say(format_args!("nothing is parked at {}", missing.join(", ")));
+    Err(Failure::Said(1))
 }
 
 fn client(layers: &Layers) -> Result<Client, Failure> {
@@ -85,8 +126,9 @@ fn client(layers: &Layers) -> Result<Client, Failure> {
 
 fn show(list: &[Parked]) -> Result<(), Failure> {
     for item in list {
-        let Parked { sink, seq, id, committed_ms, answer } = item;
-        print_line(&format!("{sink:<14}{seq:>10}  {}  {id}  {answer}", format_rfc3339(*committed_ms)))?;
+        let Parked { sink, seq, id, rule, committed_ms, answer } = item;
+        let rule = rule.as_deref().unwrap_or("-");
+        print_line(&format!("{sink:<14}{seq:>10}  {}  {rule}  {id}  {answer}", format_rfc3339(*committed_ms)))?;
     }
     say(format_args!("{} parked", list.len()));
     Ok(())

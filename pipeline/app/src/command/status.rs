@@ -68,8 +68,13 @@ fn lines(status: &Value) -> Vec<String> {
         let field = |name: &str| sink.get(name).and_then(Value::as_u64).unwrap_or_default();
         let word = |name: &str| sink.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let breaker = if word("breaker") == "closed" { String::new() } else { format!(", breaker {}", word("breaker").replace('_', " ")) };
-        lines.push(format!("  sink     {} with {} waiting, {} parked{breaker}", word("name"), field("depth"), field("parked")));
+        let standing = if field("standing") > 0 { format!(", {} pages stand", field("standing")) } else { String::new() };
+        lines.push(format!("  sink     {} with {} waiting, {} parked{standing}{breaker}", word("name"), field("depth"), field("parked")));
+        if sink.get("refusing").and_then(Value::as_bool) == Some(true) {
+            lines.push(format!("  REFUSED  whatever {} is sent, no more is parked: docs/runbooks/sink_refusing.md", word("name")));
+        }
     }
+    lines.extend(pages(status));
     if at("/stats/ruleset/refused").and_then(Value::as_bool) == Some(true) {
         lines.push(
             "  REFUSED  the rules folder as it is now: what is in force is the ruleset before; docs/runbooks/ruleset_refused.md".to_owned(),
@@ -85,6 +90,20 @@ fn lines(status: &Value) -> Vec<String> {
         lines.push(format!("  REPLAY   {divergence} outputs differ from those before the restart: docs/runbooks/replay_divergence.md"));
     }
     lines
+}
+
+/// Which rules wake a person, where there is one to be woken.
+fn pages(status: &Value) -> Option<String> {
+    let sinks = status.pointer("/stats/sinks")?.as_array()?;
+    let oncall = |sink: &Value| sink.get("name").and_then(Value::as_str) == Some(rasid_service::route::ONCALL);
+    if !sinks.iter().any(oncall) {
+        return None;
+    }
+    let rules: Vec<&str> = status.pointer("/stats/ruleset/pages")?.as_array()?.iter().filter_map(Value::as_str).collect();
+    Some(match rules.as_slice() {
+        [] => "  pages    NO RULE PAGES; the service's own troubles do: docs/operations.md says how a rule does".to_owned(),
+        rules => format!("  pages    {} of the rules: {}", rules.len(), rules.join(", ")),
+    })
 }
 
 #[cfg(test)]
@@ -104,8 +123,15 @@ mod tests {
         status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), refused, ..SourceStats::default() });
         status.stats.clock.ahead_ms = -3_600_000;
         status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, breaker: Breaker::HalfOpen, ..SinkStats::default() });
-        let lines = lines(&serde_json::to_value(&status).expect("JSON")).join("\n");
+        status.stats.sinks.push(SinkStats { name: "alertmanager".to_owned(), refusing: true, standing: 2, ..SinkStats::default() });
+        let said = |status: &Status| lines(&serde_json::to_value(status).expect("JSON")).join("\n");
+        assert!(said(&status).contains("NO RULE PAGES"), "{}", said(&status));
+        status.stats.ruleset.pages = vec!["auth.guess".to_owned(), "payment.refunds".to_owned()];
+        let lines = said(&status);
         for part in [
+            "pages    2 of the rules: auth.guess, payment.refunds",
+            "alertmanager with 0 waiting, 0 parked, 2 pages stand",
+            "REFUSED  whatever alertmanager is sent",
             "rasid-1 0.1.0, up 1 min, not ready: the outbox is full",
             "positions 0 to 11",
             "http:checkout at 3, 5 requests refused",

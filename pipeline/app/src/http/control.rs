@@ -43,6 +43,7 @@ pub(crate) fn router(control: Arc<dyn Control>) -> Router {
         .route("/dead-letters/retry", post(retry))
         .route("/parked", get(parked))
         .route("/parked/retry", post(unpark))
+        .route("/page/test", post(page_test))
         .route("/status", get(status))
         .method_not_allowed_fallback(super::not_allowed)
         .fallback(|| async { super::not_found() })
@@ -70,6 +71,10 @@ async fn parked(State(control): Asked, filter: Result<Query<ParkedFilter>, Query
 
 async fn unpark(State(control): Asked, body: Bytes) -> Answer {
     answer(control.unpark(parsed(&body)?).await)
+}
+
+async fn page_test(State(control): Asked, body: Bytes) -> Answer {
+    answer(control.page_test(parsed(&body)?).await)
 }
 
 async fn status(State(control): Asked) -> Answer {

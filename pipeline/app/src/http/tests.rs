@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::routing::post;
 use rasid_service::control::{
-    ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, Parked, ParkedFilter, RetractRequest, Retracted, Retried, RetryRequest,
-    Status, UnparkRequest, Unparked,
+    ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageTestRequest, PageTested, Parked, ParkedFilter, RetractRequest,
+    Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked,
 };
 use serde_json::Value;
 
@@ -50,6 +50,10 @@ impl Control for Double {
 
     async fn unpark(&self, _: UnparkRequest) -> Result<Unparked, ControlError> {
         Err(ControlError::Outside("the disk is full".into()))
+    }
+
+    async fn page_test(&self, _: PageTestRequest) -> Result<PageTested, ControlError> {
+        Err(ControlError::Refused("nobody is on call".to_owned()))
     }
 
     fn status(&self) -> Status {

@@ -96,7 +96,10 @@ fn names_end_in_their_unit_and_every_metric_has_help() {
     }
 }
 
-/// Alert rules, dashboards and pages name only metrics that exist.
+/// `alertname` of what the person on call is told about the service itself, where no metric is called so.
+const PAGES: [&str; 4] = ["rasid_outbox_full", "rasid_page_test", "rasid_replay_divergence", "rasid_stream_gap"];
+
+/// Alert rules, dashboards and pages name only metrics, and pages to the person on call, that exist.
 #[test]
 fn what_is_written_about_metrics_names_those_that_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -107,7 +110,7 @@ fn what_is_written_about_metrics_names_those_that_exist() {
         let mut named = 0;
         for word in words {
             named += 1;
-            assert!(known.contains(word), "{file} names {word}, which is no metric");
+            assert!(known.contains(word) || PAGES.contains(&word), "{file} names {word}, which is neither a metric nor a page");
         }
         assert!(named > 5, "{file} names {named} metrics");
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
-use super::tables::{ALERTS, Counters, META, NEWEST_SCORES, PARKED, PARKED_SCORES, QUEUE, SINKS, decode, encode};
+use super::tables::{ALERTS, Counters, META, NEWEST_SCORES, PARKED, PARKED_SCORES, QUEUE, SINKS, STANDING, decode, encode};
 use super::{Commit, Error, Kept, Parked};
 use crate::effect::{Body, Fate, Item, Settled};
 
@@ -30,7 +30,23 @@ pub(super) fn apply(write: &WriteTransaction, kept: &mut Kept, commit: Commit<'_
     let mut newest: Vec<Item> = pushed.into_iter().rev().filter(|item| !is_replaced(&mut seen, item)).collect();
     newest.reverse();
     queues.keep_counters(kept)?;
+    keep_standing(write, commit)?;
     Ok(newest)
+}
+
+fn keep_standing(write: &WriteTransaction, commit: Commit<'_>) -> Result<(), Error> {
+    if commit.standing.is_empty() {
+        return Ok(());
+    }
+    let mut standing = write.open_table(STANDING).map_err(Error::write)?;
+    for change in commit.standing {
+        let key = (change.sink.as_str(), change.key.as_str());
+        match &change.page {
+            Some(page) => drop(standing.insert(key, encode(page).as_slice()).map_err(Error::write)?),
+            None => drop(standing.remove(key).map_err(Error::write)?),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a score of the same sink and entity was `seen`; it is now.
@@ -68,6 +84,19 @@ pub(super) fn unpark(write: &WriteTransaction, kept: &mut Kept, sink: &str, seq:
     let item = queues.push(kept, parked.item)?;
     queues.keep_counters(kept)?;
     Ok(item)
+}
+
+pub(super) fn unpark_all(write: &WriteTransaction, kept: &mut Kept, sink: &str, seqs: &[u64]) -> Result<Vec<u64>, Error> {
+    let mut queues = Queues::open(write)?;
+    let mut offered = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        let Some(parked) = queues.take_parked(kept, sink, *seq)? else { continue };
+        if queues.push(kept, parked.item)?.is_some() {
+            offered.push(*seq);
+        }
+    }
+    queues.keep_counters(kept)?;
+    Ok(offered)
 }
 
 pub(super) fn forget_parked(write: &WriteTransaction, kept: &mut Kept, committed_ms: i64) -> Result<u64, Error> {

@@ -18,6 +18,8 @@ pub(super) const QUEUE: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinitio
 pub(super) const NEWEST_SCORES: TableDefinition<'_, (&str, &str), (u64, i64)> = TableDefinition::new("newest_scores");
 pub(super) const PARKED: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("parked");
 pub(super) const PARKED_SCORES: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("parked_scores");
+/// Younger than the others: a file of this format may be without it until it is next opened.
+pub(super) const STANDING: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("standing");
 
 /// What one sink has in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(super) fn make(write: &WriteTransaction) -> Result<(), Error> {
     write.open_table(NEWEST_SCORES).map_err(Error::write)?;
     write.open_table(PARKED).map_err(Error::write)?;
     write.open_table(PARKED_SCORES).map_err(Error::write)?;
+    write.open_table(STANDING).map_err(Error::write)?;
     Ok(())
 }
 

@@ -89,7 +89,7 @@ fn a_commit_is_there_after_a_restart() {
     let items = [item("core", 2, alert(1)), item("redis", 2, score("user:u_1", 7)), item("core", 3, Body::Retracted(retracted))];
     let alerts = [CommittedAlert { position: 2, json: b"one" }, CommittedAlert { position: 2, json: b"two" }];
     let outbox = Outbox::open(&path).unwrap();
-    let queued = outbox.commit(Commit { position: 3, alerts: &alerts, items: &items, settled: &[] }).unwrap();
+    let queued = outbox.commit(Commit { position: 3, alerts: &alerts, items: &items, ..Commit::default() }).unwrap();
     assert_eq!(seqs(&queued), [1, 1, 2]);
     let bytes = outbox.bytes();
     drop(outbox);
@@ -233,6 +233,30 @@ fn what_is_parked_waits_with_its_answer_and_can_go_back() {
 }
 
 #[test]
+fn many_parked_items_go_back_at_once_and_are_found_by_what_they_are() {
+    let outbox = in_memory();
+    let items: Vec<Item> = (1..=6).map(|n| item("core", n, alert(n))).collect();
+    put(&outbox, 6, &items);
+    (1..=6).for_each(|seq| settle(&outbox, "core", seq, parked("422")));
+    put(&outbox, 7, &[item("other", 7, alert(7))]);
+    settle(&outbox, "other", 1, parked("400"));
+    let found = |sink, after, max| -> Vec<(String, u64)> {
+        let wanted = |parked: &Parked| parked.item.position % 2 == 1;
+        outbox.parked_where(sink, after, max, wanted).unwrap().into_iter().map(|parked| (parked.item.sink, parked.item.seq)).collect()
+    };
+    let at = |sink: &str, seq| (sink.to_owned(), seq);
+    assert_eq!(found(Some("core"), 0, 10), [at("core", 1), at("core", 3), at("core", 5)]);
+    assert_eq!(found(Some("core"), 1, 1), [at("core", 3)]);
+    assert_eq!(found(None, 0, 10).len(), 4);
+    assert_eq!((outbox.parked_newest("core").unwrap(), outbox.parked_newest("nobody").unwrap()), (6, 0));
+
+    assert_eq!(outbox.unpark_all("core", &[2, 9, 4, 2]).unwrap(), [2, 4]);
+    let back: Vec<(u64, u64)> = outbox.pending("core", 0, 10).unwrap().iter().map(|item| (item.seq, item.position)).collect();
+    assert_eq!(back, [(7, 2), (8, 4)]);
+    assert_eq!(outbox.parked(Some("core"), 10).unwrap().len(), 4);
+}
+
+#[test]
 fn a_parked_score_goes_when_a_newer_one_comes() {
     let outbox = in_memory();
     put(&outbox, 1, &[item("core", 1, score("user:u_1", 1))]);
@@ -264,6 +288,30 @@ fn a_second_process_is_told_so() {
     assert_eq!(second.to_string(), format!("another rasid runs on {}", path.display()));
     drop(first);
     Outbox::open(&path).unwrap();
+}
+
+#[test]
+fn a_file_of_before_standing_pages_is_taken_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.redb");
+    let outbox = Outbox::open(&path).unwrap();
+    let queued = put(&outbox, 1, &[item("core", 1, alert(1))]);
+    let write = outbox.database.begin_write().unwrap();
+    write.delete_table(STANDING).unwrap();
+    write.commit().unwrap();
+    drop(outbox);
+
+    let outbox = Outbox::open(&path).unwrap();
+    assert_eq!((outbox.pending("core", 0, 10).unwrap(), outbox.standing("core").unwrap()), (queued, Vec::new()));
+    let page = Page { starts_ms: 1, ends_ms: 2, json: "{}".to_owned() };
+    let standing = |sink: &str, page: Option<Page>| Standing { sink: sink.to_owned(), key: "a.b SEV1".to_owned(), page };
+    let changes = [standing("alertmanager", Some(page.clone())), standing("alertmanagers", Some(page.clone()))];
+    outbox.commit(Commit { position: 1, standing: &changes, ..Commit::default() }).unwrap();
+    drop(outbox);
+    let outbox = Outbox::open(&path).unwrap();
+    assert_eq!(outbox.standing("alertmanager").unwrap(), [("a.b SEV1".to_owned(), page)]);
+    outbox.commit(Commit { position: 1, standing: &[standing("alertmanager", None)], ..Commit::default() }).unwrap();
+    assert_eq!(outbox.standing("alertmanager").unwrap(), []);
 }
 
 #[test]

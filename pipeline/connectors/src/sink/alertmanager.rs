@@ -3,13 +3,16 @@
 //! Labels are bounded (rule, severity, area): Alertmanager groups and silences by them and keeps one alert for each set,
 //! so a rule that fires for a thousand users is one page. Whom it is about is in the annotations, of the newest alert.
 //! Each alert ends at `endsAt`, which further alerts of the rule put off, so that what has stopped resolves by itself even
-//! if nobody tells it. What is old news at delivery (after an outage, say) comes as one summary instead of a storm.
+//! if nobody tells it. What stands is posted again until then, since Alertmanager forgets it when it restarts. What is old news at delivery (after an outage, say) comes as one summary instead of a storm.
 //! → <https://github.com/prometheus/alertmanager>, api/v2/openapi.yaml
 
 mod catch_up;
+mod standing;
+mod test_page;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,8 +23,10 @@ use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
 use self::catch_up::CatchUp;
+use self::standing::Pages;
+pub use self::test_page::{Shown, TEST_PAGE};
 use super::http::{self, HttpError};
-use crate::effect::{AlertItem, Body, RetractedItem};
+use crate::effect::{AlertItem, Body, Page, RetractedItem, Standing};
 use crate::sink::{Answer, Batch, Sink};
 
 /// `alertname` of the summary of what is old news.
@@ -85,8 +90,10 @@ pub struct OpsAlert {
 pub struct AlertmanagerSink {
     name: String,
     client: Client,
+    base: Url,
     alerts: Url,
     config: Config,
+    pages: Pages,
     /// Old news that the standing summary counts, and until when it stands, Unix ms.
     catch_up: Option<(i64, CatchUp)>,
 }
@@ -96,29 +103,46 @@ impl AlertmanagerSink {
     pub fn new(name: &str, config: Config) -> Result<Self, HttpError> {
         let (client, base) = http::client(&config.url, config.connect_timeout, config.timeout)?;
         let alerts = base.join("api/v2/alerts").map_err(|_| HttpError::Address { url: config.url.clone() })?;
-        Ok(Self { name: name.to_owned(), client, alerts, config, catch_up: None })
+        Ok(Self { name: name.to_owned(), client, base, alerts, config, pages: Pages::default(), catch_up: None })
     }
 
-    /// Raises an alert about the service itself. It stands for `hold`; while the trouble lasts, raise it again before.
-    pub async fn ops_alert(&self, now_ms: i64, alert: &OpsAlert) -> Answer {
-        let mut annotations = json!({"summary": alert.summary});
-        self.add_runbook(&mut annotations, alert.runbook.as_deref());
-        let alert = json!({
-            "labels": labels(&alert.name, OWN_AREA, alert.severity),
-            "annotations": annotations,
-            "startsAt": format_rfc3339(now_ms),
-            "endsAt": self.ends_at(now_ms),
-        });
-        self.post(now_ms, vec![alert]).await
+    /// Raises alerts about the service itself. They stand for `hold`; while the trouble lasts, raise them again before.
+    pub async fn raise(&mut self, now_ms: i64, alerts: &[OpsAlert]) -> Answer {
+        let alert = |alert: &OpsAlert| {
+            let mut annotations = json!({"summary": alert.summary});
+            self.add_runbook(&mut annotations, alert.runbook.as_deref());
+            json!({
+                "labels": labels(&alert.name, OWN_AREA, alert.severity),
+                "annotations": annotations,
+                "startsAt": format_rfc3339(now_ms),
+                "endsAt": self.ends_at(now_ms),
+            })
+        };
+        let alerts = alerts.iter().map(alert).collect();
+        self.tell(now_ms, alerts).await
     }
 
     /// Takes an alert about the service itself back.
-    pub async fn resolve_ops(&self, now_ms: i64, name: &str) -> Answer {
-        self.post(now_ms, resolved(now_ms, name, OWN_AREA)).await
+    pub async fn resolve(&mut self, now_ms: i64, name: &str) -> Answer {
+        self.tell(now_ms, resolved(now_ms, name, OWN_AREA)).await
     }
 
-    async fn post(&self, now_ms: i64, alerts: Vec<Value>) -> Answer {
-        let body = Value::Array(alerts).to_string();
+    /// `alertname` of what stands there.
+    pub fn standing_names(&self) -> BTreeSet<String> {
+        self.pages.names()
+    }
+
+    /// Posts, and keeps what stands then.
+    async fn tell(&mut self, now_ms: i64, mut alerts: Vec<Value>) -> Answer {
+        self.pages.post(now_ms, &mut alerts);
+        let answer = self.post(now_ms, Value::Array(alerts.clone()).to_string()).await;
+        if let Answer::Taken { .. } = &answer {
+            self.pages.posted(now_ms, &alerts);
+        }
+        answer
+    }
+
+    async fn post(&self, now_ms: i64, body: String) -> Answer {
         let request = self.client.post(self.alerts.clone()).header(CONTENT_TYPE, "application/json").body(body);
         match http::send(request).await {
             Ok(said) if said.status.is_success() => Answer::TAKEN,
@@ -242,12 +266,37 @@ impl Sink for AlertmanagerSink {
         if alerts.is_empty() {
             return Answer::TAKEN;
         }
-        let answer = self.post(batch.now_ms, alerts).await;
+        let answer = self.tell(batch.now_ms, alerts).await;
         // Counted once it is there: the same batch again must not count twice.
         if let (Answer::Taken { .. }, Some(total)) = (&answer, total) {
             self.catch_up = Some((batch.now_ms.saturating_add(millis(self.config.hold)), total));
         }
         answer
+    }
+
+    fn take_up(&mut self, pages: Vec<(String, Page)>) {
+        self.pages.take_up(pages);
+    }
+
+    async fn say_again(&mut self, now_ms: i64) -> Option<Answer> {
+        let pages = self.pages.again(now_ms);
+        let mut answer = None;
+        for some in pages.chunks(self.config.batch_max.max(1)) {
+            let said = self.post(now_ms, format!("[{}]", some.join(","))).await;
+            if said != Answer::TAKEN {
+                return Some(said);
+            }
+            answer = Some(said);
+        }
+        answer
+    }
+
+    fn take_standing(&mut self) -> Vec<Standing> {
+        self.pages.take_changes(&self.name)
+    }
+
+    fn standing(&self) -> usize {
+        self.pages.len()
     }
 }
 

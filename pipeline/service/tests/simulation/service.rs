@@ -157,7 +157,7 @@ impl Service {
             self.ahead.push_back(changes);
         }
         between(self);
-        self.committer.commit(now, steps, &settled)?;
+        self.committer.commit(now, steps, &settled, &[])?;
         self.sinks.iter_mut().for_each(|sink| sink.queue.committed());
         Ok(count)
     }

@@ -89,9 +89,9 @@ pub(crate) struct AlertmanagerSink {
     /// alert twice as one.
     #[schemars(range(min = 10, max = 120_000))]
     pub(crate) timeout_ms: u32,
-    /// An alert ends this long after its newest hit, s. Lower: it resolves and opens again while the abuse goes on. Higher:
-    /// it stands for longer than the abuse. The default is what rules usually suppress for, so that an alert does not end
-    /// between two of its own.
+    /// An alert ends this long after its newest hit, s; until then it is posted again every minute. Lower: it resolves and
+    /// opens again while the abuse goes on. Higher: it stands for longer than the abuse. The default is what rules usually
+    /// suppress for, so that an alert does not end between two of its own.
     #[schemars(range(min = 60, max = 86_400))]
     pub(crate) hold_s: u32,
     /// What is older than this when it can be delivered goes into one catch-up summary, s, so that nobody is woken by

@@ -16,14 +16,27 @@ struct Model {
     next: BTreeMap<String, u64>,
     queue: BTreeMap<(String, u64), Item>,
     parked: BTreeMap<(String, u64), Parked>,
+    standing: BTreeMap<(String, String), Page>,
 }
 
 #[derive(Clone, Debug)]
 enum Act {
-    Commit { advance: u64, alerts: Vec<u64>, items: Vec<(usize, Option<(usize, i64)>)>, settled: Vec<(usize, u64, bool)> },
-    Unpark { number: usize },
-    ForgetAlerts { before: u64 },
-    ForgetParked { before_ms: i64 },
+    Commit {
+        advance: u64,
+        alerts: Vec<u64>,
+        items: Vec<(usize, Option<(usize, i64)>)>,
+        settled: Vec<(usize, u64, bool)>,
+        standing: Vec<(usize, usize, Option<i64>)>,
+    },
+    Unpark {
+        number: usize,
+    },
+    ForgetAlerts {
+        before: u64,
+    },
+    ForgetParked {
+        before_ms: i64,
+    },
 }
 
 /// An act, and what befalls it: nothing, a crash after it, or a disk that fails that many operations on, and a crash.
@@ -70,7 +83,7 @@ impl Model {
     /// Does the act to the model, and gives how to do the same to an outbox.
     fn act(&mut self, act: &Act) -> Same {
         match act {
-            Act::Commit { advance, alerts, items, settled } => {
+            Act::Commit { advance, alerts, items, settled, standing } => {
                 let (before, position) = (self.position, self.position + advance);
                 let mut positions: Vec<u64> = alerts.iter().filter(|_| *advance > 0).map(|at| before + 1 + at % advance).collect();
                 positions.sort_unstable();
@@ -88,11 +101,20 @@ impl Model {
                     }
                 }
                 items.iter().cloned().for_each(|item| self.push(item));
+                let standing: Vec<Standing> = standing.iter().map(|made| make_standing(*made)).collect();
+                for change in standing.iter().cloned() {
+                    let key = (change.sink, change.key);
+                    match change.page {
+                        Some(page) => drop(self.standing.insert(key, page)),
+                        None => drop(self.standing.remove(&key)),
+                    }
+                }
                 Box::new(move |outbox| {
                     let jsons: Vec<String> = positions.iter().enumerate().map(|(n, at)| format!("{at} {n}")).collect();
                     let both = positions.iter().zip(&jsons);
                     let alerts: Vec<_> = both.map(|(at, json)| CommittedAlert { position: *at, json: json.as_bytes() }).collect();
-                    let queued = outbox.commit(Commit { position, alerts: &alerts, items: &items, settled: &answers })?;
+                    let queued =
+                        outbox.commit(Commit { position, alerts: &alerts, items: &items, settled: &answers, standing: &standing })?;
                     for item in queued {
                         assert_eq!(outbox.pending(&item.sink, item.seq - 1, 1)?, [item], "what is given back is what is pending");
                     }
@@ -145,6 +167,10 @@ impl Model {
             model.parked.extend(parked.into_iter().map(|parked| ((parked.item.sink.clone(), parked.item.seq), parked)));
             model.next.insert(held.sink.clone(), outbox.kept().sinks[&held.sink].next);
         }
+        for sink in SINKS {
+            let pages = outbox.standing(sink).unwrap();
+            model.standing.extend(pages.into_iter().map(|(key, page)| ((sink.to_owned(), key), page)));
+        }
         assert_eq!(outbox.bytes(), model.bytes());
         model
     }
@@ -155,13 +181,19 @@ fn make_item(position: u64, number: u64, (sink, changed): (usize, Option<(usize,
     item(SINKS[sink], position, body)
 }
 
+fn make_standing((sink, key, ends_ms): (usize, usize, Option<i64>)) -> Standing {
+    let page = ends_ms.map(|ends_ms| Page { starts_ms: 0, ends_ms, json: format!("{{\"n\":{ends_ms}}}") });
+    Standing { sink: SINKS[sink].to_owned(), key: ENTITIES[key].to_owned(), page }
+}
+
 fn acts() -> impl Strategy<Value = Act> {
     let items = proptest::collection::vec((0..3_usize, proptest::option::weighted(0.7, (0..3_usize, 0..6_i64))), 0..6);
     let settled = proptest::collection::vec((0..12_usize, 0..12_u64, any::<bool>()), 0..4);
     let alerts = proptest::collection::vec(0..4_u64, 0..4);
+    let standing = proptest::collection::vec((0..3_usize, 0..3_usize, proptest::option::of(any::<i64>())), 0..3);
     prop_oneof![
-        8 => (0..4_u64, alerts, items, settled)
-            .prop_map(|(advance, alerts, items, settled)| Act::Commit { advance, alerts, items, settled }),
+        8 => (0..4_u64, alerts, items, settled, standing)
+            .prop_map(|(advance, alerts, items, settled, standing)| Act::Commit { advance, alerts, items, settled, standing }),
         1 => (0..8_usize).prop_map(|number| Act::Unpark { number }),
         1 => (0..20_u64).prop_map(|before| Act::ForgetAlerts { before }),
         1 => (0..20_000_i64).prop_map(|before_ms| Act::ForgetParked { before_ms }),
