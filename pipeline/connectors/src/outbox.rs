@@ -5,7 +5,9 @@
 //!
 //! ```text
 //! meta            "format" → 1 · "position" → newest committed log position; it never falls
+//!                 "alerts_from" → position from which on `alerts` holds every one; absent in files of before it was kept
 //! alerts          (position, n) → BLAKE3 of the alert's JSON cut to 128 bits, to compare a replay with
+//! engines         position → version of the engine that committed from there on; absent in files of before it was kept
 //! sinks           sink → (next seq, pending, parked, bytes)
 //! queue           (sink, seq) → item, pending; a sink takes them in order of seq
 //! newest_scores   (sink, entity) → (seq, version) of the score in `queue`: one an entity, the newest
@@ -28,6 +30,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -45,12 +48,14 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use tables::{ALERTS, Counters, FORMAT, META, PARKED, QUEUE, SINKS, STANDING, decode};
+use tables::{ALERTS, Counters, ENGINES, FORMAT, META, PARKED, QUEUE, SINKS, STANDING, decode};
 
 /// Memory that the file's pages may take. The queue is read from its head, so little of it serves.
 const CACHE_BYTES: usize = 16 << 20;
 /// Beside the file while it is made; it takes its name once it is whole.
 const MAKING: &str = "new";
+/// For its owner alone, whatever the umask.
+const FILE_MODE: u32 = 0o600;
 
 /// Why the outbox cannot go on. After any of them it is not known what the file holds: open it again.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +204,8 @@ pub struct Outbox {
 #[derive(Clone, Debug, Default)]
 struct Kept {
     position: u64,
+    /// From there on every alert is held.
+    alerts_from: u64,
     alerts: u64,
     sinks: BTreeMap<String, Counters>,
 }
@@ -308,6 +315,36 @@ impl Outbox {
             .collect()
     }
 
+    /// The position from which on the hash of every committed alert is held; what was committed before it is not known any
+    /// more, which says nothing about it.
+    pub fn alerts_from(&self) -> u64 {
+        self.kept().alerts_from
+    }
+
+    /// Says that what is committed from now on is made by the engine of this version.
+    pub fn commits_by(&self, engine: &str) -> Result<(), Error> {
+        if self.engines()?.last().is_some_and(|(_, known)| known == engine) {
+            return Ok(());
+        }
+        self.write(|transaction, kept| commit::commits_by(transaction, kept, engine))
+    }
+
+    /// From which position on which version of the engine has committed, in order. What lies before the first is of a
+    /// version that is not known.
+    pub fn engines(&self) -> Result<Vec<(u64, String)>, Error> {
+        let engines = match self.database.begin_read().map_err(Error::read)?.open_table(ENGINES) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            engines => engines.map_err(Error::read)?,
+        };
+        let found = engines.iter().map_err(Error::read)?;
+        found
+            .map(|entry| {
+                let (from, engine) = entry.map_err(Error::read)?;
+                Ok((from.value(), engine.value().to_owned()))
+            })
+            .collect()
+    }
+
     /// Drops the hashes of alerts before `position`, the oldest that a replay can begin at.
     pub fn forget_alerts_before(&self, position: u64) -> Result<(), Error> {
         self.write(|transaction, kept| commit::forget_alerts(transaction, kept, position))
@@ -402,13 +439,18 @@ impl Kept {
     fn read(database: &Database) -> Result<Self, Error> {
         let read = database.begin_read().map_err(Error::read)?;
         let position = read.open_table(META).map_err(Error::read)?.get("position").map_err(Error::read)?.map_or(0, |value| value.value());
-        let alerts = read.open_table(ALERTS).map_err(Error::read)?.len().map_err(Error::read)?;
+        let digests = read.open_table(ALERTS).map_err(Error::read)?;
+        let alerts = digests.len().map_err(Error::read)?;
+        // A file of before this was kept may have forgotten some already: what it holds begins with the oldest it has.
+        let oldest = digests.first().map_err(Error::read)?.map_or(position + 1, |(key, _)| key.value().0);
+        let alerts_from = read.open_table(META).map_err(Error::read)?.get("alerts_from").map_err(Error::read)?;
+        let alerts_from = alerts_from.map_or(if position == 0 { 0 } else { oldest }, |value| value.value());
         let mut sinks = BTreeMap::new();
         for entry in read.open_table(SINKS).map_err(Error::read)?.iter().map_err(Error::read)? {
             let (sink, counters) = entry.map_err(Error::read)?;
             sinks.insert(sink.value().to_owned(), counters.value().into());
         }
-        Ok(Self { position, alerts, sinks })
+        Ok(Self { position, alerts_from, alerts, sinks })
     }
 }
 
@@ -430,6 +472,8 @@ fn make(path: &Path) -> Result<(), DatabaseError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
+    // Made before redb makes it, which would leave its mode to the umask.
+    drop(File::options().write(true).create_new(true).mode(FILE_MODE).open(&making)?);
     builder().create(&making)?.close()?;
     File::open(&making)?.sync_all()?;
     fs::rename(&making, path)?;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
-use super::tables::{ALERTS, Counters, META, NEWEST_SCORES, PARKED, PARKED_SCORES, QUEUE, SINKS, STANDING, decode, encode};
+use super::tables::{ALERTS, Counters, ENGINES, META, NEWEST_SCORES, PARKED, PARKED_SCORES, QUEUE, SINKS, STANDING, decode, encode};
 use super::{Commit, Error, Kept, Parked};
 use crate::effect::{Body, Fate, Item, Settled};
 
@@ -75,6 +75,15 @@ pub(super) fn forget_alerts(write: &WriteTransaction, kept: &mut Kept, position:
     let mut alerts = write.open_table(ALERTS).map_err(Error::write)?;
     alerts.retain_in(..(position, 0), |_, _| false).map_err(Error::write)?;
     kept.alerts = alerts.len().map_err(Error::write)?;
+    kept.alerts_from = kept.alerts_from.max(position);
+    write.open_table(META).map_err(Error::write)?.insert("alerts_from", kept.alerts_from).map_err(Error::write)?;
+    Ok(())
+}
+
+pub(super) fn commits_by(write: &WriteTransaction, kept: &Kept, engine: &str) -> Result<(), Error> {
+    write.open_table(ENGINES).map_err(Error::write)?.insert(kept.position + 1, engine).map_err(Error::write)?;
+    // Now that the file is written on anyway: what it holds begins where it was found to begin.
+    write.open_table(META).map_err(Error::write)?.insert("alerts_from", kept.alerts_from).map_err(Error::write)?;
     Ok(())
 }
 

@@ -13,6 +13,8 @@ pub(super) const ALERT_BYTES: u64 = 8 + 4 + 16;
 
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 pub(super) const ALERTS: TableDefinition<'_, (u64, u32), [u8; 16]> = TableDefinition::new("alerts");
+/// From which position on which version of the engine committed.
+pub(super) const ENGINES: TableDefinition<'_, u64, &str> = TableDefinition::new("engines");
 pub(super) const SINKS: TableDefinition<'_, &str, (u64, u64, u64, u64)> = TableDefinition::new("sinks");
 pub(super) const QUEUE: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("queue");
 pub(super) const NEWEST_SCORES: TableDefinition<'_, (&str, &str), (u64, i64)> = TableDefinition::new("newest_scores");
@@ -56,6 +58,7 @@ impl From<Counters> for (u64, u64, u64, u64) {
 pub(super) fn make(write: &WriteTransaction) -> Result<(), Error> {
     write.open_table(META).map_err(Error::write)?.insert("format", FORMAT).map_err(Error::write)?;
     write.open_table(ALERTS).map_err(Error::write)?;
+    write.open_table(ENGINES).map_err(Error::write)?;
     write.open_table(SINKS).map_err(Error::write)?;
     write.open_table(QUEUE).map_err(Error::write)?;
     write.open_table(NEWEST_SCORES).map_err(Error::write)?;

@@ -391,3 +391,47 @@ fn an_item_has_the_form_of_this_format() {
     );
     assert_eq!(hex(score("user:u_1", 2)), full);
 }
+
+#[test]
+fn what_was_forgotten_is_known_to_be_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.redb");
+    let outbox = Outbox::open(&path).unwrap();
+    assert_eq!((outbox.alerts_from(), outbox.engines().unwrap()), (0, vec![]));
+    outbox.commits_by("0.3.0").unwrap();
+    outbox.commits_by("0.3.0").unwrap();
+    let alerts = [CommittedAlert { position: 3, json: b"a" }, CommittedAlert { position: 7, json: b"b" }];
+    outbox.commit(Commit { position: 9, alerts: &alerts, ..Commit::default() }).unwrap();
+    outbox.commits_by("0.4.0").unwrap();
+    outbox.forget_alerts_before(5).unwrap();
+    outbox.forget_alerts_before(2).unwrap();
+    let known = |outbox: &Outbox| (outbox.alerts_from(), outbox.engines().unwrap());
+    let expected = (5, vec![(1, "0.3.0".to_owned()), (10, "0.4.0".to_owned())]);
+    assert_eq!(known(&outbox), expected);
+    drop(outbox);
+    assert_eq!(known(&Outbox::open(&path).unwrap()), expected);
+}
+
+/// As files were before it was kept what is forgotten and who committed.
+#[test]
+fn a_file_of_before_begins_with_the_oldest_alert_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    for (positions, expected) in [(&[3, 7][..], 3), (&[], 10)] {
+        let path = folder.path().join(format!("{expected}.redb"));
+        let outbox = Outbox::open(&path).unwrap();
+        let alerts: Vec<_> = positions.iter().map(|position| CommittedAlert { position: *position, json: b"a" }).collect();
+        outbox.commit(Commit { position: 9, alerts: &alerts, ..Commit::default() }).unwrap();
+        let write = outbox.database.begin_write().unwrap();
+        assert!(write.delete_table(tables::ENGINES).unwrap());
+        write.open_table(META).unwrap().remove("alerts_from").unwrap();
+        write.commit().unwrap();
+        drop(outbox);
+        let outbox = Outbox::open(&path).unwrap();
+        assert_eq!((outbox.alerts_from(), outbox.engines().unwrap()), (expected, vec![]));
+        outbox.commits_by("0.4.0").unwrap();
+        outbox.commit(Commit { position: 12, alerts: &[CommittedAlert { position: 11, json: b"c" }], ..Commit::default() }).unwrap();
+        drop(outbox);
+        let outbox = Outbox::open(&path).unwrap();
+        assert_eq!((outbox.alerts_from(), outbox.engines().unwrap()), (expected, vec![(10, "0.4.0".to_owned())]));
+    }
+}
