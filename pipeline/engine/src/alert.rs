@@ -101,6 +101,12 @@ pub(crate) fn entity_of(row: &Row<'_>, trigger: &Trigger, pseudonymizer: &Pseudo
     Some(format!("{}:{}", trigger.entity.kind.name(), pseudonymizer.leave(trigger.entity.kind, &raw)))
 }
 
+/// The same under the name of before, where there is one that readers may still look for.
+pub(crate) fn former_entity_of(row: &Row<'_>, trigger: &Trigger, pseudonymizer: &Pseudonymizer) -> Option<String> {
+    let raw = raw_entity(&row.event, trigger.entity)?;
+    Some(format!("{}:{}", trigger.entity.kind.name(), pseudonymizer.leave_formerly(trigger.entity.kind, &raw)?))
+}
+
 /// What opening an alert takes.
 pub(crate) struct Opening<'r, 'a> {
     pub(crate) row: &'r Row<'a>,

@@ -214,6 +214,12 @@ impl Engine {
         self.scores.live(Moment { position: 0, clock_ms: self.clock_ms.max(0), ruleset: &self.plan.ruleset.hash })
     }
 
+    /// How many live scores stand under pseudonyms of another secret alone, and when the last of them ends by itself, Unix
+    /// ms: an alert gives a score the new name, and nothing else can.
+    pub fn scores_named_otherwise(&self) -> (usize, i64) {
+        self.scores.named_otherwise(&format!("p{}_", self.pseudonymizer.number()), self.clock_ms.max(0))
+    }
+
     /// The event clock: the newest so far, Unix ms; `i64::MIN` before the first event.
     pub fn clock_ms(&self) -> i64 {
         self.clock_ms
@@ -234,6 +240,11 @@ impl Engine {
     /// Counts of each rule so far, in the order of their ids.
     pub fn rule_counters(&self) -> &[RuleCounters] {
         &self.rules
+    }
+
+    /// Ids of all rules that were ever in force and are in the ruleset no more, in order.
+    pub fn former_rules(&self) -> impl Iterator<Item = &str> {
+        self.former_rules.keys().map(String::as_str)
     }
 
     /// Hash of the ruleset in force.

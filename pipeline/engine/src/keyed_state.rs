@@ -174,6 +174,20 @@ impl<S: Keyed> Table<S> {
         Ok(rest)
     }
 
+    /// Every state with its key, also those whose time is over; in no order.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (u64, &S)> {
+        self.entries.iter().map(|entry| (entry.key, &entry.state))
+    }
+
+    /// Adds to a state that was just loaded what is saved apart from it.
+    pub(crate) fn amend(&mut self, key: u64, change: impl FnOnce(&mut S)) {
+        if let Some(entry) = self.entries.find_mut(key) {
+            let before = entry.state.cells();
+            change(&mut entry.state);
+            self.cells = self.cells + entry.state.cells() - before;
+        }
+    }
+
     /// The highest version of a state that the memory bound has cost; 0 without any.
     pub(crate) fn version_lost(&self) -> i64 {
         self.version_lost

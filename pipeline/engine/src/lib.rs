@@ -41,7 +41,7 @@ mod warming;
 pub use alert::{Alert, EventRef, Values};
 pub use counters::{Counters, RuleCounters};
 pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Record, RestoreError, Snapshot};
-pub use pseudonym::{Pseudonymizer, SecretError};
+pub use pseudonym::{Pseudonymizer, SEED_BYTES, SecretError};
 pub use scenario::{Outcome, run_tests};
 pub use score::{Level, Reason, Score, ScoreChange};
 pub use trace::Trace;

@@ -18,12 +18,36 @@ pub struct SecretError {
     found: usize,
 }
 
+/// Bytes of the seed of the state's keys.
+pub const SEED_BYTES: usize = 16;
+
+/// One secret and its number.
+#[derive(Clone)]
+struct Key {
+    mac: Hmac<Sha256>,
+    /// Which the pseudonym carries.
+    number: u8,
+}
+
+impl Key {
+    fn pseudonym(&self, kind: EntityKind, normalised: &str) -> String {
+        let mut mac = self.mac.clone();
+        mac.update(kind.name().as_bytes());
+        mac.update(&[0]);
+        mac.update(normalised.as_bytes());
+        format!("p{}_{}", self.number, short(&mac.finalize().into_bytes()))
+    }
+}
+
 /// Makes pseudonyms and the seed of the state's keys out of one secret.
+///
+/// When the secret is changed, identifiers leave under the new one; the state's keys keep their seed, or nothing known
+/// would be found again; and for a while scores are told under the name of before too.
 #[derive(Clone)]
 pub struct Pseudonymizer {
-    mac: Hmac<Sha256>,
-    /// Number of the key, which the pseudonym carries.
-    key: u8,
+    key: Key,
+    seed: [u8; SEED_BYTES],
+    former: Option<Key>,
 }
 
 impl Pseudonymizer {
@@ -35,8 +59,34 @@ impl Pseudonymizer {
         if secret.len() < SECRET_BYTES_MIN {
             return Err(SecretError { found: secret.len() });
         }
-        let mac = Hmac::new_from_slice(secret).map_err(|_| SecretError { found: secret.len() })?;
-        Ok(Self { mac, key })
+        let mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| SecretError { found: secret.len() })?;
+        let mut of_seed = mac.clone();
+        of_seed.update(b"keyed state\0");
+        let mut seed = [0; SEED_BYTES];
+        seed.iter_mut().zip(of_seed.finalize().into_bytes()).for_each(|(slot, byte)| *slot = byte);
+        Ok(Self { key: Key { mac, number: key }, seed, former: None })
+    }
+
+    /// With the seed of another secret: of the one that the state's keys were first made with.
+    #[must_use]
+    pub fn with_seed(self, seed: [u8; SEED_BYTES]) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The seed of the state's keys, which is as secret as the secret.
+    pub fn seed(&self) -> [u8; SEED_BYTES] {
+        self.seed
+    }
+
+    /// That also knows the names of before: those under the secret of `former`.
+    #[must_use]
+    pub fn after(self, former: &Self) -> Self {
+        Self { former: Some(former.key.clone()), ..self }
+    }
+
+    /// Number of the secret, which the pseudonyms carry.
+    pub fn number(&self) -> u8 {
+        self.key.number
     }
 
     /// An identifier as it may leave: a pseudonym if its kind is personal, else as it is, normalised.
@@ -45,29 +95,24 @@ impl Pseudonymizer {
         if !kind.is_personal() {
             return normalised.into_owned();
         }
-        let mut mac = self.mac.clone();
-        mac.update(kind.name().as_bytes());
-        mac.update(&[0]);
-        mac.update(normalised.as_bytes());
-        format!("p{}_{}", self.key, short(&mac.finalize().into_bytes()))
+        self.key.pseudonym(kind, &normalised)
     }
 
-    /// The hasher for keys of keyed state: its seed is derived from the secret, so keys say nothing without it.
+    /// The name of before, under which readers may still look for a personal identifier; `None` where there is none.
+    pub fn leave_formerly(&self, kind: EntityKind, raw: &str) -> Option<String> {
+        let former = self.former.as_ref().filter(|_| kind.is_personal())?;
+        Some(former.pseudonym(kind, &kind.normalise(raw)))
+    }
+
+    /// The hasher for keys of keyed state: its seed is derived from a secret, so keys say nothing without it.
     pub(crate) fn key_hasher(&self) -> KeyHasher {
-        let mut mac = self.mac.clone();
-        mac.update(b"keyed state\0");
-        let digest = mac.finalize().into_bytes();
-        let mut seed = [0; 16];
-        for (slot, byte) in seed.iter_mut().zip(digest) {
-            *slot = byte;
-        }
-        KeyHasher::new(seed)
+        KeyHasher::new(self.seed)
     }
 }
 
 impl std::fmt::Debug for Pseudonymizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pseudonymizer {{ key: {}, secret: [redacted] }}", self.key)
+        write!(f, "Pseudonymizer {{ key: {}, secret: [redacted] }}", self.key.number)
     }
 }
 
@@ -107,6 +152,21 @@ mod tests {
         );
         let shown = format!("{:?}", Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough"));
         assert_eq!(shown, "Pseudonymizer { key: 1, secret: [redacted] }");
+    }
+
+    #[test]
+    fn a_changed_secret_changes_names_and_not_the_state_and_knows_the_names_of_before() {
+        let first = Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough");
+        let alone = Pseudonymizer::new(b"fedcba9876543210", 2).expect("long enough");
+        let second = alone.clone().with_seed(first.seed()).after(&first);
+        let hash = |pseudonymizer: &Pseudonymizer| pseudonymizer.key_hasher().hash(&[b"phone"]);
+        assert_eq!(hash(&second), hash(&first));
+        assert_ne!(hash(&second), hash(&alone));
+        let phone = EntityKind::Phone;
+        assert_eq!(second.leave(phone, "01000000042"), alone.leave(phone, "01000000042"));
+        assert!(second.leave(phone, "01000000042").starts_with("p2_"));
+        assert_eq!(second.leave_formerly(phone, "01000000042"), Some(first.leave(phone, "+201000000042")));
+        assert_eq!((second.leave_formerly(EntityKind::User, "u_42"), first.leave_formerly(phone, "01000000042")), (None, None));
     }
 
     #[test]

@@ -92,3 +92,12 @@ pub struct ScoreChange {
     /// The level just before, at the same instant.
     pub level_before: Option<Level>,
 }
+
+impl ScoreChange {
+    /// The same under another name of the same entity.
+    #[must_use]
+    pub fn under(&self, entity: String) -> Self {
+        let score = self.score.clone().map(|score| Score { entity: entity.clone(), ..score });
+        Self { entity, score, ..*self }
+    }
+}

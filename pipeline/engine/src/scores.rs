@@ -1,6 +1,7 @@
 //! Every entity's score: alerts raise it, retractions and changes of rules take out of it, and each change says what has
 //! become of it (the formulas are in `score.rs`). Versions only rise (invariant E4).
 
+use rasid_detectors::entity::EntityKind;
 use serde::{Deserialize, Serialize};
 
 use crate::doubt::{Cast, Doubt, TakenBack};
@@ -10,7 +11,11 @@ use crate::score::{Level, Reason, Score, ScoreChange};
 /// One entity's doubts.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Doubts {
+    /// As it left when it last changed.
     entity: String,
+    /// And as it had left before the secret was changed, while readers may look for that. Saved apart.
+    #[serde(skip)]
+    former: Option<String>,
     /// By the rule's number.
     reasons: Vec<Doubt>,
     version: i64,
@@ -25,7 +30,9 @@ impl Keyed for Doubts {
     }
 
     fn cells(&self) -> usize {
-        self.reasons.iter().map(Doubt::bytes).sum::<usize>().div_ceil(16) + self.entity.len().div_ceil(16)
+        self.reasons.iter().map(Doubt::bytes).sum::<usize>().div_ceil(16)
+            + self.entity.len().div_ceil(16)
+            + self.former.as_ref().map_or(0, |former| former.len().div_ceil(16))
     }
 
     fn version(&self) -> i64 {
@@ -98,6 +105,12 @@ impl Doubts {
         }
     }
 
+    /// A change under every name that the entity has.
+    fn told(&self, change: ScoreChange) -> impl Iterator<Item = ScoreChange> + use<> {
+        let formerly = self.former.clone().map(|former| change.under(former));
+        std::iter::once(change).chain(formerly)
+    }
+
     /// The score as readers get it; `None` below 1.
     fn standing(&self, now_ms: i64, ruleset: &str, rules: &[String]) -> Option<Score> {
         let score = self.score(now_ms);
@@ -125,6 +138,20 @@ impl Doubts {
     }
 }
 
+/// A name of before, as it is saved.
+#[derive(Serialize, Deserialize)]
+struct FormerName {
+    #[serde(with = "postcard::fixint::le")]
+    key: u64,
+    name: String,
+}
+
+/// Whether an entity is named by a pseudonym (`phone:p1_…`) that does not begin with `prefix` (`p2_`).
+fn is_pseudonym_but(entity: &str, prefix: &str) -> bool {
+    let Some((kind, id)) = entity.split_once(':') else { return false };
+    EntityKind::from_name(kind).is_some_and(EntityKind::is_personal) && !id.starts_with(prefix)
+}
+
 /// Every entity's score.
 pub(crate) struct Scores {
     entities: Table<Doubts>,
@@ -147,6 +174,8 @@ pub(crate) struct About<'a> {
     pub(crate) key: u64,
     /// `kind:id`, as it leaves.
     pub(crate) entity: &'a str,
+    /// And as it left before, where readers may still look for that.
+    pub(crate) former: Option<&'a str>,
 }
 
 impl Scores {
@@ -164,7 +193,8 @@ impl Scores {
         number as u32
     }
 
-    /// What an alert of the rule of that number does to the score of its entity; `None` where it weighs nothing.
+    /// What an alert of the rule of that number does to the score of its entity, under the name that it leaves by now;
+    /// `None` where it weighs nothing.
     pub(crate) fn raise(&mut self, about: About<'_>, rule: u32, cast: Cast, moment: Moment<'_>) -> Option<ScoreChange> {
         if cast.risk == 0 {
             return None;
@@ -173,8 +203,11 @@ impl Scores {
         let version_lost = entities.version_lost();
         let change = entities.update(about.key, moment.clock_ms, |doubts| {
             let level_before = Level::of(doubts.score(moment.clock_ms));
-            if doubts.entity.is_empty() {
+            if doubts.entity != about.entity {
                 about.entity.clone_into(&mut doubts.entity);
+            }
+            if doubts.former.as_deref() != about.former {
+                doubts.former = about.former.map(str::to_owned);
             }
             let place = doubts.reasons.partition_point(|doubt| doubt.rule < rule);
             match doubts.reasons.get_mut(place) {
@@ -199,7 +232,7 @@ impl Scores {
 
     fn take_out(&mut self, moment: Moment<'_>, of: impl Fn(u32) -> bool, take: impl Fn(&mut Doubt) -> TakenBack) -> Vec<ScoreChange> {
         let Self { entities, rules } = self;
-        let mut changes = entities.change_all(moment.clock_ms, |doubts| {
+        let changes = entities.change_all(moment.clock_ms, |doubts| {
             if !doubts.reasons.iter().any(|doubt| of(doubt.rule)) {
                 return None;
             }
@@ -210,8 +243,12 @@ impl Scores {
                 taken |= what != TakenBack::Nothing;
                 what != TakenBack::All
             });
-            taken.then(|| doubts.changed(moment, 0, level_before, rules))
+            taken.then(|| {
+                let change = doubts.changed(moment, 0, level_before, rules);
+                doubts.told(change)
+            })
         });
+        let mut changes: Vec<ScoreChange> = changes.into_iter().flatten().collect();
         changes.sort_unstable_by(|a, b| a.entity.cmp(&b.entity));
         changes
     }
@@ -220,7 +257,7 @@ impl Scores {
     pub(crate) fn live(&self, moment: Moment<'_>) -> Vec<ScoreChange> {
         let live = self.entities.live(moment.clock_ms).into_iter();
         let mut changes: Vec<ScoreChange> = live
-            .map(|doubts| doubts.change(moment, Level::of(doubts.score(moment.clock_ms)), &self.rules))
+            .flat_map(|doubts| doubts.told(doubts.change(moment, Level::of(doubts.score(moment.clock_ms)), &self.rules)))
             .filter(|change| change.score.is_some())
             .collect();
         changes.sort_unstable_by(|a, b| a.entity.cmp(&b.entity));
@@ -244,6 +281,40 @@ impl Scores {
 
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
         self.entities.save(postcard::to_extend(&self.rules, out).expect("plain data, into a vector that grows"))
+    }
+
+    /// Whether an entity has a name of before.
+    pub(crate) fn has_former_names(&self) -> bool {
+        self.entities.states().any(|(_, doubts)| doubts.former.is_some())
+    }
+
+    /// Adds the names of before, by key; nothing where there are none.
+    pub(crate) fn save_former_names(&self, out: Vec<u8>) -> Vec<u8> {
+        let mut names: Vec<FormerName> =
+            self.entities.states().filter_map(|(key, doubts)| Some(FormerName { key, name: doubts.former.clone()? })).collect();
+        if names.is_empty() {
+            return out;
+        }
+        names.sort_unstable_by_key(|name| name.key);
+        postcard::to_extend(&names, out).expect("plain data, into a vector that grows")
+    }
+
+    /// Gives them back to the entities, and the bytes after them.
+    pub(crate) fn load_former_names<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
+        let (names, rest): (Vec<FormerName>, _) = postcard::take_from_bytes(bytes)?;
+        for FormerName { key, name } in names {
+            self.entities.amend(key, |doubts| doubts.former = Some(name));
+        }
+        Ok(rest)
+    }
+
+    /// How many of the scores that are live stand under a pseudonym that does not begin so, and when the last of them ends
+    /// by itself, ms.
+    pub(crate) fn named_otherwise(&self, prefix: &str, clock_ms: i64) -> (usize, i64) {
+        let other = |doubts: &&&Doubts| doubts.live_until_ms >= clock_ms && is_pseudonym_but(&doubts.entity, prefix);
+        let live = self.entities.live(clock_ms);
+        let others = live.iter().filter(other).map(|doubts| doubts.live_until_ms);
+        others.fold((0, i64::MIN), |(count, last), until| (count + 1, last.max(until)))
     }
 
     /// Fills an empty one, and gives the bytes after it.
@@ -270,7 +341,12 @@ mod tests {
 
     fn raise(scores: &mut Scores, rule: usize, risk: u8, at_ms: i64, clock_ms: i64) -> Option<ScoreChange> {
         let number = scores.number(&format!("r.{rule}"));
-        scores.raise(About { key: 1, entity: "user:u_1" }, number, Cast { at_ms, half_life_ms: 6 * HOUR, risk }, moment(clock_ms))
+        scores.raise(
+            About { key: 1, entity: "user:u_1", former: None },
+            number,
+            Cast { at_ms, half_life_ms: 6 * HOUR, risk },
+            moment(clock_ms),
+        )
     }
 
     fn raised(alerts: &[(usize, u8, i64)]) -> Scores {
@@ -387,7 +463,7 @@ mod tests {
                 } else {
                     let (number, entity) = (scores.number(&format!("r.{rule}")), format!("user:u_{who}"));
                     let cast = Cast { at_ms: at, half_life_ms: 24 * HOUR, risk };
-                    scores.raise(About { key: who, entity: &entity }, number, cast, moment(clock)).into_iter().collect()
+                    scores.raise(About { key: who, entity: &entity, former: None }, number, cast, moment(clock)).into_iter().collect()
                 };
                 for change in changes {
                     prop_assert!(change.version >= clock);

@@ -3,7 +3,7 @@
 use rasid_rules::ruleset::Mode;
 
 use super::{Engine, Output, Record};
-use crate::alert::{Alert, Opening, entity_of};
+use crate::alert::{Alert, Opening, entity_of, former_entity_of};
 use crate::batch::Chunk;
 use crate::condition::{Verdicts, scope};
 use crate::doubt::Cast;
@@ -51,10 +51,15 @@ impl Engine {
                     continue;
                 }
                 if mode == Mode::Active {
-                    let about = About { key, entity: &alert.entity };
+                    let former = former_entity_of(row, trigger, &self.pseudonymizer);
+                    let about = About { key, entity: &alert.entity, former: former.as_deref() };
                     let cast = Cast { at_ms: row.at_ms, half_life_ms: rule.half_life_ms, risk: rule.risk };
                     let moment = Moment { position: record.position, clock_ms: row.clock_ms, ruleset: &self.plan.ruleset.hash };
-                    output.scores.extend(self.scores.raise(about, self.rule_numbers[trigger_plan.rule], cast, moment));
+                    if let Some(change) = self.scores.raise(about, self.rule_numbers[trigger_plan.rule], cast, moment) {
+                        let formerly = former.map(|former| change.under(former));
+                        output.scores.push(change);
+                        output.scores.extend(formerly);
+                    }
                 }
                 self.counters.alerts += 1;
                 self.rules[trigger_plan.rule].alerts += 1;

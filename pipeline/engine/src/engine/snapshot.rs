@@ -5,6 +5,7 @@
 //!   part 0      what there is once: clock, counters, rules, bindings with their births
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
 //!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
+//!   part 5      of format 2 ends with the former names of scores: (key, name) by key; of format 1 where there are none
 //! ```
 //!
 //! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: while it is
@@ -25,6 +26,10 @@ use crate::warming::Warming;
 
 /// Raised when what is written changes its meaning.
 const FORMAT: u32 = 1;
+/// Of a part that holds names of before beside the scores.
+const WITH_FORMER_NAMES: u32 = 2;
+/// The part of the scores.
+const SCORES: usize = 5;
 /// Shards in one part.
 const SHARDS_A_PART: usize = SHARDS / Snapshot::PARTS;
 
@@ -135,14 +140,15 @@ impl Snapshot {
             2 => self.duplicates.save_before(out),
             3 => self.suppression.save(out),
             4 => self.issued.save(out),
-            5 => self.scores.save(out),
+            SCORES => self.scores.save_former_names(self.scores.save(out)),
             _ => out,
         }
     }
 
     fn header(&self, part: usize) -> Header {
+        let format = if part == SCORES && self.scores.has_former_names() { WITH_FORMER_NAMES } else { FORMAT };
         let part = u32::try_from(part).unwrap_or(u32::MAX);
-        Header { format: FORMAT, part, records: self.once.counters.records, clock_ms: self.clock_ms }
+        Header { format, part, records: self.once.counters.records, clock_ms: self.clock_ms }
     }
 }
 
@@ -217,9 +223,12 @@ impl Engine {
                 2 => engine.duplicates.load_before(rest).map_err(place("duplicates"))?,
                 3 => engine.suppression.load(rest).map_err(place("suppression"))?,
                 4 => engine.issued.load(rest).map_err(place("issued alerts"))?,
-                5 => engine.scores.load(rest).map_err(place("scores"))?,
+                SCORES => engine.scores.load(rest).map_err(place("scores"))?,
                 _ => rest,
             };
+            if header.format == WITH_FORMER_NAMES {
+                rest = engine.scores.load_former_names(rest).map_err(place("former names"))?;
+            }
             if !rest.is_empty() {
                 return Err(RestoreError::Foreign { part: number, why: format!("longer than its contents, by {} bytes", rest.len()) });
             }
@@ -231,7 +240,7 @@ impl Engine {
     /// Whether a part is of the snapshot that part 0 began.
     fn check(&self, part: usize, header: &Header) -> Result<(), RestoreError> {
         let foreign = |why: String| Err(RestoreError::Foreign { part, why });
-        if header.format != FORMAT {
+        if header.format != FORMAT && !(header.format == WITH_FORMER_NAMES && part == SCORES) {
             return foreign(format!("of format {}, and this engine reads {FORMAT}", header.format));
         }
         if header.part as usize != part {
