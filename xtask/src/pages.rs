@@ -108,8 +108,8 @@ fn text(property: &Value) -> String {
 }
 
 /// The sections of the configuration, in the order in which people meet them.
-const SECTIONS: [&str; 11] =
-    ["rules", "data", "pseudonyms", "sources", "log", "engine", "snapshot", "outbox", "sinks", "server", "telemetry"];
+const SECTIONS: [&str; 12] =
+    ["rules", "data", "pseudonyms", "secrets", "sources", "log", "engine", "snapshot", "outbox", "sinks", "server", "telemetry"];
 
 fn configuration() -> Result<String> {
     let schema: Value = serde_json::from_str(&read("docs/schema/config.schema.json")?).context("docs/schema/config.schema.json")?;

@@ -295,6 +295,7 @@ fn settings(data: &Path, rules: std::path::PathBuf, url: String) -> Settings {
         data_dir: data.join("data"),
         secret: Secret::new(SECRET),
         secret_number: 1,
+        former_secret: None,
         sources: SourcesSettings::default(),
         log: LogSettings {
             segment_bytes: 64 << 20,

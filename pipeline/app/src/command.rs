@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_rules::LoadError;
 use rasid_service::Chain;
+use rasid_service::control::Who;
 
 /// Why a command could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -114,10 +115,10 @@ pub(crate) fn reason(text: &str) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-/// Who asks, for the audit: what the system calls the person. The socket's permissions are what protects it.
-pub(crate) fn who() -> String {
+/// Who asks, by their own word: behind `sudo` it is the person. The service has the user from the system, and keeps both.
+pub(crate) fn who() -> Who {
     let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    named.unwrap_or_else(|| "unknown".to_owned())
+    Who::from(named.unwrap_or_default())
 }
 
 /// A span of time for people: `3.2 s`, `5 min`, `7 h`, `12 d`.

@@ -4,6 +4,7 @@
 
 mod check;
 mod options;
+mod secret_file;
 mod settings;
 mod tree;
 
@@ -16,7 +17,7 @@ use crate::command::Failure;
 use crate::memory;
 use check::Shape;
 pub(crate) use options::{Config, LogFormat};
-pub(crate) use settings::{Server, key, redis, service};
+pub(crate) use settings::{Key, Server, key, redis, service};
 use tree::Node;
 pub(crate) use tree::Origin;
 

@@ -16,13 +16,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use rasid_service::control::Control;
-use rasid_service::stats::{Readiness, Stats};
+use rasid_service::stats::{Freshness, Readiness, Stats};
 use serde_json::json;
 use tower::ServiceExt as _;
 
 pub(crate) use client::Client;
 pub(crate) use connections::{Connections, ServerStats, Times};
-pub(crate) use control::{SOCKET, bind as bind_control, router as control_router};
+pub(crate) use control::{SOCKET, bind as bind_control, introduce, router as control_router};
 use problem::Problem;
 pub(crate) use server::serve;
 
@@ -74,7 +74,7 @@ fn ok(body: &serde_json::Value) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// Alive; with `?fresh` also not lagging.
+/// Alive; with `?fresh` also: the scores that readers have are no older than they may be.
 async fn healthz(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let version = env!("CARGO_PKG_VERSION");
     let fresh = query.is_some_and(|query| query.split('&').any(|part| part == "fresh" || part.starts_with("fresh=")));
@@ -82,10 +82,9 @@ async fn healthz(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Res
         return Ok(ok(&json!({"status": "alive", "version": version})));
     }
     let Some(stats) = shared.stats() else { return Err(Problem::unavailable("the service is starting")) };
-    let (lag_ms, max) = (stats.worker.lag_ms, shared.0.fresh_lag_ms_max);
+    let (Freshness { lag_ms, why }, max) = (stats.freshness, shared.0.fresh_lag_ms_max);
     if lag_ms > max {
-        let records = stats.worker.lag_records;
-        return Err(Problem::unavailable(format!("{records} records wait, the oldest for {lag_ms} ms; {max} ms is the bound")));
+        return Err(Problem::unavailable(format!("{why}; {max} ms is the bound")));
     }
     Ok(ok(&json!({"status": "fresh", "version": version, "lag_ms": lag_ms})))
 }

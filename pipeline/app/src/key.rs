@@ -1,35 +1,51 @@
-//! The pseudonym secret: from `RASID_KEY`, or from the file that `RASID_KEY_FILE` or the configuration names.
+//! The pseudonym secret as it is configured (`pseudonyms.key_file`, `RASID_KEY_FILE`, `RASID_KEY`), with its number.
 
-use rasid_engine::{Pseudonymizer, SecretError};
+use std::path::Path;
 
-use std::path::PathBuf;
+use rasid_connectors::seal::Secrets;
+use rasid_connectors::storage::Disk;
+use rasid_engine::Pseudonymizer;
+use rasid_service::recover::layout;
 
 use crate::command::{Failure, say};
-use crate::config::{self, Loaded};
+use crate::config::{self, Key, Layers, Loaded};
 
 /// Stands in where nothing leaves this machine. Everybody knows it, so its pseudonyms protect nobody.
 pub(crate) const DEVELOPMENT_KEY: &[u8] = b"rasid development key, not a secret";
 
-/// The pseudonymizer of the environment's secret; of the development key, with a word on stderr, where there is none.
+/// The pseudonymizer of the secret around a command that has no options for it; of the development key, with a word on
+/// stderr, where there is none.
 pub(crate) fn pseudonymizer() -> Result<Pseudonymizer, Failure> {
-    let refused = |place: &str, error: &SecretError| Failure::Configuration(format!("{place}: {error}"));
-    if let Some(secret) = std::env::var_os("RASID_KEY") {
-        return Pseudonymizer::new(secret.as_encoded_bytes(), 1).map_err(|error| refused("RASID_KEY", &error));
-    }
-    if let Some(path) = std::env::var_os("RASID_KEY_FILE").map(PathBuf::from) {
-        let shown = path.display();
-        let secret =
-            std::fs::read(&path).map_err(|error| Failure::Configuration(format!("RASID_KEY_FILE: cannot read {shown}: {error}")))?;
-        return Pseudonymizer::new(secret.trim_ascii(), 1).map_err(|error| refused(&shown.to_string(), &error));
-    }
-    development()
+    let loaded = Layers::surrounding().load()?;
+    config::key(&loaded)?.map_or_else(development, |key| of(&key))
 }
 
-/// The pseudonymizer of the configured secret, as `rasid run` uses it; of the development key where there is none.
+/// The pseudonymizer of the configured secret, as `rasid run` uses it, with the names of before if they are told too; of
+/// the development key where there is none.
 pub(crate) fn configured(loaded: &Loaded) -> Result<Pseudonymizer, Failure> {
-    match config::key(loaded)? {
-        Some((secret, number)) => Pseudonymizer::new(secret.reveal(), number).map_err(|error| Failure::Configuration(error.to_string())),
-        None => development(),
+    let Some(key) = config::key(loaded)? else { return development() };
+    bound(Path::new(&loaded.config.data.dir), key.number)?;
+    of(&key)
+}
+
+fn of(key: &Key) -> Result<Pseudonymizer, Failure> {
+    let refused = |error: rasid_engine::SecretError| Failure::Configuration(error.to_string());
+    let current = Pseudonymizer::new(key.secret.reveal(), key.number).map_err(refused)?;
+    match &key.former {
+        None => Ok(current),
+        Some((secret, number)) => Ok(current.after(&Pseudonymizer::new(secret.reveal(), *number).map_err(refused)?)),
+    }
+}
+
+/// Holds the configured number to the data folder's, where that is here: names under another are nobody's.
+fn bound(data: &Path, number: u8) -> Result<(), Failure> {
+    // A folder that cannot be read belongs to the service; this is no reason not to compute a name.
+    match Secrets::number(&Disk::existing(data), layout::KEYS) {
+        Ok(Some(folder)) if folder != number => Err(Failure::Configuration(format!(
+            "pseudonyms.key_number is {number}, and the pseudonyms of the data folder {} carry number {folder}",
+            data.display()
+        ))),
+        _ => Ok(()),
     }
 }
 

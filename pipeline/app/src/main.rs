@@ -11,6 +11,7 @@ mod metrics;
 mod notify;
 mod shipped;
 mod telemetry;
+mod user;
 
 use std::process::ExitCode;
 

@@ -69,6 +69,9 @@ const WORKER_COMMITTED: Metric = gauge("rasid_worker_committed_position", "Newes
 const WORKER_LAG: Metric = gauge("rasid_worker_lag_records", "Entries of the log that are not processed");
 const WORKER_LAG_S: Metric = gauge("rasid_worker_lag_seconds", "Age of the oldest of them");
 const DIVERGENCE: Metric = counter("rasid_replay_divergence", "Replayed outputs that differ from those committed; must stay 0");
+const REPLAY_UNKNOWN: Metric = counter("rasid_replay_unknown", "Replayed outputs of which it is forgotten what was committed");
+const REPLAY_OTHER_VERSION: Metric =
+    counter("rasid_replay_other_version", "Replayed outputs that differ from what another version committed");
 const DEAD_LETTERS: Metric = counter("rasid_dead_letters", "Records set aside");
 const SNAPSHOT_POSITION: Metric = gauge("rasid_snapshot_position", "Position of the newest snapshot");
 const SNAPSHOT_TIME: Metric = gauge("rasid_snapshot_timestamp_seconds", "When the newest snapshot was written");
@@ -209,6 +212,8 @@ fn worker(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.one(&WORKER_LAG, worker.lag_records)?;
     out.one(&WORKER_LAG_S, seconds(worker.lag_ms))?;
     out.one(&DIVERGENCE, worker.divergence_total)?;
+    out.one(&REPLAY_UNKNOWN, worker.replay_unknown_total)?;
+    out.one(&REPLAY_OTHER_VERSION, worker.replay_other_version_total)?;
     out.one(&DEAD_LETTERS, worker.dead_letters_total)?;
     let snapshot = &stats.snapshot;
     if let (Some(position), Some(written_ms)) = (snapshot.position, snapshot.written_ms) {

@@ -23,6 +23,14 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// A file that holds a secret.
+fn secret(folder: &Path, name: &str, text: &str, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a file");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
+}
+
 fn folder(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("rasid.toml"), config).expect("a file");
@@ -132,7 +140,9 @@ fn every_value_is_shown_with_its_origin_and_no_secret() {
 #[test]
 fn run_refuses_the_development_key_and_what_is_not_complete() {
     let folder = folder("sources.jsonl.stdin = true\n");
-    std::fs::write(folder.path().join("empty"), "\n").expect("a file");
+    secret(folder.path(), "empty", "\n", 0o600);
+    secret(folder.path(), "open", "a secret of my own\n", 0o644);
+    secret(folder.path(), "loose", "a secret of my own\n", 0o620);
     let development = "rasid development key, not a secret";
     let key = ("RASID_KEY", "a secret of my own");
     for (variables, set, part) in [
@@ -141,6 +151,14 @@ fn run_refuses_the_development_key_and_what_is_not_complete() {
         (&[("RASID_KEY", "short")], "", "the pseudonym secret has 5 bytes, expected 16 or more"),
         (&[("RASID_KEY_FILE", "nosuch")], "", "RASID_KEY_FILE: pseudonyms.key_file: cannot read nosuch"),
         (&[("RASID_KEY_FILE", "empty")], "", "empty is empty"),
+        (&[("RASID_KEY_FILE", "open")], "", "open can be read by others than its owner (mode 0644)\n  = help: chmod 400 "),
+        (&[("RASID_KEY_FILE", "loose")], "secrets.shared_files=true", "loose can be changed by others than its owner (mode 0620)"),
+        (
+            &[("RASID_KEY_FILE", "open"), ("RASID_SOURCES__JSONL__STDIN", "false")],
+            "secrets.shared_files=true",
+            "\n1 fault in the configuration",
+        ),
+        (&[key], "pseudonyms.former_key_file=open", "pseudonyms.former_key_number: a former secret without its number"),
         (&[key], "sources.jsonl.stdin=false", "no source is on\n  = help: set `sources.fluvio.endpoint`"),
         (
             &[key],
@@ -203,12 +221,14 @@ fn without_a_service_the_commands_say_so() {
 #[test]
 fn a_pseudonym_is_that_of_the_configured_secret() {
     let folder = folder("pseudonyms.key_file = \"key\"\n");
-    std::fs::write(folder.path().join("key"), "0123456789abcdef\n").expect("a file");
+    secret(folder.path(), "key", "0123456789abcdef\n", 0o400);
     let printed = |variables: &[(&str, &str)], arguments: &[&str]| {
         String::from_utf8_lossy(&rasid(folder.path(), variables, arguments).stdout).into_owned()
     };
     assert_eq!(printed(&[], &["pseudonym", "phone", "0100 000 0042"]), "phone:p1_iqf6wulxc4yrfrrk77l3g4ks7u\n");
     assert_eq!(printed(&[], &["pseudonym", "user", "u_42"]), "user:u_42\n");
+    let second = ("RASID_PSEUDONYMS__KEY_NUMBER", "2");
+    assert!(printed(&[second], &["pseudonym", "phone", "0100 000 0042"]).starts_with("phone:p2_"), "the number is the configured one");
     let other = printed(&[("RASID_KEY", "fedcba9876543210")], &["pseudonym", "phone", "01000000042"]);
     assert!(other.starts_with("phone:p1_") && !other.contains("iqf6wulxc4"), "the environment is over the file: {other}");
 }

@@ -40,8 +40,10 @@ impl Error {
 pub struct Entry<'a> {
     /// When, Unix ms.
     pub at_ms: i64,
-    /// The person or token, by name.
+    /// The user or token, by name, as it was proven: by the system, or by a secret.
     pub who: &'a str,
+    /// Whom they say they are, which nobody checked; empty where they do not say: behind `sudo -u rasid` it is the person.
+    pub claimed: &'a str,
     /// Where it came from: `control socket`, `http 127.0.0.1`, `rules folder`.
     pub from: &'a str,
     /// What: `reload`, `retract`, `reveal`, `dead-letters retry`.
@@ -57,6 +59,8 @@ pub struct Entry<'a> {
 struct Line<'a> {
     at: String,
     who: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    claimed: &'a str,
     from: &'a str,
     action: &'a str,
     why: String,
@@ -105,8 +109,9 @@ impl Audit {
 }
 
 fn line(entry: &Entry<'_>) -> Vec<u8> {
-    let Entry { at_ms, who, from, action, why, details } = entry;
-    let line = Line { at: format_rfc3339(*at_ms), who, from, action, why: without_phones(why), details };
+    let Entry { at_ms, who, claimed, from, action, why, details } = entry;
+    let claimed = if claimed == who { "" } else { claimed };
+    let line = Line { at: format_rfc3339(*at_ms), who, claimed, from, action, why: without_phones(why), details };
     let mut bytes = serde_json::to_vec(&line).expect("text has a JSON form");
     bytes.push(b'\n');
     bytes
@@ -149,7 +154,7 @@ mod tests {
 
     fn entry(why: &str) -> Entry<'_> {
         let details = BTreeMap::from([("rule", "auth.otp_flood".to_owned())]);
-        Entry { at_ms: 1_763_719_300_000, who: "noor", from: "control socket", action: "retract", why, details }
+        Entry { at_ms: 1_763_719_300_000, who: "rasid", claimed: "noor", from: "control socket", action: "retract", why, details }
     }
 
     fn lines(disk: &Memory) -> Vec<String> {
@@ -163,7 +168,7 @@ mod tests {
         disk.crash(1);
         open(&disk).append(&entry("b")).unwrap();
         disk.crash(2);
-        let expected = r#"{"at":"2025-11-21T10:01:40.000Z","who":"noor","from":"control socket","action":"retract","why":"two\nlines","details":{"rule":"auth.otp_flood"}}"#;
+        let expected = r#"{"at":"2025-11-21T10:01:40.000Z","who":"rasid","claimed":"noor","from":"control socket","action":"retract","why":"two\nlines","details":{"rule":"auth.otp_flood"}}"#;
         assert_eq!(lines(&disk), [expected, &expected.replace(r"two\nlines", "b")]);
     }
 

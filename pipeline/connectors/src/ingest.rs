@@ -15,7 +15,7 @@
 //! | 413 | the body is too large or has too many events | in smaller pieces |
 //! | 415 | not one of the three content types, or compressed | no |
 //! | 429 | the sender's rate is used up | after `Retry-After` |
-//! | 503 | no room, the log does not keep up, or the service is stopping | after `Retry-After`; same id |
+//! | 503 | no room, the log does not keep up or cannot be written, the outbox is full, or the service is stopping | after `Retry-After`; same id |
 //!
 //! Every refusal is counted by producer and reason ([`Ingest::refused`](http::Ingest::refused)). Every error is a problem document (RFC 9457). An id is remembered for [`REMEMBERED_MS`], which covers every moment at
 //! which its signature is accepted. After a restart ids are remembered from the tail of the log: the origin offset of

@@ -47,17 +47,19 @@ mod format;
 mod reader;
 mod segments;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use dead_letter::{DeadLetterLog, DeadLetterReader, Letter, LetterBlock, OpenedLetters};
-pub use entry::{Block, Control, Entry, Origin, Settings, Switched};
+pub use entry::{Block, Control, Entry, Keys, Origin, Settings, Switched};
 pub use error::Error;
 pub use reader::LogReader;
 
 use crate::seal::Keyring;
 use crate::storage::Storage;
+use entry::StoredSettings;
 use segments::{Part, Segments};
 use serde::{Deserialize, Serialize};
 
@@ -140,10 +142,18 @@ pub struct LogWriter {
 }
 
 /// What a segment's header says of all before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Known {
     offsets: BTreeMap<String, u64>,
     ruleset: Option<Switched>,
+}
+
+/// The same as it is stored, followed by the [`Keys`] where there are any: without them it has the form of before.
+#[derive(Serialize, Deserialize)]
+struct StoredKnown<'a> {
+    offsets: Cow<'a, BTreeMap<String, u64>>,
+    /// Position, ruleset, engine, settings.
+    ruleset: Option<(u64, Cow<'a, str>, Cow<'a, str>, StoredSettings)>,
 }
 
 impl Known {
@@ -164,7 +174,27 @@ impl Known {
     }
 
     fn stored(&self) -> Result<Vec<u8>, Error> {
-        postcard::to_stdvec(self).map_err(Error::Encode)
+        let ruleset = self.ruleset.as_ref().map(|Switched { position, ruleset, engine, settings }| {
+            (*position, Cow::Borrowed(ruleset.as_str()), Cow::Borrowed(engine.as_str()), StoredSettings::of(*settings))
+        });
+        let known = StoredKnown { offsets: Cow::Borrowed(&self.offsets), ruleset };
+        let stored = postcard::to_stdvec(&known).map_err(Error::Encode)?;
+        match self.ruleset.as_ref().and_then(|switched| switched.settings.keys) {
+            Some(keys) => postcard::to_extend(&keys, stored).map_err(Error::Encode),
+            None => Ok(stored),
+        }
+    }
+
+    fn read(stored: &[u8]) -> Result<Self, postcard::Error> {
+        let (StoredKnown { offsets, ruleset }, rest) = postcard::take_from_bytes(stored)?;
+        let keys = if rest.is_empty() { None } else { Some(postcard::from_bytes(rest)?) };
+        let ruleset = ruleset.map(|(position, ruleset, engine, settings)| Switched {
+            position,
+            ruleset: ruleset.into_owned(),
+            engine: engine.into_owned(),
+            settings: settings.with(keys),
+        });
+        Ok(Self { offsets: offsets.into_owned(), ruleset })
     }
 }
 
@@ -178,7 +208,7 @@ impl LogWriter {
         let (mut known, mut newest_ms) = (Known::default(), None);
         let (segments, found) = Segments::open(storage, dir, keys, format::LOG, config, &mut |part| match part {
             Part::Summary(bytes) => {
-                known = postcard::from_bytes(bytes).map_err(|_| "the summary does not decode")?;
+                known = Known::read(bytes).map_err(|_| "the summary does not decode")?;
                 Ok(())
             }
             Part::Block(head, plain) => {

@@ -32,6 +32,10 @@ use zeroize::Zeroizing;
 use crate::Disposition;
 use crate::storage::Storage;
 
+mod secrets;
+
+pub use secrets::{Change, Given, Secrets};
+
 const MAGIC: &[u8; 8] = b"RASIDKEY";
 const VERSION: u8 = 1;
 const CHECK_BYTES: usize = 8;
@@ -64,6 +68,43 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// The folder is bound to another secret.
+    #[error(
+        "{path} is bound to another secret, whose number is {number}; give that one, or give it as the former secret beside a new one to change it (docs/operations.md, Secrets)"
+    )]
+    NotBound {
+        /// The file.
+        path: String,
+        /// The number of its secret.
+        number: u8,
+    },
+    /// The folder is bound to this secret under another number.
+    #[error(
+        "the pseudonyms of this data folder carry number {folder}, and number {given} was given for the same secret ({path}): with it every alert would come out otherwise when the log is gone through again, and scores would stay in Redis under names that nobody writes any more; give {folder}, or see docs/operations.md, Secrets, for how to change the secret"
+    )]
+    OtherNumber {
+        /// The file.
+        path: String,
+        /// The folder's.
+        folder: u8,
+        /// The one that was given.
+        given: u8,
+    },
+    /// A new secret cannot have the number of one before.
+    #[error("number {number} belongs to another secret of this data folder; give the new one a number of its own")]
+    NumberTaken {
+        /// The number.
+        number: u8,
+    },
+    /// The former secret is none that the folder knows.
+    #[error("the former secret that was given is not the one that this data folder had before its present one ({path})")]
+    FormerUnknown {
+        /// The file.
+        path: String,
+    },
+    /// A secret that is too short.
+    #[error(transparent)]
+    TooShort(rasid_engine::SecretError),
     /// A key file is not whole.
     #[error("{path} is damaged or is no day key")]
     Damaged {
@@ -93,6 +134,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what was given is wrong, and not what was found.
+    pub fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherSecret { .. }
+                | Self::NotBound { .. }
+                | Self::OtherNumber { .. }
+                | Self::NumberTaken { .. }
+                | Self::FormerUnknown { .. }
+                | Self::TooShort(_)
+        )
+    }
+
     /// What to do about it.
     pub fn disposition(&self) -> Disposition {
         match self {
@@ -162,6 +216,11 @@ impl Nonce {
 /// Where random bytes for new keys come from.
 pub type Fill = Arc<dyn Fn(&mut [u8]) -> io::Result<()> + Send + Sync>;
 
+/// The system's.
+pub fn system_random() -> Fill {
+    Arc::new(|bytes| getrandom::fill(bytes).map_err(|error| io::Error::other(error.to_string())))
+}
+
 /// The day keys of one data folder. Clones share what they have read.
 #[derive(Clone)]
 pub struct Keyring {
@@ -171,9 +230,22 @@ pub struct Keyring {
 
 struct Shared {
     storage: Arc<dyn Storage>,
-    wrap: Aes256GcmSiv,
-    check: [u8; CHECK_BYTES],
+    wrap: Wrap,
+    /// Under secrets of before, which keys may still be wrapped under.
+    former: Vec<Wrap>,
     random: Fill,
+}
+
+/// What wraps day keys: one secret's.
+struct Wrap {
+    cipher: Aes256GcmSiv,
+    check: [u8; CHECK_BYTES],
+}
+
+impl Wrap {
+    fn of(secret: &[u8]) -> Self {
+        Self { cipher: Aes256GcmSiv::new(&(*derive(secret, b"rasid day key wrap v1")).into()), check: check_of(secret) }
+    }
 }
 
 struct Family {
@@ -189,8 +261,7 @@ impl Keyring {
     /// # Errors
     /// [`Error::OtherSecret`], or what is wrong with the newest key file.
     pub fn open(storage: Arc<dyn Storage>, dir: &str, secret: &[u8]) -> Result<Self, Error> {
-        let system: Fill = Arc::new(|bytes| getrandom::fill(bytes).map_err(|error| io::Error::other(error.to_string())));
-        Self::with_random(storage, dir, secret, system)
+        Self::with_random(storage, dir, secret, system_random())
     }
 
     /// As [`Keyring::open`], with new keys from `random`; for the simulation, in which one seed gives one run.
@@ -198,11 +269,11 @@ impl Keyring {
     /// # Errors
     /// As [`Keyring::open`].
     pub fn with_random(storage: Arc<dyn Storage>, dir: &str, secret: &[u8], random: Fill) -> Result<Self, Error> {
-        let wrap = Aes256GcmSiv::new(&(*derive(secret, b"rasid day key wrap v1")).into());
-        let mut check = [0; CHECK_BYTES];
-        check.iter_mut().zip(*derive(secret, b"rasid day key check v1")).for_each(|(slot, byte)| *slot = byte);
+        let bound = Secrets::existing(&*storage, dir, secret)?;
+        let former = bound.iter().flat_map(Secrets::former).map(Wrap::of).collect();
+        let wrap = Wrap::of(secret);
         let family = Arc::new(Family { name: String::new(), dir: dir.to_owned(), known: Mutex::default() });
-        let keyring = Self { shared: Arc::new(Shared { storage, wrap, check, random }), family };
+        let keyring = Self { shared: Arc::new(Shared { storage, wrap, former, random }), family };
         if let Some(newest) = keyring.days()?.last() {
             keyring.key(*newest, false)?;
         }
@@ -279,7 +350,10 @@ impl Keyring {
         }
         let path = self.path(day);
         let key = match self.shared.storage.read(&path) {
-            Ok(file) => self.unwrap(&file, day, path)?,
+            Ok(file) => {
+                let (key, _) = self.unwrap(&file, day, &path)?;
+                Aes256GcmSiv::new_from_slice(&key).map_err(|_| Error::Damaged { path })?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound && make => self.make(day, path)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::RetentionEnded { day }),
             Err(source) => return Err(Error::Storage { path, source }),
@@ -291,46 +365,79 @@ impl Keyring {
 
     /// A new key, durable before anything is sealed with it.
     fn make(&self, day: Day, path: String) -> Result<Aes256GcmSiv, Error> {
-        let Shared { storage, wrap, check, random } = &*self.shared;
         let mut key = Zeroizing::new([0; KEY_BYTES]);
+        (self.shared.random)(&mut *key).map_err(Error::Random)?;
+        self.put(&*key, day, path)?;
+        Ok(Aes256GcmSiv::new(&(*key).into()))
+    }
+
+    /// Wraps a key and puts its file in place.
+    fn put(&self, key: &[u8], day: Day, path: String) -> Result<(), Error> {
+        let Shared { storage, wrap, random, .. } = &*self.shared;
         let mut nonce = [0; NONCE_BYTES];
-        random(&mut *key).and_then(|()| random(&mut nonce)).map_err(Error::Random)?;
+        random(&mut nonce).map_err(Error::Random)?;
         // Room for the tag, so that sealing in place leaves no copy of the bare key behind.
         let mut wrapped = Vec::with_capacity(SEALED_KEY_BYTES);
-        wrapped.extend_from_slice(&*key);
-        let sealed = wrap.encrypt_in_place(&nonce.into(), &self.bound(day), &mut wrapped);
+        wrapped.extend_from_slice(key);
+        let sealed = wrap.cipher.encrypt_in_place(&nonce.into(), &self.bound(day), &mut wrapped);
         sealed.map_err(|_| Error::Damaged { path: path.clone() })?;
         let mut file = Vec::new();
         file.extend_from_slice(MAGIC);
         file.push(VERSION);
-        file.extend_from_slice(check);
+        file.extend_from_slice(&wrap.check);
         file.extend_from_slice(&nonce);
         file.extend_from_slice(&wrapped);
         file.extend_from_slice(&XxHash3_64::oneshot(&file).to_le_bytes());
-        storage.replace(&path, &file).map_err(|source| Error::Storage { path, source })?;
-        Ok(Aes256GcmSiv::new(&(*key).into()))
+        storage.replace(&path, &file).map_err(|source| Error::Storage { path, source })
     }
 
-    fn unwrap(&self, file: &[u8], day: Day, path: String) -> Result<Aes256GcmSiv, Error> {
-        let Some((MAGIC, rest)) = file.split_first_chunk() else { return Err(Error::Damaged { path }) };
+    /// Wraps every key that is still wrapped under a secret of before under the one in force, in all families; how many.
+    /// If it is cut short, the rest is read as before and wrapped the next time.
+    ///
+    /// # Errors
+    /// What is wrong with a key's file, or with the disk.
+    pub fn rewrap(&self) -> Result<usize, Error> {
+        let dir = &self.family.dir;
+        let names = self.shared.storage.list(dir).map_err(|source| Error::Storage { path: dir.clone(), source })?;
+        let families =
+            names.iter().filter(|name| name.strip_suffix(".key").is_none() && *name != secrets::FILE).map(|name| self.family(name));
+        let mut count = 0;
+        for family in std::iter::once(self.clone()).chain(families) {
+            for day in family.days()? {
+                let path = family.path(day);
+                let file = self.shared.storage.read(&path).map_err(|source| Error::Storage { path: path.clone(), source })?;
+                let (key, formerly) = family.unwrap(&file, day, &path)?;
+                if formerly {
+                    family.put(&key, day, path)?;
+                    count += 1;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// The key in a file, and whether it is wrapped under a secret of before.
+    fn unwrap(&self, file: &[u8], day: Day, path: &str) -> Result<(Zeroizing<Vec<u8>>, bool), Error> {
+        let damaged = || Error::Damaged { path: path.to_owned() };
+        let Some((MAGIC, rest)) = file.split_first_chunk() else { return Err(damaged()) };
         match rest.first() {
             Some(&VERSION) => {}
-            Some(&version) if version > VERSION => return Err(Error::Newer { path, version }),
-            _ => return Err(Error::Damaged { path }),
+            Some(&version) if version > VERSION => return Err(Error::Newer { path: path.to_owned(), version }),
+            _ => return Err(damaged()),
         }
         let fields = file.split_last_chunk().filter(|(body, sum)| XxHash3_64::oneshot(body).to_le_bytes() == **sum);
         let fields = fields.and_then(|(body, _)| body.get(MAGIC.len() + 1..)?.split_first_chunk::<CHECK_BYTES>());
-        let Some((check, rest)) = fields else { return Err(Error::Damaged { path }) };
-        if *check != self.shared.check {
-            return Err(Error::OtherSecret { path });
-        }
-        let Some((nonce, wrapped)) = rest.split_first_chunk::<NONCE_BYTES>() else { return Err(Error::Damaged { path }) };
+        let Some((check, rest)) = fields else { return Err(damaged()) };
+        let formerly = *check != self.shared.wrap.check;
+        let wrap = if formerly { self.shared.former.iter().find(|wrap| wrap.check == *check) } else { Some(&self.shared.wrap) };
+        let Some(wrap) = wrap else { return Err(Error::OtherSecret { path: path.to_owned() }) };
+        let Some((nonce, wrapped)) = rest.split_first_chunk::<NONCE_BYTES>() else { return Err(damaged()) };
         let mut key = Zeroizing::new(wrapped.to_vec());
-        let opened = self.shared.wrap.decrypt_in_place(&(*nonce).into(), &self.bound(day), &mut *key);
-        if opened.is_err() {
-            return Err(Error::Damaged { path });
+        let opened = wrap.cipher.decrypt_in_place(&(*nonce).into(), &self.bound(day), &mut *key);
+        if opened.is_err() || key.len() != KEY_BYTES {
+            return Err(damaged());
         }
-        Aes256GcmSiv::new_from_slice(&key).map_err(|_| Error::Damaged { path })
+        Ok((key, formerly))
     }
 
     /// What a wrapped key is bound to: a key file put in another's place does not open.
@@ -343,6 +450,13 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring {{ dir: {:?}, keys: [redacted] }}", self.family.dir)
     }
+}
+
+/// By which another secret is told from damage.
+fn check_of(secret: &[u8]) -> [u8; CHECK_BYTES] {
+    let mut check = [0; CHECK_BYTES];
+    check.iter_mut().zip(*derive(secret, b"rasid day key check v1")).for_each(|(slot, byte)| *slot = byte);
+    check
 }
 
 fn derive(secret: &[u8], purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {

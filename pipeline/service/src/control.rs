@@ -52,6 +52,31 @@ pub enum ControlError {
     Outside(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Longest claim that is kept, characters.
+const CLAIM_MAX: usize = 64;
+
+/// Who asks. What travels in a request is the claim alone; who it is, the system says where the request arrives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Who {
+    /// The user from whom the request came; empty until it has arrived.
+    pub user: String,
+    /// Whom they say they are, which nobody checked.
+    pub claimed: String,
+}
+
+impl From<String> for Who {
+    fn from(claimed: String) -> Self {
+        Self { user: String::new(), claimed: claimed.chars().take(CLAIM_MAX).collect() }
+    }
+}
+
+impl From<Who> for String {
+    fn from(who: Who) -> Self {
+        who.claimed
+    }
+}
+
 /// Takes a rule's alerts back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +86,7 @@ pub struct RetractRequest {
     /// Alerts opened from this event clock on, Unix ms.
     pub since_ms: i64,
     /// Who asks, for the audit.
-    pub who: String,
+    pub who: Who,
     /// Why, for the audit.
     pub why: String,
 }
@@ -73,6 +98,8 @@ pub struct Retracted {
     pub position: u64,
     /// What receivers know it by: `retract_<position>`.
     pub id: String,
+    /// Whether the rule is still in force, and so may open further alerts.
+    pub in_force: bool,
 }
 
 /// Which dead letters.
@@ -128,7 +155,7 @@ pub struct RetryRequest {
     /// Their places in the log.
     pub positions: Vec<u64>,
     /// Who asks, for the audit.
-    pub who: String,
+    pub who: Who,
     /// Why, for the audit.
     pub why: String,
 }
@@ -192,7 +219,7 @@ pub struct UnparkRequest {
     #[serde(default)]
     pub all: Option<UnparkAll>,
     /// Who asks, for the audit.
-    pub who: String,
+    pub who: Who,
     /// Why, for the audit.
     pub why: String,
 }
@@ -304,6 +331,8 @@ pub struct Restored {
     pub log_last: u64,
     /// Bytes of a torn block at the log's end that were cut: written, never acknowledged.
     pub cut_bytes: Option<u64>,
+    /// Entries that are replayed without a comparison: the alerts that came of them before are forgotten.
+    pub uncompared: u64,
     /// Items that wait in the outbox.
     pub pending: u64,
     /// The ruleset in force, `sha256:…`.

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, age_ms};
 use crate::commit_thread::ToCommit;
+use crate::comparison::Compared;
 use crate::progress::Progress;
 use crate::worker::{Step, Worker, WorkerError};
 
@@ -64,8 +65,10 @@ pub(crate) struct EngineFigures {
     pub counters: Counters,
     /// Counts of each rule.
     pub rules: Vec<RuleCounters>,
-    /// Outputs that came out otherwise than they had been committed.
-    pub divergences: u64,
+    /// Rules that were in force before and are no more.
+    pub former_rules: Vec<String>,
+    /// What became of the outputs that had been committed before.
+    pub compared: Compared,
 }
 
 impl EngineFigures {
@@ -194,12 +197,15 @@ impl EngineThread {
         figures.position = self.worker.position();
         figures.arrival_ms = figures.arrival_ms.max(arrival_ms);
         figures.clock_ms = engine.clock_ms();
-        figures.divergences = self.worker.divergences();
+        figures.compared = self.worker.compared();
         if now_ms < counted_ms.saturating_add(FIGURES_EVERY_MS) {
             return counted_ms;
         }
         figures.counters = engine.counters();
-        engine.ruleset_hash().clone_into(&mut figures.ruleset);
+        if figures.ruleset != engine.ruleset_hash() {
+            engine.ruleset_hash().clone_into(&mut figures.ruleset);
+            figures.former_rules = engine.former_rules().map(str::to_owned).collect();
+        }
         figures.rules.clear();
         figures.rules.extend_from_slice(engine.rule_counters());
         figures.state_bytes = engine.state_bytes();

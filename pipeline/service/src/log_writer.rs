@@ -119,6 +119,10 @@ impl Appender for LogAppender {
     async fn append(&self, records: Vec<Incoming>) -> Result<u64, Error> {
         self.request(Owned::Events(records), true).await
     }
+
+    fn hindrance(&self) -> Option<&'static str> {
+        (*self.paused.borrow()).then_some("nothing is taken until receivers of alerts or scores are back: the outbox is full")
+    }
 }
 
 /// The writer's end.

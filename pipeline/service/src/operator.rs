@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, Now, age_ms};
 use crate::control::{
     Control, ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageShown, PageTestRequest, PageTested, Parked, ParkedFilter,
-    Restored, RetractRequest, Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked,
+    Restored, RetractRequest, Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked, Who,
 };
 use crate::engine_thread::EngineFigures;
 use crate::log_writer::LogAppender;
@@ -56,11 +56,12 @@ impl Operator {
         if self.draining.load(Ordering::Relaxed) { Err(ControlError::NotNow("draining")) } else { Ok(()) }
     }
 
-    fn audit(&self, who: &str, action: &str, why: &str, details: BTreeMap<&str, String>) -> Result<(), ControlError> {
-        if who.trim().is_empty() || why.trim().is_empty() {
+    fn audit(&self, who: &Who, action: &str, why: &str, details: BTreeMap<&str, String>) -> Result<(), ControlError> {
+        if who.user.is_empty() || why.trim().is_empty() {
             return Err(ControlError::Refused("say who asks and why: both go to the audit".to_owned()));
         }
-        let entry = audit::Entry { at_ms: self.clock.wall_ms(), who, from: "control socket", action, why, details };
+        let Who { user, claimed } = who;
+        let entry = audit::Entry { at_ms: self.clock.wall_ms(), who: user, claimed, from: "control socket", action, why, details };
         self.audit.lock().unwrap_or_else(PoisonError::into_inner).append(&entry).map_err(|error| ControlError::Outside(Box::new(error)))
     }
 
@@ -93,14 +94,19 @@ impl Control for Operator {
     async fn retract(&self, request: RetractRequest) -> Result<Retracted, ControlError> {
         self.check_open()?;
         let RetractRequest { rule, since_ms, who, why } = request;
-        let known = self.figures.lock().unwrap_or_else(PoisonError::into_inner).rules.iter().any(|counts| counts.rule == rule);
-        if !known {
-            return Err(ControlError::Refused(format!("no rule `{rule}` has been in force since the log's beginning")));
-        }
+        let in_force = {
+            let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+            let in_force = figures.rules.iter().any(|counts| counts.rule == rule);
+            // What a rule that is gone has opened is still out there.
+            if !in_force && !figures.former_rules.contains(&rule) {
+                return Err(ControlError::Refused(format!("no rule `{rule}` is in force, or was since the log's beginning")));
+            }
+            in_force
+        };
         self.audit(&who, "retract", &why, BTreeMap::from([("rule", rule.clone()), ("since_ms", since_ms.to_string())]))?;
         let record = ControlRecord::Retract { rule, since_ms };
         let position = self.log.control(record).await.map_err(|error| ControlError::Outside(Box::new(error)))?;
-        Ok(Retracted { position, id: format!("retract_{position}") })
+        Ok(Retracted { position, id: format!("retract_{position}"), in_force })
     }
 
     async fn dead_letters(&self, filter: DeadLetterFilter) -> Result<DeadLetterList, ControlError> {

@@ -1,5 +1,6 @@
 //! What a start finds in the data folder, and how it is taken up: the log, the outbox, the newest whole snapshot.
 
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use rasid_connectors::snapshot::{self, SnapshotStore};
 use rasid_connectors::storage::Storage;
 use rasid_engine::{Engine, RestoreError};
 
+use crate::comparison::Committed;
 use crate::route::Routes;
 use crate::rulesets::KnownRulesets;
 use crate::worker::{EngineSetup, Rulesets, Worker};
@@ -36,6 +38,8 @@ pub mod layout {
     pub const LOCK: &str = "lock";
     /// Who did what, when and why.
     pub const AUDIT: &str = "audit.jsonl";
+    /// Where an operator asks.
+    pub const CONTROL: &str = "control.sock";
 }
 
 /// Why the data folder cannot be taken up.
@@ -102,6 +106,8 @@ pub struct Recovered {
     pub snapshot: Option<u64>,
     /// Snapshots that were passed over, and why.
     pub refused: Vec<String>,
+    /// Entries whose replay cannot be compared: the outbox knows no more which alerts came of them.
+    pub uncompared: u64,
 }
 
 /// How the data folder is opened.
@@ -160,10 +166,18 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
         Some(snapshot) if from < opened.first => return Err(RecoverError::Hole { snapshot, first: opened.first }),
         _ => {}
     }
-    let expected = outbox.alerts_between(from, committed)?;
-    let worker = worker.replaying(committed, expected);
+    let alerts_from = outbox.alerts_from();
+    let known = Committed {
+        position: committed,
+        alerts_from,
+        alerts: outbox.alerts_between(from.max(alerts_from), committed)?,
+        engines: outbox.engines()?,
+    };
+    outbox.commits_by(ENGINE)?;
+    let worker = worker.replaying(known);
+    let uncompared = alerts_from.min(committed + 1).saturating_sub(from);
     let reader = LogReader::open(storage, layout::LOG, keys, from)?;
-    Ok(Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused })
+    Ok(Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, uncompared })
 }
 
 fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRulesets, committed: u64) -> Result<Engine, String> {
@@ -173,7 +187,10 @@ fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRuleset
     let ruleset = rulesets.load(found.ruleset()).map_err(|error| error.to_string())?;
     let config = setup.config(found.settings());
     let mut part = |number| found.part(number).map_err(Into::into);
-    Engine::restore(ruleset, config, setup.pseudonymizer.clone(), &mut part).map_err(|error: RestoreError| error.to_string())
+    let pseudonymizer = setup.pseudonymizer(found.settings());
+    let pseudonymizer =
+        pseudonymizer.ok_or_else(|| format!("its names are made with a secret that is not known: {:?}", found.settings().keys))?;
+    Engine::restore(ruleset, config, pseudonymizer, &mut part).map_err(|error: RestoreError| error.to_string())
 }
 
 /// The lock on a data folder; held as long as it lives.
@@ -190,8 +207,8 @@ impl FolderLock {
     pub fn take(dir: &Path) -> Result<Self, LockError> {
         let path = dir.join(layout::LOCK);
         let failed = |source| LockError::Disk { path: path.clone(), source };
-        std::fs::create_dir_all(dir).map_err(failed)?;
-        let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let file = std::fs::File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(LockError::Held { dir: dir.to_owned() }),

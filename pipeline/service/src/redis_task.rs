@@ -13,6 +13,7 @@ use crate::delivery::Delivery;
 use crate::engine_thread::{Ask, EngineFigures, LiveScores};
 use crate::progress::Progress;
 use crate::stats::Latency;
+use crate::tally::Beats;
 
 /// Time between heartbeats. A reader that finds one older than a few of them knows that nobody watches.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Scores written in one round trip.
 const BATCH: usize = 512;
+/// Every so many missed heartbeats it is said again.
+const SAY_EVERY: u64 = 60;
 
 pub(crate) struct RedisTask {
     pub(crate) delivery: Delivery<RedisSink>,
@@ -28,9 +31,14 @@ pub(crate) struct RedisTask {
     pub(crate) progress: Arc<Progress>,
     pub(crate) figures: Arc<Mutex<EngineFigures>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
+    pub(crate) beats: Arc<Mutex<Beats>>,
     pub(crate) instance: String,
     /// How often the clock had been set when all scores were last known to be in Redis.
     pub(crate) jumps: u64,
+    /// Redis has had scores from here before.
+    pub(crate) known: bool,
+    /// Heartbeats that it has not taken, one after another.
+    pub(crate) missed: u64,
 }
 
 impl RedisTask {
@@ -108,14 +116,31 @@ impl RedisTask {
     async fn heartbeat(&mut self) {
         let beat = self.beat();
         match self.delivery.sink.heartbeat(&beat).await {
-            Ok(Epoch::Same) => self.after_a_jump().await,
+            Ok(Epoch::Same) => {
+                self.beaten(&beat);
+                self.after_a_jump().await;
+            }
             Ok(Epoch::Gone { token }) => {
                 if let Err(error) = self.republish(&token).await {
-                    tracing::warn!(error = %Chain(&error), "scores not published again; the next heartbeat tries once more");
+                    tracing::warn!(error = %Chain(&error), "scores not published; the next heartbeat tries once more");
                 }
             }
-            Err(error) => tracing::warn!(error = %Chain(&error), "redis does not take the heartbeat"),
+            Err(error) => {
+                if self.missed.is_multiple_of(SAY_EVERY) {
+                    tracing::warn!(missed = self.missed, error = %Chain(&error), "redis does not take the heartbeat");
+                }
+                self.missed += 1;
+            }
         }
+    }
+
+    /// Redis has taken a heartbeat that vouches for the scores.
+    fn beaten(&mut self, beat: &Heartbeat) {
+        if std::mem::take(&mut self.missed) > 0 {
+            tracing::info!("redis takes the heartbeat again");
+        }
+        self.known = true;
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner).as_of_ms = Some(self.delivery.clock.monotonic_ms() - beat.lag_ms);
     }
 
     fn beat(&self) -> Heartbeat {
@@ -151,12 +176,20 @@ impl RedisTask {
         }
     }
 
-    /// Publishes every live score again, because Redis has lost them (it was flushed, or a replica without them took over).
+    /// Writes every live score, because Redis does not vouch for having them: it never had, was flushed or restarted, or a
+    /// replica without them took over.
     async fn republish(&mut self, token: &str) -> Result<(), Error> {
         let Some(scores) = self.write_all().await? else { return Ok(()) };
         let beat = self.beat();
-        self.delivery.sink.republished(token, &beat).await?;
-        tracing::info!(scores, "redis had lost the scores; all were published again");
+        if let Epoch::Gone { .. } = self.delivery.sink.republished(token, &beat).await? {
+            return Ok(()); // flushed meanwhile: the next heartbeat begins again
+        }
+        if self.known {
+            tracing::warn!(scores, "redis was flushed, restarted or replaced and may have lost scores; all were published again");
+        } else {
+            tracing::info!(scores, "redis is new to this service; all live scores were published");
+        }
+        self.beaten(&beat);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rasid_connectors::bundle::BundleStore;
 use rasid_connectors::log::{self, Block, LogReader};
-use rasid_connectors::seal::{self, Keyring};
+use rasid_connectors::seal::{self, Keyring, Secrets};
 use rasid_connectors::storage::{Disk, Storage};
 use rasid_engine::{Engine, Pseudonymizer, SecretError};
 
@@ -70,20 +70,24 @@ pub fn is_data_folder(dir: &Path) -> bool {
 
 impl Replay {
     /// At the beginning of the log in the data folder `dir`. Arrivals, rulesets and settings are those that the log
-    /// holds; `secret` and its number are the service's, `threads` share the work.
+    /// holds; `secret` is the service's, `threads` share the work. `number` is that of a folder which is not bound to one:
+    /// what one is bound to, it says itself.
     ///
     /// # Errors
     /// [`ReplayError`], in words for a person.
-    pub fn open(dir: &Path, secret: &Secret, secret_number: u8, threads: usize) -> Result<Self, ReplayError> {
+    pub fn open(dir: &Path, secret: &Secret, number: u8, threads: usize) -> Result<Self, ReplayError> {
         if !is_data_folder(dir) {
             return Err(ReplayError::NoLog { dir: dir.to_owned() });
         }
-        let pseudonymizer = Pseudonymizer::new(secret.reveal(), secret_number)?;
         let storage: Arc<dyn Storage> = Arc::new(Disk::existing(dir));
+        let pseudonymizers = match Secrets::existing(&*storage, layout::KEYS, secret.reveal())? {
+            Some(secrets) => secrets.pseudonymizers()?,
+            None => vec![Pseudonymizer::new(secret.reveal(), number)?],
+        };
         let keys = Keyring::open(Arc::clone(&storage), layout::KEYS, secret.reveal())?;
         let reader = LogReader::open(Arc::clone(&storage), layout::LOG, keys, 1)?;
         let bundles = Arc::new(BundleStore::open(storage, layout::RULESETS, ENGINE));
-        let setup = EngineSetup { pseudonymizer, threads };
+        let setup = EngineSetup { pseudonymizers, threads };
         let worker = Worker::new(setup, Box::new(KnownRulesets::new(bundles)), Routes::default());
         Ok(Self { reader, worker, block: Block::default() })
     }

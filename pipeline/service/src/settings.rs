@@ -39,6 +39,8 @@ pub struct Settings {
     pub secret: Secret,
     /// Number of that secret, which pseudonyms carry.
     pub secret_number: u8,
+    /// The secret before it and its number, from the change until scores need not be told under its names any more.
+    pub former_secret: Option<(Secret, u8)>,
     /// Where events come from.
     pub sources: SourcesSettings,
     /// The log and the dead letters.

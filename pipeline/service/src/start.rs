@@ -8,10 +8,9 @@ use rasid_connectors::audit::Audit;
 use rasid_connectors::ingest::http::Ingest;
 use rasid_connectors::log::{LogConfig, Settings as LogMeaning};
 use rasid_connectors::outbox::Outbox;
-use rasid_connectors::seal::Keyring;
+use rasid_connectors::seal::{self, Change, Given, Keyring, Secrets};
 use rasid_connectors::sink::Sink as _;
 use rasid_connectors::storage::{Disk, Storage};
-use rasid_engine::Pseudonymizer;
 use rasid_rules::ruleset::Ruleset;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -23,6 +22,7 @@ use crate::control::Restored;
 use crate::delivery::{Delivery, Said};
 use crate::dispatch::Queue;
 use crate::engine_thread::{EngineFigures, EngineThread};
+use crate::exposure;
 use crate::log_writer::log_thread;
 use crate::operator::Operator;
 use crate::progress::Progress;
@@ -31,13 +31,13 @@ use crate::redis_task::RedisTask;
 use crate::route::Routes;
 use crate::rules_watch::{Refusal, RulesWatch, load_tested};
 use crate::running::{Ended, Parts, Running};
-use crate::settings::Settings;
+use crate::settings::{Secret, Settings};
 use crate::sinks::{self, Built};
 use crate::snapshot_task::SnapshotTask;
 use crate::sources;
 use crate::stats::{RulesetStats, SinkStats, SnapshotStats};
 use crate::switching::{REFUSED, Switching};
-use crate::tally::{self, LogFigures, Tally};
+use crate::tally::{self, Beats, LogFigures, Tally};
 use crate::ticker::Ticker;
 use crate::watchman::{Conditions, OWN, Watchman};
 use crate::worker::{EngineSetup, Rulesets as _};
@@ -60,8 +60,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     // The folder first: a second service must not even read what the first one writes.
     let opening = settings.clone();
     let opened = tokio::task::spawn_blocking(move || open(&opening, routes)).await;
-    let Opened { lock, storage, keys, recovered } = opened.map_err(|error| StartError::Outside(Box::new(error)))??;
-    let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused } = recovered;
+    let Opened { lock, storage, keys, secrets, recovered } = opened.map_err(|error| StartError::Outside(Box::new(error)))??;
+    let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, uncompared } = recovered;
 
     // The rules, tested. A log that has none in force cannot begin without them; one that has goes on under those.
     let dir = settings.rules.dir.clone();
@@ -73,6 +73,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         lateness_ms: settings.engine.lateness_ms,
         future_ms: settings.engine.future_ms,
         memory_max: settings.engine.memory_bytes_max,
+        keys: secrets.keys(),
     };
     let rules: Rules = match (loaded, &in_force) {
         (Ok(ruleset), Some(switched)) if switched.ruleset == ruleset.hash && switched.settings == meaning => Rules::AsBefore(ruleset),
@@ -86,6 +87,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         (Err(refusal), None) => return Err(refusal.into()),
     };
 
+    let is_meant_otherwise = in_force.as_ref().is_some_and(|switched| switched.settings != meaning);
     let in_force_hash = in_force.as_ref().map(|switched| switched.ruleset.clone());
     if let Some(newest_ms) = opened.newest_ms {
         clock.was(newest_ms);
@@ -102,6 +104,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         committed: outbox.position(),
         log_last: last,
         cut_bytes: opened.cut.as_ref().map(|cut| cut.bytes),
+        uncompared,
         pending: routes.names().map(|sink| outbox.depth(sink)).sum(),
         ruleset: rules.in_force().hash.clone(),
         behind_ms: behind_ms.map(|behind_ms| behind_ms.max(0)),
@@ -121,6 +124,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let (committed, is_committed) = watch::channel(outbox.position());
     let figures = Arc::new(Mutex::new(EngineFigures { position: worker.position(), ..EngineFigures::default() }));
     let (latency, commits_total) = (Arc::default(), Arc::default());
+    let beats = Arc::new(Mutex::new(Beats { since_ms: started.monotonic_ms, as_of_ms: None }));
     let snapshot_stats: Arc<Mutex<SnapshotStats>> = Arc::new(Mutex::new(SnapshotStats { position: snapshot, ..SnapshotStats::default() }));
     let ended = Ended::default();
 
@@ -179,8 +183,11 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
             progress: Arc::clone(&progress),
             figures: Arc::clone(&figures),
             latency: Arc::clone(&latency),
+            beats: Arc::clone(&beats),
             instance: settings.instance.clone(),
             jumps: clock.seen().jumps_total,
+            known: outbox.held().iter().any(|held| held.sink == crate::route::REDIS),
+            missed: 0,
         };
         let ended = ended.clone();
         sink_tasks.spawn(async move { ended.unless_ok("the Redis sink", task.run().await) });
@@ -234,7 +241,12 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         Rules::AsBefore(ruleset) => switching.in_force(&ruleset),
         Rules::Changed(ruleset) => switching.switch(ruleset).await.map_err(StartError::Outside)?,
         Rules::Refused(refusal, before) => {
-            switching.in_force(&before);
+            // What the log means is the configuration's; the rules in force stay as they are.
+            if is_meant_otherwise {
+                switching.switch(before).await.map_err(StartError::Outside)?;
+            } else {
+                switching.in_force(&before);
+            }
             switching.refuse(&refusal);
         }
     }
@@ -268,6 +280,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         sinks: sink_stats,
         ruleset: ruleset_stats,
         latency,
+        beats,
         lags: sources.lags(),
         ingest: sources.ingest(),
         notices,
@@ -360,19 +373,47 @@ struct Opened {
     lock: FolderLock,
     storage: Arc<dyn Storage>,
     keys: Keyring,
+    secrets: Secrets,
     recovered: Recovered,
+}
+
+/// The folder's secrets, held to the configuration's and changed where it says so, and the keys that they open.
+fn secrets(settings: &Settings, storage: &Arc<dyn Storage>) -> Result<(Secrets, Keyring), StartError> {
+    let owned = |secret: &Secret| secret.reveal().to_vec().into();
+    let given = Given {
+        secret: owned(&settings.secret),
+        number: settings.secret_number,
+        former: settings.former_secret.as_ref().map(|(secret, number)| (*number, owned(secret))),
+    };
+    let (secrets, change) = Secrets::open(storage, layout::KEYS, &given, &seal::system_random()).map_err(of_keys)?;
+    let keys = Keyring::open(Arc::clone(storage), layout::KEYS, settings.secret.reveal()).map_err(of_keys)?;
+    let rewrapped = keys.rewrap().map_err(of_keys)?;
+    match change {
+        Change::None => {}
+        Change::Bound => tracing::info!(number = settings.secret_number, "the data folder is bound to the pseudonym secret and its number"),
+        Change::Rotated { from } => tracing::warn!(from, to = settings.secret_number, "the pseudonym secret is changed"),
+    }
+    if rewrapped > 0 {
+        tracing::info!(keys = rewrapped, "day keys are wrapped under the secret in force");
+    }
+    Ok((secrets, keys))
+}
+
+/// A secret that is not the folder's is the configuration's fault; trying again does not help.
+fn of_keys(error: seal::Error) -> StartError {
+    if error.is_configuration() { StartError::Configuration(error.to_string()) } else { StartError::Outside(Box::new(error)) }
 }
 
 fn open(settings: &Settings, routes: Routes) -> Result<Opened, StartError> {
     fn outside(error: impl Into<BoxError>) -> StartError {
         StartError::Outside(error.into())
     }
-    let pseudonymizer = Pseudonymizer::new(settings.secret.reveal(), settings.secret_number)
-        .map_err(|error| StartError::Configuration(format!("the pseudonym secret: {error}")))?;
     // The disk makes the folder for its owner alone; nothing in it is read before the lock is taken.
     let storage: Arc<dyn Storage> = Arc::new(Disk::open(&settings.data_dir).map_err(outside)?);
     let lock = FolderLock::take(&settings.data_dir).map_err(outside)?;
-    let keys = Keyring::open(Arc::clone(&storage), layout::KEYS, settings.secret.reveal()).map_err(outside)?;
+    exposure::tighten(&settings.data_dir).say();
+    let (secrets, keys) = secrets(settings, &storage)?;
+    let pseudonymizers = secrets.pseudonymizers().map_err(of_keys)?;
     let outbox = Arc::new(Outbox::open(&settings.data_dir.join(layout::OUTBOX)).map_err(outside)?);
     let log = &settings.log;
     let layout = Layout {
@@ -385,11 +426,11 @@ fn open(settings: &Settings, routes: Routes) -> Result<Opened, StartError> {
             bytes_max: log.dead_letter_bytes_max,
         },
         snapshots_keep: settings.snapshot.keep,
-        setup: EngineSetup { pseudonymizer, threads: settings.engine.threads },
+        setup: EngineSetup { pseudonymizers, threads: settings.engine.threads },
         routes,
     };
     let recovered = recover(layout, outbox).map_err(outside)?;
-    Ok(Opened { lock, storage, keys, recovered })
+    Ok(Opened { lock, storage, keys, secrets, recovered })
 }
 
 fn routes(settings: &Settings) -> Routes {

@@ -40,6 +40,17 @@ pub struct Stats {
     pub latency: Latency,
     /// The wall clock.
     pub clock: ClockStats,
+    /// How old the scores are that readers have.
+    pub freshness: Freshness,
+}
+
+/// How far what readers of scores have is behind what has arrived.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Freshness {
+    /// By this much, ms: the longest that something has waited on its way from the log to the readers of scores.
+    pub lag_ms: u64,
+    /// What has waited that long; empty where nothing does.
+    pub why: String,
 }
 
 /// Whether it accepts and persists.
@@ -139,6 +150,10 @@ pub struct WorkerStats {
     pub lag_ms: u64,
     /// Replayed outputs that were not those committed before. Must stay 0.
     pub divergence_total: u64,
+    /// Replayed outputs of which it is not known any more what had been committed.
+    pub replay_unknown_total: u64,
+    /// Replayed outputs that were not those that another version had committed.
+    pub replay_other_version_total: u64,
     /// Dead letters written.
     pub dead_letters_total: u64,
 }

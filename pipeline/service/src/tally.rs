@@ -9,14 +9,15 @@ use rasid_connectors::source::{Incoming, Lags};
 
 use tokio::sync::mpsc;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, age_ms};
 use crate::engine_thread::EngineFigures;
 use crate::log_writer::LogAppender;
 use crate::progress::Progress;
-use crate::route::Routes;
+use crate::route::{REDIS, Routes};
 use crate::start::is_full;
 use crate::stats::{
-    EngineStats, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats, SourceStats,
+    EngineStats, Freshness, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats,
+    SourceStats,
     Stats, WorkerStats,
 };
 
@@ -35,6 +36,7 @@ pub(crate) struct Tally {
     pub(crate) sinks: Vec<Arc<Mutex<SinkStats>>>,
     pub(crate) ruleset: Arc<Mutex<RulesetStats>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
+    pub(crate) beats: Arc<Mutex<Beats>>,
     pub(crate) lags: Lags,
     pub(crate) ingest: Option<Arc<Ingest<LogAppender>>>,
     pub(crate) notices: Arc<Notices>,
@@ -42,6 +44,18 @@ pub(crate) struct Tally {
     /// Why a part has stopped.
     pub(crate) broken: Arc<Mutex<Option<String>>>,
 }
+
+/// The heartbeat in Redis, as readers find it; in ms of the clock that nobody sets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beats {
+    /// When the service began to beat.
+    pub(crate) since_ms: i64,
+    /// The scores are whole as of then, by the newest that Redis took and that vouches for all of them.
+    pub(crate) as_of_ms: Option<i64>,
+}
+
+/// A heartbeat is written every second; one that is younger than this is no sign of anything, ms.
+const BEAT_MS_MAX: u64 = 3_000;
 
 /// A bounded queue between two parts, to be looked at.
 pub(crate) struct Queue {
@@ -100,11 +114,13 @@ impl Tally {
         let reached = self.progress.now();
         let figures = locked(&self.figures);
         let bytes = self.outbox.bytes();
-        let held = self.outbox.held();
         let full = is_full(&self.outbox, self.outbox_bytes_max, self.routes);
         let lag_records = reached.appended.saturating_sub(figures.position);
+        let lag_ms = if lag_records == 0 { 0 } else { figures.behind_ms(clock) };
+        let sinks = self.sinks(clock);
         Stats {
-            readiness: self.readiness(full),
+            readiness: self.readiness(full, &sinks),
+            freshness: self.freshness(clock.monotonic_ms(), lag_records, lag_ms, &sinks),
             log: self.log.stats(reached.appended + 1, reached.durable),
             sources: self.sources(),
             ingest: self.ingest(),
@@ -112,8 +128,10 @@ impl Tally {
                 position: figures.position,
                 committed: *self.committed.borrow(),
                 lag_records,
-                lag_ms: if lag_records == 0 { 0 } else { figures.behind_ms(clock) },
-                divergence_total: figures.divergences,
+                lag_ms,
+                divergence_total: figures.compared.diverged,
+                replay_unknown_total: figures.compared.unknown,
+                replay_other_version_total: figures.compared.other_version,
                 dead_letters_total: figures.counters.dead_letters,
             },
             engine: EngineStats {
@@ -124,21 +142,39 @@ impl Tally {
             },
             snapshot: locked(&self.snapshot),
             outbox: OutboxStats { bytes, bytes_max: self.outbox_bytes_max, full, commits_total: self.commits.load(Ordering::Relaxed) },
-            sinks: self
-                .sinks
-                .iter()
-                .map(|sink| {
-                    let sink = locked(sink);
-                    let held = held.iter().find(|held| held.sink == sink.name);
-                    let (depth, parked) = held.map_or((0, 0), |held| (held.pending, held.parked));
-                    SinkStats { depth, parked, oldest_ms: if depth == 0 { 0 } else { self.oldest_ms(&sink.name, clock) }, ..sink }
-                })
-                .collect(),
+            sinks,
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.ruleset) },
             queues: self.queues(),
             latency: locked(&self.latency),
             clock: clock.seen().into(),
         }
+    }
+
+    fn sinks(&self, clock: &Clock) -> Vec<SinkStats> {
+        let held = self.outbox.held();
+        let standing = |sink: &Arc<Mutex<SinkStats>>| {
+            let sink = locked(sink);
+            let held = held.iter().find(|held| held.sink == sink.name);
+            let (depth, parked) = held.map_or((0, 0), |held| (held.pending, held.parked));
+            SinkStats { depth, parked, oldest_ms: if depth == 0 { 0 } else { self.oldest_ms(&sink.name, clock) }, ..sink }
+        };
+        self.sinks.iter().map(standing).collect()
+    }
+
+    /// The longest wait between an event's arrival and its score's being read.
+    fn freshness(&self, monotonic_ms: i64, lag_records: u64, lag_ms: u64, sinks: &[SinkStats]) -> Freshness {
+        let mut waits = vec![(lag_ms, format!("{lag_records} records wait to be decided, the oldest for {lag_ms} ms"))];
+        if let Some(redis) = sinks.iter().find(|sink| sink.name == REDIS) {
+            let SinkStats { depth, oldest_ms, .. } = redis;
+            waits.push((*oldest_ms, format!("{depth} scores wait for Redis, the oldest for {oldest_ms} ms")));
+            let Beats { since_ms, as_of_ms } = locked(&self.beats);
+            let silent_ms = age_ms(monotonic_ms, as_of_ms.unwrap_or(since_ms));
+            if silent_ms > BEAT_MS_MAX {
+                waits.push((silent_ms, format!("Redis has not taken a heartbeat that vouches for the scores for {silent_ms} ms")));
+            }
+        }
+        let (lag_ms, why) = waits.into_iter().max_by_key(|(lag_ms, _)| *lag_ms).unwrap_or_default();
+        Freshness { lag_ms, why: if lag_ms == 0 { String::new() } else { why } }
     }
 
     /// Age of the oldest item that waits for a sink.
@@ -148,13 +184,13 @@ impl Tally {
         oldest.first().map_or(0, |item| clock.age_ms(item.committed_ms))
     }
 
-    fn readiness(&self, full: bool) -> Readiness {
+    fn readiness(&self, full: bool, sinks: &[SinkStats]) -> Readiness {
         if let Some(why) = locked(&self.broken) {
             Readiness::NotReady(why)
         } else if self.draining.load(Ordering::Relaxed) {
             Readiness::NotReady("draining".to_owned())
         } else if full {
-            Readiness::NotReady("the outbox is full: a sink has been away for too long".to_owned())
+            Readiness::NotReady(format!("the outbox is full: {}", waiting(sinks)))
         } else if let Some(why) = self.ingest.as_ref().and_then(|ingest| ingest.pressed()) {
             Readiness::NotReady(format!("producers were sent away a moment ago: {why}"))
         } else {
@@ -204,6 +240,12 @@ impl Tally {
         });
         self.queues.iter().map(Queue::stats).chain(requests).collect()
     }
+}
+
+/// What fills the outbox, in words.
+fn waiting(sinks: &[SinkStats]) -> String {
+    let of_sink = |sink: &SinkStats| format!("{} items wait for {}, the oldest for {} s", sink.depth, sink.name, sink.oldest_ms / 1_000);
+    sinks.iter().filter(|sink| sink.depth > 0).map(of_sink).collect::<Vec<_>>().join("; ")
 }
 
 /// Figures of the log's writer.

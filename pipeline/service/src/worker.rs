@@ -1,13 +1,13 @@
 //! The log into effects: the engine over one block after another, and after a crash the comparison with what had been
 //! committed.
 
-use std::collections::VecDeque;
-
 use rasid_connectors::effect::Item;
-use rasid_connectors::log::{Block, Control, Entry, Settings as LogSettings};
+use rasid_connectors::log::{Block, Control, Entry, Keys, Settings as LogSettings};
+use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Config, Engine, EngineError, Output, Pseudonymizer, Record, ScoreChange, Snapshot};
 use rasid_rules::ruleset::Ruleset;
 
+use crate::comparison::{Committed, Compared, Comparison};
 use crate::route::Routes;
 
 /// Where the worker gets a ruleset that the log names.
@@ -19,8 +19,8 @@ pub trait Rulesets: Send {
 /// What does not hang on the log: who runs the engine.
 #[derive(Clone)]
 pub struct EngineSetup {
-    /// Makes pseudonyms.
-    pub pseudonymizer: Pseudonymizer,
+    /// Make pseudonyms, one a secret that was ever in force; the first one first.
+    pub pseudonymizers: Vec<Pseudonymizer>,
     /// Threads that share the work of a batch.
     pub threads: usize,
 }
@@ -34,6 +34,17 @@ impl EngineSetup {
             memory_max: usize::try_from(settings.memory_max).unwrap_or(usize::MAX),
             threads: self.threads,
             ..Config::default()
+        }
+    }
+
+    /// What makes pseudonyms under those settings of the log; `None` where a secret that they name is not known.
+    pub fn pseudonymizer(&self, settings: &LogSettings) -> Option<Pseudonymizer> {
+        let Some(Keys { number, former }) = settings.keys else { return self.pseudonymizers.first().cloned() };
+        let of = |number: u8| self.pseudonymizers.iter().find(|known| known.number() == number);
+        let current = of(number)?.clone();
+        match former {
+            None => Some(current),
+            Some(former) => Some(current.after(of(former)?)),
         }
     }
 }
@@ -65,6 +76,14 @@ pub enum WorkerError {
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The log goes on under a secret that the data folder does not have.
+    #[error("the log goes on under pseudonym secrets at position {position} that this data folder does not have: {keys:?}")]
+    Keys {
+        /// Where.
+        position: u64,
+        /// Which.
+        keys: Option<Keys>,
     },
     /// The engine could not be set up.
     #[error(transparent)]
@@ -145,17 +164,14 @@ pub struct Worker {
     engine: Option<(Engine, LogSettings)>,
     /// The newest position applied.
     position: u64,
-    /// Outputs up to here have been committed: they are compared and not given again.
-    committed: u64,
-    /// The alerts that were committed from here on, by position and digest.
-    expected: VecDeque<(u64, [u8; 16])>,
-    divergences: u64,
+    /// Outputs that have been committed: they are compared and not given again.
+    comparison: Comparison,
 }
 
 impl Worker {
     /// At the beginning of the log.
     pub fn new(setup: EngineSetup, rulesets: Box<dyn Rulesets>, routes: Routes) -> Self {
-        Self { setup, rulesets, routes, engine: None, position: 0, committed: 0, expected: VecDeque::new(), divergences: 0 }
+        Self { setup, rulesets, routes, engine: None, position: 0, comparison: Comparison::default() }
     }
 
     /// Goes on from an engine that was restored at `position`.
@@ -166,11 +182,10 @@ impl Worker {
         self
     }
 
-    /// Holds what comes out up to `committed` to the alerts that were committed then.
+    /// Holds what comes out up to the committed position to the alerts that were committed then.
     #[must_use]
-    pub fn replaying(mut self, committed: u64, expected: Vec<(u64, [u8; 16])>) -> Self {
-        self.committed = committed;
-        self.expected = expected.into();
+    pub fn replaying(mut self, committed: Committed) -> Self {
+        self.comparison = Comparison::new(committed);
         self
     }
 
@@ -181,12 +196,17 @@ impl Worker {
 
     /// Whether what was committed is still being gone through again: the state is older than what receivers know.
     pub fn is_replaying(&self) -> bool {
-        self.position < self.committed
+        self.position < self.comparison.position()
     }
 
     /// Outputs that were committed once and came out otherwise now (invariant C1: none).
     pub fn divergences(&self) -> u64 {
-        self.divergences
+        self.comparison.compared().diverged
+    }
+
+    /// What became of everything that was compared, or could not be.
+    pub fn compared(&self) -> Compared {
+        self.comparison.compared()
     }
 
     /// The engine, once the log has given it a ruleset.
@@ -209,7 +229,8 @@ impl Worker {
     /// # Errors
     /// [`WorkerError`]: going on would lose or repeat something.
     pub fn apply(&mut self, block: &Block) -> Result<Step, WorkerError> {
-        let mut step = Step { position: self.position, ..Step::default() };
+        let from = self.position;
+        let mut step = Step { position: from, ..Step::default() };
         let mut records: Vec<Record<'_>> = Vec::with_capacity(block.len());
         let mut streams: Vec<&str> = Vec::with_capacity(block.len());
         for (position, entry) in block.entries() {
@@ -236,7 +257,8 @@ impl Worker {
         }
         self.events(&records, &streams, &mut step)?;
         step.position = self.position;
-        self.compare_up_to(self.position);
+        self.comparison.passed(self.position);
+        self.comparison.say(from, self.position);
         Ok(step)
     }
 
@@ -262,15 +284,20 @@ impl Worker {
         match control {
             Control::Switch { ruleset: hash, settings, .. } => {
                 let ruleset = self.rulesets.load(&hash).map_err(|source| WorkerError::Ruleset { position, hash, source })?;
+                let pseudonymizer = self.setup.pseudonymizer(&settings).ok_or(WorkerError::Keys { position, keys: settings.keys })?;
                 match &mut self.engine {
                     None => {
                         let config = self.setup.config(&settings);
-                        let engine = Engine::new(ruleset, config, self.setup.pseudonymizer.clone())?;
+                        let engine = Engine::new(ruleset, config, pseudonymizer)?;
                         self.engine = Some((engine, settings));
                         Ok(())
                     }
                     Some((engine, known)) => {
                         engine.reconfigure(&self.setup.config(&settings));
+                        if known.keys != settings.keys {
+                            engine.rename(pseudonymizer);
+                            renamed(position, engine, settings.keys);
+                        }
                         *known = settings;
                         let output = engine.switch(position, ruleset);
                         self.effects(output, step)
@@ -280,7 +307,7 @@ impl Worker {
             Control::Retract { rule, since_ms } => {
                 let Some((engine, _)) = &mut self.engine else { return Err(WorkerError::NoRuleset { position }) };
                 let output = engine.retract(position, &rule, since_ms);
-                if position > self.committed {
+                if position > self.comparison.position() {
                     self.routes.retracted(position, &rule, since_ms, &mut step.items);
                 }
                 self.effects(output, step)
@@ -297,57 +324,35 @@ impl Worker {
     /// Keeps what is new, and compares the rest.
     fn effects(&mut self, output: Output, step: &mut Step) -> Result<(), WorkerError> {
         for alert in output.alerts {
-            let json = serde_json::to_string(&alert).map_err(|source| WorkerError::Encode { position: alert.position, source })?;
-            if alert.position <= self.committed {
-                self.compare(alert.position, digest(json.as_bytes()));
+            let encode = |source| WorkerError::Encode { position: alert.position, source };
+            let json = serde_json::to_string(&alert).map_err(encode)?;
+            if alert.position <= self.comparison.position() {
+                self.comparison.alert(&alert, &json).map_err(encode)?;
                 continue;
             }
             self.routes.alert(&alert, &json, &mut step.items);
             step.alerts.push(WrittenAlert { position: alert.position, json });
         }
-        for change in output.scores.into_iter().filter(|change| change.position > self.committed) {
+        let committed = self.comparison.position();
+        for change in output.scores.into_iter().filter(|change| change.position > committed) {
             self.routes.score(&change, &mut step.items);
             step.scores.push(change);
         }
         Ok(())
     }
-
-    fn compare(&mut self, position: u64, digest: [u8; 16]) {
-        // What was committed before this one and has not come again is missing.
-        self.compare_up_to(position - 1);
-        match self.expected.front() {
-            Some(expected) if *expected == (position, digest) => {
-                self.expected.pop_front();
-            }
-            Some((expected, _)) if *expected == position => {
-                self.expected.pop_front();
-                self.diverged(position);
-            }
-            _ => self.diverged(position),
-        }
-    }
-
-    /// Counts what was committed at or before a position that has passed, and did not come again.
-    fn compare_up_to(&mut self, position: u64) {
-        while let Some((expected, _)) = self.expected.front().copied()
-            && expected <= position
-        {
-            self.expected.pop_front();
-            self.diverged(expected);
-        }
-    }
-
-    fn diverged(&mut self, position: u64) {
-        self.divergences += 1;
-        tracing::error!(position, "a replayed alert differs from the one that was committed");
-    }
 }
 
-/// What an alert is compared by: 128 bits of BLAKE3 over its bytes.
-pub fn digest(json: &[u8]) -> [u8; 16] {
-    let mut short = [0; 16];
-    for (slot, byte) in short.iter_mut().zip(blake3::hash(json).as_bytes()) {
-        *slot = *byte;
-    }
-    short
+/// Says which names are in force, and until when readers need those of before.
+fn renamed(position: u64, engine: &Engine, keys: Option<Keys>) {
+    let Some(Keys { number, former }) = keys else { return };
+    let (scores, last_ms) = engine.scores_named_otherwise();
+    let last_ends = (scores > 0).then(|| format_rfc3339(last_ms));
+    tracing::info!(
+        position,
+        number,
+        former,
+        scores,
+        last_ends,
+        "pseudonyms carry another number; so many scores stand under a name of before alone, until an alert renames them or the last of them ends"
+    );
 }

@@ -2,7 +2,7 @@
 
 use rasid_detectors::entity::EntityKind;
 
-use super::{Failure, print_line};
+use super::{Failure, print_line, say};
 use crate::config::Layers;
 use crate::key;
 
@@ -40,5 +40,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Configuration("the identifier is empty".to_owned()));
     }
     let pseudonymizer = key::configured(&args.layers.load()?)?;
-    print_line(&format!("{}:{}", args.kind.name(), pseudonymizer.leave(args.kind, value)))
+    print_line(&format!("{}:{}", args.kind.name(), pseudonymizer.leave(args.kind, value)))?;
+    if let Some(former) = pseudonymizer.leave_formerly(args.kind, value) {
+        say(format_args!("note: what was known before the secret was changed may stand under {}:{former} alone", args.kind.name()));
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_service::control::{RetractRequest, Retracted};
 
-use super::{Failure, OutputFormat, print_line};
+use super::{Failure, OutputFormat, print_line, say};
 use crate::config::Layers;
 use crate::http::Client;
 
@@ -13,8 +13,8 @@ use crate::http::Client;
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  rasid retract auth.otp_flood --since 2026-11-21T10:00:00Z --reason \"the limit was 1 instead of 10\"\n\n\
-    The rule's reasons leave all scores; receivers of its alerts are told. The rule itself stays in force: change its file\n\
-    first. The retraction is in the log and in the audit, with who and why."
+    The rule's reasons leave all scores; receivers of its alerts are told. A rule that is in force stays so: change or\n\
+    delete its file first. One that is gone can be taken back all the same. The retraction is in the log and in the audit, with who and why."
 )]
 pub(crate) struct Args {
     /// The rule, area.name
@@ -44,7 +44,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         OutputFormat::Json => super::print_json(&done),
         OutputFormat::Text => {
             let since = args.since.map_or_else(String::new, |since| format!(" opened from {} on", format_rfc3339(since)));
-            print_line(&format!("{}: alerts of {}{since} are taken back, at position {} of the log", done.id, args.rule, done.position))
+            let line = format!("{}: alerts of {}{since} are taken back, at position {} of the log", done.id, args.rule, done.position);
+            print_line(&line)?;
+            if done.in_force {
+                say(format_args!("note: {} is still in force and may open alerts again: change or delete its file", args.rule));
+            }
+            Ok(())
         }
     }
 }

@@ -91,7 +91,7 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     let socket = http::bind_control(&data)
         .map_err(|error| Failure::Outside(format!("cannot listen at {}/{}: {error}", data.display(), http::SOCKET).into()))?;
     let operators = Connections::new(CONTROL_CONNECTIONS_MAX, Times::default());
-    tokio::spawn(http::serve("control", socket, http::control_router(running.control()), operators.clone(), |_| Extensions::new()));
+    tokio::spawn(http::serve("control", socket, http::control_router(running.control()), operators.clone(), http::introduce));
     shared.up(running.control(), running.router());
     notify::ready();
     tracing::info!(%listen, "up");
@@ -141,11 +141,16 @@ fn say_restored(restored: &Restored) {
     if let Some(bytes) = restored.cut_bytes {
         tracing::warn!(bytes, "the log ended in a torn block, which was never acknowledged and was cut");
     }
+    if restored.log_last == 0 {
+        tracing::info!(ruleset = restored.ruleset, "nothing to restore: the log is empty");
+        return;
+    }
     tracing::info!(
         snapshot = restored.snapshot,
         log_last = restored.log_last,
-        replayed = restored.log_last.saturating_sub(restored.snapshot.unwrap_or(0)),
+        to_replay = restored.log_last.saturating_sub(restored.snapshot.unwrap_or(0)),
         committed = restored.committed,
+        uncompared = restored.uncompared,
         pending = restored.pending,
         behind_ms = restored.behind_ms,
         ruleset = restored.ruleset,

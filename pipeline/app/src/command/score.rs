@@ -62,13 +62,23 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let settings = config::redis(&loaded)?
         .ok_or_else(|| Failure::Configuration("no Redis is configured: set sinks.redis.url, or RASID_SINKS__REDIS__URL".to_owned()))?;
     let known = if kind.is_personal() && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
-    let entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
+    let mut entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
+    let former = known.as_ref().and_then(|known| known.leave_formerly(*kind, id)).map(|id| format!("{}:{id}", kind.name()));
     let address = settings.login_url();
     let config = Config::for_reading(&String::from_utf8_lossy(address.reveal()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
-    let reading = runtime
-        .block_on(read_score(&config, &entity))
-        .map_err(|error| Failure::Outside(format!("Redis at {}: {error}", settings.url).into()))?;
+    let read = |entity: &str| {
+        let reading = runtime.block_on(read_score(&config, entity));
+        reading.map_err(|error| Failure::Outside(format!("Redis at {}: {error}", settings.url).into()))
+    };
+    let mut reading = read(&entity)?;
+    // What no alert has raised since the secret was changed stands under the name of before, until it ends.
+    if let (None, Some(former)) = (&reading.score, former) {
+        let before = read(&former)?;
+        if before.score.is_some() {
+            (entity, reading) = (former, before);
+        }
+    }
     let now_ms = now_ms();
     let answer = Answer::new(entity, reading, now_ms);
     match output {

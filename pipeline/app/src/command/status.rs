@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rasid_detectors::event::time::format_rfc3339;
 use serde_json::Value;
 
 use super::{Failure, OutputFormat, print_json, print_line, span};
@@ -41,38 +42,61 @@ fn lines(status: &Value) -> Vec<String> {
     let mut lines = vec![
         format!("{} {}, up {up}, {state}", text("/instance"), text("/version")),
         format!("  ruleset  {} with {} rules", text("/stats/ruleset/hash"), number("/stats/ruleset/rules")),
-        format!("  log      positions {} to {}", number("/stats/log/first"), number("/stats/log/next").saturating_sub(1)),
-        format!(
-            "  worker   at {}, {} behind, the oldest for {}",
-            number("/stats/worker/position"),
-            number("/stats/worker/lag_records"),
-            span(number("/stats/worker/lag_ms"))
-        ),
+        match (number("/stats/log/first"), number("/stats/log/next")) {
+            (first, next) if next <= first => "  log      empty".to_owned(),
+            (first, next) => format!("  log      positions {first} to {}", next - 1),
+        },
+        match number("/stats/worker/lag_records") {
+            0 => format!("  worker   at {}, all of the log decided", number("/stats/worker/position")),
+            lag => format!(
+                "  worker   at {}, {lag} behind, the oldest for {}",
+                number("/stats/worker/position"),
+                span(number("/stats/worker/lag_ms"))
+            ),
+        },
+        match (at("/stats/snapshot/position").and_then(Value::as_u64), at("/stats/snapshot/written_ms").and_then(Value::as_i64)) {
+            (None, _) => "  snapshot none yet".to_owned(),
+            (Some(position), None) => format!("  snapshot at {position}, of before this start"),
+            (Some(position), Some(written_ms)) => format!("  snapshot at {position}, of {}", format_rfc3339(written_ms)),
+        },
     ];
+    let why = text("/stats/freshness/why");
+    if !why.is_empty() {
+        lines.push(format!("  scores   {} old: {why}", span(number("/stats/freshness/lag_ms"))));
+    }
     for source in at("/stats/sources").and_then(Value::as_array).into_iter().flatten() {
         let field = |name: &str| source.get(name).and_then(Value::as_u64);
-        let lag = field("lag_records").map_or_else(String::new, |lag| format!(", {lag} behind"));
         let name = source.get("stream").and_then(Value::as_str).unwrap_or_default();
-        let gaps = field("gaps_total").filter(|gaps| *gaps > 0).map_or_else(String::new, |gaps| format!(", {gaps} GAPS"));
         let refused = source.get("refused").and_then(Value::as_object).into_iter().flat_map(|reasons| reasons.values());
-        let refused = match refused.filter_map(Value::as_u64).sum::<u64>() {
-            0 => String::new(),
-            refused => format!(", {refused} requests refused"),
-        };
-        lines.push(format!(
-            "  source   {name} at {}{lag}{gaps}{refused}",
-            field("offset").map_or_else(|| "its beginning".to_owned(), |offset| offset.to_string())
-        ));
+        let refused = refused.filter_map(Value::as_u64).sum::<u64>();
+        let records = field("records_total").unwrap_or_default();
+        let mut parts = Vec::new();
+        match field("offset") {
+            Some(offset) => parts.push(format!("at {offset}, {records} records since the start")),
+            // Who sends keeps its own place; what came of it is counted.
+            None if records > 0 => parts.push(format!("{records} records since the start")),
+            None if refused > 0 => {}
+            None => parts.push("nothing read yet".to_owned()),
+        }
+        parts.extend(field("lag_records").map(|lag| format!("{lag} behind")));
+        parts.extend(field("gaps_total").filter(|gaps| *gaps > 0).map(|gaps| format!("{gaps} GAPS")));
+        parts.extend((refused > 0).then(|| format!("{refused} requests refused since the start")));
+        lines.push(format!("  source   {name} {}", parts.join(", ")));
     }
     for sink in at("/stats/sinks").and_then(Value::as_array).into_iter().flatten() {
         let field = |name: &str| sink.get(name).and_then(Value::as_u64).unwrap_or_default();
         let word = |name: &str| sink.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let breaker = if word("breaker") == "closed" { String::new() } else { format!(", breaker {}", word("breaker").replace('_', " ")) };
+        let oldest = if field("depth") == 0 { String::new() } else { format!(", the oldest for {}", span(field("oldest_ms"))) };
         let standing = if field("standing") > 0 { format!(", {} pages stand", field("standing")) } else { String::new() };
-        lines.push(format!("  sink     {} with {} waiting, {} parked{standing}{breaker}", word("name"), field("depth"), field("parked")));
+        let (name, depth, parked) = (word("name"), field("depth"), field("parked"));
+        lines.push(format!("  sink     {name} with {depth} waiting{oldest}, {parked} parked{standing}{breaker}"));
         if sink.get("refusing").and_then(Value::as_bool) == Some(true) {
-            lines.push(format!("  REFUSED  whatever {} is sent, no more is parked: docs/runbooks/sink_refusing.md", word("name")));
+            lines.push(format!("  REFUSED  whatever {name} is sent, no more is parked: docs/runbooks/sink_refusing.md"));
         }
+    }
+    if at("/stats/outbox/full").and_then(Value::as_bool) == Some(true) {
+        lines.push("  FULL     the outbox: nothing is taken until a sink takes something; docs/runbooks/sink_down.md".to_owned());
     }
     lines.extend(pages(status));
     if at("/stats/ruleset/refused").and_then(Value::as_bool) == Some(true) {
@@ -116,13 +140,20 @@ mod tests {
     fn what_matters_is_said_in_a_few_lines() {
         let mut status = Status { instance: "rasid-1".to_owned(), version: "0.1.0".to_owned(), up_ms: 60_000, ..Status::default() };
         status.stats.readiness = Readiness::NotReady("the outbox is full".to_owned());
-        status.stats.log.next = 12;
+        (status.stats.log.first, status.stats.log.next) = (1, 12);
+        status.stats.outbox.full = true;
+        (status.stats.freshness.lag_ms, status.stats.freshness.why) = (12_000, "4 scores wait for Redis".to_owned());
         status.stats.worker.divergence_total = 2;
         status.stats.ruleset.refused = true;
-        let refused = [("rate", 4), ("id_reused", 1)].into();
-        status.stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), offset: Some(3), refused, ..SourceStats::default() });
         status.stats.clock.ahead_ms = -3_600_000;
-        status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, breaker: Breaker::HalfOpen, ..SinkStats::default() });
+        status.stats.sources.push(SourceStats { stream: "jsonl:events".to_owned(), offset: Some(3), ..SourceStats::default() });
+        let received = |stream: &str, records_total| SourceStats { stream: stream.to_owned(), records_total, ..SourceStats::default() };
+        let refused = [("rate", 4), ("id_reused", 1)].into();
+        status.stats.sources.push(SourceStats { refused, ..received("http:payments", 50_000) });
+        status.stats.sources.push(SourceStats { refused: [("signature", 9)].into(), ..received("http:unknown", 0) });
+        status.stats.sources.push(received("jsonl:new", 0));
+        let breaker = Breaker::HalfOpen;
+        status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, oldest_ms: 90_000, breaker, ..SinkStats::default() });
         status.stats.sinks.push(SinkStats { name: "alertmanager".to_owned(), refusing: true, standing: 2, ..SinkStats::default() });
         let said = |status: &Status| lines(&serde_json::to_value(status).expect("JSON")).join("\n");
         assert!(said(&status).contains("NO RULE PAGES"), "{}", said(&status));
@@ -133,9 +164,16 @@ mod tests {
             "alertmanager with 0 waiting, 0 parked, 2 pages stand",
             "REFUSED  whatever alertmanager is sent",
             "rasid-1 0.1.0, up 1 min, not ready: the outbox is full",
-            "positions 0 to 11",
-            "http:checkout at 3, 5 requests refused",
-            "core with 4 waiting, 0 parked, breaker half open",
+            "positions 1 to 11",
+            "worker   at 0, all of the log decided",
+            "snapshot none yet",
+            "scores   12.0 s old: 4 scores wait for Redis",
+            "jsonl:events at 3, 0 records since the start",
+            "http:payments 50000 records since the start, 5 requests refused since the start",
+            "http:unknown 9 requests refused since the start",
+            "jsonl:new nothing read yet",
+            "core with 4 waiting, the oldest for 1 min, 0 parked, breaker half open",
+            "FULL     the outbox",
             "2 outputs differ",
             "REFUSED",
             "set 60 min back just now",

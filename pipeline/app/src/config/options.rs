@@ -21,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) data: Data,
     /// The secret that pseudonyms are made with.
     pub(crate) pseudonyms: Pseudonyms,
+    /// The files that hold secrets, all of them.
+    pub(crate) secrets: Secrets,
     /// Where events come from. At least one source must be on.
     pub(crate) sources: Sources,
     /// The log, in which every event and control record has its one position, and the dead letters.
@@ -82,16 +84,36 @@ pub(crate) struct Pseudonyms {
     pub(crate) key: Option<SecretText>,
     /// File that holds the secret; also `RASID_KEY_FILE`. Spaces and line ends around it do not count.
     pub(crate) key_file: Option<String>,
-    /// Number of the secret, which every pseudonym carries (`p1_…`), so that readers see when it was changed. 0 is the
-    /// development key's.
+    /// Number of the secret, which every pseudonym carries (`p1_…`), so that readers see when it was changed. The data
+    /// folder is bound to secret and number at its first start, and refuses others. 0 is the development key's.
     #[schemars(range(min = 1, max = 255))]
     pub(crate) key_number: u8,
+    /// The secret before this one, only from the environment: `RASID_PSEUDONYMS__FORMER_KEY`. Setting it beside a new
+    /// secret with a new number changes the data folder's secret at the next start. As long as it is set, scores are told
+    /// under its names as well; without it only under the new ones (docs/operations.md, Secrets).
+    pub(crate) former_key: Option<SecretText>,
+    /// File that holds the secret before this one.
+    pub(crate) former_key_file: Option<String>,
+    /// Number of the secret before this one; needed where that is set.
+    #[schemars(range(min = 1, max = 255))]
+    pub(crate) former_key_number: Option<u8>,
 }
 
 impl Default for Pseudonyms {
     fn default() -> Self {
-        Self { key: None, key_file: None, key_number: 1 }
+        Self { key: None, key_file: None, key_number: 1, former_key: None, former_key_file: None, former_key_number: None }
     }
+}
+
+/// The files that hold secrets: every option whose name ends in `key_file`, `secret_file` or `password_file`.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Secrets {
+    /// Whether a file is taken that others than its owner may read. Off, such a file is refused, as is one that belongs to
+    /// neither root nor the user who reads it: on a machine of several users its secret is known to all of them. Set it to
+    /// `true` in a container, where secrets are mounted for the container alone and often as 0440 (Kubernetes with
+    /// `fsGroup`) or 0444 (Docker). A file that others may change is refused either way.
+    pub(crate) shared_files: bool,
 }
 
 /// The log and the dead letters.
@@ -208,9 +230,9 @@ pub(crate) struct Server {
     /// (systemd: `LimitNOFILE`). The default is far above what producers and probes hold.
     #[schemars(range(min = 16, max = 1_000_000))]
     pub(crate) connections_max: u32,
-    /// `/healthz?fresh` says 503 when the oldest unprocessed event has waited longer than this, ms. Lower: probes fail in
-    /// bursts that are worked off by themselves. The default is
-    /// where people begin to notice.
+    /// `/healthz?fresh` says 503 when the scores that readers have are older than this, ms: an event waits for its decision, or
+    /// a score for Redis. Lower: probes fail in bursts that are worked off by themselves. The default is where people begin to
+    /// notice.
     #[schemars(range(min = 100, max = 3_600_000))]
     pub(crate) fresh_lag_ms_max: u32,
     /// How long a drain may take after SIGTERM, s; then the process stops as after a crash, which loses nothing and makes the

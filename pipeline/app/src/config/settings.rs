@@ -11,7 +11,7 @@ use rasid_service::settings::{
 };
 
 use super::options::SecretText;
-use super::{Fault, Loaded, environment_name, failure};
+use super::{Fault, Loaded, environment_name, failure, secret_file};
 use crate::command::Failure;
 use crate::key::DEVELOPMENT_KEY;
 
@@ -84,20 +84,53 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
             fault(&format!("sources.http.producers.{name}"), message, Some("name the service that sends"));
         }
     }
+    let pseudonyms = &config.pseudonyms;
+    let former = pseudonyms.former_key.is_some() || pseudonyms.former_key_file.is_some();
+    match pseudonyms.former_key_number {
+        None if former => {
+            let help = Some("the `pseudonyms.key_number` that it had");
+            fault("pseudonyms.former_key_number", "a former secret without its number".to_owned(), help);
+        }
+        Some(_) if !former => {
+            fault("pseudonyms.former_key_number", "the number of a former secret without `pseudonyms.former_key_file`".to_owned(), None);
+        }
+        Some(number) if number == pseudonyms.key_number => {
+            let message = format!("found {number}, which is `pseudonyms.key_number`: two secrets never share a number");
+            fault("pseudonyms.former_key_number", message, None);
+        }
+        _ => {}
+    }
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.telemetry.log_filter) {
         fault("telemetry.log_filter", format!("found \"{}\": {error}", config.telemetry.log_filter), None);
     }
     faults
 }
 
-/// The pseudonym secret and its number; `None` where none is configured.
+/// The pseudonym secret, its number, and the secret before it.
+pub(crate) struct Key {
+    pub(crate) secret: Secret,
+    pub(crate) number: u8,
+    pub(crate) former: Option<(Secret, u8)>,
+}
+
+/// The configured pseudonym secret; `None` where none is.
 ///
 /// # Errors
-/// [`Failure`] when its file cannot be read.
-pub(crate) fn key(loaded: &Loaded) -> Result<Option<(Secret, u8)>, Failure> {
+/// [`Failure`] when a file cannot be read.
+pub(crate) fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
     let options = &loaded.config.pseudonyms;
-    let secret = secret(loaded, "pseudonyms.key", options.key.as_ref(), options.key_file.as_deref()).map_err(|fault| failure(&[fault]))?;
-    Ok(secret.map(|secret| (secret, options.key_number)))
+    let failed = |fault| failure(&[fault]);
+    let secret = secret(loaded, "pseudonyms.key", options.key.as_ref(), options.key_file.as_deref()).map_err(failed)?;
+    let former = former_key(loaded).map_err(failed)?;
+    Ok(secret.map(|secret| Key { secret, number: options.key_number, former }))
+}
+
+/// The secret before, and its number.
+fn former_key(loaded: &Loaded) -> Result<Option<(Secret, u8)>, Fault> {
+    let options = &loaded.config.pseudonyms;
+    let found = secret(loaded, "pseudonyms.former_key", options.former_key.as_ref(), options.former_key_file.as_deref())?;
+    // Both are there or neither is: the configuration was checked.
+    Ok(found.zip(options.former_key_number))
 }
 
 /// A secret: what the environment holds, else what its file holds, without the white space around it.
@@ -107,12 +140,14 @@ fn secret(loaded: &Loaded, option: &str, text: Option<&SecretText>, file: Option
     }
     let Some(file) = file else { return Ok(None) };
     let option = format!("{option}_file");
-    let fault = |message: String| Fault::new(&loaded.origin(&option), &option, message);
-    let bytes = std::fs::read(file).map_err(|error| fault(format!("cannot read {file}: {error}")))?;
-    match bytes.trim_ascii() {
-        [] => Err(fault(format!("{file} is empty"))),
-        bytes => Ok(Some(Secret::new(bytes))),
-    }
+    let read = secret_file::read(file, loaded.config.secrets.shared_files);
+    read.map(|bytes| Some(Secret::new(bytes))).map_err(|secret_file::Refused { message, help }| {
+        let fault = Fault::new(&loaded.origin(&option), &option, message);
+        match help {
+            Some(help) => fault.help(help),
+            None => fault,
+        }
+    })
 }
 
 /// Where the scores are read and written; `None` where no Redis is configured.
@@ -146,6 +181,10 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
     let sources = sources(loaded, &mut faults);
     let sinks = sinks(loaded, &mut faults);
     let secret = usable_key(loaded, &mut faults);
+    let former_secret = former_key(loaded).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
     let (Some(secret), Ok(listen), true) = (secret, config.server.listen.parse(), faults.is_empty()) else { return Err(failure(&faults)) };
     let settings = Settings {
         instance: config.telemetry.instance.clone().unwrap_or_else(machine),
@@ -153,6 +192,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
         data_dir: PathBuf::from(&config.data.dir),
         secret,
         secret_number: config.pseudonyms.key_number,
+        former_secret,
         sources,
         log: LogSettings {
             segment_bytes: config.log.segment_bytes,
@@ -181,7 +221,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
 }
 
 fn usable_key(loaded: &Loaded, faults: &mut Vec<Fault>) -> Option<Secret> {
-    const HELP: &str = "make one with `openssl rand -base64 32 > /etc/rasid/key`, readable by the service alone, and set \
+    const HELP: &str = "make one with `(umask 077; openssl rand -base64 32 > /etc/rasid/key)`, readable by the service alone, and set \
         `pseudonyms.key_file`, RASID_KEY_FILE or RASID_KEY";
     let options = &loaded.config.pseudonyms;
     let found = match secret(loaded, "pseudonyms.key", options.key.as_ref(), options.key_file.as_deref()) {

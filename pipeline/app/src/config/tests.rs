@@ -79,10 +79,11 @@ fn a_secret_is_read_and_never_shown() {
     let file = folder.path().join("rasid.toml");
     let key_file = folder.path().join("key");
     std::fs::write(&key_file, "  from the file, long enough\n").expect("a file");
+    std::fs::set_permissions(&key_file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("ours");
     std::fs::write(&file, format!("pseudonyms.key_file = {:?}\nsources.jsonl.stdin = true\n", key_file.display().to_string()))
         .expect("a file");
     let loaded = layers(&file, &[]).load_with(Vec::new()).expect("good");
-    assert_eq!(key(&loaded).expect("read").expect("set").0.reveal(), b"from the file, long enough");
+    assert_eq!(key(&loaded).expect("read").expect("set").secret.reveal(), b"from the file, long enough");
     let environment = variables(&[("RASID_KEY", "from the environment"), ("RASID_SINKS__REDIS__PASSWORD", "hunter2hunter2")]);
     let loaded = layers(&file, &["sinks.redis.url=redis://localhost"]).load_with(environment).expect("good");
     let (settings, _) = service(&loaded).expect("complete");

@@ -1,24 +1,27 @@
-//! The control socket: HTTP on `control.sock` in the data folder, for whoever may open that file.
+//! The control socket: HTTP on `control.sock` in the data folder, for whoever may open that file. Who asks is whom the
+//! kernel names at the other end of the connection; what a request says of it is kept beside that, as a claim.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Query, State, rejection::QueryRejection};
-use axum::http::{StatusCode, header};
+use axum::extract::{Extension, Query, State, rejection::QueryRejection};
+use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use rasid_service::control::{Control, ControlError, DeadLetterFilter, ParkedFilter};
+use rasid_service::control::{Control, ControlError, DeadLetterFilter, ParkedFilter, RetractRequest, RetryRequest, UnparkRequest, Who};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 
 use super::Problem;
 
 /// The socket's name in the data folder.
-pub(crate) const SOCKET: &str = "control.sock";
+pub(crate) const SOCKET: &str = rasid_service::recover::layout::CONTROL;
+/// Folder in which it is made.
+const MAKING: &str = "control.new";
 
 /// Listens on the socket of a data folder that this process holds the lock of: what stands there is left over.
 ///
@@ -30,9 +33,38 @@ pub(crate) fn bind(data: &Path) -> std::io::Result<UnixListener> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    // Made where nobody else can reach it: a socket's mode is the umask's until it is set.
+    let making = data.join(MAKING);
+    match std::fs::remove_dir_all(&making) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::DirBuilder::new().mode(0o700).create(&making)?;
+    let inside = making.join("s");
+    let listener = UnixListener::bind(&inside)?;
+    std::fs::set_permissions(&inside, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&inside, &path)?;
+    std::fs::remove_dir(&making)?;
     Ok(listener)
+}
+
+/// The user at the other end of a connection, as the kernel says (`SO_PEERCRED`); `None` where it does not.
+#[derive(Clone, Copy, Debug)]
+struct Caller(Option<u32>);
+
+/// Tells the handlers who is at the other end.
+pub(crate) fn introduce(stream: &UnixStream) -> Extensions {
+    let mut known = Extensions::new();
+    known.insert(Caller(stream.peer_cred().ok().map(|credentials| credentials.uid())));
+    known
+}
+
+impl Caller {
+    /// By name, `uid:1000` where the user has none.
+    fn user(self) -> Option<String> {
+        let uid = self.0?;
+        Some(crate::user::name(uid).unwrap_or_else(|| format!("uid:{uid}")))
+    }
 }
 
 /// What is served there.
@@ -52,25 +84,39 @@ pub(crate) fn router(control: Arc<dyn Control>) -> Router {
 
 type Answer = Result<Response, Problem>;
 type Asked = State<Arc<dyn Control>>;
+type Peer = Option<Extension<Caller>>;
 
-async fn retract(State(control): Asked, body: Bytes) -> Answer {
-    answer(control.retract(parsed(&body)?).await)
+/// Puts down who asks. Where nobody knows it stays empty, and whoever keeps the audit refuses.
+async fn sign(who: &mut Who, from: Peer) {
+    let Some(Extension(caller)) = from else { return };
+    let user = tokio::task::spawn_blocking(move || caller.user()).await;
+    who.user = user.ok().flatten().unwrap_or_default();
+}
+
+async fn retract(State(control): Asked, from: Peer, body: Bytes) -> Answer {
+    let mut request: RetractRequest = parsed(&body)?;
+    sign(&mut request.who, from).await;
+    answer(control.retract(request).await)
 }
 
 async fn dead_letters(State(control): Asked, filter: Result<Query<DeadLetterFilter>, QueryRejection>) -> Answer {
     answer(control.dead_letters(query(filter)?).await)
 }
 
-async fn retry(State(control): Asked, body: Bytes) -> Answer {
-    answer(control.retry(parsed(&body)?).await)
+async fn retry(State(control): Asked, from: Peer, body: Bytes) -> Answer {
+    let mut request: RetryRequest = parsed(&body)?;
+    sign(&mut request.who, from).await;
+    answer(control.retry(request).await)
 }
 
 async fn parked(State(control): Asked, filter: Result<Query<ParkedFilter>, QueryRejection>) -> Answer {
     answer(control.parked(query(filter)?).await)
 }
 
-async fn unpark(State(control): Asked, body: Bytes) -> Answer {
-    answer(control.unpark(parsed(&body)?).await)
+async fn unpark(State(control): Asked, from: Peer, body: Bytes) -> Answer {
+    let mut request: UnparkRequest = parsed(&body)?;
+    sign(&mut request.who, from).await;
+    answer(control.unpark(request).await)
 }
 
 async fn page_test(State(control): Asked, body: Bytes) -> Answer {

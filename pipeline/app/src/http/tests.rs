@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::routing::post;
 use rasid_service::control::{
     ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageTestRequest, PageTested, Parked, ParkedFilter, RetractRequest,
-    Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked,
+    Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked, Who,
 };
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ impl Control for Double {
             return Err(ControlError::Refused(format!("no rule `{}` in the ruleset", request.rule)));
         }
         self.retracted.lock().expect("whole").push(request);
-        Ok(Retracted { position: 7, id: "retract_7".to_owned() })
+        Ok(Retracted { position: 7, id: "retract_7".to_owned(), in_force: true })
     }
 
     async fn dead_letters(&self, filter: DeadLetterFilter) -> Result<DeadLetterList, ControlError> {
@@ -96,12 +96,15 @@ async fn probes_say_starting_ready_lagging() {
         (Readiness::NotReady("the outbox is full".to_owned()), 0, [200, 200, 503]),
     ] {
         let mut stats = Stats { readiness, ..Stats::default() };
-        stats.worker.lag_ms = lag_ms;
+        stats.freshness = Freshness { lag_ms, why: "3 scores wait for Redis".to_owned() };
         *service.stats.lock().expect("whole") = stats;
         for (uri, expected) in ["/healthz", "/healthz?fresh", "/readyz"].into_iter().zip(expected) {
             assert_eq!(ask(&router, "GET", uri, "").await.0, expected, "{uri} with a lag of {lag_ms} ms");
         }
     }
+    service.stats.lock().expect("whole").freshness = Freshness { lag_ms: 10_001, why: "3 scores wait for Redis".to_owned() };
+    let fresh = ask(&router, "GET", "/healthz?fresh", "").await.2;
+    assert_eq!(fresh["detail"], "3 scores wait for Redis; 10000 ms is the bound");
     assert!(ask(&router, "GET", "/readyz", "").await.2["detail"].as_str().expect("text").contains("the outbox is full"));
 }
 
@@ -176,14 +179,20 @@ fn the_socket_is_its_owners_and_the_client_says_what_went_wrong() {
     };
     let mode = std::fs::metadata(folder.path().join(SOCKET)).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let service: Arc<dyn Control> = Arc::new(Double::default());
-    runtime.spawn(serve("control", listener, control_router(service), connections(), |_| axum::http::Extensions::new()));
-    let retract = |rule: &str| RetractRequest { rule: rule.to_owned(), since_ms: 0, who: "sam".to_owned(), why: "test".to_owned() };
+    let double = Arc::new(Double::default());
+    let service = Arc::clone(&double) as Arc<dyn Control>;
+    runtime.spawn(serve("control", listener, control_router(service), connections(), introduce));
+    let retract =
+        |rule: &str| RetractRequest { rule: rule.to_owned(), since_ms: 0, who: Who::from("sam".to_owned()), why: "test".to_owned() };
     let done: Retracted = client.post("/retract", &retract("auth.otp_flood")).expect("done");
     assert_eq!(done.position, 7);
+    let me = crate::user::name(crate::user::own()).expect("one of the list");
+    let who = double.retracted.lock().expect("whole").last().expect("one").who.clone();
+    assert_eq!(who, Who { user: me, claimed: "sam".to_owned() }, "the kernel names the user, the request only claims");
     let refused = client.post::<Retracted>("/retract", &retract("no.such")).expect_err("refused");
     assert_eq!(refused.exit_code(), std::process::ExitCode::from(2));
     assert!(refused.to_string().contains("no rule `no.such` in the ruleset"));
-    let put_off = client.post::<Value>("/dead-letters/retry", &RetryRequest { positions: vec![1], who: String::new(), why: String::new() });
+    let put_off =
+        client.post::<Value>("/dead-letters/retry", &RetryRequest { positions: vec![1], who: Who::default(), why: String::new() });
     assert_eq!(put_off.expect_err("draining").exit_code(), std::process::ExitCode::from(3));
 }

@@ -95,7 +95,7 @@ async fn a_kill_in_any_phase_loses_nothing_and_repeats_nothing() {
         service.assert_sound();
         for line in service.lines().iter().filter(|line| line.message == "restored") {
             torn += u64::from(line.number("cut_bytes").is_some());
-            replayed_max = replayed_max.max(line.number("replayed").unwrap_or(0));
+            replayed_max = replayed_max.max(line.number("to_replay").unwrap_or(0));
         }
         if service.killed_in() == Some(phase) {
             tally.counted += 1;

@@ -176,7 +176,7 @@ async fn a_drain_ends_with_0_and_leaves_nothing_to_replay() {
     site.core.heal();
     let service = up(&site).await;
     let restored = service.heard("restored", PATIENCE).await;
-    assert_eq!(restored.number("replayed"), Some(0), "{}", restored.fields);
+    assert_eq!(restored.number("to_replay"), Some(0), "{}", restored.fields);
     assert_eq!(restored.number("snapshot"), restored.number("log_last"), "{}", restored.fields);
     traffic.stop().await;
     end(&site, service).await;

@@ -327,7 +327,7 @@ impl<A: Appender> Ingest<A> {
         match ended.map(|ended| ended.map(|outcome| *outcome)) {
             Ok(Ok(Outcome::Durable)) => Ok(()),
             _ if self.stopping.load(Relaxed) => Err(Problem::Busy(Busy::Stopping)),
-            _ => Err(Problem::Busy(Busy::Log)),
+            _ => Err(Problem::Busy(self.appender.hindrance().map_or(Busy::Log, Busy::Hindered))),
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) enum Busy {
     Requests,
     /// It is not durable within the time for that.
     Log,
+    /// Something outside holds the log up, which says what.
+    Hindered(&'static str),
     /// The sender's ids cannot be remembered.
     Ids,
     /// A drain has begun.
@@ -41,7 +43,7 @@ pub(super) enum Busy {
 pub(super) struct Reason(usize);
 
 impl Reason {
-    pub(super) const NAMES: [&'static str; 15] = [
+    pub(super) const NAMES: [&'static str; 16] = [
         "invalid_body",
         "header",
         "timestamp",
@@ -55,6 +57,7 @@ impl Reason {
         "memory",
         "requests",
         "log",
+        "hindered",
         "ids",
         "stopping",
     ];
@@ -84,8 +87,9 @@ impl Problem {
             Self::Busy(Busy::Memory) => 10,
             Self::Busy(Busy::Requests) => 11,
             Self::Busy(Busy::Log) => 12,
-            Self::Busy(Busy::Ids) => 13,
-            Self::Busy(Busy::Stopping) => 14,
+            Self::Busy(Busy::Hindered(_)) => 13,
+            Self::Busy(Busy::Ids) => 14,
+            Self::Busy(Busy::Stopping) => 15,
         })
     }
 
@@ -154,6 +158,7 @@ impl Busy {
             Self::Memory => "the bodies of requests under way take all the room there is",
             Self::Requests => "too many requests are under way",
             Self::Log => "events that came over HTTP are not durable in time",
+            Self::Hindered(why) => why,
             Self::Ids => "too many webhook-ids within a quarter of an hour",
             Self::Stopping => "the service is stopping",
         }
@@ -162,7 +167,7 @@ impl Busy {
     fn retry_after_s(self) -> u64 {
         match self {
             Self::Shed | Self::Memory | Self::Requests => 1,
-            Self::Log | Self::Stopping => 5,
+            Self::Log | Self::Hindered(_) | Self::Stopping => 5,
             Self::Ids => 60,
         }
     }

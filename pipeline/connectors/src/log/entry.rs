@@ -50,6 +50,7 @@ impl std::fmt::Debug for Entry<'_> {
 
 /// A change of how the log is taken, in its place in the one order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredControl", into = "StoredControl")]
 pub enum Control {
     /// From here on another ruleset, engine or settings.
     Switch {
@@ -83,10 +84,83 @@ pub struct Settings {
     pub future_ms: i64,
     /// The bound of the engine's memory, bytes.
     pub memory_max: u64,
+    /// The pseudonym secrets; `None` before the first of them was ever changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Keys>,
+}
+
+/// Which pseudonym secrets identifiers leave under, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// The one in force.
+    pub number: u8,
+    /// The one before, whose names scores are still told under.
+    pub former: Option<u8>,
+}
+
+/// A control record as it is stored. A log whose secret was never changed has the form of before there were [`Keys`],
+/// byte for byte, and a version of before reads it.
+#[derive(Clone, Serialize, Deserialize)]
+enum StoredControl {
+    SwitchWithoutKeys { ruleset: String, engine: String, settings: StoredSettings },
+    Retract { rule: String, since_ms: i64 },
+    Tick { at_ms: i64 },
+    Switch { ruleset: String, engine: String, settings: StoredSettings, keys: Keys },
+}
+
+/// [`Settings`] as they are stored in the log, the keys apart.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct StoredSettings {
+    lateness_ms: i64,
+    future_ms: i64,
+    memory_max: u64,
+}
+
+impl StoredSettings {
+    pub(super) fn of(settings: Settings) -> Self {
+        let Settings { lateness_ms, future_ms, memory_max, keys: _ } = settings;
+        Self { lateness_ms, future_ms, memory_max }
+    }
+
+    pub(super) fn with(self, keys: Option<Keys>) -> Settings {
+        let Self { lateness_ms, future_ms, memory_max } = self;
+        Settings { lateness_ms, future_ms, memory_max, keys }
+    }
+}
+
+impl From<StoredControl> for Control {
+    fn from(stored: StoredControl) -> Self {
+        match stored {
+            StoredControl::SwitchWithoutKeys { ruleset, engine, settings } => {
+                Self::Switch { ruleset, engine, settings: settings.with(None) }
+            }
+            StoredControl::Switch { ruleset, engine, settings, keys } => {
+                Self::Switch { ruleset, engine, settings: settings.with(Some(keys)) }
+            }
+            StoredControl::Retract { rule, since_ms } => Self::Retract { rule, since_ms },
+            StoredControl::Tick { at_ms } => Self::Tick { at_ms },
+        }
+    }
+}
+
+impl From<Control> for StoredControl {
+    fn from(control: Control) -> Self {
+        match control {
+            Control::Switch { ruleset, engine, settings } => {
+                let stored = StoredSettings::of(settings);
+                match settings.keys {
+                    None => Self::SwitchWithoutKeys { ruleset, engine, settings: stored },
+                    Some(keys) => Self::Switch { ruleset, engine, settings: stored, keys },
+                }
+            }
+            Control::Retract { rule, since_ms } => Self::Retract { rule, since_ms },
+            Control::Tick { at_ms } => Self::Tick { at_ms },
+        }
+    }
 }
 
 /// The newest [`Control::Switch`], and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switched {
     /// Its position.
     pub position: u64,

@@ -96,7 +96,7 @@ fn copy(disk: &Memory) -> Memory {
 }
 
 fn switch(ruleset: &str) -> Control {
-    let settings = Settings { lateness_ms: 300_000, future_ms: 300_000, memory_max: 1 << 30 };
+    let settings = Settings { lateness_ms: 300_000, future_ms: 300_000, memory_max: 1 << 30, keys: None };
     Control::Switch { ruleset: ruleset.to_owned(), engine: "0.1.0".to_owned(), settings }
 }
 
@@ -295,4 +295,41 @@ fn nothing_raw_is_in_any_file_or_shown() {
         assert_eq!(memchr::memmem::find(&bytes, SECRET), None, "the secret is in {path}");
     }
     assert!(read_all(&disk)[19].1.contains(canaries[3]), "and it can be read all the same");
+}
+
+/// The bytes of before there were keys: where these change, older versions misread a log whose secret was never changed.
+#[test]
+fn a_switch_without_keys_has_the_form_of_before_and_one_with_keys_its_own() {
+    let hex = |control: &Control| data_encoding::HEXLOWER.encode(&postcard::to_stdvec(control).expect("plain data"));
+    let before = switch("sha256:aa");
+    assert_eq!(hex(&before), "00097368613235363a616105302e312e30c0cf24c0cf248080808004");
+    assert_eq!(hex(&Control::Retract { rule: "a.b".to_owned(), since_ms: -5 }), "0103612e6209");
+    assert_eq!(hex(&Control::Tick { at_ms: 3 }), "0206");
+    let Control::Switch { ruleset, engine, settings } = before else { panic!("a switch") };
+    let keys = Some(Keys { number: 2, former: Some(1) });
+    let with_keys = Control::Switch { ruleset, engine, settings: Settings { keys, ..settings } };
+    assert_eq!(hex(&with_keys), "03097368613235363a616105302e312e30c0cf24c0cf248080808004020101");
+    let read: Control = postcard::from_bytes(&postcard::to_stdvec(&with_keys).expect("plain data")).expect("its own form");
+    assert_eq!(read, with_keys);
+}
+
+#[test]
+fn the_keys_in_force_are_known_from_the_newest_segment_alone() {
+    let disk = Memory::new();
+    let small = LogConfig { segment_bytes: 1, ..LogConfig::default() };
+    let (mut log, _) = open(&disk, small);
+    let with = |keys| {
+        let Control::Switch { ruleset, engine, settings } = switch("sha256:aa") else { panic!("a switch") };
+        Control::Switch { ruleset, engine, settings: Settings { keys, ..settings } }
+    };
+    for keys in [None, Some(Keys { number: 2, former: Some(1) }), Some(Keys { number: 2, former: None })] {
+        log.append(NOW, &[Entry::Control(with(keys))]).expect("room");
+        for _ in 0..2 {
+            log.append(NOW, &[event("a", 4, b"one")]).expect("room");
+        }
+        log.sync().expect("takes it");
+        let (again, opened) = open(&copy(&disk), small);
+        assert_eq!(opened.ruleset.expect("switched").settings.keys, keys);
+        assert!(again.segments() > 1);
+    }
 }

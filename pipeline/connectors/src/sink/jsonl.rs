@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -13,6 +14,8 @@ use crate::sink::{Answer, Batch, Sink};
 
 /// Bytes gathered before they are handed to the system.
 const BUFFER: usize = 256 * 1024;
+/// Of a file of alerts that is made: who may read them is for its owner to say.
+const FILE_MODE: u32 = 0o600;
 
 /// Writes one value a line.
 pub struct JsonLinesSink {
@@ -143,7 +146,7 @@ fn append(path: &Path, file: Option<(File, u64)>, lines: &[u8]) -> io::Result<(F
     let (mut file, whole) = if let Some(open) = file {
         open
     } else {
-        let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
+        let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).mode(FILE_MODE).open(path)?;
         let whole = whole_lines(&mut file)?;
         file.set_len(whole)?;
         file.seek(SeekFrom::Start(whole))?;

@@ -10,7 +10,7 @@ use crate::storage::{Disk, Fault, Memory};
 
 const DIR: &str = "snapshots";
 const HOUR_MS: i64 = 3_600_000;
-const SETTINGS: Settings = Settings { lateness_ms: 60_000, future_ms: 300_000, memory_max: 1 << 30 };
+const SETTINGS: Settings = Settings { lateness_ms: 60_000, future_ms: 300_000, memory_max: 1 << 30, keys: None };
 
 fn store_of(disk: &Memory, secret: &[u8], engine: &str) -> SnapshotStore {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());

@@ -39,4 +39,10 @@ impl std::fmt::Debug for Incoming {
 pub trait Appender: Clone + Send + Sync + 'static {
     /// Appends `records`, one at least.
     async fn append(&self, records: Vec<Incoming>) -> Result<u64, Error>;
+
+    /// Why an append would wait, and nobody knows how long, in words for whoever sends; `None` where it would not. Whoever can
+    /// send his sender away need not begin to wait.
+    fn hindrance(&self) -> Option<&'static str> {
+        None
+    }
 }

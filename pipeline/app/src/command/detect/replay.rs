@@ -7,7 +7,7 @@ use rasid_service::replay::{Replay, ReplayError, is_data_folder};
 
 use super::{Args, Progress, finish};
 use crate::command::{Failure, say};
-use crate::config::{self, Layers};
+use crate::config::{self, Key, Layers};
 
 /// The data folder among what is to be read; it is read alone.
 pub(super) fn folder(files: &[String]) -> Result<Option<PathBuf>, Failure> {
@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args, dir: &Path) -> Result<(), Failure> {
             say(format_args!("note: {option} is not used with a data folder: {instead}"));
         }
     }
-    let Some((secret, number)) = config::key(&Layers::surrounding().load()?)? else {
+    let Some(Key { secret, number, .. }) = config::key(&Layers::surrounding().load()?)? else {
         return Err(Failure::Configuration(format!(
             "the log in {} is sealed: set RASID_KEY or RASID_KEY_FILE to the pseudonym secret of the service",
             dir.display()
@@ -86,6 +86,7 @@ fn check_outputs(args: &Args, dir: &Path) -> Result<(), Failure> {
 fn failure(error: ReplayError) -> Failure {
     match error {
         ReplayError::Secret(error) => Failure::Configuration(format!("the pseudonym secret: {error}")),
+        ReplayError::Keys(error) if error.is_configuration() => Failure::Configuration(error.to_string()),
         error => Failure::Outside(Box::new(error)),
     }
 }
