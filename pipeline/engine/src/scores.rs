@@ -283,18 +283,10 @@ impl Scores {
         self.entities.save(postcard::to_extend(&self.rules, out).expect("plain data, into a vector that grows"))
     }
 
-    /// Whether an entity has a name of before.
-    pub(crate) fn has_former_names(&self) -> bool {
-        self.entities.states().any(|(_, doubts)| doubts.former.is_some())
-    }
-
-    /// Adds the names of before, by key; nothing where there are none.
+    /// Adds the names of before, by key.
     pub(crate) fn save_former_names(&self, out: Vec<u8>) -> Vec<u8> {
         let mut names: Vec<FormerName> =
             self.entities.states().filter_map(|(key, doubts)| Some(FormerName { key, name: doubts.former.clone()? })).collect();
-        if names.is_empty() {
-            return out;
-        }
         names.sort_unstable_by_key(|name| name.key);
         postcard::to_extend(&names, out).expect("plain data, into a vector that grows")
     }

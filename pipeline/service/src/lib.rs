@@ -28,6 +28,7 @@ mod redis_task;
 mod remembered;
 pub mod replay;
 pub mod route;
+mod rules_diff;
 mod rules_watch;
 pub mod rulesets;
 mod running;

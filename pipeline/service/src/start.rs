@@ -29,7 +29,7 @@ use crate::progress::Progress;
 use crate::recover::{FolderLock, Layout, Recovered, layout, recover};
 use crate::redis_task::RedisTask;
 use crate::route::Routes;
-use crate::rules_watch::{Refusal, RulesWatch, load_tested};
+use crate::rules_watch::{Refusal, RulesWatch};
 use crate::running::{Ended, Parts, Running};
 use crate::settings::{Secret, Settings};
 use crate::sinks::{self, Built};
@@ -64,10 +64,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, uncompared } = recovered;
 
     // The rules, tested. A log that has none in force cannot begin without them; one that has goes on under those.
-    let dir = settings.rules.dir.clone();
-    let mut watch = RulesWatch::new(&dir);
-    watch.judged();
-    let loaded = tokio::task::spawn_blocking(move || load_tested(&dir)).await.map_err(|error| StartError::Outside(Box::new(error)))?;
+    let mut watch = RulesWatch::new(&settings.rules.dir);
+    let loaded = watch.first(|| clock.wall_ms()).await;
     let in_force = opened.ruleset.clone();
     let meaning = LogMeaning {
         lateness_ms: settings.engine.lateness_ms,
@@ -239,11 +237,11 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         .oncall(routes.oncall);
     match rules {
         Rules::AsBefore(ruleset) => switching.in_force(&ruleset),
-        Rules::Changed(ruleset) => switching.switch(ruleset).await.map_err(StartError::Outside)?,
+        Rules::Changed(ruleset) => switching.switch(ruleset).await.map_err(|error| StartError::Outside(Box::new(error)))?,
         Rules::Refused(refusal, before) => {
             // What the log means is the configuration's; the rules in force stay as they are.
             if is_meant_otherwise {
-                switching.switch(before).await.map_err(StartError::Outside)?;
+                switching.switch(before).await.map_err(|error| StartError::Outside(Box::new(error)))?;
             } else {
                 switching.in_force(&before);
             }
@@ -466,6 +464,7 @@ impl From<Refusal> for StartError {
             Refusal::Load(error) => Self::Rules(error),
             Refusal::Tests(report) => Self::RuleTests(report),
             Refusal::Engine(error) => Self::Outside(Box::new(error)),
+            other @ Refusal::Outside(_) => Self::Outside(Box::new(other)),
         }
     }
 }

@@ -13,6 +13,7 @@ mod producers_page;
 mod receiver;
 mod refusal;
 mod rotation;
+mod rules;
 mod service;
 mod site;
 mod strangers;

@@ -4,9 +4,9 @@
 //! 16 parts of postcard, each: header {format, part, records, clock}
 //!   part 0      what there is once: clock, counters, rules, bindings with their births
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
-//!   part 0      behind its shards: what was not counted at first; an older snapshot ends before it
+//!   part 0      behind its shards: what was not counted in format 1
 //!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
-//!   part 5      of format 2 ends with the former names of scores: (key, name) by key; of format 1 where there are none
+//!   part 5      ends with the former names of scores: (key, name) by key; of format 1 with the scores
 //! ```
 //!
 //! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: while it is
@@ -25,10 +25,8 @@ use crate::shard::Shard;
 use crate::suppress::{Issued, Suppression};
 use crate::warming::Warming;
 
-/// Raised when what is written changes its meaning.
-const FORMAT: u32 = 1;
-/// Of a part that holds names of before beside the scores.
-const WITH_FORMER_NAMES: u32 = 2;
+/// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; it is read still.
+const FORMAT: u32 = 2;
 /// The part of the scores.
 const SCORES: usize = 5;
 /// Shards in one part.
@@ -149,9 +147,8 @@ impl Snapshot {
     }
 
     fn header(&self, part: usize) -> Header {
-        let format = if part == SCORES && self.scores.has_former_names() { WITH_FORMER_NAMES } else { FORMAT };
         let part = u32::try_from(part).unwrap_or(u32::MAX);
-        Header { format, part, records: self.counters.records, clock_ms: self.clock_ms }
+        Header { format: FORMAT, part, records: self.counters.records, clock_ms: self.clock_ms }
     }
 }
 
@@ -223,7 +220,7 @@ impl Engine {
                 rest = shard.load(rest, &order).map_err(place("keyed state"))?;
             }
             rest = match number {
-                0 if !rest.is_empty() => {
+                0 if header.format > 1 => {
                     let (oversized_ids, rest) = postcard::take_from_bytes(rest).map_err(place("counters"))?;
                     engine.counters.oversized_ids = oversized_ids;
                     rest
@@ -235,7 +232,7 @@ impl Engine {
                 SCORES => engine.scores.load(rest).map_err(place("scores"))?,
                 _ => rest,
             };
-            if header.format == WITH_FORMER_NAMES {
+            if number == SCORES && header.format > 1 {
                 rest = engine.scores.load_former_names(rest).map_err(place("former names"))?;
             }
             if !rest.is_empty() {
@@ -249,7 +246,7 @@ impl Engine {
     /// Whether a part is of the snapshot that part 0 began.
     fn check(&self, part: usize, header: &Header) -> Result<(), RestoreError> {
         let foreign = |why: String| Err(RestoreError::Foreign { part, why });
-        if header.format != FORMAT && !(header.format == WITH_FORMER_NAMES && part == SCORES) {
+        if !(1..=FORMAT).contains(&header.format) {
             return foreign(format!("of format {}, and this engine reads {FORMAT}", header.format));
         }
         if header.part as usize != part {
