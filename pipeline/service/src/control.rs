@@ -258,7 +258,7 @@ pub struct PageTestRequest {
     /// Take test pages back instead.
     pub resolve: bool,
     /// Who asks, for the audit and the page.
-    pub who: String,
+    pub who: Who,
     /// Why, for the audit and the page.
     pub why: String,
 }

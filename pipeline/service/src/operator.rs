@@ -215,7 +215,8 @@ impl Control for Operator {
         let answer = if resolve {
             pager.end_test(self.clock.wall_ms()).await
         } else {
-            let summary = format!("TEST of the way to the person on call, asked for by {who} on {}: nothing is wrong", self.instance);
+            let summary =
+                format!("TEST of the way to the person on call, asked for by {} on {}: nothing is wrong", who.user, self.instance);
             pager.test(self.clock.wall_ms(), severity, &summary).await
         };
         let mut tested = PageTested { name: TEST_PAGE.to_owned(), ..PageTested::default() };

@@ -60,11 +60,7 @@ struct Tail {
     ages: Vec<u64>,
 }
 
-fn tail(
-    storage: &Arc<dyn Storage>,
-    now_ms: i64,
-    open: impl Fn(u64) -> Result<LogReader, log::Error>,
-) -> Result<Option<Tail>, log::Error> {
+fn tail(storage: &Arc<dyn Storage>, now_ms: i64, open: impl Fn(u64) -> Result<LogReader, log::Error>) -> Result<Option<Tail>, log::Error> {
     // Segments are named by their first position.
     let names = storage.list(layout::LOG).unwrap_or_default();
     let firsts: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".seg")?.parse().ok()).collect();

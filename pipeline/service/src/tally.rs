@@ -17,8 +17,7 @@ use crate::route::{REDIS, Routes};
 use crate::start::is_full;
 use crate::stats::{
     EngineStats, Freshness, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats,
-    SourceStats,
-    Stats, WorkerStats,
+    SourceStats, Stats, WorkerStats,
 };
 
 /// Where each part leaves its figures.

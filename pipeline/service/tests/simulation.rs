@@ -157,7 +157,7 @@ fn process(world: &mut World) -> Option<u64> {
 /// Takes some events through, with a snapshot in the midst of them, before which the outbox forgets; then the snapshots are
 /// gone, as the runbook has it, and all is replayed under the secret of that number. How it compares.
 fn replay_from_before_what_is_remembered(number: u8) -> Compared {
-    let mut world = World::new(1);
+    let mut world = World::new(1, Setting::Right);
     world.boot(false);
     for round in 0..60 {
         world.now_ms += 60_000;

@@ -11,7 +11,9 @@ use axum::extract::{Extension, Query, State, rejection::QueryRejection};
 use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use rasid_service::control::{Control, ControlError, DeadLetterFilter, ParkedFilter, RetractRequest, RetryRequest, UnparkRequest, Who};
+use rasid_service::control::{
+    Control, ControlError, DeadLetterFilter, PageTestRequest, ParkedFilter, RetractRequest, RetryRequest, UnparkRequest, Who,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
@@ -119,8 +121,10 @@ async fn unpark(State(control): Asked, from: Peer, body: Bytes) -> Answer {
     answer(control.unpark(request).await)
 }
 
-async fn page_test(State(control): Asked, body: Bytes) -> Answer {
-    answer(control.page_test(parsed(&body)?).await)
+async fn page_test(State(control): Asked, from: Peer, body: Bytes) -> Answer {
+    let mut request: PageTestRequest = parsed(&body)?;
+    sign(&mut request.who, from).await;
+    answer(control.page_test(request).await)
 }
 
 async fn status(State(control): Asked) -> Answer {
