@@ -8,6 +8,11 @@ use std::net::IpAddr;
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 
+pub mod personal;
+
+/// Longest identifier, bytes, as it came and as it is written here; a longer one reads as absent (EVENTS.md).
+pub const ID_BYTES_MAX: usize = 256;
+
 /// A kind of entity. The wire name is the lower-case name with underscores, as in `kind:id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -90,10 +95,26 @@ impl EntityKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether an identifier of this kind leaves the engine only as a pseudonym. Opaque platform ids and the
+    /// Whether every identifier of this kind leaves the engine only as a pseudonym. Opaque platform ids and the
     /// coarse kinds (`phone_prefix`, `ip_prefix`, `region`) stay clear, because on-call must act on them.
     pub fn is_personal(self) -> bool {
         matches!(self, Self::Device | Self::Ip | Self::Phone | Self::Instrument | Self::Fingerprint)
+    }
+
+    /// Whether this identifier, normalised, leaves the engine only as a pseudonym: its kind is personal, or it is an opaque
+    /// id that is itself a telephone number, an e-mail address or their like ([`personal::reads_as_personal`]).
+    pub fn hides(self, normalised: &str) -> bool {
+        match self {
+            Self::PhonePrefix | Self::IpPrefix | Self::Region => false,
+            _ => self.is_personal() || personal::reads_as_personal(normalised),
+        }
+    }
+
+    /// Whether an identifier is longer than one may be, as it came or normalised.
+    #[inline]
+    pub fn is_oversized(self, raw: &str) -> bool {
+        // Of all kinds normalising makes none three times as long.
+        raw.len() > ID_BYTES_MAX || (raw.len() > ID_BYTES_MAX / 3 && self.normalise(raw).len() > ID_BYTES_MAX)
     }
 
     /// The one way to write an identifier of this kind; `raw` is the field's text.

@@ -110,6 +110,11 @@ macro_rules! vocabulary {
             pub fn get(&self, path: FieldPath) -> Value<'_> {
                 match self { $(Self::$variant(data) => data.get(path),)* }
             }
+
+            /// How many of its identifiers are longer than one may be, and so read as absent.
+            pub fn oversized(&self) -> u32 {
+                match self { $(Self::$variant(data) => data.oversized(),)* }
+            }
         }
 
         /// Reads the data of one type.

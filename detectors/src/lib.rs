@@ -4,6 +4,7 @@
 //! * [`window`]: event-time aggregates over one key.
 //! * [`detector`]: the list of detectors; each one is a file that maps events and a small state to signals.
 //! * [`kernel`]: formulas that several of them share, each with its source.
+//! * [`shown`]: foreign text as people may see it.
 //!
 //! Everything here is a pure function of its arguments: no clock, no randomness, no I/O, no threads. One input gives
 //! one answer on any day and on any machine.
@@ -15,6 +16,7 @@ pub mod entity;
 pub mod event;
 pub mod gps;
 pub mod kernel;
+pub mod shown;
 pub mod signal;
 pub mod value;
 pub mod window;

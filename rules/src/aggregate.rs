@@ -188,6 +188,8 @@ fn strictest(a: Privacy, b: Privacy) -> Privacy {
     match (a, b) {
         _ if a == b => a,
         (Privacy::Clear, other) | (other, Privacy::Clear) => other,
+        (Privacy::Opaque(_), Privacy::Opaque(_)) => Privacy::Clear, // of no one kind
+        (Privacy::Opaque(_), other) | (other, Privacy::Opaque(_)) => other,
         _ => Privacy::Hidden,
     }
 }

@@ -10,6 +10,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visi
 use super::text::Text;
 use super::units::Timestamp;
 use super::{Data, DataSeed, Event, EventType};
+use crate::entity::ID_BYTES_MAX;
 
 /// Instants that the event clock may show, ms: 1970-01-01 to 9999-12-31. A device's own clock may show anything: being
 /// off is evidence, never a reason to set the event aside.
@@ -281,14 +282,18 @@ impl<'de> de::Deserialize<'de> for Kind {
     }
 }
 
-/// An attribute that identifies the event and so must not be empty.
+/// An attribute that identifies the event, and so must not be empty or too long: an event without is none.
 struct Identity<'a>(Text<'a>);
 
 impl<'de: 'a, 'a> de::Deserialize<'de> for Identity<'a> {
     #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Text::deserialize(deserializer)?;
-        if text.as_str().is_empty() { Err(de::Error::custom("empty, expected at least one character")) } else { Ok(Self(text)) }
+        match text.as_str().len() {
+            0 => Err(de::Error::custom("empty, expected at least one character")),
+            1..=ID_BYTES_MAX => Ok(Self(text)),
+            bytes => Err(de::Error::custom(format_args!("of {bytes} bytes, expected {ID_BYTES_MAX} at most"))),
+        }
     }
 }
 

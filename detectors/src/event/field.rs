@@ -28,8 +28,11 @@ pub enum FieldType {
 /// Whether a value may leave the engine as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privacy {
-    /// It may.
+    /// It may. What reads as a phone, an e-mail address or their like leaves as a pseudonym all the same
+    /// ([`reads_as_personal`](crate::entity::personal::reads_as_personal)).
     Clear,
+    /// The same, of an opaque identifier: what reads so leaves as the pseudonym of this kind.
+    Opaque(EntityKind),
     /// It leaves as the pseudonym of this kind.
     Pseudonym(EntityKind),
     /// It never leaves: free text, exact places.
@@ -57,6 +60,12 @@ pub trait FieldValue {
         let _ = index;
         Value::Absent
     }
+
+    /// How many identifiers in it are longer than one may be, and so read as absent.
+    #[inline]
+    fn oversized(&self) -> u32 {
+        0
+    }
 }
 
 impl<T: FieldValue> FieldValue for Option<T> {
@@ -72,6 +81,11 @@ impl<T: FieldValue> FieldValue for Option<T> {
 
     fn child(&self, index: u8) -> Value<'_> {
         self.as_ref().map_or(Value::Absent, |inner| inner.child(index))
+    }
+
+    #[inline]
+    fn oversized(&self) -> u32 {
+        self.as_ref().map_or(0, T::oversized)
     }
 }
 
@@ -123,6 +137,9 @@ pub trait Record {
 
     /// The value at `path`, [`Value::Absent`] where there is none.
     fn get(&self, path: FieldPath) -> Value<'_>;
+
+    /// How many of its identifiers are longer than one may be, and so read as absent.
+    fn oversized(&self) -> u32;
 }
 
 /// The path and description of `name` (`user_id`, `location.lat`) among `fields`.
@@ -201,6 +218,12 @@ macro_rules! record {
                 debug_assert!(index > 0, "every record has a field");
                 $crate::value::Value::Absent
             }
+
+            #[inline]
+            fn oversized(&self) -> u32 {
+                use $crate::event::field::FieldValue as _;
+                0 $(+ self.$field.oversized())*
+            }
         }
     };
 }
@@ -221,6 +244,10 @@ macro_rules! nested_record {
 
             fn child(&self, index: u8) -> $crate::value::Value<'_> {
                 $crate::event::field::Record::get(self, $crate::event::field::FieldPath { field: index, child: None })
+            }
+
+            fn oversized(&self) -> u32 {
+                $crate::event::field::Record::oversized(self)
             }
         }
     };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::field::{FieldType, FieldValue};
+use super::field::{FieldType, FieldValue, Record};
 use super::text::{AccountId, BookingId, OpaqueId};
 use super::units::{BalanceMinor, Currency};
 use crate::record;
@@ -45,6 +45,10 @@ impl FieldValue for Lines<'_> {
 
     fn value(&self) -> Value<'_> {
         Value::Object
+    }
+
+    fn oversized(&self) -> u32 {
+        self.0.iter().map(Record::oversized).sum()
     }
 }
 

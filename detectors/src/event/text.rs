@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use super::field::{FieldType, FieldValue, Privacy};
-use crate::entity::EntityKind;
+use crate::entity::{EntityKind, ID_BYTES_MAX};
 use crate::value::Value;
 
 /// Text borrowed from the record, owned only where JSON escapes had to be undone.
@@ -56,7 +56,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 macro_rules! text_type {
-    ($(#[$meta:meta])* $name:ident, $privacy:expr, $entities:expr, $empty:expr, $check:expr, $shown:expr, $schema:expr) => {
+    ($(#[$meta:meta])* $name:ident, $privacy:expr, $entities:expr, $empty:expr, $oversized:expr, $check:expr, $shown:expr, $schema:expr) => {
         $(#[$meta])*
         #[derive(Clone)]
         pub struct $name<'a>(Text<'a>);
@@ -93,7 +93,13 @@ macro_rules! text_type {
 
             #[inline]
             fn value(&self) -> Value<'_> {
-                if self.0.as_str().is_empty() { $empty } else { Value::Str(self.0.as_str()) }
+                if self.0.as_str().is_empty() || self.oversized() > 0 { $empty } else { Value::Str(self.0.as_str()) }
+            }
+
+            #[inline]
+            fn oversized(&self) -> u32 {
+                let oversized: fn(&str) -> bool = $oversized;
+                u32::from(oversized(self.0.as_str()))
             }
         }
 
@@ -122,12 +128,12 @@ macro_rules! text_type {
     };
 }
 
-/// An opaque identifier, clear everywhere. An empty one is absent: it names nobody, and it would make one entity of
-/// everybody whose client leaves it empty.
+/// An opaque identifier, clear wherever it is no phone or the like itself. An empty one is absent: it names nobody, and it
+/// would make one entity of everybody whose client leaves it empty. One that is too long is absent too.
 macro_rules! identifier {
-    ($(#[$meta:meta])* $name:ident, [$($kind:ident),*], $doc:literal) => {
+    ($(#[$meta:meta])* $name:ident, $privacy:expr, [$($kind:ident),*], $doc:literal) => {
         text_type!(
-            $(#[$meta])* $name, Privacy::Clear, [$(EntityKind::$kind),*], Value::Absent, Ok, |id| id.expose(),
+            $(#[$meta])* $name, $privacy, [$(EntityKind::$kind),*], Value::Absent, is_long, Ok, |id| id.expose(),
             schemars::json_schema!({ "type": "string", "description": $doc })
         );
     };
@@ -137,7 +143,8 @@ macro_rules! identifier {
 macro_rules! personal {
     ($(#[$meta:meta])* $name:ident, $pseudonym:ident, [$($kind:ident),*], $check:expr, $doc:literal) => {
         text_type!(
-            $(#[$meta])* $name, Privacy::Pseudonym(EntityKind::$pseudonym), [$(EntityKind::$kind),*], Value::Absent, $check,
+            $(#[$meta])* $name, Privacy::Pseudonym(EntityKind::$pseudonym), [$(EntityKind::$kind),*], Value::Absent,
+            |text| EntityKind::$pseudonym.is_oversized(text), $check,
             |_| concat!("[", stringify!($name), "]"),
             schemars::json_schema!({ "type": "string", "description": $doc })
         );
@@ -145,21 +152,21 @@ macro_rules! personal {
 }
 
 identifier!(/// An account.
-    UserId, [User], "An account; opaque.");
+    UserId, Privacy::Opaque(EntityKind::User), [User], "An account; opaque.");
 identifier!(/// A driver, who is also an account.
-    DriverId, [User, Driver], "A driver; the same identifiers as accounts.");
+    DriverId, Privacy::Opaque(EntityKind::User), [User, Driver], "A driver; the same identifiers as accounts.");
 identifier!(/// A booking; telemetry calls it a task.
-    BookingId, [Booking], "A booking; opaque.");
+    BookingId, Privacy::Opaque(EntityKind::Booking), [Booking], "A booking; opaque.");
 identifier!(/// A chat between two people.
-    ConversationId, [Conversation], "A conversation; opaque.");
+    ConversationId, Privacy::Opaque(EntityKind::Conversation), [Conversation], "A conversation; opaque.");
 identifier!(/// A ledger account.
-    AccountId, [Account], "A ledger account; opaque.");
+    AccountId, Privacy::Opaque(EntityKind::Account), [Account], "A ledger account; opaque.");
 identifier!(/// A member of staff.
-    AdminId, [Admin], "A member of staff; opaque.");
+    AdminId, Privacy::Opaque(EntityKind::Admin), [Admin], "A member of staff; opaque.");
 identifier!(/// A payment, SMS or map provider.
-    ProviderId, [Provider], "A provider; opaque.");
+    ProviderId, Privacy::Opaque(EntityKind::Provider), [Provider], "A provider; opaque.");
 identifier!(/// An identifier that names no entity of its own: a payment, a route, a reason code.
-    OpaqueId, [], "Opaque.");
+    OpaqueId, Privacy::Clear, [], "Opaque.");
 
 personal!(/// A telephone number; keyed and pseudonymised in E.164.
     Phone, Phone, [Phone, PhonePrefix], Ok, "A telephone number, best in E.164; personal.");
@@ -174,19 +181,25 @@ personal!(/// An IPv4 or IPv6 address.
 
 text_type!(
     /// Why something happened, as people or providers put it; matched against, and never leaves.
-    Reason, Privacy::Hidden, [], Value::Str(""), Ok, |_| "[Reason]",
+    Reason, Privacy::Hidden, [], Value::Str(""), |_| false, Ok, |_| "[Reason]",
     schemars::json_schema!({ "type": "string", "description": "Why, in somebody's words; personal." })
 );
 text_type!(
     /// A hash of an identity document: two accounts that show one are one person, and that is all it is for.
-    DocumentHash, Privacy::Hidden, [], Value::Absent, Ok, |_| "[DocumentHash]",
+    DocumentHash, Privacy::Hidden, [], Value::Absent, is_long, Ok, |_| "[DocumentHash]",
     schemars::json_schema!({ "type": "string", "description": "A hash of an identity document; personal." })
 );
 text_type!(
     /// What a person wrote. It is matched against and never leaves.
-    FreeText, Privacy::Hidden, [], Value::Str(""), Ok, |_| "[FreeText]",
+    FreeText, Privacy::Hidden, [], Value::Str(""), |_| false, Ok, |_| "[FreeText]",
     schemars::json_schema!({ "type": "string", "description": "What a person wrote; personal." })
 );
+
+/// Whether an identifier that is taken as it stands is longer than one may be.
+#[inline]
+fn is_long(text: &str) -> bool {
+    text.len() > ID_BYTES_MAX
+}
 
 fn is_address<E: de::Error>(text: Text<'_>) -> Result<Text<'_>, E> {
     if text.0.is_empty() || text.as_str().parse::<std::net::IpAddr>().is_ok() {
@@ -218,6 +231,22 @@ mod tests {
     #[test]
     fn opaque_identifiers_are_clear() {
         assert_eq!(format!("{:?}", UserId::new("u_42")), "u_42");
+    }
+
+    #[test]
+    fn an_identifier_that_is_too_long_is_absent_and_counted() {
+        let read = |value: Value<'_>| matches!(value, Value::Str(_));
+        for (bytes, there) in [(1, true), (255, true), (256, true), (257, false), (200_000, false)] {
+            let long = "u".repeat(bytes);
+            let (user, device, token) = (UserId::new(long.as_str()), DeviceId::new(long.as_str()), InstrumentId::new(long.as_str()));
+            assert_eq!([read(user.value()), read(device.value()), read(token.value())], [there; 3], "{bytes}");
+            assert_eq!(user.oversized() + device.oversized() + Some(token).oversized(), if there { 0 } else { 3 }, "{bytes}");
+            assert_eq!((FreeText::new(long.as_str()).oversized(), read(FreeText::new(long.as_str()).value())), (0, true));
+        }
+        // Bytes count, not characters; and a number is as long as it is in E.164.
+        assert_eq!((UserId::new("م".repeat(128)).oversized(), UserId::new("م".repeat(129)).oversized()), (0, 1));
+        let digits = |count: usize| Phone::new(format!("0{}", "1".repeat(count - 1)));
+        assert_eq!((digits(254).oversized(), digits(255).oversized()), (0, 1), "+20 takes the place of 0");
     }
 
     #[test]

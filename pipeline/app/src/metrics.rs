@@ -56,6 +56,7 @@ const BODIES_MAX: Metric = gauge("rasid_ingest_bodies_limit_bytes", "Size at whi
 const ENGINE_RECORDS: Metric = counter("rasid_engine_records", "Records of the whole log, by what became of them");
 const ENGINE_LATE: Metric = counter("rasid_engine_late_events", "Events processed later than the allowed lateness");
 const ENGINE_CONFLICTS: Metric = counter("rasid_engine_duplicate_conflicts", "Duplicates with other content than the first delivery");
+const ENGINE_OVERSIZED: Metric = counter("rasid_engine_oversized_identifiers", "Identifiers of more than 256 bytes, which read as absent");
 const ENGINE_FILTER_ERRORS: Metric = counter("rasid_engine_filter_errors", "Where conditions without a value");
 const ENGINE_EVICTED: Metric = counter("rasid_engine_evicted_states", "States forgotten early to stay under the memory bound");
 const ENGINE_STATE: Metric = gauge("rasid_engine_state_bytes", "Keyed state");
@@ -182,6 +183,7 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.labelled(&ENGINE_RECORDS, "fate", fates)?;
     out.one(&ENGINE_LATE, counters.late)?;
     out.one(&ENGINE_CONFLICTS, counters.duplicate_conflicts)?;
+    out.one(&ENGINE_OVERSIZED, counters.oversized_ids)?;
     out.one(&ENGINE_FILTER_ERRORS, counters.filter_errors)?;
     out.one(&ENGINE_EVICTED, counters.evicted)?;
     if let Some(bytes) = stats.engine.state_bytes {

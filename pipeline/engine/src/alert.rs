@@ -61,7 +61,7 @@ pub struct Alert {
     pub deliver: Vec<Receiver>,
 }
 
-/// An event by its identity.
+/// An event by its identity, as it may leave.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventRef {
     /// The producing service.
@@ -118,7 +118,8 @@ pub(crate) struct Opening<'r, 'a> {
 impl Alert {
     pub(crate) fn open(opening: Opening<'_, '_>, ruleset: &str, pseudonymizer: &Pseudonymizer) -> Self {
         let Opening { row, position, rule, mode, trigger, program, scope, entity, suppressed_before } = opening;
-        let event = EventRef { source: row.event.source.clone().into_owned(), id: row.event.id.clone().into_owned() };
+        let left = |id: &str| pseudonymizer.leave_id(id).into_owned();
+        let event = EventRef { source: left(&row.event.source), id: left(&row.event.id) };
         let values = Values::of(program, &scope, pseudonymizer);
         let explanation = program
             .explain
@@ -174,14 +175,14 @@ fn related(row: &Row<'_>, own: Option<FieldPath>, pseudonymizer: &Pseudonymizer)
 fn leave(value: &Value<'_>, privacy: Privacy, pseudonymizer: &Pseudonymizer) -> serde_json::Value {
     match (privacy, value) {
         (_, Value::Absent) => serde_json::Value::Null,
-        (Privacy::Pseudonym(kind), Value::Str(raw)) => pseudonymizer.leave(kind, raw).into(),
+        (Privacy::Pseudonym(kind) | Privacy::Opaque(kind), Value::Str(raw)) => pseudonymizer.leave(kind, raw).into(),
         (Privacy::Hidden | Privacy::Pseudonym(_), _) | (_, Value::Object) => "[hidden]".into(),
-        (Privacy::Clear, Value::Bool(truth)) => (*truth).into(),
-        (Privacy::Clear, Value::Int(number)) => (*number).into(),
-        (Privacy::Clear, Value::Double(number)) => (*number).into(),
-        (Privacy::Clear, Value::Str(text)) => (*text).into(),
-        (Privacy::Clear, Value::Time(instant)) => format_rfc3339(*instant).into(),
-        (Privacy::Clear, Value::Duration(millis)) => seconds(*millis).into(),
+        (Privacy::Clear | Privacy::Opaque(_), Value::Bool(truth)) => (*truth).into(),
+        (Privacy::Clear | Privacy::Opaque(_), Value::Int(number)) => (*number).into(),
+        (Privacy::Clear | Privacy::Opaque(_), Value::Double(number)) => (*number).into(),
+        (Privacy::Clear, Value::Str(text)) => pseudonymizer.leave_id(text).into(),
+        (Privacy::Clear | Privacy::Opaque(_), Value::Time(instant)) => format_rfc3339(*instant).into(),
+        (Privacy::Clear | Privacy::Opaque(_), Value::Duration(millis)) => seconds(*millis).into(),
     }
 }
 
@@ -203,6 +204,12 @@ mod tests {
         assert!(shown(Value::Str("+201000000042"), Privacy::Pseudonym(EntityKind::Phone)).starts_with("\"p1_"));
         assert_eq!(shown(Value::Str("call me"), Privacy::Hidden), "\"[hidden]\"");
         assert_eq!(shown(Value::Int(6), Privacy::Clear), "6");
+        let user = Privacy::Opaque(EntityKind::User);
+        assert_eq!(shown(Value::Str("u_42"), user), "\"u_42\"");
+        let name = format!("\"{}\"", pseudonymizer.leave(EntityKind::User, "01000000042"));
+        assert_eq!(shown(Value::Str("01000000042"), user), name);
+        assert!(name.starts_with("\"p1_") && shown(Value::Str("a@b.eg"), Privacy::Clear).starts_with("\"p1_"));
+        assert_eq!(shown(Value::Str("login"), Privacy::Clear), "\"login\"");
     }
 
     #[test]

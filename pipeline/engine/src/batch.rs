@@ -1,6 +1,6 @@
 //! A stretch of the log on its way through the engine: decoded in chunks, put in order, then gathered into.
 
-use rasid_detectors::entity::KeyHasher;
+use rasid_detectors::entity::{ID_BYTES_MAX, KeyHasher};
 use rasid_detectors::event::Event;
 use rasid_detectors::event::envelope::{Decoded, Fault, Limits, decode};
 use rasid_detectors::signal::Signal;
@@ -8,6 +8,9 @@ use rasid_detectors::value::{OwnedValue, Value};
 use twox_hash::XxHash3_64;
 
 use crate::Record;
+
+/// A record of fewer bytes holds no identifier that is too long: its envelope alone has some 130.
+const OVERSIZED_FROM: usize = ID_BYTES_MAX + 100;
 
 /// One event of the batch.
 pub(crate) struct Row<'a> {
@@ -60,6 +63,8 @@ pub(crate) struct Chunk<'a> {
     /// (record index, what is wrong with it).
     pub(crate) faults: Vec<(usize, Fault)>,
     pub(crate) unknown_types: u64,
+    /// Identifiers that are longer than one may be.
+    pub(crate) oversized_ids: u64,
     /// The cells of all rows, each row's together.
     pub(crate) cells: Vec<Cell>,
 }
@@ -75,6 +80,9 @@ impl<'a> Chunk<'a> {
                     let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
                     let content = XxHash3_64::oneshot(record.bytes);
                     let at_ms = event.clock();
+                    if record.bytes.len() > OVERSIZED_FROM {
+                        chunk.oversized_ids += u64::from(event.data.oversized());
+                    }
                     chunk.rows.push(Row {
                         event,
                         record: first + index,

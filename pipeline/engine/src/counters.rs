@@ -26,6 +26,45 @@ pub struct Counters {
     pub evicted: u64,
     /// Alerts opened, in every mode.
     pub alerts: u64,
+    /// Identifiers of more than 256 bytes, which read as absent.
+    pub oversized_ids: u64,
+}
+
+/// The counters as snapshots hold them since their format 1, in this order; what came later stands behind the part's state.
+pub(crate) type FirstCounters = (u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
+
+impl Counters {
+    pub(crate) fn first(&self) -> FirstCounters {
+        (
+            self.records,
+            self.events,
+            self.dead_letters,
+            self.duplicates,
+            self.duplicate_conflicts,
+            self.unknown_types,
+            self.late,
+            self.filter_errors,
+            self.evicted,
+            self.alerts,
+        )
+    }
+
+    pub(crate) fn of_first(first: FirstCounters) -> Self {
+        let (records, events, dead_letters, duplicates, duplicate_conflicts, unknown_types, late, filter_errors, evicted, alerts) = first;
+        Self {
+            records,
+            events,
+            dead_letters,
+            duplicates,
+            duplicate_conflicts,
+            unknown_types,
+            late,
+            filter_errors,
+            evicted,
+            alerts,
+            oversized_ids: 0,
+        }
+    }
 }
 
 /// Counts of one rule.

@@ -273,6 +273,7 @@ impl Engine {
         };
         for chunk in chunks.iter_mut() {
             counters.unknown_types += chunk.unknown_types;
+            counters.oversized_ids += chunk.oversized_ids;
             for (record, fault) in chunk.faults.drain(..) {
                 dead_letter(record, fault.field, fault.reason);
             }

@@ -3,8 +3,11 @@
 //! `p<key>_` + base32 of HMAC-SHA256(secret, kind ‖ 0 ‖ normalised value) cut to 128 bits (RFC 2104, RFC 4648 without
 //! padding, lower case).
 
+use std::borrow::Cow;
+
 use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use rasid_detectors::entity::personal::reads_as_personal;
 use rasid_detectors::entity::{EntityKind, KeyHasher};
 use sha2::{Digest as _, Sha256};
 
@@ -39,14 +42,22 @@ impl Pseudonymizer {
         Ok(Self { mac, key })
     }
 
-    /// An identifier as it may leave: a pseudonym if its kind is personal, else as it is, normalised.
+    /// An identifier as it may leave: a pseudonym if its kind is personal or it is itself a phone or the like
+    /// ([`EntityKind::hides`]), else as it is, normalised.
     pub fn leave(&self, kind: EntityKind, raw: &str) -> String {
         let normalised = kind.normalise(raw);
-        if !kind.is_personal() {
-            return normalised.into_owned();
-        }
+        if kind.hides(&normalised) { self.pseudonym(kind.name(), &normalised) } else { normalised.into_owned() }
+    }
+
+    /// An identifier that names no entity, as it may leave: an event's, its source, a payment's. What is itself a phone or
+    /// the like leaves as the pseudonym of the kind `id`.
+    pub fn leave_id<'a>(&self, raw: &'a str) -> Cow<'a, str> {
+        if reads_as_personal(raw) { self.pseudonym("id", raw).into() } else { raw.into() }
+    }
+
+    fn pseudonym(&self, kind: &str, normalised: &str) -> String {
         let mut mac = self.mac.clone();
-        mac.update(kind.name().as_bytes());
+        mac.update(kind.as_bytes());
         mac.update(&[0]);
         mac.update(normalised.as_bytes());
         format!("p{}_{}", self.key, short(&mac.finalize().into_bytes()))
@@ -97,6 +108,21 @@ mod tests {
         let pseudonymizer = Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough");
         assert_eq!(pseudonymizer.leave(EntityKind::Phone, "01000000042"), "p1_iqf6wulxc4yrfrrk77l3g4ks7u");
         assert_eq!(pseudonymizer.leave(EntityKind::User, "u_42"), "u_42");
+    }
+
+    /// The same sum over `user\0+201000000042` and `id\0a@b.eg`: an id is taken as it stands, so that two ids stay two.
+    #[test]
+    fn an_opaque_id_that_is_a_phone_leaves_as_a_pseudonym_of_its_own_kind() {
+        let pseudonymizer = Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough");
+        assert_eq!(pseudonymizer.leave(EntityKind::User, "+201000000042"), "p1_5gwpr7cpwuatoj6s57p62m3uza");
+        assert_ne!(pseudonymizer.leave(EntityKind::User, "00201000000042"), "p1_5gwpr7cpwuatoj6s57p62m3uza");
+        assert_eq!(pseudonymizer.leave_id("a@b.eg"), "p1_p3mzmdc4pu5usjcryopffgvvbi");
+        assert_eq!(pseudonymizer.leave_id("01JD8Z6Q1V9G"), "01JD8Z6Q1V9G");
+        for kind in EntityKind::ALL {
+            let clear = matches!(kind, EntityKind::PhonePrefix | EntityKind::IpPrefix | EntityKind::Region);
+            assert_eq!(pseudonymizer.leave(kind, "+201000000042").starts_with("p1_"), !clear, "{kind:?}");
+        }
+        assert_eq!(pseudonymizer.leave(EntityKind::PhonePrefix, "+201000000042"), "+20100000");
     }
 
     #[test]

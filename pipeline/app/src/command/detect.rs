@@ -263,6 +263,7 @@ impl<'a> Summary<'a> {
             filter_errors,
             evicted,
             alerts,
+            oversized_ids,
         } = &self.counters;
         say(format_args!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s)));
         let lines = [
@@ -272,6 +273,7 @@ impl<'a> Summary<'a> {
             (*duplicate_conflicts, "of them with other content under the same id"),
             (*unknown_types, "of unknown type"),
             (*late, "late"),
+            (*oversized_ids, "identifiers of more than 256 bytes, which read as absent"),
             (*filter_errors, "where conditions without a value"),
             (*evicted, "states evicted"),
             (*alerts, "alerts"),

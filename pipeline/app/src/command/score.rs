@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let loaded = layers.load()?;
     let settings = config::redis(&loaded)?
         .ok_or_else(|| Failure::Configuration("no Redis is configured: set sinks.redis.url, or RASID_SINKS__REDIS__URL".to_owned()))?;
-    let known = if kind.is_personal() && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
+    let known = if kind.hides(&kind.normalise(id)) && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
     let entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
     let address = settings.login_url();
     let config = Config::for_reading(&String::from_utf8_lossy(address.reveal()));
@@ -226,6 +226,7 @@ mod tests {
         assert_eq!(pseudonym, "p1_iqf6wulxc4yrfrrk77l3g4ks7u");
         assert!(is_pseudonym(&pseudonym) && !is_pseudonym("p1_short") && !is_pseudonym("+201000000042"));
         assert_eq!(leaving(EntityKind::User, "u_42", None), "u_42");
+        assert!(is_pseudonym(&leaving(EntityKind::User, "+201000000042", Some(&pseudonymizer))), "an id that is a phone");
         assert!(entity("u_42").is_err() && entity("user:").is_err() && entity("person:u_42").is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! 16 parts of postcard, each: header {format, part, records, clock}
 //!   part 0      what there is once: clock, counters, rules, bindings with their births
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
+//!   part 0      behind its shards: what was not counted at first; an older snapshot ends before it
 //!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
 //! ```
 //!
@@ -14,7 +15,7 @@ use rasid_rules::ruleset::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Engine, EngineError};
-use crate::counters::{Counters, RuleCounters};
+use crate::counters::{Counters, FirstCounters, RuleCounters};
 use crate::duplicates::Duplicates;
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::SHARDS;
@@ -100,7 +101,7 @@ struct Once {
     /// A hash by the state's key.
     #[serde(with = "postcard::fixint::le")]
     secret: u64,
-    counters: Counters,
+    counters: FirstCounters,
     rules: Vec<RuleCounters>,
     former_rules: Vec<RuleCounters>,
     evicted_before: u64,
@@ -111,6 +112,7 @@ struct Once {
 /// All of an engine's state at one place in the log. It does not change while the engine goes on.
 pub struct Snapshot {
     clock_ms: i64,
+    counters: Counters,
     once: Once,
     shards: Vec<Shard>,
     duplicates: Duplicates,
@@ -131,6 +133,7 @@ impl Snapshot {
         let shards = self.shards.iter().skip(part * SHARDS_A_PART).take(SHARDS_A_PART);
         let out = shards.fold(out, |out, shard| shard.save(out));
         match part {
+            0 => plain(&self.counters.oversized_ids, out),
             1 => self.duplicates.save_current(out),
             2 => self.duplicates.save_before(out),
             3 => self.suppression.save(out),
@@ -142,13 +145,13 @@ impl Snapshot {
 
     fn header(&self, part: usize) -> Header {
         let part = u32::try_from(part).unwrap_or(u32::MAX);
-        Header { format: FORMAT, part, records: self.once.counters.records, clock_ms: self.clock_ms }
+        Header { format: FORMAT, part, records: self.counters.records, clock_ms: self.clock_ms }
     }
 }
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").field("records", &self.once.counters.records).field("clock_ms", &self.clock_ms).finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("records", &self.counters.records).field("clock_ms", &self.clock_ms).finish_non_exhaustive()
     }
 }
 
@@ -164,7 +167,7 @@ impl Engine {
         let once = Once {
             ruleset: self.plan.ruleset.hash.clone(),
             secret: self.secret(),
-            counters: self.counters.clone(),
+            counters: self.counters.first(),
             rules: self.rules.clone(),
             former_rules: self.former_rules.values().cloned().collect(),
             evicted_before: self.evicted_before,
@@ -172,6 +175,7 @@ impl Engine {
         };
         Snapshot {
             clock_ms: self.clock_ms,
+            counters: self.counters.clone(),
             once,
             shards: self.shards.iter_mut().map(Shard::share).collect(),
             duplicates: self.duplicates.share(),
@@ -213,6 +217,11 @@ impl Engine {
                 rest = shard.load(rest, &order).map_err(place("keyed state"))?;
             }
             rest = match number {
+                0 if !rest.is_empty() => {
+                    let (oversized_ids, rest) = postcard::take_from_bytes(rest).map_err(place("counters"))?;
+                    engine.counters.oversized_ids = oversized_ids;
+                    rest
+                }
                 1 => engine.duplicates.load_current(rest).map_err(place("duplicates"))?,
                 2 => engine.duplicates.load_before(rest).map_err(place("duplicates"))?,
                 3 => engine.suppression.load(rest).map_err(place("suppression"))?,
@@ -267,7 +276,7 @@ impl Engine {
             return Err(RestoreError::Binding { canonical: given.bindings[missing].canonical.clone() });
         }
         self.warming = Warming::new(given, births);
-        self.counters = once.counters;
+        self.counters = Counters::of_first(once.counters);
         let saved = |id: &str| once.rules.iter().find(|counters| counters.rule == id).cloned();
         for counters in &mut self.rules {
             *counters = saved(&counters.rule).unwrap_or_else(|| std::mem::take(counters));
