@@ -187,9 +187,8 @@ fn bad_of(node: &Node, name: &str, spec: &FieldSpec, message: &str, event: Event
 fn strictest(a: Privacy, b: Privacy) -> Privacy {
     match (a, b) {
         _ if a == b => a,
-        (Privacy::Clear, other) | (other, Privacy::Clear) => other,
         (Privacy::Opaque(_), Privacy::Opaque(_)) => Privacy::Clear, // of no one kind
-        (Privacy::Opaque(_), other) | (other, Privacy::Opaque(_)) => other,
+        (other, Privacy::Clear) | (Privacy::Clear | Privacy::Opaque(_), other) | (other, Privacy::Opaque(_)) => other,
         _ => Privacy::Hidden,
     }
 }

@@ -1,6 +1,6 @@
 //! Rule files into a ruleset.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -8,16 +8,12 @@ use sha2::{Digest, Sha256};
 use crate::binding::Draft;
 use crate::diagnostic::{Code, Diagnostic, Fault, Report};
 use crate::expression::{Expr, StringTest};
+use crate::folder::{self, Read};
 use crate::list::{self, Lists};
 use crate::lower::{self, Library, Lowered};
 use crate::ruleset::{Binding, Rule, Ruleset};
 use crate::shared::{self, Shared};
 use crate::yaml::{self, Node};
-
-/// The folders beside the areas that hold no rules: this crate's own sources where it shares the folder.
-const NO_AREAS: [&str; 2] = ["src", "tests"];
-/// Deepest folder that is looked into; rules lie at `area/rule.yaml`, lists at `lists/list.yaml`.
-const DEPTH_MAX: usize = 8;
 
 /// One file: a rule; a list, if its name begins with `lists/`; the shared bindings, if it is `shared.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +27,7 @@ pub struct SourceFile {
 /// Why a rules directory gave no ruleset.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A file or folder could not be read.
+    /// The folder cannot be listed; what lies in it has faults instead.
     #[error("cannot read {}", path.display())]
     Io {
         /// Which one.
@@ -51,38 +47,56 @@ pub enum LoadError {
 }
 
 /// Compiles every rule file below `dir`, with its `shared.yaml` and the lists in `lists`: `*.yaml` and `*.yml`, less
-/// hidden files and the folders `src` and `tests`, which belong to this crate where it lies in the same folder.
+/// hidden files and the folders `src` and `tests`, which belong to this crate where it lies in the same folder. What cannot
+/// be read is a fault like any other.
 ///
 /// # Errors
 /// See [`LoadError`].
 pub fn load(dir: &Path) -> Result<Ruleset, LoadError> {
-    let mut files = Vec::new();
-    collect(dir, "", 0, &mut files)?;
-    if !files.iter().any(|file| is_rule(&file.name)) {
+    let files = folder::read(dir).map_err(|source| LoadError::Io { path: dir.to_owned(), source })?;
+    if !files.iter().any(|read| is_rule(&read.file.name) || !read.faults.is_empty()) {
         return Err(LoadError::Empty { dir: dir.to_owned() });
     }
-    compile(&files).map_err(|report| LoadError::Faults(Report { dir: Some(dir.to_owned()), ..report }))
+    compile_read(files).map_err(|report| LoadError::Faults(Report { dir: Some(dir.to_owned()), ..report }))
 }
 
-fn collect(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) -> Result<(), LoadError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| LoadError::Io { path, source }
-    };
-    for entry in std::fs::read_dir(dir).map_err(failed(dir))? {
-        let path = entry.map_err(failed(dir))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.')) else { continue };
-        let shown = format!("{prefix}{name}");
-        if path.is_dir() {
-            if depth < DEPTH_MAX && !(depth == 0 && NO_AREAS.contains(&name)) {
-                collect(&path, &format!("{shown}/"), depth + 1, files)?;
-            }
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
-            files.push(SourceFile { name: shown, text });
-        }
+/// The rules folder that a rule file lies in, and its path below that: of the file's own folder and the one above it the
+/// first that has a `shared.yaml` or a folder `lists`; if neither has, the file's own.
+pub fn place_of(file: &Path) -> (PathBuf, String) {
+    let own = file.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_root = |dir: &Path| dir.join(shared::FILE).is_file() || dir.join(list::FOLDER).is_dir();
+    if is_root(own) {
+        return (own.to_owned(), name);
     }
-    Ok(())
+    // The folder above `rules/auth` is shown as `rules`; that above `.` has no shorter name than its own.
+    let above = match own.components().next_back() {
+        Some(Component::Normal(_)) => {
+            own.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above }.to_owned())
+        }
+        _ => own.canonicalize().ok().and_then(|own| own.parent().map(Path::to_owned)),
+    };
+    let area = own.canonicalize().ok().and_then(|own| Some(own.file_name()?.to_string_lossy().into_owned()));
+    match above.zip(area) {
+        Some((above, area)) if is_root(&above) => (above, format!("{area}/{name}")),
+        _ => (own.to_owned(), name),
+    }
+}
+
+/// Compiles some rule files of the folder `dir`, given by their paths below it, with the folder's `shared.yaml` and lists. A
+/// file may be a list or `shared.yaml` itself; then there may be no rule at all.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn load_some(dir: &Path, names: &[String]) -> Result<Ruleset, LoadError> {
+    let mut wanted = names.to_vec();
+    if dir.join(shared::FILE).exists() {
+        wanted.push(shared::FILE.to_owned());
+    }
+    wanted.sort();
+    wanted.dedup();
+    let files = folder::read_some(dir, &wanted).map_err(|source| LoadError::Io { path: dir.join(list::FOLDER), source })?;
+    compile_read(files).map_err(|report| LoadError::Faults(Report { dir: Some(dir.to_owned()), ..report }))
 }
 
 /// Compiles rule files, with the lists and shared bindings that they name; their order does not matter.
@@ -90,11 +104,19 @@ fn collect(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<SourceFile>) 
 /// # Errors
 /// A [`Report`] of every fault of every file.
 pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
-    let mut sources = files.to_vec();
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut found: Vec<Vec<Fault>> = vec![Vec::new(); sources.len()];
+    compile_read(files.iter().map(|file| Read { file: file.clone(), faults: Vec::new() }).collect())
+}
+
+/// Compiles files; those that had faults when they were read are known by their names alone.
+fn compile_read(mut files: Vec<Read>) -> Result<Ruleset, Report> {
+    files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
+    let (sources, mut found): (Vec<SourceFile>, Vec<Vec<Fault>>) = files.into_iter().map(|read| (read.file, read.faults)).unzip();
     let mut roots: Vec<Option<Node>> = Vec::new();
     for (source, faults) in sources.iter().zip(&mut found) {
+        if !faults.is_empty() {
+            roots.push(None);
+            continue;
+        }
         let parsed = if list::is_list(&source.name) { yaml::parse_list(&source.text) } else { yaml::parse(&source.text) };
         roots.push(parsed.map_err(|bad| *faults = bad).ok());
     }

@@ -6,7 +6,18 @@ use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use rasid_detectors::shown::{beginning, block, shown};
+
 use crate::SourceFile;
+
+/// Characters of a message that are shown: it may quote what the file says, which may be long.
+const MESSAGE_CHARS_MAX: usize = 500;
+/// The same for a help line, which may name every field of a type.
+const HELP_CHARS_MAX: usize = 2_000;
+/// Faults that are shown to people one by one.
+const RENDERED_MAX: usize = 200;
+/// Faults that one line of a log names.
+const LISTED_MAX: usize = 10;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)*) => {
@@ -105,6 +116,18 @@ codes! {
     BadAlert = "R0038",
     /// A test in a rule file that the rule does not pass.
     TestFailed = "R0039",
+    /// A value that is written as a number and that none here can be.
+    BadNumber = "R0040",
+    /// A file that is not UTF-8.
+    NotUtf8 = "R0041",
+    /// A file or folder that the system does not give: a link to nowhere, no permission.
+    Unreadable = "R0042",
+    /// A rule file's name on what is no file: a pipe, a device.
+    NoFile = "R0043",
+    /// A file, or a folder of them, beyond the bounds.
+    TooMuch = "R0044",
+    /// A file or folder that is reached by two names.
+    ReachedTwice = "R0045",
 }
 
 impl fmt::Display for Code {
@@ -125,11 +148,11 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, span, message: message.into(), help: None, also: None }
+        Self { code, span, message: beginning(&message.into(), MESSAGE_CHARS_MAX).into_owned(), help: None, also: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(beginning(&help.into(), HELP_CHARS_MAX).into_owned());
         self
     }
 
@@ -188,7 +211,7 @@ impl Report {
     /// What people see of a fault's file.
     pub fn path(&self, fault: &Diagnostic) -> String {
         let name = self.sources.get(fault.file).map_or("", |source| source.name.as_str());
-        self.dir.as_ref().map_or_else(|| name.to_owned(), |dir| dir.join(name).display().to_string())
+        shown(&self.dir.as_ref().map_or_else(|| name.to_owned(), |dir| dir.join(name).display().to_string())).into_owned()
     }
 
     /// Line and column of a fault, both from 1, the column in characters.
@@ -203,7 +226,7 @@ impl Report {
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
-        for fault in &self.faults {
+        for fault in self.faults.iter().take(RENDERED_MAX) {
             let text = self.sources.get(fault.file).map_or("", |source| source.text.as_str());
             let excerpt = Excerpt::of(text, fault);
             let mut snippet = Snippet::source(excerpt.text)
@@ -221,7 +244,9 @@ impl Report {
             out.push_str("\n\n");
         }
         let (faults, files) = (self.faults.len(), self.sources.len());
-        format!("{out}{faults} fault{} in {files} rule file{}\n", plural(faults), plural(files))
+        let beyond = if faults > RENDERED_MAX { format!(", of which {RENDERED_MAX} are shown") } else { String::new() };
+        let out = format!("{out}{faults} fault{} in {files} rule file{}{beyond}\n", plural(faults), plural(files));
+        block(&out, color).into_owned()
     }
 }
 
@@ -229,15 +254,16 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
+/// In one line, for a log.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
+        for (index, fault) in self.faults.iter().take(LISTED_MAX).enumerate() {
             let name = self.path(fault);
             let (line, column) = self.position(fault);
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{name}:{line}:{column}: {} ({})", fault.message, fault.code)?;
         }
-        Ok(())
+        if self.faults.len() > LISTED_MAX { write!(f, "; and {} more", self.faults.len() - LISTED_MAX) } else { Ok(()) }
     }
 }
 

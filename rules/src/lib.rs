@@ -1,15 +1,15 @@
 //! Rule files: YAML with CEL conditions, type-checked against the event contract and compiled to typed programs.
 //!
-//! * [`load`], [`compile`]: files to a [`ruleset::Ruleset`], or a [`Report`] of every fault of every file.
+//! * [`load`], [`load_some`], [`compile`]: files to a [`ruleset::Ruleset`], or a [`Report`] of every fault of every file.
 //! * [`ruleset`], [`expression`]: what they compile to; plain data that the engine plans and runs.
 //! * [`eval`]: how programs run.
 //! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
 //!
-//! From the inside: `yaml` reads a file into a tree with places, `reader` takes it apart key by key. `lower` makes a
-//! rule of it: `binding` and `aggregate` its `let`, `program` conditions and overrides, `scenario` its tests. `cel`
-//! parses expressions, `typecheck`, `function` and `presence` type and lower them, `template` does explanations. `list`
-//! and `shared` read what rules share; `compile` puts all together. Nothing here knows a clock; only [`load`] touches
-//! files.
+//! From the inside: `folder` finds and reads files, `yaml` and `scalar` make a tree with places of one, `reader` takes it
+//! apart key by key. `lower` makes a rule of it: `binding` and `aggregate` its `let`, `program` conditions and overrides,
+//! `scenario` its tests. `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them, `template`
+//! does explanations. `list` and `shared` read what rules share; `compile` puts all together. Nothing here knows a clock;
+//! only `folder` touches files.
 
 mod aggregate;
 mod binding;
@@ -19,6 +19,7 @@ mod compile;
 mod diagnostic;
 pub mod eval;
 pub mod expression;
+mod folder;
 mod function;
 mod key;
 mod list;
@@ -28,6 +29,7 @@ mod presence;
 mod program;
 mod reader;
 pub mod ruleset;
+mod scalar;
 mod scenario;
 pub mod schema;
 mod shared;
@@ -36,7 +38,8 @@ mod ty;
 mod typecheck;
 mod yaml;
 
-pub use compile::{LoadError, SourceFile, compile, load};
+pub use compile::{LoadError, SourceFile, compile, load, load_some, place_of};
 pub use diagnostic::{Code, Diagnostic, Report};
 pub use eval::is_hit;
+pub use folder::Look;
 pub use schema::rule_schema;

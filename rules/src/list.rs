@@ -15,7 +15,7 @@ use crate::reader::{self, MapReader};
 use crate::yaml::{Node, NodeValue};
 
 /// The folder that lists lie in.
-const FOLDER: &str = "lists/";
+pub(crate) const FOLDER: &str = "lists/";
 
 /// Every list by its name; `None`: its file has a fault of its own.
 pub(crate) type Lists = BTreeMap<String, Option<Arc<List>>>;
@@ -101,7 +101,9 @@ fn read_entries(node: &Node, kind: Option<EntityKind>, faults: &mut Vec<Fault>) 
         };
         match places.entry(value.clone()) {
             Entry::Occupied(first) => {
-                let fault = Fault::new(Code::DuplicateKey, node.span.clone(), format!("`{value}` is in the list already"));
+                // Messages go to logs, where no phone and no device belongs; the file's own line shows which it is.
+                let shown = if kind.is_some_and(|kind| kind.hides(&value)) { "this".to_owned() } else { format!("`{value}`") };
+                let fault = Fault::new(Code::DuplicateKey, node.span.clone(), format!("{shown} is in the list already"));
                 faults.push(fault.also(first.get().clone(), "first here").help("remove one of the two"));
             }
             Entry::Vacant(place) => {
@@ -142,7 +144,8 @@ fn never(kind: Option<EntityKind>, text: &str, node: &Node) -> Fault {
         _ => "a telephone number: +201000000001",
     };
     let name = kind.map_or("text", EntityKind::name);
-    Fault::new(Code::BadEntry, node.span.clone(), format!("`{text}` is no identifier of the kind `{name}`")).help(help)
+    let shown = if kind.is_some_and(EntityKind::is_personal) { "this".to_owned() } else { format!("`{text}`") };
+    Fault::new(Code::BadEntry, node.span.clone(), format!("{shown} is no identifier of the kind `{name}`")).help(help)
 }
 
 /// An instant, or a date, which is its beginning in UTC.

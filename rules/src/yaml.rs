@@ -4,18 +4,21 @@
 //! small file that expands into a large one impossible. Scalars are read by YAML 1.2's core schema, where `on` and
 //! `off` are words.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
 use crate::diagnostic::{Code, Fault};
+use crate::scalar::plain;
 
 /// Longest rule file, bytes. Shipped rules are about two thousand bytes.
-const BYTES_MAX: usize = 256 * 1024;
+pub(crate) const BYTES_MAX: usize = 256 * 1024;
 /// Most nodes in one file.
 const NODES_MAX: usize = 20_000;
 /// The same for a list, which is data: an entry is some hundred bytes and four nodes.
-const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 const LIST_NODES_MAX: usize = 160_000;
 /// Deepest nesting; a rule needs six levels.
 const DEPTH_MAX: usize = 32;
@@ -66,9 +69,10 @@ impl Node {
 /// Reads one file.
 ///
 /// # Errors
-/// The faults that keep it from being a tree: bad syntax (one fault, the parser stops there), duplicate keys (each).
+/// The faults that keep it from being a tree: bad syntax (one fault, the parser stops there), duplicate keys and numbers
+/// that are none (each).
 pub(crate) fn parse(text: &str) -> Result<Node, Vec<Fault>> {
-    read(text, BYTES_MAX, NODES_MAX, "keep one rule a file")
+    read(text, BYTES_MAX, NODES_MAX)
 }
 
 /// Reads one list, which may be longer than a rule.
@@ -76,19 +80,27 @@ pub(crate) fn parse(text: &str) -> Result<Node, Vec<Fault>> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_list(text: &str) -> Result<Node, Vec<Fault>> {
-    read(text, LIST_BYTES_MAX, LIST_NODES_MAX, "split the list into two")
+    read(text, LIST_BYTES_MAX, LIST_NODES_MAX)
 }
 
-fn read(text: &str, bytes_max: usize, nodes_max: usize, help: &'static str) -> Result<Node, Vec<Fault>> {
+/// The fault of a file of more than `bytes_max`.
+pub(crate) fn too_long(bytes_max: usize, is_list: bool) -> Fault {
+    let help = if is_list { "split the list into two" } else { "keep one rule a file" };
+    Fault::new(Code::TooMuch, 0..0, format!("the file has more than {bytes_max} bytes")).help(help)
+}
+
+fn read(text: &str, bytes_max: usize, nodes_max: usize) -> Result<Node, Vec<Fault>> {
     if text.len() > bytes_max {
-        let message = format!("the file has {} bytes, expected {bytes_max} at most", text.len());
-        return Err(vec![Fault::new(Code::BadYaml, 0..0, message).help(help)]);
+        return Err(vec![too_long(bytes_max, bytes_max == LIST_BYTES_MAX)]);
     }
-    let mut reader = Reader { parser: Parser::new_from_str(text), text, nodes: 0, nodes_max, duplicates: Vec::new() };
+    let mut reader = Reader { parser: Parser::new_from_str(text), text, nodes: 0, nodes_max, faults: Vec::new() };
     match reader.document() {
-        Ok(node) if reader.duplicates.is_empty() => Ok(node),
-        Ok(_) => Err(reader.duplicates),
-        Err(fault) => Err(vec![fault]),
+        Ok(node) if reader.faults.is_empty() => Ok(node),
+        Ok(_) => Err(reader.faults),
+        Err(fault) => {
+            reader.faults.push(fault);
+            Err(reader.faults)
+        }
     }
 }
 
@@ -97,7 +109,8 @@ struct Reader<'a> {
     text: &'a str,
     nodes: usize,
     nodes_max: usize,
-    duplicates: Vec<Fault>,
+    /// Those that reading goes on behind.
+    faults: Vec<Fault>,
 }
 
 impl<'a> Reader<'a> {
@@ -168,7 +181,13 @@ impl<'a> Reader<'a> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 plain_data(anchor, tag.is_some())?;
-                let value = if style == ScalarStyle::Plain { plain(&text) } else { NodeValue::Str(text.into_owned()) };
+                let value = match style {
+                    ScalarStyle::Plain => plain(&text).unwrap_or_else(|why| {
+                        self.faults.push(why.fault(&text, span.clone()));
+                        NodeValue::Null
+                    }),
+                    _ => NodeValue::Str(text.into_owned()),
+                };
                 Ok(Node { span, value })
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -207,6 +226,7 @@ impl<'a> Reader<'a> {
     fn mapping(&mut self, span: Range<usize>, depth: usize) -> Result<Node, Fault> {
         let (start, mut end) = (span.start, span.end);
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut places: HashMap<String, Range<usize>> = HashMap::new();
         loop {
             let (event, key_span) = self.next()?;
             if event == Event::MappingEnd {
@@ -225,11 +245,15 @@ impl<'a> Reader<'a> {
                 value.span = key.span.clone(); // nothing stands there: show the key
             }
             end = value.span.end.max(end);
-            if let Some((first, _)) = entries.iter().find(|(other, _)| other.name == key.name) {
-                let fault = Fault::new(Code::DuplicateKey, key.span, format!("`{}` is given twice", key.name));
-                self.duplicates.push(fault.also(first.span.clone(), "first here").help("remove one of the two"));
-            } else {
-                entries.push((key, value));
+            match places.entry(key.name.clone()) {
+                Entry::Occupied(first) => {
+                    let fault = Fault::new(Code::DuplicateKey, key.span, format!("`{}` is given twice", key.name));
+                    self.faults.push(fault.also(first.get().clone(), "first here").help("remove one of the two"));
+                }
+                Entry::Vacant(place) => {
+                    place.insert(key.span.clone());
+                    entries.push((key, value));
+                }
             }
         }
     }
@@ -238,34 +262,6 @@ impl<'a> Reader<'a> {
 fn no_alias(span: Range<usize>) -> Fault {
     Fault::new(Code::BadYaml, span, "rule files take no anchors and aliases")
         .help("write the value where it is used, in quotes if it begins with `&` or `*`")
-}
-
-/// A plain scalar by the core schema of YAML 1.2 (section 10.3.2), less its infinities and NaN, which no key takes.
-fn plain(text: &str) -> NodeValue {
-    let whole = || match text.get(..2) {
-        Some("0x") => text.get(2..).and_then(|digits| i64::from_str_radix(digits, 16).ok()),
-        Some("0o") => text.get(2..).and_then(|digits| i64::from_str_radix(digits, 8).ok()),
-        _ => text.parse().ok(),
-    };
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => NodeValue::Null,
-        "true" | "True" | "TRUE" => NodeValue::Bool(true),
-        "false" | "False" | "FALSE" => NodeValue::Bool(false),
-        _ => {
-            let numeric = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
-                && text.contains(|c: char| c.is_ascii_digit());
-            if !numeric {
-                return NodeValue::Str(text.to_owned());
-            }
-            if let Some(number) = whole() {
-                return NodeValue::Int(number);
-            }
-            match text.parse::<f64>() {
-                Ok(number) if number.is_finite() => NodeValue::Float(number),
-                _ => NodeValue::Str(text.to_owned()),
-            }
-        }
-    }
 }
 
 /// Where the bytes of a scalar's text stand in the file: quotes, escapes, folded lines and block indentation make
@@ -330,11 +326,22 @@ mod tests {
     #[case("-12", NodeValue::Int(-12))]
     #[case("0x1F", NodeValue::Int(31))]
     #[case("0o17", NodeValue::Int(15))]
-    #[case("017", NodeValue::Int(17))]
+    #[case("-0", NodeValue::Int(0))]
+    #[case("9223372036854775807", NodeValue::Int(i64::MAX))]
+    #[case("-9223372036854775808", NodeValue::Int(i64::MIN))]
+    #[case("0.5", NodeValue::Float(0.5))]
+    #[case(".5", NodeValue::Float(0.5))]
+    #[case("-1.", NodeValue::Float(-1.0))]
+    #[case("0e9", NodeValue::Float(0.0))]
+    #[case("1e", NodeValue::Str("1e".into()))]
+    #[case(".", NodeValue::Str(".".into()))]
+    #[case("0x", NodeValue::Str("0x".into()))]
+    #[case("0b101", NodeValue::Str("0b101".into()))]
+    #[case("12:30", NodeValue::Str("12:30".into()))]
+    #[case("u_12", NodeValue::Str("u_12".into()))]
+    #[case("\".nan\"", NodeValue::Str(".nan".into()))]
     #[case("1.5", NodeValue::Float(1.5))]
     #[case("1e3", NodeValue::Float(1000.0))]
-    #[case(".inf", NodeValue::Str(".inf".into()))]
-    #[case("1e999", NodeValue::Str("1e999".into()))]
     #[case("10m", NodeValue::Str("10m".into()))]
     #[case("192.0.2.1", NodeValue::Str("192.0.2.1".into()))]
     #[case("\"12\"", NodeValue::Str("12".into()))]
@@ -342,6 +349,51 @@ mod tests {
     #[case("[]", NodeValue::Seq(vec![]))]
     fn scalars_are_read_by_the_core_schema(#[case] text: &str, #[case] expected: NodeValue) {
         assert_eq!(value(text), expected);
+    }
+
+    #[rstest]
+    #[case(".inf")]
+    #[case("-.INF")]
+    #[case(".nan")]
+    #[case(".NaN")]
+    #[case("1e999")]
+    #[case("-1e999")]
+    #[case("1e-999")]
+    #[case("5e-324")]
+    #[case("9223372036854775808")]
+    #[case("-9223372036854775809")]
+    #[case("0x8000000000000000")]
+    #[case("0o7777777777777777777777")]
+    #[case(&"1".repeat(5_000))]
+    #[case("017")]
+    #[case("01000000042")]
+    #[case("-007")]
+    #[case("12_000")]
+    #[case("[1, .nan]")]
+    fn what_is_written_as_a_number_never_becomes_a_word(#[case] text: &str) {
+        let file = format!("k: {text}\n");
+        let faults = parse(&file).expect_err("no number");
+        assert_eq!(faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), [Code::BadNumber]);
+        assert!(faults[0].message.len() < 200 && faults[0].help.is_some() && faults[0].span.start >= 3);
+    }
+
+    #[test]
+    fn every_number_that_is_none_is_told_in_one_pass() {
+        let faults = parse("a: .nan\nb: 1\nc: [1e999, 012]\n").expect_err("no numbers");
+        assert_eq!(faults.len(), 3);
+    }
+
+    #[test]
+    fn byte_order_marks_and_windows_line_ends_are_read() {
+        assert_eq!(parse("\u{FEFF}a: 1\r\nb: text\r\n").map(|node| node.kind()), Ok("a map"));
+        let NodeValue::Map(entries) = parse("a: text\r\n").expect("YAML").value else { panic!("a map") };
+        assert_eq!(entries[0].1.value, NodeValue::Str("text".into()));
+    }
+
+    #[test]
+    fn many_keys_cost_no_more_than_their_number() {
+        let file: String = (0..79_000).map(|number| format!("k{number}: 1\n")).collect();
+        assert!(parse_list(&file).is_ok());
     }
 
     #[rstest]

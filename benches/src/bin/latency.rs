@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rasid_connectors::clock::Clock;
 use rasid_connectors::log::{Entry, LogConfig, LogWriter, Origin};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::source::{Appender, Incoming};
@@ -81,7 +82,8 @@ async fn rasid(rate: u64, seconds: u64) -> Result<(), Failure> {
     let rules = folder.path().join("rules");
     copy_rules(Path::new("rules"), &rules)?;
     std::fs::write(rules.join("auth/marked.yaml"), MARKER)?;
-    let running = Service::start(settings(folder.path(), rules, redis.url()), Arc::new(now_ms)).await.map_err(|error| error.to_string())?;
+    let running =
+        Service::start(settings(folder.path(), rules, redis.url()), Clock::new(now_ms, now_ms)).await.map_err(|error| error.to_string())?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let appender = running.appender();
     measure("rasid", rate, seconds, &redis.url(), move |batch| {

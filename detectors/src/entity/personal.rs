@@ -91,10 +91,10 @@ fn is_card(digits: &str) -> bool {
         .enumerate()
         .map(|(place, byte)| {
             let value = u32::from(byte - b'0');
-            if place % 2 == 0 { value } else { value * 2 / 10 + value * 2 % 10 }
+            if place.is_multiple_of(2) { value } else { value * 2 / 10 + value * 2 % 10 }
         })
         .sum();
-    range && sum % 10 == 0
+    range && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -130,8 +130,20 @@ fn deep_nesting_is_refused_before_it_is_parsed() {
 
 #[test]
 fn brackets_in_text_are_not_nesting() {
-    let record = LOGIN.replace("\"1\"", &format!("\"{}\"", "[{\\\"".repeat(100)));
-    assert_eq!(event_of(&record).id.len(), 300);
+    let record = LOGIN.replace("\"1\"", &format!("\"{}\"", "[{\\\"".repeat(80)));
+    assert_eq!(event_of(&record).id.len(), 240);
+}
+
+#[test]
+fn an_identity_that_is_too_long_is_none() {
+    for (bytes, there) in [(256, true), (257, false)] {
+        let record = LOGIN.replace("\"1\"", &format!("\"{}\"", "i".repeat(bytes)));
+        if there {
+            assert_eq!(event_of(&record).id.len(), bytes);
+        } else {
+            assert_eq!(fault_of(&record), Fault { field: Some("id".to_owned()), reason: "of 257 bytes, expected 256 at most".to_owned() });
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use rasid_detectors::event::time::parse_rfc3339;
+use rasid_detectors::shown::{block, json, shown};
 use rasid_rules::LoadError;
 use rasid_service::Chain;
 
@@ -57,8 +58,8 @@ impl Failure {
     /// Says on stderr what is wrong.
     pub(crate) fn report(&self) {
         match self {
-            Self::Rules(LoadError::Faults(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
-            Self::ConfigurationFaults(faults) => say(format_args!("{faults}")),
+            Self::Rules(LoadError::Faults(report)) => say_block(report.render(colour()).trim_end()),
+            Self::ConfigurationFaults(faults) => say_block(faults),
             Self::Said(_) => {}
             // `transparent` variants already say what their source says, so the chain begins behind it.
             other => say(format_args!("error: {}", Chain(other))),
@@ -85,18 +86,32 @@ pub(crate) enum OutputFormat {
     Json,
 }
 
-/// A line on stdout.
+/// A line on stdout. What is in it may come from anywhere: a terminal sees all of it, and obeys none of it.
 pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
-    match writeln!(std::io::stdout(), "{line}") {
+    print(&shown(line))
+}
+
+/// Several lines on stdout that were put together here; `coloured` where colours are part of it.
+pub(crate) fn print_block(text: &str, coloured: bool) -> Result<(), Failure> {
+    print(&block(text, coloured))
+}
+
+/// A result for programs: one JSON value on stdout. A terminal obeys nothing in it either.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print(&json(&json_text(value)?))
+}
+
+/// A value as JSON.
+pub(crate) fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::Outside(Box::new(error)))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::ReaderGone),
         Err(error) => Err(Failure::Outside(Box::new(error))),
         Ok(()) => Ok(()),
     }
-}
-
-/// A result for programs: one JSON value on stdout.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    print_line(&serde_json::to_string(value).map_err(|error| Failure::Outside(Box::new(error)))?)
 }
 
 /// An instant on the command line.
@@ -135,9 +150,15 @@ pub(crate) fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A line to the person at stderr. Nobody may be there any more, which is no reason to stop.
+/// A line to the person at stderr, with nothing in it that a terminal would obey. Nobody may be there any more, which is no
+/// reason to stop.
 pub(crate) fn say(line: std::fmt::Arguments<'_>) {
-    drop(writeln!(std::io::stderr(), "{line}"));
+    drop(writeln!(std::io::stderr(), "{}", shown(&line.to_string())));
+}
+
+/// Several lines to the person at stderr that were put together here, coloured where stderr is.
+pub(crate) fn say_block(text: &str) {
+    drop(writeln!(std::io::stderr(), "{}", block(text, colour())));
 }
 
 #[cfg(test)]

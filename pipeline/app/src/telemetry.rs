@@ -2,6 +2,9 @@
 //! configuration says under `run`. A log line is a constant message with fields; it never holds a record or any part of
 //! one.
 
+use std::io::{self, Write};
+
+use rasid_detectors::shown::{json, line};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
@@ -21,9 +24,56 @@ pub(crate) fn init_service(format: LogFormat, filter: &str) {
 
 fn start(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(filter));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let coloured = format == LogFormat::Text && crate::command::colour();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(true);
+    let lines = lines.with_writer(move || Line { out: std::io::stderr(), format, coloured });
     match format {
-        LogFormat::Text => lines.with_ansi(crate::command::colour()).init(),
+        LogFormat::Text => lines.with_ansi(coloured).init(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+    }
+}
+
+/// Where one line goes, which comes in one piece: a field may hold what a receiver answered or a file is called, and the
+/// terminal of whoever reads along obeys none of it, nor does it make a second line.
+struct Line<W> {
+    out: W,
+    format: LogFormat,
+    coloured: bool,
+}
+
+impl<W: Write> Write for Line<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let (text, end) = text.strip_suffix('\n').map_or((&*text, ""), |text| (text, "\n"));
+        let safe = match self.format {
+            LogFormat::Text => line(text, self.coloured),
+            LogFormat::Json => json(text),
+        };
+        self.out.write_all(format!("{safe}{end}").as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_and_moves_no_cursor() {
+        let write = |format, coloured, text: &str| {
+            let mut line = Line { out: Vec::new(), format, coloured };
+            line.write_all(text.as_bytes()).expect("a vector");
+            String::from_utf8(line.out).expect("text")
+        };
+        let hostile = "\u{1b}[2mWARN\u{1b}[0m sink answer=no\nERROR forged \u{202e}\u{9b}2J\u{1b}]0;title\u{7}\n";
+        let shown = "WARN\u{1b}[0m sink answer=no\\nERROR forged \\u{202e}\\u{9b}2J\\u{1b}]0;title\\u{7}\n";
+        assert_eq!(write(LogFormat::Text, true, hostile), format!("\u{1b}[2m{shown}"));
+        assert_eq!(write(LogFormat::Text, false, "a\u{1b}[31mb\n"), "a\\u{1b}[31mb\n");
+        let json = write(LogFormat::Json, false, "{\"answer\":\"\u{202e}\u{9b}\"}\n");
+        assert_eq!(json, "{\"answer\":\"\\u202e\\u009b\"}\n");
     }
 }

@@ -201,8 +201,7 @@ const IDS: &str = r#"{"specversion":"1.0","id":"+201066688801","source":"mailto:
 {"specversion":"1.0","id":"e3","source":"/t","type":"gps.position","time":"2026-11-01T10:00:02Z","data":{"entity_id":"201066688807","lat":30.0,"lon":31.0,"task_id":"canary5%40example.com"}}
 "#;
 
-const IDS_CANARIES: &[&str] =
-    &["66688", "٦٦٦٨٨", "668 88", "668-88", "canary", "198.51.100.88", "db8:77", "4111 1111", "4111111111111111"];
+const IDS_CANARIES: &[&str] = &["66688", "٦٦٦٨٨", "668 88", "668-88", "canary", "198.51.100.88", "db8:77", "4111 1111", "4111111111111111"];
 
 #[test]
 fn p1_an_id_that_is_personal_itself_leaves_as_a_pseudonym() {
@@ -231,7 +230,8 @@ fn p1_an_id_that_is_personal_itself_leaves_as_a_pseudonym() {
     }
     // One name at every door: whom the alert is about, its values, its words, who else is in it, and the score.
     let alerts: Vec<serde_json::Value> = alerts.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let text = |alert: &serde_json::Value, pointer: &str| alert.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    let text =
+        |alert: &serde_json::Value, pointer: &str| alert.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
     let conversation = text(&alerts[0], "/values/data.conversation_id");
     assert!(conversation.starts_with("p1_") && text(&alerts[0], "/explanation").contains(&conversation));
     assert_eq!(text(&alerts[0], "/entity"), format!("conversation:{conversation}"));

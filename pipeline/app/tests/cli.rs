@@ -175,3 +175,79 @@ fn a_rule_whose_tests_fail_does_not_run() {
     let output = rasid(folder.path(), &["detect", "events.jsonl"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{}", said(&output));
 }
+
+#[test]
+fn single_files_are_checked_with_what_their_folder_shares() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(at("rules/lists")).expect("a folder");
+    std::fs::write(at("rules/lists/words.yaml"), "list: words\nentries: [{value: hi, reason: greeting}]\n").expect("a file");
+    let listed = RULE.replace("probe.chat", "probe.listed").replace("size(data.text) > 0", "data.text in list.words");
+    std::fs::write(at("rules/probe/listed.yaml"), &listed).expect("a file");
+    std::fs::write(at("rules/probe/broken.yaml"), "rule: [\n").expect("a file");
+    for arguments in [
+        &["check", "rules/probe/listed.yaml"][..],
+        &["check", "./rules/probe/listed.yaml"],
+        &["check", "rules/lists/words.yaml", "rules/probe/chat.yaml", "rules/probe/listed.yaml"],
+    ] {
+        let output = rasid(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+    }
+    let output = rasid(&at("rules/probe"), &["check", "listed.yaml", "chat.yaml"]);
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("2 rules, 0 tests passed"), "{}", said(&output));
+    for (arguments, status, part) in [
+        (&["check", "rules"][..], 2, "rules/probe/broken.yaml:"),
+        (&["check", "rules/probe/broken.yaml", "rules/probe/listed.yaml"], 2, "rules/probe/broken.yaml:"),
+        (&["check", "rules/probe/none.yaml"], 2, "R0042"),
+        (&["check", "events.jsonl"], 2, "events.jsonl is no rule file"),
+        (&["check", "nosuch"], 2, "nosuch"),
+    ] {
+        let output = rasid(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains(part), "{arguments:?}: {}", said(&output));
+    }
+    // Faults of several folders are told in one pass, and a file of a folder that is checked whole is checked once.
+    std::fs::create_dir_all(at("more/probe")).expect("a folder");
+    std::fs::write(at("more/probe/chat.yaml"), RULE.replace("data.text", "data.txt")).expect("a file");
+    let output = rasid(folder.path(), &["check", "rules", "rules/probe/broken.yaml", "more", "--output", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let files: Vec<&str> = found["faults"].as_array().expect("a list").iter().filter_map(|fault| fault["file"].as_str()).collect();
+    assert_eq!(files, ["rules/probe/broken.yaml", "more/probe/chat.yaml"]);
+}
+
+#[test]
+fn a_pipe_and_an_endless_file_keep_no_command_waiting() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    assert!(Command::new("mkfifo").arg(at("rules/probe/pipe.yaml")).status().expect("mkfifo is there").success());
+    std::os::unix::fs::symlink("/dev/zero", at("rules/probe/zero.yaml")).expect("a link");
+    std::os::unix::fs::symlink(".", at("rules/here")).expect("a link");
+    std::os::unix::fs::symlink(".", at("rules/again")).expect("a link");
+    for arguments in [&["check", "rules"][..], &["detect", "events.jsonl", "--rules", "rules"], &["check", "rules/probe/pipe.yaml"]] {
+        let output = rasid(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains("error[R0043]: a named pipe, expected a file"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn what_is_printed_moves_no_cursor() {
+    let folder = folder();
+    let id = "\u{202E}u\u{9b}2J";
+    std::fs::write(folder.path().join("events.jsonl"), MESSAGE.replace("\"a\"", &format!("\"{id}\\u001b[31m\""))).expect("a file");
+    let hostile = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes).chars().filter(|c| *c != '\n' && rasid_detectors::shown::is_unseen(*c)).collect::<String>()
+    };
+    let strange = folder.path().join("no\u{1b}[2J\u{202E}such.jsonl");
+    for arguments in [
+        vec!["detect", strange.to_str().expect("text")],
+        vec!["check", "no\u{1b}[31m\nsuch"],
+        vec!["pseudonym", "user", id],
+        vec!["config", "show", "--set", "instance=\u{202E}x\u{9b}"],
+    ] {
+        let output = rasid(folder.path(), &arguments);
+        let printed = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        assert_eq!(hostile(&printed), "", "{arguments:?}: {:?}", String::from_utf8_lossy(&printed));
+        assert!(!printed.is_empty());
+    }
+}

@@ -70,7 +70,7 @@ pub enum Error {
         found: String,
     },
     /// The files no longer compile.
-    #[error("ruleset {hash}, written by engine {engine}, does not compile with this one\n{report}")]
+    #[error("ruleset {hash}, written by engine {engine}, does not compile with this one: {report}")]
     Faults {
         /// Its hash.
         hash: String,

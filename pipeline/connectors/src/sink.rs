@@ -19,6 +19,7 @@ pub mod jsonl;
 pub mod redis;
 
 use async_trait::async_trait;
+use rasid_detectors::shown::beginning;
 
 pub use alertmanager::AlertmanagerSink;
 pub use core_api::CoreApiSink;
@@ -27,6 +28,9 @@ pub use jsonl::{AlertsFile, DeadLetter, JsonLinesSink, RawLines};
 pub use redis::RedisSink;
 
 use crate::effect::{Body, Item};
+
+/// Longest part of what a receiver says that is kept and shown, characters.
+const ANSWER_CHARS_MAX: usize = 500;
 
 /// A receiver of effects.
 #[async_trait]
@@ -85,4 +89,38 @@ pub enum Answer {
 impl Answer {
     /// All of it was taken.
     pub const TAKEN: Self = Self::Taken { refused: Vec::new() };
+
+    /// The same with every text of the receiver's fit to be kept and shown: its beginning, in one line.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let said = |text: &str| beginning(text, ANSWER_CHARS_MAX).into_owned();
+        match self {
+            Self::Taken { refused } => Self::Taken { refused: refused.into_iter().map(|(index, why)| (index, said(&why))).collect() },
+            Self::Refused { answer } => Self::Refused { answer: said(&answer) },
+            Self::Unavailable { retry_after_ms, error } => Self::Unavailable { retry_after_ms, error: said(&error) },
+            Self::Unknown { error } => Self::Unknown { error: said(&error) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_receiver_says_is_kept_in_one_short_line() {
+        let hostile = format!("no\n\u{1b}[2J{}", "x".repeat(100_000));
+        let shown = format!("no\\n\\u{{1b}}[2J{}…", "x".repeat(ANSWER_CHARS_MAX - 7));
+        for (answer, expected) in [
+            (Answer::Refused { answer: hostile.clone() }, Answer::Refused { answer: shown.clone() }),
+            (Answer::Unknown { error: hostile.clone() }, Answer::Unknown { error: shown.clone() }),
+            (
+                Answer::Unavailable { retry_after_ms: Some(1), error: hostile.clone() },
+                Answer::Unavailable { retry_after_ms: Some(1), error: shown.clone() },
+            ),
+            (Answer::Taken { refused: vec![(3, hostile.clone())] }, Answer::Taken { refused: vec![(3, shown.clone())] }),
+        ] {
+            assert_eq!(answer.bounded(), expected);
+        }
+    }
 }

@@ -61,8 +61,16 @@ fn parts_that_do_not_belong_together_are_refused() {
     swapped.swap(6, 7);
     assert_eq!(said(&swapped).as_deref(), Some("part 6 of the snapshot is its part 7"));
     let mut newer = whole;
-    newer[0][0] = 2;
-    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 2, and this engine reads 1"));
+    newer[0][0] = 3;
+    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 3, and this engine reads 2"));
+}
+
+#[test]
+fn a_snapshot_of_the_format_before_is_read() {
+    let mut older = parts(&mut fed(400));
+    older[0].pop(); // what format 1 did not count: none
+    older.iter_mut().for_each(|part| part[0] = 1);
+    assert!(restore(ruleset(&all_rules()), SECRET, &older).is_ok());
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl<S: Sink + ?Sized> Delivery<S> {
             return Ok(false);
         };
         tracing::trace!(sink = self.sink.name(), items = parcel.items().len(), "send");
-        let answer = self.sink.deliver(&parcel.batch(self.clock.wall_ms())).await;
+        let answer = self.sink.deliver(&parcel.batch(self.clock.wall_ms())).await.bounded();
         let retry = matches!(answer, Answer::Unavailable { .. } | Answer::Unknown { .. });
         if let Answer::Unavailable { error, .. } | Answer::Unknown { error } = &answer {
             tracing::warn!(sink = self.sink.name(), error, "sink did not take a batch");

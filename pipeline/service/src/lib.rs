@@ -24,6 +24,7 @@ pub mod recover;
 mod redis_task;
 pub mod replay;
 pub mod route;
+mod rules_diff;
 mod rules_watch;
 pub mod rulesets;
 mod running;

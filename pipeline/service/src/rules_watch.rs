@@ -1,37 +1,21 @@
 //! The rules folder while the service runs: a change is compiled, its tests are run, and only then the log is told.
 
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::Duration;
 
 use rasid_rules::ruleset::Ruleset;
-use rasid_rules::{LoadError, Report};
+use rasid_rules::{LoadError, Look, Report};
 
-/// What the folder looks like from outside, so that it is read again only when something has changed: path, length and
-/// time of change of every file. A mounted configuration that is swapped by a link changes all three.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Look(Vec<(PathBuf, u64, u128)>);
+use crate::BoxError;
 
-impl Look {
-    fn at(dir: &Path) -> std::io::Result<Self> {
-        let mut files = Vec::new();
-        let mut folders = vec![dir.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder)? {
-                let path = entry?.path();
-                // A file that has gone since is a change that the next look sees.
-                let Ok(meta) = std::fs::metadata(&path) else { continue };
-                if meta.is_dir() {
-                    folders.push(path);
-                } else {
-                    let changed = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-                    files.push((path, meta.len(), changed.map_or(0, |since| since.as_nanos())));
-                }
-            }
-        }
-        files.sort_unstable();
-        Ok(Self(files))
-    }
-}
+/// A file that was changed longer ago is not being written any more, ms.
+const WRITTEN_MS: i64 = 2_000;
+/// How long a folder that was changed a moment ago must stay as it is before it is read at the start.
+const REST: Duration = Duration::from_millis(250);
+/// How often a start waits for that.
+const RESTS_MAX: usize = 40;
+/// Looks in a row that find the folder changed again, after which people are told.
+const RESTLESS_MAX: u32 = 60;
 
 /// What is wrong with a ruleset that was to be switched to.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +29,9 @@ pub(crate) enum Refusal {
     /// The tests could not be run.
     #[error(transparent)]
     Engine(#[from] rasid_engine::EngineError),
+    /// Judging it has failed, which says nothing about the rules.
+    #[error("the rules could not be judged")]
+    Outside(#[source] BoxError),
 }
 
 /// The first fault of a report in one line.
@@ -59,7 +46,7 @@ fn first(report: &Report) -> String {
 ///
 /// # Errors
 /// [`Refusal`]; such a ruleset is never active.
-pub(crate) fn load_tested(dir: &Path) -> Result<Ruleset, Refusal> {
+fn load_tested(dir: &Path) -> Result<Ruleset, Refusal> {
     let ruleset = rasid_rules::load(dir)?;
     match rasid_engine::run_tests(&ruleset)?.failures {
         None => Ok(ruleset),
@@ -70,48 +57,113 @@ pub(crate) fn load_tested(dir: &Path) -> Result<Ruleset, Refusal> {
     }
 }
 
+/// What a look at the folder found.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// Nothing new, or what may still be being written.
+    Nothing,
+    /// It does not come to rest, and so is not read; said once until it does.
+    Restless,
+    /// It has changed and is at rest: the ruleset as it is now, or why it is refused.
+    Judged(Result<Box<Ruleset>, Refusal>),
+}
+
 /// Watches one folder.
+#[derive(Clone)]
 pub(crate) struct RulesWatch {
     dir: PathBuf,
-    /// The look that was last judged.
-    judged: Look,
+    /// The look that was last judged; `None`: none, so that what is there counts as new.
+    judged: Option<Look>,
     /// The look before this one: only a folder that has come to rest is read, not one that is being written.
-    before: Look,
+    before: Option<Look>,
+    /// Looks in a row that found it changed again.
+    restless: u32,
 }
 
 impl RulesWatch {
     /// Watches `dir`; what is in it now counts as new.
     pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), judged: Look::default(), before: Look::default() }
+        Self { dir: dir.to_owned(), judged: None, before: None, restless: 0 }
     }
 
-    /// What is in it now has been judged.
+    /// Reads the folder for the first time, once it is at rest: a start in the midst of a checkout must not take half of
+    /// the rules for all of them. A folder that stays restless for ten seconds is read as it is.
+    pub(crate) async fn first(&mut self, now_ms: impl Fn() -> i64) -> Result<Ruleset, Refusal> {
+        for _ in 0..RESTS_MAX {
+            let look = self.at()?;
+            let written_lately = look.newest_ms().is_some_and(|newest_ms| (now_ms() - newest_ms).abs() < WRITTEN_MS);
+            if written_lately {
+                tokio::time::sleep(REST).await;
+                if self.at()? != look {
+                    continue;
+                }
+            }
+            let loaded = self.load().await;
+            if self.at().ok().as_ref() == Some(&look) {
+                self.settle(Some(look));
+                return loaded;
+            }
+        }
+        tracing::warn!(dir = %self.dir.display(), "the rules folder does not come to rest; it is read as it is");
+        self.settle(self.at().ok());
+        self.load().await
+    }
+
+    fn at(&self) -> Result<Look, LoadError> {
+        Look::at(&self.dir).map_err(|source| LoadError::Io { path: self.dir.clone(), source })
+    }
+
+    async fn load(&self) -> Result<Ruleset, Refusal> {
+        let dir = self.dir.clone();
+        // Compiling and testing takes its time; it shall not take the runtime's.
+        tokio::task::spawn_blocking(move || load_tested(&dir)).await.map_err(|error| Refusal::Outside(Box::new(error)))?
+    }
+
+    fn settle(&mut self, look: Option<Look>) {
+        self.before.clone_from(&look);
+        self.judged = look;
+        self.restless = 0;
+    }
+
+    /// What is in it now has been judged, however that ended.
     pub(crate) fn judged(&mut self) {
-        self.judged = Look::at(&self.dir).unwrap_or_default();
-        self.before = self.judged.clone();
+        self.settle(self.at().ok());
     }
 
-    /// Looks again: `None` while nothing has changed since the last judgement or the change is still going on; else the
-    /// ruleset as it is now, or why it is refused.
-    pub(crate) fn look(&mut self) -> Option<Result<Ruleset, Refusal>> {
-        let now = match Look::at(&self.dir) {
+    /// What was judged last is to be judged once more: it could not be switched to.
+    pub(crate) fn again(&mut self) {
+        self.judged = None;
+    }
+
+    /// Looks again.
+    pub(crate) fn look(&mut self) -> Seen {
+        let now = match self.at() {
             Ok(now) => now,
-            Err(source) => {
-                // The folder is gone: said once, as one change.
-                let gone = Look::default();
-                let first = self.judged != gone;
-                self.judged = gone.clone();
-                self.before = gone;
-                return first.then(|| Err(Refusal::Load(LoadError::Io { path: self.dir.clone(), source })));
+            Err(gone) => {
+                // Said once, as one change; what comes back counts as new.
+                let first = self.judged.is_some();
+                self.settle(None);
+                return if first { Seen::Judged(Err(gone.into())) } else { Seen::Nothing };
             }
         };
-        let at_rest = now == self.before;
-        self.before = now.clone();
-        if now == self.judged || !at_rest {
-            return None;
+        let at_rest = self.before.as_ref() == Some(&now);
+        self.before = Some(now.clone());
+        if at_rest && self.judged.as_ref() == Some(&now) {
+            self.restless = 0;
+            return Seen::Nothing;
         }
-        self.judged = now;
-        Some(load_tested(&self.dir))
+        if at_rest {
+            let loaded = load_tested(&self.dir);
+            // What changed while it was read is neither the one nor the other.
+            let after = self.at().ok();
+            if after.as_ref() == Some(&now) {
+                self.settle(after);
+                return Seen::Judged(loaded.map(Box::new));
+            }
+            self.before = after;
+        }
+        self.restless += 1;
+        if self.restless == RESTLESS_MAX { Seen::Restless } else { Seen::Nothing }
     }
 }
 
@@ -135,18 +187,87 @@ explain: a login
         std::fs::write(dir.join("auth/any.yaml"), RULE.replace("RISKY", condition)).expect("writable");
     }
 
+    fn nothing(watch: &mut RulesWatch) -> bool {
+        matches!(watch.look(), Seen::Nothing)
+    }
+
+    #[test]
+    fn a_pipe_a_dangling_link_and_a_loop_are_faults_that_are_seen_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write(folder.path(), "has(data.method)");
+        let mut watch = RulesWatch::new(folder.path());
+        watch.judged();
+        let pipe = folder.path().join("auth/pipe.yaml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there");
+        assert!(made.success());
+        std::os::unix::fs::symlink("nowhere", folder.path().join("auth/gone.yaml")).expect("a link");
+        std::os::unix::fs::symlink(".", folder.path().join("here")).expect("a link");
+        assert!(nothing(&mut watch));
+        let Seen::Judged(Err(Refusal::Load(LoadError::Faults(report)))) = watch.look() else { panic!("refused") };
+        let mut codes: Vec<&str> = report.faults.iter().map(|fault| fault.code.as_str()).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, ["R0042", "R0043", "R0045"]);
+        assert!(nothing(&mut watch));
+        for name in ["auth/pipe.yaml", "auth/gone.yaml", "here"] {
+            std::fs::remove_file(folder.path().join(name)).expect("removable");
+        }
+        assert!(nothing(&mut watch));
+        assert!(matches!(watch.look(), Seen::Judged(Ok(_))), "whole again");
+    }
+
+    #[test]
+    fn a_folder_that_never_rests_is_told_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut watch = RulesWatch::new(folder.path());
+        watch.judged();
+        let mut told = 0;
+        for number in 0..RESTLESS_MAX + 5 {
+            write(folder.path(), &format!("size(data.user_id) > {number}"));
+            std::fs::write(folder.path().join(format!("auth/{number}.yaml")), "half").expect("writable");
+            told += u32::from(matches!(watch.look(), Seen::Restless));
+        }
+        assert_eq!(told, 1);
+    }
+
+    #[tokio::test]
+    async fn a_start_in_the_midst_of_a_checkout_waits_until_it_is_over() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write(folder.path(), "has(data.method)");
+        let dir = folder.path().to_owned();
+        let watched = dir.clone();
+        // It is always just now that a file was written.
+        let now_ms = move || Look::at(&watched).ok().and_then(|look| look.newest_ms()).unwrap_or_default();
+        let (started, begun) = tokio::sync::oneshot::channel();
+        let writer = tokio::spawn(async move {
+            for number in 0..3 {
+                let rule = RULE.replace("RISKY", "has(data.method)").replace("auth.any", &format!("auth.any_{number}"));
+                std::fs::write(dir.join(format!("auth/any_{number}.yaml")), rule).expect("writable");
+                tokio::time::sleep(REST / 5).await;
+            }
+            started.send(()).expect("awaited below");
+        });
+        let mut watch = RulesWatch::new(folder.path());
+        let ruleset = watch.first(now_ms).await.expect("good");
+        writer.await.expect("written");
+        assert!(begun.await.is_ok());
+        assert_eq!(ruleset.rules.len(), 4, "all of them and not half");
+        assert!(nothing(&mut watch), "and they are judged");
+    }
+
     #[test]
     fn a_change_is_judged_once_it_has_come_to_rest_and_only_once() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         write(folder.path(), "has(data.method)");
         let mut watch = RulesWatch::new(folder.path());
         watch.judged();
-        assert!(watch.look().is_none(), "nothing has changed");
+        assert!(nothing(&mut watch), "nothing has changed");
         write(folder.path(), "has(data.asn_type)");
-        assert!(watch.look().is_none(), "it may still be being written");
-        let ruleset = watch.look().expect("at rest").expect("good");
+        assert!(nothing(&mut watch), "it may still be being written");
+        let Seen::Judged(Ok(ruleset)) = watch.look() else { panic!("at rest, and good") };
         assert_eq!(ruleset.rules.len(), 1);
-        assert!(watch.look().is_none() && watch.look().is_none(), "judged");
+        assert!(nothing(&mut watch) && nothing(&mut watch), "judged");
+        watch.again();
+        assert!(matches!(watch.look(), Seen::Judged(Ok(_))), "it could not be switched to");
     }
 
     #[test]
@@ -156,12 +277,12 @@ explain: a login
         let mut watch = RulesWatch::new(folder.path());
         watch.judged();
         write(folder.path(), "nonsense > 3");
-        assert!(watch.look().is_none());
-        assert!(matches!(watch.look(), Some(Err(Refusal::Load(LoadError::Faults(_))))));
-        assert!(watch.look().is_none());
+        assert!(nothing(&mut watch));
+        assert!(matches!(watch.look(), Seen::Judged(Err(Refusal::Load(LoadError::Faults(_))))));
+        assert!(nothing(&mut watch));
         write(folder.path(), "has(data.country)");
-        assert!(watch.look().is_none());
-        assert!(matches!(watch.look(), Some(Ok(_))));
+        assert!(nothing(&mut watch));
+        assert!(matches!(watch.look(), Seen::Judged(Ok(_))));
     }
 
     #[test]
@@ -172,10 +293,10 @@ explain: a login
         let mut watch = RulesWatch::new(&dir);
         watch.judged();
         std::fs::remove_dir_all(&dir).expect("removable");
-        assert!(matches!(watch.look(), Some(Err(_))));
-        assert!(watch.look().is_none());
+        assert!(matches!(watch.look(), Seen::Judged(Err(Refusal::Load(LoadError::Io { .. })))));
+        assert!(nothing(&mut watch));
         write(&dir, "has(data.method)");
-        assert!(watch.look().is_none());
-        assert!(matches!(watch.look(), Some(Ok(_))));
+        assert!(nothing(&mut watch));
+        assert!(matches!(watch.look(), Seen::Judged(Ok(_))));
     }
 }

@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::recover::{FolderLock, Layout, Recovered, layout, recover};
 use crate::redis_task::RedisTask;
 use crate::route::Routes;
-use crate::rules_watch::{Refusal, RulesWatch, load_tested};
+use crate::rules_watch::{Refusal, RulesWatch};
 use crate::running::{Ended, Parts, Running};
 use crate::settings::Settings;
 use crate::sinks::{self, Built};
@@ -64,10 +64,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused } = recovered;
 
     // The rules, tested. A log that has none in force cannot begin without them; one that has goes on under those.
-    let dir = settings.rules.dir.clone();
-    let mut watch = RulesWatch::new(&dir);
-    watch.judged();
-    let loaded = tokio::task::spawn_blocking(move || load_tested(&dir)).await.map_err(|error| StartError::Outside(Box::new(error)))?;
+    let mut watch = RulesWatch::new(&settings.rules.dir);
+    let loaded = watch.first(|| clock.wall_ms()).await;
     let in_force = opened.ruleset.clone();
     let meaning = LogMeaning {
         lateness_ms: settings.engine.lateness_ms,
@@ -212,7 +210,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let mut switching =
         Switching::new(watch, rulesets, appender.clone(), meaning, in_force_hash, Arc::clone(&ruleset_stats), conditions.clone());
     if let Some(ruleset) = first_switch {
-        switching.switch(ruleset).await.map_err(StartError::Outside)?;
+        switching.switch(ruleset).await.map_err(|error| StartError::Outside(Box::new(error)))?;
     }
     if let Some(refusal) = refusal {
         switching.refuse(&refusal);
@@ -395,6 +393,7 @@ impl From<Refusal> for StartError {
             Refusal::Load(error) => Self::Rules(error),
             Refusal::Tests(report) => Self::RuleTests(report),
             Refusal::Engine(error) => Self::Outside(Box::new(error)),
+            other @ Refusal::Outside(_) => Self::Outside(Box::new(other)),
         }
     }
 }

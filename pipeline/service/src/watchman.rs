@@ -83,13 +83,13 @@ impl Watchman {
                     summary: condition.summary.clone(),
                     runbook: condition.runbook.clone(),
                 };
-                let answer = self.pager.ops_alert(self.clock.wall_ms(), &alert).await;
+                let answer = self.pager.ops_alert(self.clock.wall_ms(), &alert).await.bounded();
                 if answer != rasid_connectors::sink::Answer::TAKEN {
                     tracing::warn!(name = condition.name, ?answer, "on-call could not be told; tried again next round");
                 }
             }
             for name in ended {
-                let answer = self.pager.resolve_ops(self.clock.wall_ms(), &name).await;
+                let answer = self.pager.resolve_ops(self.clock.wall_ms(), &name).await.bounded();
                 if answer != rasid_connectors::sink::Answer::TAKEN {
                     tracing::warn!(name, ?answer, "on-call could not be told that it is over; it ends by itself");
                 }

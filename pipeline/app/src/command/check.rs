@@ -1,23 +1,67 @@
 //! `rasid check`: every fault of every rule file, then every test in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rasid_rules::{LoadError, Report};
+use rasid_rules::ruleset::Ruleset;
+use rasid_rules::{Diagnostic, LoadError, Report};
 use serde::Serialize;
 
-use super::{Failure, OutputFormat, colour, print_line, say};
+use super::{Failure, OutputFormat, colour, print_json, print_line, say_block};
 use crate::clock::Stopwatch;
 
 /// See `--help`.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  rasid check rules")]
+#[command(after_help = "Examples:\n  rasid check rules\n  rasid check rules/auth/otp_flood.yaml rules/lists/trusted_phones.yaml\n\n\
+    A file is checked with the lists and the shared.yaml of its rules folder, which is the file's own folder or the one\n\
+    above it, whichever has a shared.yaml or a folder lists.")]
 pub(crate) struct Args {
-    /// Folder of rule files
-    #[arg(value_name = "DIR", default_value = "rules")]
-    dir: PathBuf,
+    /// Folders of rule files, and single files: rules, lists, shared.yaml
+    #[arg(value_name = "PATH", default_value = "rules", num_args = 1..)]
+    paths: Vec<PathBuf>,
     /// How the result on stdout is written
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     output: OutputFormat,
+}
+
+/// What is checked together.
+struct Part {
+    dir: PathBuf,
+    /// Its files by their paths below it; `None`: all.
+    names: Option<Vec<String>>,
+}
+
+impl Part {
+    fn load(&self) -> Result<Ruleset, LoadError> {
+        match &self.names {
+            None => rasid_rules::load(&self.dir),
+            Some(names) => rasid_rules::load_some(&self.dir, names),
+        }
+    }
+}
+
+/// Each folder by itself; files by the rules folder that they lie in, less those of a folder that is checked whole.
+fn parts(paths: &[PathBuf]) -> Result<Vec<Part>, Failure> {
+    let known = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let is_file = |path: &Path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !path.is_dir();
+    let mut parts: Vec<Part> = Vec::new();
+    for dir in paths.iter().filter(|path| !is_file(path)) {
+        if dir.is_file() {
+            let message = format!("{} is no rule file: the name of one ends in .yaml or .yml", dir.display());
+            return Err(Failure::Configuration(message));
+        }
+        if parts.iter().all(|part| known(&part.dir) != known(dir)) {
+            parts.push(Part { dir: dir.clone(), names: None });
+        }
+    }
+    for file in paths.iter().filter(|path| is_file(path)) {
+        let (dir, name) = rasid_rules::place_of(file);
+        match parts.iter_mut().find(|part| known(&part.dir) == known(&dir)) {
+            None => parts.push(Part { dir, names: Some(vec![name]) }),
+            Some(Part { names: Some(names), .. }) => names.push(name),
+            Some(Part { names: None, .. }) => {}
+        }
+    }
+    Ok(parts)
 }
 
 /// What was found, for programs.
@@ -41,30 +85,38 @@ struct Fault<'a> {
 /// Checks the rule files and runs their tests.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let watch = Stopwatch::start();
-    let ruleset = match rasid_rules::load(&args.dir) {
-        Ok(ruleset) => ruleset,
-        Err(LoadError::Faults(report)) if args.output == OutputFormat::Json => {
-            json(0, 0, Some(&report))?;
-            return Err(Failure::Said(2));
+    let (mut rules, mut tests, mut untested, mut status) = (0, 0, 0, 0);
+    let mut reports: Vec<Report> = Vec::new();
+    for part in parts(&args.paths)? {
+        let ruleset = match part.load() {
+            Ok(ruleset) => ruleset,
+            Err(LoadError::Faults(report)) => {
+                status = 2;
+                reports.push(report);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let outcome = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?;
+        if let Some(mut report) = outcome.failures {
+            status = status.max(1);
+            report.dir = Some(part.dir);
+            reports.push(report);
         }
-        Err(error) => return Err(error.into()),
-    };
-    let mut outcome = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?;
-    if let Some(report) = &mut outcome.failures {
-        report.dir = Some(args.dir.clone());
+        rules += ruleset.rules.len();
+        tests += outcome.tests;
+        untested += ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
     }
-    let (rules, tests) = (ruleset.rules.len(), outcome.tests);
-    match (args.output, &outcome.failures) {
-        (OutputFormat::Json, failures) => json(rules, tests, failures.as_ref())?,
-        (OutputFormat::Text, Some(report)) => say(format_args!("{}", report.render(colour()).trim_end())),
-        (OutputFormat::Text, None) => {
-            let untested = ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
+    match args.output {
+        OutputFormat::Json => json(rules, tests, &reports)?,
+        OutputFormat::Text if reports.is_empty() => {
             let note = if untested == 0 { String::new() } else { format!("; {} without a test", counted(untested, "rule")) };
             let (rules, tests) = (counted(rules, "rule"), counted(tests, "test"));
             print_line(&format!("{rules}, {tests} passed in {:.2} s{note}", watch.elapsed().as_secs_f64()))?;
         }
+        OutputFormat::Text => reports.iter().for_each(|report| say_block(report.render(colour()).trim_end())),
     }
-    if outcome.failures.is_some() { Err(Failure::Said(1)) } else { Ok(()) }
+    if status == 0 { Ok(()) } else { Err(Failure::Said(status)) }
 }
 
 /// `1 rule`, `2 rules`.
@@ -72,18 +124,13 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn json(rules: usize, tests: usize, report: Option<&Report>) -> Result<(), Failure> {
-    let fault = |report: &'_ Report, fault: &'_ rasid_rules::Diagnostic| {
-        let (line, column) = report.position(fault);
-        (report.path(fault), line, column)
-    };
-    let faults = report.map_or_else(Vec::new, |report| {
-        let faults = report.faults.iter().map(|found| {
-            let (file, line, column) = fault(report, found);
-            Fault { code: found.code.as_str(), file, line, column, message: &found.message, help: found.help.as_deref() }
-        });
-        faults.collect()
+fn json(rules: usize, tests: usize, reports: &[Report]) -> Result<(), Failure> {
+    let faults = reports.iter().flat_map(|report| {
+        report.faults.iter().map(|found| {
+            let (line, column) = report.position(found);
+            let Diagnostic { code, message, help, .. } = found;
+            Fault { code: code.as_str(), file: report.path(found), line, column, message, help: help.as_deref() }
+        })
     });
-    let text = serde_json::to_string(&Found { rules, tests, faults }).map_err(|error| Failure::Outside(Box::new(error)))?;
-    print_line(&text)
+    print_json(&Found { rules, tests, faults: faults.collect() })
 }

@@ -9,7 +9,7 @@ use rasid_rules::ruleset::Severity;
 use rasid_simulate::{Kind, Level, simulate};
 
 use super::simulate::World;
-use super::{Failure, print_line};
+use super::{Failure, print_block};
 use crate::clock::Stopwatch;
 use crate::shipped;
 
@@ -37,12 +37,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut engine = Engine::new(ruleset, Config::default(), pseudonymizer).map_err(|error| Failure::Outside(Box::new(error)))?;
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
 
-    print_line(&format!(
+    let heading = format!(
         "A marketplace of {} people in Egypt, {} h from seed {}, through {rules} rules.\n",
         config.honest_users(),
         config.hours,
         config.seed
-    ))?;
+    );
+    print_block(&heading, colour)?;
     let watch = Stopwatch::start();
     let mut simulation = simulate(&config);
     let mut tally = Tally::default();
@@ -63,17 +64,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         for alert in engine.process(&batch).alerts {
             let opened_by = usize::try_from(alert.position - first - 1).ok().and_then(|index| records.get(index));
             let campaign = opened_by.and_then(|record| record.campaign);
-            print_line(&line(&alert, campaign.is_some(), colour))?;
+            print_block(&line(&alert, campaign.is_some(), colour), colour)?;
             tally.add(&alert, campaign);
         }
     }
     let counters = engine.counters();
     let seconds = watch.elapsed().as_secs_f64();
-    print_line(&format!("\n{} events in {seconds:.1} s, simulation included; {} alerts.", counters.events, counters.alerts))?;
+    let end = format!("\n{} events in {seconds:.1} s, simulation included; {} alerts.", counters.events, counters.alerts);
+    print_block(&end, colour)?;
     let labels: Vec<(Kind, Level)> = simulation.labels().iter().map(|label| (label.kind, label.level)).collect();
-    print_line(&tally.campaigns(&labels))?;
-    print_line(&tally.false_alarms(config.honest_users(), config.hours))?;
-    print_line(&top_scores(&engine.scores()))
+    print_block(&tally.campaigns(&labels), colour)?;
+    print_block(&tally.false_alarms(config.honest_users(), config.hours), colour)?;
+    print_block(&top_scores(&engine.scores()), colour)
 }
 
 /// One alert as it goes by: when, how bad, which rule, whom, why. A false alarm is marked, because here the truth is known.

@@ -9,10 +9,11 @@ use std::time::Duration;
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
 use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
+use rasid_detectors::shown::json;
 use rasid_engine::{Config, Counters, Engine, Record, RuleCounters};
 use serde::Serialize;
 
-use super::{Failure, OutputFormat, colour, say};
+use super::{Failure, OutputFormat, colour, json_text, say, say_block};
 use crate::clock::{Stopwatch, now_ms};
 use crate::{key, memory};
 
@@ -99,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     // A rule whose tests fail is never active (R1).
     if let Some(mut report) = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?.failures {
         report.dir = Some(rules);
-        say(format_args!("{}", report.render(colour()).trim_end()));
+        say_block(report.render(colour()).trim_end());
         return Err(Failure::Said(2));
     }
     let threads = usize::from(args.threads);
@@ -149,8 +150,8 @@ fn finish(engine: &Engine, scores: Option<JsonLinesSink>, elapsed: Duration, out
     match output {
         OutputFormat::Text => summary.print(),
         OutputFormat::Json => {
-            let summary = serde_json::to_string(&summary).map_err(|error| Failure::Outside(Box::new(error)))?;
-            say(format_args!("{summary}"));
+            let summary = json_text(&summary)?;
+            say(format_args!("{}", json(&summary)));
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `rasid pseudonym`: an identifier as it leaves.
 
-use rasid_detectors::entity::EntityKind;
+use rasid_detectors::entity::{EntityKind, ID_BYTES_MAX};
 
 use super::{Failure, print_line};
 use crate::config::Layers;
@@ -38,6 +38,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let value = value.trim();
     if value.is_empty() {
         return Err(Failure::Configuration("the identifier is empty".to_owned()));
+    }
+    if args.kind.is_oversized(value) {
+        return Err(Failure::Configuration(format!("the identifier has more than {ID_BYTES_MAX} bytes, and so names nobody")));
     }
     let pseudonymizer = key::configured(&args.layers.load()?)?;
     print_line(&format!("{}:{}", args.kind.name(), pseudonymizer.leave(args.kind, value)))

@@ -10,7 +10,7 @@ use rasid_service::{BoxError, Chain, Running, Service, StartError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, colour, say};
+use super::{Failure, colour, say_block};
 use crate::config::{self, Layers, Server};
 use crate::http::{self, Connections, Shared, Times, descriptors};
 use crate::{clock, memory, notify, telemetry};
@@ -158,7 +158,7 @@ fn refused(error: StartError) -> Failure {
     match error {
         StartError::Rules(error) => Failure::Rules(error),
         StartError::RuleTests(report) => {
-            say(format_args!("{}", report.render(colour()).trim_end()));
+            say_block(report.render(colour()).trim_end());
             Failure::Said(2)
         }
         StartError::Configuration(what) => Failure::Configuration(what),

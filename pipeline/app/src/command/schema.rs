@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::{Failure, print_line};
+use super::{Failure, print_block};
 
 /// See `--help`.
 #[derive(clap::Args)]
@@ -31,5 +31,5 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Subject::Config => crate::config::schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;
-    print_line(&text)
+    print_block(&text, false)
 }

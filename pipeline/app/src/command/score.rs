@@ -1,7 +1,7 @@
 //! `rasid score get`: an entity's score as readers of Redis see it now.
 
 use rasid_connectors::sink::redis::{Config, Reading, read_score};
-use rasid_detectors::entity::EntityKind;
+use rasid_detectors::entity::{EntityKind, ID_BYTES_MAX};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Level, Pseudonymizer, Reason};
 use serde::Serialize;
@@ -44,7 +44,11 @@ fn entity(text: &str) -> Result<(EntityKind, String), String> {
     if id.is_empty() {
         return Err("the identifier is empty".to_owned());
     }
-    Ok((super::pseudonym::kind(name)?, id.to_owned()))
+    let kind = super::pseudonym::kind(name)?;
+    if kind.is_oversized(id) {
+        return Err(format!("the identifier has more than {ID_BYTES_MAX} bytes, and so names nobody"));
+    }
+    Ok((kind, id.to_owned()))
 }
 
 /// Whether an identifier is a pseudonym already: `p1_` and 26 characters of base32.
@@ -227,6 +231,7 @@ mod tests {
         assert!(is_pseudonym(&pseudonym) && !is_pseudonym("p1_short") && !is_pseudonym("+201000000042"));
         assert_eq!(leaving(EntityKind::User, "u_42", None), "u_42");
         assert!(is_pseudonym(&leaving(EntityKind::User, "+201000000042", Some(&pseudonymizer))), "an id that is a phone");
+        assert!(entity(&format!("user:{}", "u".repeat(256))).is_ok() && entity(&format!("user:{}", "u".repeat(257))).is_err());
         assert!(entity("u_42").is_err() && entity("user:").is_err() && entity("person:u_42").is_err());
     }
 }

@@ -10,6 +10,7 @@ mod outage;
 mod producers;
 mod producers_page;
 mod receiver;
+mod rules;
 mod service;
 mod site;
 mod strangers;

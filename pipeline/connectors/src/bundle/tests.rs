@@ -78,7 +78,7 @@ fn a_bundle_that_is_not_what_it_says_is_told() {
     let error = load(OTHER);
     assert!(matches!(error, Error::Faults { .. }));
     assert!(
-        error.to_string().starts_with(&format!("ruleset {OTHER}, written by engine 0.2.0, does not compile with this one\nauth/old.yaml:")),
+        error.to_string().starts_with(&format!("ruleset {OTHER}, written by engine 0.2.0, does not compile with this one: auth/old.yaml:")),
         "{error}"
     );
     assert_eq!(error.disposition(), Disposition::Halt);

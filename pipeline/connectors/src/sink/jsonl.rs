@@ -1,10 +1,11 @@
 //! JSON Lines to a file or standard output.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use rasid_detectors::shown::json;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::Error;
@@ -20,13 +21,16 @@ pub struct JsonLinesSink {
     out: BufWriter<Box<dyn Write + Send>>,
     /// The line being made. A value that fails half-way is left here and never begins a line.
     line: Vec<u8>,
+    /// A person sees it: what a terminal would obey is written out, which says the same in JSON.
+    seen: bool,
 }
 
 impl JsonLinesSink {
     /// Makes the file at `path`, emptying it if it is there, or takes standard output for `-`.
     pub fn create(path: &str) -> Result<Self, Error> {
         if path == "-" {
-            return Ok(Self::new("standard output", io::stdout()));
+            let seen = io::stdout().is_terminal();
+            return Ok(Self { seen, ..Self::new("standard output", io::stdout()) });
         }
         let file = File::create(path).map_err(|source| Error::Create { path: path.to_owned(), source })?;
         Ok(Self::new(path, file))
@@ -34,7 +38,7 @@ impl JsonLinesSink {
 
     /// Writes to anything; `name` is what messages call it.
     pub fn new(name: &str, out: impl Write + Send + 'static) -> Self {
-        Self { path: name.to_owned(), out: BufWriter::with_capacity(BUFFER, Box::new(out)), line: Vec::new() }
+        Self { path: name.to_owned(), out: BufWriter::with_capacity(BUFFER, Box::new(out)), line: Vec::new(), seen: false }
     }
 
     /// What messages call it.
@@ -46,6 +50,9 @@ impl JsonLinesSink {
     pub fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, value).map_err(|source| Error::Encode { path: self.path.clone(), source })?;
+        if self.seen {
+            self.line = json(&String::from_utf8_lossy(&self.line)).into_owned().into_bytes();
+        }
         self.line.push(b'\n');
         self.out.write_all(&self.line).map_err(|source| Error::write(&self.path, source))
     }
@@ -230,6 +237,18 @@ mod tests {
     impl Shared {
         fn text(&self) -> String {
             String::from_utf8(self.0.lock().expect("no test panics while holding it").clone()).expect("JSON is UTF-8")
+        }
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_in_a_line_and_a_file_has_it_as_it_is() {
+        let id = "u\u{202E}1\u{9b}2J";
+        for (seen, expected) in [(false, format!("{{\"id\":\"{id}\"}}\n")), (true, "{\"id\":\"u\\u202e1\\u009b2J\"}\n".to_owned())] {
+            let memory = Shared::default();
+            let mut sink = JsonLinesSink { seen, ..JsonLinesSink::new("memory", memory.clone()) };
+            sink.write(&serde_json::json!({ "id": id })).expect("memory");
+            sink.finish().expect("memory");
+            assert_eq!(memory.text(), expected);
         }
     }
 

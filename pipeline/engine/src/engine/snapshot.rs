@@ -4,7 +4,7 @@
 //! 16 parts of postcard, each: header {format, part, records, clock}
 //!   part 0      what there is once: clock, counters, rules, bindings with their births
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
-//!   part 0      behind its shards: what was not counted at first; an older snapshot ends before it
+//!   part 0      behind its shards: what was not counted in format 1
 //!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
 //! ```
 //!
@@ -24,8 +24,8 @@ use crate::shard::Shard;
 use crate::suppress::{Issued, Suppression};
 use crate::warming::Warming;
 
-/// Raised when what is written changes its meaning.
-const FORMAT: u32 = 1;
+/// Raised when what is written changes its meaning. 1: part 0 ends with its shards; it is read still.
+const FORMAT: u32 = 2;
 /// Shards in one part.
 const SHARDS_A_PART: usize = SHARDS / Snapshot::PARTS;
 
@@ -217,7 +217,7 @@ impl Engine {
                 rest = shard.load(rest, &order).map_err(place("keyed state"))?;
             }
             rest = match number {
-                0 if !rest.is_empty() => {
+                0 if header.format > 1 => {
                     let (oversized_ids, rest) = postcard::take_from_bytes(rest).map_err(place("counters"))?;
                     engine.counters.oversized_ids = oversized_ids;
                     rest
@@ -240,7 +240,7 @@ impl Engine {
     /// Whether a part is of the snapshot that part 0 began.
     fn check(&self, part: usize, header: &Header) -> Result<(), RestoreError> {
         let foreign = |why: String| Err(RestoreError::Foreign { part, why });
-        if header.format != FORMAT {
+        if !(1..=FORMAT).contains(&header.format) {
             return foreign(format!("of format {}, and this engine reads {FORMAT}", header.format));
         }
         if header.part as usize != part {
