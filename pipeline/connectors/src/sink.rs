@@ -24,7 +24,7 @@ use rasid_detectors::shown::beginning;
 
 pub use alertmanager::AlertmanagerSink;
 pub use core_api::CoreApiSink;
-pub use http::install_tls;
+pub use http::{Reach, install_tls};
 pub use jsonl::{AlertsFile, DeadLetter, JsonLinesSink, RawLines};
 pub use redis::RedisSink;
 

@@ -218,6 +218,8 @@ pub struct CoreSettings {
     pub batch_max: usize,
     /// An answer that has not come in this time will not come, ms.
     pub timeout_ms: u64,
+    /// `http://host:port` of the proxy on the way there; none unless named, whatever the environment says.
+    pub proxy: Option<String>,
 }
 
 /// Alertmanager's v2 API.
@@ -229,6 +231,8 @@ pub struct AlertmanagerSettings {
     pub batch_max: usize,
     /// An answer that has not come in this time will not come, ms.
     pub timeout_ms: u64,
+    /// `http://host:port` of the proxy on the way there; none unless named, whatever the environment says.
+    pub proxy: Option<String>,
     /// An alert ends this long after its newest hit, ms.
     pub hold_ms: i64,
     /// What is older than this at delivery goes into the catch-up summary, ms.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use rasid_connectors::courier;
-use rasid_connectors::sink::{AlertmanagerSink, AlertsFile, CoreApiSink, RedisSink, Sink, alertmanager, core_api, install_tls, redis};
+use rasid_connectors::sink::{
+    AlertmanagerSink, AlertsFile, CoreApiSink, Reach, RedisSink, Sink, alertmanager, core_api, install_tls, redis,
+};
 use rasid_connectors::webhook::Webhook;
 
 use crate::StartError;
@@ -31,14 +33,9 @@ pub(crate) fn build(settings: &SinksSettings) -> Result<Built, StartError> {
         built.redis = Some((sink, batches(redis.batch_max)));
     }
     if let Some(core) = &settings.core {
-        let CoreSettings { url, secrets, batch_max, timeout_ms } = core;
+        let CoreSettings { url, secrets, batch_max, .. } = core;
         let webhook = webhook("the core API's secret", secrets)?;
-        let config = core_api::Config {
-            url: url.clone(),
-            connect_timeout: CONNECT,
-            timeout: Duration::from_millis(*timeout_ms),
-            batch_max: *batch_max,
-        };
+        let config = core_api::Config { url: url.clone(), reach: reach(core.timeout_ms, core.proxy.as_deref()), batch_max: *batch_max };
         let sink = CoreApiSink::new(CORE, &config, webhook).map_err(|error| wrong("core", &error))?;
         built.others.push((Box::new(sink), batches(*batch_max)));
     }
@@ -76,13 +73,16 @@ fn redis_config(settings: &RedisSettings) -> Result<redis::Config, StartError> {
     Ok(redis::Config { url, connect_timeout: CONNECT, timeout: Duration::from_millis(timeout_ms), batch_max, changes_max })
 }
 
+fn reach(timeout_ms: u64, proxy: Option<&str>) -> Reach {
+    Reach { proxy: proxy.map(str::to_owned), ..Reach::within(CONNECT, Duration::from_millis(timeout_ms)) }
+}
+
 fn alertmanager_config(settings: &AlertmanagerSettings) -> alertmanager::Config {
-    let AlertmanagerSettings { url, batch_max, timeout_ms, hold_ms, catch_up_ms, external_url, runbook_url } = settings;
+    let AlertmanagerSettings { url, batch_max, timeout_ms, proxy, hold_ms, catch_up_ms, external_url, runbook_url } = settings;
     let positive = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     alertmanager::Config {
         url: url.clone(),
-        connect_timeout: CONNECT,
-        timeout: Duration::from_millis(*timeout_ms),
+        reach: reach(*timeout_ms, proxy.as_deref()),
         batch_max: *batch_max,
         hold: positive(*hold_ms),
         catch_up_after: positive(*catch_up_ms),

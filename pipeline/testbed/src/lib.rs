@@ -4,6 +4,7 @@
 //!   with the value that holds them. A program that is not installed is a panic that names its package.
 //! - [`CoreApi`] is the marketplace's side as docs/core-api.md has it, with faults from a script, a seed or a switch.
 //! - [`Port`] is a port that stays its holder's while a server on it is killed and started again.
+//! - [`Wire`] leads to a server and holds back what is on it.
 //! - [`Pager`] is what stands behind Alertmanager.
 //!
 //! Everything here is for tests: what goes wrong panics and says what it was.
@@ -14,8 +15,10 @@ mod http;
 mod json;
 mod process;
 mod redis_server;
+mod wire;
 
 pub use alertmanager::{Alertmanager, Pager};
 pub use core_api::{Accepted, CoreApi, Fault};
 pub use process::Port;
 pub use redis_server::RedisServer;
+pub use wire::Wire;

@@ -40,6 +40,8 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
         ("sinks.redis.url", &sinks.redis.url, &["redis://"][..]),
         ("sinks.core.url", &sinks.core.url, &["http://", "https://"][..]),
         ("sinks.alertmanager.url", &sinks.alertmanager.url, &["http://", "https://"][..]),
+        ("sinks.core.proxy", &sinks.core.proxy, &["http://", "https://"][..]),
+        ("sinks.alertmanager.proxy", &sinks.alertmanager.proxy, &["http://", "https://"][..]),
     ] {
         let Some(url) = url else { continue };
         let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
@@ -304,7 +306,8 @@ fn sinks(loaded: &Loaded, faults: &mut Vec<Fault>) -> SinksSettings {
         match secret(loaded, "sinks.core.secret", options.core.secret.as_ref(), options.core.secret_file.as_deref()) {
             Ok(Some(secret)) => {
                 let (batch_max, timeout_ms) = (size(options.core.batch_max), options.core.timeout_ms.into());
-                return Some(CoreSettings { url, secrets: lines(&secret), batch_max, timeout_ms });
+                let proxy = options.core.proxy.clone();
+                return Some(CoreSettings { url, secrets: lines(&secret), batch_max, timeout_ms, proxy });
             }
             Ok(None) => faults.push(missing(loaded, "sinks.core.url", "sinks.core.secret")),
             Err(fault) => faults.push(fault),
@@ -315,6 +318,7 @@ fn sinks(loaded: &Loaded, faults: &mut Vec<Fault>) -> SinksSettings {
         url,
         batch_max: size(options.alertmanager.batch_max),
         timeout_ms: options.alertmanager.timeout_ms.into(),
+        proxy: options.alertmanager.proxy.clone(),
         hold_ms: seconds_ms(options.alertmanager.hold_s),
         catch_up_ms: seconds_ms(options.alertmanager.catch_up_s),
         external_url: options.alertmanager.external_url.clone(),

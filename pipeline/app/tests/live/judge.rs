@@ -78,7 +78,9 @@ pub(crate) async fn reasons_in_redis(site: &Site) -> BTreeMap<String, Value> {
     let keys: Vec<String> = site.redis.command(&["KEYS", "rasid:risk:v1:{*"]).await;
     let mut reasons = BTreeMap::new();
     for key in keys {
-        let text: String = site.redis.command(&["HGET", &key, "reasons"]).await;
+        // One that was taken away leaves its version for a while, and nothing else.
+        let text: Option<String> = site.redis.command(&["HGET", &key, "reasons"]).await;
+        let Some(text) = text else { continue };
         let entity = key.trim_start_matches("rasid:risk:v1:{").trim_end_matches('}').to_owned();
         reasons.insert(entity, serde_json::from_str(&text).expect("JSON"));
     }

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use self::catch_up::CatchUp;
 use self::standing::Pages;
 pub use self::test_page::{Shown, TEST_PAGE};
-use super::http::{self, HttpError};
+use super::http::{self, HttpError, Reach};
 use crate::effect::{AlertItem, Body, Page, RetractedItem, Standing};
 use crate::sink::{Answer, Batch, Sink};
 
@@ -41,10 +41,8 @@ const SEVERITIES: [Severity; 4] = [Severity::Sev0, Severity::Sev1, Severity::Sev
 pub struct Config {
     /// What `/api/v2/alerts` is appended to.
     pub url: String,
-    /// For a connection.
-    pub connect_timeout: Duration,
-    /// For one request from connecting to the last byte of the answer.
-    pub timeout: Duration,
+    /// How it is reached.
+    pub reach: Reach,
     /// Most items of one request.
     pub batch_max: usize,
     /// How long an alert stands after the rule's newest hit.
@@ -61,8 +59,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             url: String::new(),
-            connect_timeout: Duration::from_secs(3),
-            timeout: Duration::from_secs(10),
+            reach: Reach::within(Duration::from_secs(3), Duration::from_secs(10)),
             batch_max: 256,
             hold: Duration::from_hours(1),
             catch_up_after: Duration::from_mins(15),
@@ -101,7 +98,7 @@ pub struct AlertmanagerSink {
 impl AlertmanagerSink {
     /// Prepares; nothing is sent yet. A second one (it is cheap to clone) can post operational alerts beside the first.
     pub fn new(name: &str, config: Config) -> Result<Self, HttpError> {
-        let (client, base) = http::client(&config.url, config.connect_timeout, config.timeout)?;
+        let (client, base) = http::client(&config.url, &config.reach)?;
         let alerts = base.join("api/v2/alerts").map_err(|_| HttpError::Address { url: config.url.clone() })?;
         Ok(Self { name: name.to_owned(), client, base, alerts, config, pages: Pages::default(), catch_up: None })
     }

@@ -21,7 +21,7 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::http::{self, HttpError};
+use super::http::{self, HttpError, Reach};
 use crate::effect::{Body, Item};
 use crate::sink::{Answer, Batch, Sink};
 use crate::webhook::{self, Webhook};
@@ -34,17 +34,15 @@ pub const SOURCE: &str = "/rasid";
 pub struct Config {
     /// What `/alerts` is appended to.
     pub url: String,
-    /// For a connection.
-    pub connect_timeout: Duration,
-    /// For one request from connecting to the last byte of the answer.
-    pub timeout: Duration,
+    /// How it is reached.
+    pub reach: Reach,
     /// Most items of one request.
     pub batch_max: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { url: String::new(), connect_timeout: Duration::from_secs(3), timeout: Duration::from_secs(10), batch_max: 256 }
+        Self { url: String::new(), reach: Reach::within(Duration::from_secs(3), Duration::from_secs(10)), batch_max: 256 }
     }
 }
 
@@ -74,7 +72,7 @@ struct Refusal {
 impl CoreApiSink {
     /// Prepares; nothing is sent yet.
     pub fn new(name: &str, config: &Config, webhook: Webhook) -> Result<Self, HttpError> {
-        let (client, base) = http::client(&config.url, config.connect_timeout, config.timeout)?;
+        let (client, base) = http::client(&config.url, &config.reach)?;
         Ok(Self { name: name.to_owned(), client, base, webhook, batch_max: config.batch_max })
     }
 }

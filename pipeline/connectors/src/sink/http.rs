@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, StatusCode, Url, redirect};
+use reqwest::{Client, Proxy, StatusCode, Url, redirect};
 
 use crate::sink::Answer;
 
@@ -19,6 +19,12 @@ pub enum HttpError {
     /// The address is not one.
     #[error("{url:?} is not an http:// or https:// address")]
     Address {
+        /// As given.
+        url: String,
+    },
+    /// The proxy's address is not one.
+    #[error("the proxy {url:?} is not an http:// or https:// address")]
+    Proxy {
         /// As given.
         url: String,
     },
@@ -40,18 +46,43 @@ pub fn install_tls() {
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
+/// How a receiver is reached, beside its address.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// For a connection.
+    pub connect_timeout: Duration,
+    /// For one request from connecting to the last byte of the answer.
+    pub timeout: Duration,
+    /// `http://host:port` of the proxy that everything goes through. `None` is none: what `HTTP_PROXY` and its kin say is not
+    /// heeded, or a variable that was set for another program would hand alerts to whoever it names.
+    pub proxy: Option<String>,
+}
+
+impl Reach {
+    /// Within these times and without a proxy.
+    pub const fn within(connect_timeout: Duration, timeout: Duration) -> Self {
+        Self { connect_timeout, timeout, proxy: None }
+    }
+}
+
 /// A client for one receiver, and its address, which ends in a slash so that paths can be joined to it.
-pub(super) fn client(url: &str, connect_timeout: Duration, timeout: Duration) -> Result<(Client, Url), HttpError> {
+pub(super) fn client(url: &str, reach: &Reach) -> Result<(Client, Url), HttpError> {
     install_tls();
     let address = || HttpError::Address { url: url.to_owned() };
     let base = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| address())?;
     let mut builder = Client::builder()
         .user_agent(concat!("rasid/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(connect_timeout)
+        .no_proxy()
+        .connect_timeout(reach.connect_timeout)
         // From the connection to the answer's last byte: one who drips is cut off like one who is silent.
-        .timeout(timeout)
+        .timeout(reach.timeout)
         .redirect(redirect::Policy::none())
         .pool_max_idle_per_host(1);
+    if let Some(proxy) = &reach.proxy {
+        let wrong = || HttpError::Proxy { url: proxy.clone() };
+        let parsed = Url::parse(proxy).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
+        builder = builder.proxy(Proxy::all(parsed.ok_or_else(wrong)?).map_err(|_| wrong())?);
+    }
     match base.scheme() {
         // The system's certificates are not needed, and may not be there.
         "http" => builder = builder.tls_certs_only([]),
@@ -169,11 +200,15 @@ mod tests {
 
     #[test]
     fn addresses_are_checked_and_ready_to_be_joined() {
-        let second = Duration::from_secs(1);
-        let (_, base) = client("http://127.0.0.1:1/rasid/", second, second).expect("an address");
+        let reach = Reach::within(Duration::from_secs(1), Duration::from_secs(1));
+        let (_, base) = client("http://127.0.0.1:1/rasid/", &reach).expect("an address");
         assert_eq!(base.join("alerts").expect("joins").as_str(), "http://127.0.0.1:1/rasid/alerts");
         for url in ["", "localhost", "ftp://localhost", "http://"] {
-            assert!(matches!(client(url, second, second), Err(HttpError::Address { .. })), "{url}");
+            assert!(matches!(client(url, &reach), Err(HttpError::Address { .. })), "{url}");
+        }
+        for proxy in ["", "proxy:3128", "socks5://proxy", "http://"] {
+            let reach = Reach { proxy: Some(proxy.to_owned()), ..reach.clone() };
+            assert!(matches!(client("http://core", &reach), Err(HttpError::Proxy { .. })), "{proxy}");
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! rasid:risk:v1:{user:u_42}   hash   score level as_of medium_until high_until critical_until reasons version ruleset
-//!                                    (announce: our own, while a rise waits for the stream); gone once below 1
+//!                                    (announce: our own, while a rise waits for the stream); gone once below 1.
+//!                                    One with a version alone is a tombstone: the score was taken away
 //! rasid:risk:v1:changes       stream entity version level score; one entry a rise of level, at least once, capped
 //! rasid:risk:v1:meta          hash   as_of lag_ms ruleset instance epoch (server, epoch_next: our own)
 //! ```
@@ -119,7 +120,7 @@ pub enum Epoch {
 pub struct Written {
     /// Keys written.
     pub written: usize,
-    /// Keys deleted, because nothing is left of the score or its end has passed.
+    /// Scores taken away, because nothing is left of them or their end has passed.
     pub deleted: usize,
     /// Older than what is there, and so left alone.
     pub older: usize,
@@ -208,7 +209,8 @@ impl RedisSink {
     fn write_all(&self, newest: &[(usize, &ScoreChange)]) -> Pipeline {
         let mut pipeline = Pipeline::with_capacity(newest.len());
         for (_, change) in newest {
-            let command = pipeline.cmd("EVALSHA").arg(self.write.get_hash()).arg(1).arg(key(&change.entity)).arg(change.version);
+            let command = pipeline.cmd("EVALSHA").arg(self.write.get_hash()).arg(1).arg(key(&change.entity));
+            command.arg(change.version).arg(scripts::TOMBSTONE_S);
             if let Some(score) = &change.score {
                 let or_empty = |until: Option<i64>| until.map(|until| until.to_string()).unwrap_or_default();
                 command

@@ -3,7 +3,7 @@ use std::time::Duration;
 use rasid_connectors::courier::{Courier, Next};
 use rasid_connectors::effect::{Body, Fate, Item, Settled};
 use rasid_connectors::sink::core_api::Config;
-use rasid_connectors::sink::{Answer, Batch, CoreApiSink, Sink as _};
+use rasid_connectors::sink::{Answer, Batch, CoreApiSink, Reach, Sink as _};
 use rasid_connectors::webhook::Webhook;
 use rasid_testbed::{CoreApi, Fault};
 use rstest::rstest;
@@ -17,7 +17,7 @@ const OTHER: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn sink(core: &CoreApi, secrets: &[&str]) -> CoreApiSink {
-    let config = Config { url: core.url(), timeout: TIMEOUT, ..Config::default() };
+    let config = Config { url: core.url(), reach: Reach::within(TIMEOUT, TIMEOUT), ..Config::default() };
     CoreApiSink::new("sink", &config, Webhook::new(secrets).expect("good secrets")).expect("an address")
 }
 

@@ -3,6 +3,7 @@
 mod alertmanager;
 mod core_api;
 mod pages;
+mod proxy;
 mod redis;
 
 use rasid_connectors::courier::{Config, Courier, Next, Parcel};

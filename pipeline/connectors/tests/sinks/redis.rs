@@ -5,7 +5,7 @@ use rasid_connectors::effect::{Body, Fate};
 use rasid_connectors::sink::redis::{CHANGES, Config, Epoch, Error, Heartbeat, META, Written, key, read_score};
 use rasid_connectors::sink::{Answer, Batch, RedisSink, Sink as _};
 use rasid_engine::{Level, ScoreChange};
-use rasid_testbed::RedisServer;
+use rasid_testbed::{RedisServer, Wire};
 use tokio::time::timeout;
 
 use super::{HOUR, carry, change, courier, delivered, due, item, now_ms};
@@ -112,9 +112,22 @@ async fn what_is_over_is_deleted_and_what_ends_expires() {
     for over in [gone("user:u_1", 2), ended(2)] {
         sink.write(&[change("user:u_1", 1, 90, now)]).await.expect("it runs");
         assert_eq!(sink.write(&[over]).await.expect("it runs"), Written { deleted: 1, ..Written::default() });
-        assert_eq!(server.command::<i64>(&["EXISTS", &key("user:u_1")]).await, 0);
+        // Readers find no score; the version stays for a while, lest an older write bring the score back.
+        assert_eq!(hash(&server, "user:u_1").await, Hash::from([("version".to_owned(), "2".to_owned())]));
+        let reading = read_score(&config(&server), "user:u_1").await.expect("it runs");
+        assert_eq!((reading.score, reading.live_for_ms), (None, None));
+        let stays_ms: i64 = server.command(&["PTTL", &key("user:u_1")]).await;
+        assert!((29 * 60_000..=30 * 60_000).contains(&stays_ms), "{stays_ms} ms");
+        assert_eq!(sink.write(&[change("user:u_1", 1, 90, now)]).await.expect("it runs"), Written { older: 1, ..Written::default() });
+        server.command::<i64>(&["DEL", &key("user:u_1")]).await;
     }
-    let soon = ScoreChange { live_until: now_ms() + 300, ..change("user:u_1", 3, 90, now) };
+    // What comes after it is a rise from nothing.
+    sink.write(&[gone("user:u_1", 2)]).await.expect("it runs");
+    assert_eq!(
+        sink.write(&[change("user:u_1", 3, 5, now)]).await.expect("it runs"),
+        Written { written: 1, rises: 1, ..Written::default() }
+    );
+    let soon = ScoreChange { live_until: now_ms() + 300, ..change("user:u_1", 4, 90, now) };
     sink.write(&[soon]).await.expect("it runs");
     let expired = async {
         while server.command::<i64>(&["EXISTS", &key("user:u_1")]).await == 1 {
@@ -122,6 +135,27 @@ async fn what_is_over_is_deleted_and_what_ends_expires() {
         }
     };
     timeout(SOON, expired).await.expect("it expires");
+}
+
+#[tokio::test]
+async fn a_write_that_arrives_after_the_deletion_brings_nothing_back() {
+    let server = RedisServer::start().await;
+    let wire = Wire::to(server.port()).await;
+    let url = format!("redis://127.0.0.1:{}/", wire.port());
+    let mut sink = RedisSink::new("sink", Config { url, timeout: Duration::from_millis(500), ..config(&server) }).expect("an address");
+    let now = now_ms();
+    sink.write(&[change("user:u_1", 1, 50, now), change("user:u_2", 1, 50, now)]).await.expect("it runs");
+    wire.hold_first(1);
+    let late = [change("user:u_1", 2, 90, now), change("user:u_2", 2, 90, now), change("user:u_3", 2, 90, now)];
+    sink.write(&late).await.expect_err("nothing arrives");
+    // On another connection: one is deleted, one has ended, one was never there.
+    let ended = ScoreChange { live_until: now - 1, ..change("user:u_2", 3, 40, now) };
+    let done = sink.write(&[gone("user:u_1", 3), ended, gone("user:u_3", 3)]).await.expect("it runs");
+    assert_eq!(done, Written { deleted: 3, ..Written::default() });
+    timeout(Duration::from_secs(30), wire.release()).await.expect("the late writes are answered");
+    for entity in ["user:u_1", "user:u_2", "user:u_3"] {
+        assert_eq!(read_score(&config(&server), entity).await.expect("it runs").score, None, "{entity}");
+    }
 }
 
 #[tokio::test]

@@ -68,11 +68,14 @@ pub(crate) struct CoreSink {
     /// once. Lower: a receiver that is only slow gets more work.
     #[schemars(range(min = 10, max = 120_000))]
     pub(crate) timeout_ms: u32,
+    /// `http://host:port` of the proxy that it is reached through. `HTTP_PROXY` and its kin are not heeded: a variable that
+    /// was set for something else must not decide where alerts go.
+    pub(crate) proxy: Option<String>,
 }
 
 impl Default for CoreSink {
     fn default() -> Self {
-        Self { url: None, secret: None, secret_file: None, batch_max: 256, timeout_ms: 10_000 }
+        Self { url: None, secret: None, secret_file: None, batch_max: 256, timeout_ms: 10_000, proxy: None }
     }
 }
 
@@ -89,6 +92,9 @@ pub(crate) struct AlertmanagerSink {
     /// alert twice as one.
     #[schemars(range(min = 10, max = 120_000))]
     pub(crate) timeout_ms: u32,
+    /// `http://host:port` of the proxy that it is reached through. `HTTP_PROXY` and its kin are not heeded: a variable that
+    /// was set for something else must not decide where alerts go.
+    pub(crate) proxy: Option<String>,
     /// An alert ends this long after its newest hit, s; until then it is posted again every minute. Lower: it resolves and
     /// opens again while the abuse goes on. Higher: it stands for longer than the abuse. The default is what rules usually
     /// suppress for, so that an alert does not end between two of its own.
@@ -106,7 +112,16 @@ pub(crate) struct AlertmanagerSink {
 
 impl Default for AlertmanagerSink {
     fn default() -> Self {
-        Self { url: None, batch_max: 256, timeout_ms: 10_000, hold_s: 3600, catch_up_s: 900, external_url: None, runbook_url: None }
+        Self {
+            url: None,
+            batch_max: 256,
+            timeout_ms: 10_000,
+            proxy: None,
+            hold_s: 3600,
+            catch_up_s: 900,
+            external_url: None,
+            runbook_url: None,
+        }
     }
 }
 

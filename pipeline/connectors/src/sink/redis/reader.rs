@@ -14,7 +14,7 @@ use super::{Config, META, key};
 pub struct Reading {
     /// As of `as_of`; `None` where there is no known risk, if the heartbeat is fresh.
     pub score: Option<Score>,
-    /// In how long the key goes, ms.
+    /// In how long the score goes, ms.
     pub live_for_ms: Option<i64>,
     /// As of when the heartbeat vouches for the scores, Unix ms; `None` where nothing vouches.
     pub as_of: Option<i64>,
@@ -44,12 +44,14 @@ pub async fn read_score(config: &Config, entity: &str) -> Result<Reading, Error>
     let mut to = connect(&client, config.connect_timeout, config.timeout).await?.to;
     let place = key(entity);
     let fields: BTreeMap<String, String> = ask(&mut to, "HGETALL", &place).await?;
+    // A hash without a score is what is left of one that was taken away.
+    let stands = fields.contains_key("score");
     let live_for_ms: i64 = ask(&mut to, "PTTL", &place).await?;
     let meta: BTreeMap<String, String> = ask(&mut to, "HGETALL", META).await?;
     let number = |name: &str| meta.get(name).and_then(|text| text.parse().ok());
     Ok(Reading {
-        score: if fields.is_empty() { None } else { Some(parse(&place, entity, &fields)?) },
-        live_for_ms: (live_for_ms >= 0).then_some(live_for_ms),
+        score: if stands { Some(parse(&place, entity, &fields)?) } else { None },
+        live_for_ms: (stands && live_for_ms >= 0).then_some(live_for_ms),
         as_of: number("as_of"),
         lag_ms: number("lag_ms"),
         instance: meta.get("instance").cloned(),

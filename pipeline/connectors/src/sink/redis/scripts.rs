@@ -1,24 +1,31 @@
 //! The scripts. Each works on one key, so that Redis Cluster can run it wherever that key lives.
 
-/// Writes one score, or deletes it where there is a version alone.
+/// How long a deleted score's version stays, s: longer than a write can be under way on a connection that was given up.
+/// Linux sends unacknowledged bytes again for some 15 minutes (`tcp_retries2`), also after the process has closed its end.
+pub(super) const TOMBSTONE_S: u32 = 30 * 60;
+
+/// Writes one score, or takes it away where there is a version alone.
 ///
 /// ```text
 /// KEYS  the score's key
-/// ARGV  version, live_until, score, level, as_of, medium_until, high_until, critical_until ('' where there is none),
+/// ARGV  version, seconds for a tombstone, live_until, score, level, as_of, medium_until, high_until, critical_until ('' where there is none),
 ///       reasons, ruleset
 /// ←     older, deleted, written, or rises: written, and the level is above what it was
 /// ```
 ///
-/// HSET comes before HDEL: where memory is full it fails, and then nothing has changed. `announce` stays in the hash
+/// What is taken away leaves a hash with its `version` alone, a tombstone: an older write that was still under way would
+/// bring the score back else. HSET comes before HDEL: where memory is full it fails, and then nothing has changed. `announce` stays in the hash
 /// until the rise of level stands in the stream, which is another key and so another command: if that fails or we die,
 /// the next write of this entity tells again.
 pub(super) const WRITE: &str = r"
-local held = redis.call('HMGET', KEYS[1], 'version', 'medium_until', 'high_until', 'critical_until', 'announce')
+local held = redis.call('HMGET', KEYS[1], 'version', 'medium_until', 'high_until', 'critical_until', 'announce', 'score')
 if held[1] and tonumber(held[1]) > tonumber(ARGV[1]) then return 'older' end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-if #ARGV == 1 or tonumber(ARGV[2]) < now then
+if #ARGV == 2 or tonumber(ARGV[3]) < now then
   redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'version', ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
   return 'deleted'
 end
 local function rank(medium, high, critical)
@@ -27,12 +34,12 @@ local function rank(medium, high, critical)
   if (tonumber(medium or '') or 0) >= now then return 2 end
   return 1
 end
-local before = held[1] and rank(held[2], held[3], held[4]) or 0
-local rises = held[5] or rank(ARGV[6], ARGV[7], ARGV[8]) > before
-local set = {'version', ARGV[1], 'score', ARGV[3], 'level', ARGV[4], 'as_of', ARGV[5], 'reasons', ARGV[9], 'ruleset', ARGV[10]}
+local before = held[6] and rank(held[2], held[3], held[4]) or 0
+local rises = held[5] or rank(ARGV[7], ARGV[8], ARGV[9]) > before
+local set = {'version', ARGV[1], 'score', ARGV[4], 'level', ARGV[5], 'as_of', ARGV[6], 'reasons', ARGV[10], 'ruleset', ARGV[11]}
 local gone = {}
 for index, field in ipairs({'medium_until', 'high_until', 'critical_until'}) do
-  local value = ARGV[5 + index]
+  local value = ARGV[6 + index]
   if value == '' then
     gone[#gone + 1] = field
   else
@@ -46,7 +53,7 @@ if rises then
 end
 redis.call('HSET', KEYS[1], unpack(set))
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
-redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 if rises then return 'rises' end
 return 'written'
 ";
