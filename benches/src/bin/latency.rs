@@ -19,11 +19,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rasid_connectors::clock::Clock;
 use rasid_connectors::log::{Entry, LogConfig, LogWriter, Origin};
 use rasid_connectors::seal::Keyring;
+use rasid_connectors::sink::redis::{Config as RedisConfig, Place};
 use rasid_connectors::source::{Appender, Incoming};
 use rasid_connectors::storage::Disk;
 use rasid_service::Service;
 use rasid_service::settings::{
-    EngineSettings, LogSettings, RedisSettings, RulesSettings, Secret, Settings, SinksSettings, SnapshotSettings, SourcesSettings,
+    EngineSettings, LogSettings, RulesSettings, Secret, Settings, SinksSettings, SnapshotSettings, SourcesSettings,
 };
 use rasid_testbed::RedisServer;
 use tokio::sync::mpsc;
@@ -310,7 +311,7 @@ fn settings(data: &Path, rules: std::path::PathBuf, url: String) -> Settings {
         snapshot: SnapshotSettings { interval_ms: 10_000, keep: 2 },
         outbox_bytes_max: 1 << 30,
         sinks: SinksSettings {
-            redis: Some(RedisSettings { url, username: None, password: None, batch_max: 512, timeout_ms: 3_000, changes_max: 1_000_000 }),
+            redis: Some(RedisConfig { place: Place::Server(url), changes_max: 1_000_000, ..RedisConfig::default() }),
             ..SinksSettings::default()
         },
     }

@@ -6,6 +6,7 @@ mod check;
 mod options;
 mod secret_file;
 mod settings;
+mod sinks;
 mod tree;
 
 use std::fmt;
@@ -17,7 +18,8 @@ use crate::command::Failure;
 use crate::memory;
 use check::Shape;
 pub(crate) use options::{Config, LogFormat};
-pub(crate) use settings::{Key, Server, key, redis, service};
+pub(crate) use settings::{Key, Server, key, service};
+pub(crate) use sinks::redis;
 use tree::Node;
 pub(crate) use tree::Origin;
 

@@ -80,6 +80,34 @@ fn what_one_option_cannot_know_is_found_too() {
             "sinks.core.url = \"core.internal\"\n",
             "sinks.core.url: found \"core.internal\", expected http://host:port or https://host:port\n",
         ),
+        ("sinks.redis.url = \"rediss://host:6379/#insecure\"\n", "expected redis://host:port or rediss://host:port\n"),
+        ("sinks.redis.cluster = [\"redis://a:1\", \"rediss://b:1\"]\n", "found redis:// and rediss://, expected one of them for all\n"),
+        ("sinks.redis.cluster = [\"redis://a:1/2\"]\n", "found \"redis://a:1/2\", expected redis://host:port or rediss://host:port\n"),
+        (
+            "[sinks.redis]\nurl = \"redis://a:1\"\ncluster = [\"redis://a:1\"]\n",
+            "sinks.redis.cluster: `sinks.redis.url` is set, too: scores are in one place\n",
+        ),
+        (
+            "sinks.redis.sentinels = [\"redis://a:1\"]\n",
+            "sinks.redis.sentinel_master: sentinels are set, and not what they call the master\n",
+        ),
+        ("sinks.redis.sentinel_master = \"scores\"\n", "sinks.redis.sentinel_master: a master without `sinks.redis.sentinels`\n"),
+        (
+            "sinks.redis.sentinels = [\"redis://x@a:1\"]\n",
+            "  = help: use `sinks.redis.sentinel_username` and `sinks.redis.sentinel_password_file`\n",
+        ),
+        (
+            "sinks.core = {url = \"http://core\", ca_file = \"ca.pem\"}\n",
+            "sinks.core.ca_file: is of use with https:// only, and `sinks.core` has no such address\n",
+        ),
+        (
+            "sinks.redis = {url = \"rediss://a:1\", client_cert_file = \"rasid.pem\"}\n",
+            "sinks.redis.client_key_file: a certificate needs its key\n",
+        ),
+        (
+            "sinks.alertmanager.proxy = \"http://u:p@proxy\"\n",
+            "sinks.alertmanager.proxy: a user or password must not stand in the address\n",
+        ),
         ("server.listen = \"localhost:8480\"\n", "server.listen: found \"localhost:8480\", expected address:port\n"),
         ("sources.fluvio.topics = [\"auth\"]\n", "sources.fluvio.topics: topics without `sources.fluvio.endpoint`\n"),
         ("log.bytes_max = 67108864\n", "log.bytes_max: found 67108864, expected twice `log.segment_bytes` (67108864) or more\n"),
@@ -289,4 +317,18 @@ fn alert_rules_are_whole() {
     for event in granit_parser::Parser::new_from_str(&text) {
         event.expect("it is YAML");
     }
+}
+
+#[test]
+fn certificates_are_looked_at_before_anything_starts() {
+    let folder = folder(
+        "sources.jsonl.stdin = true\n[sinks]\nredis = {url = \"rediss://127.0.0.1:1\", ca_file = \"absent.pem\"}\n\
+         alertmanager = {url = \"https://127.0.0.1:1\", ca_file = \"hello.pem\"}\n",
+    );
+    std::fs::write(folder.path().join("hello.pem"), "hello").expect("a file");
+    let output = rasid(folder.path(), &[("RASID_KEY", "long enough for a test of it")], &["run"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = said(&output);
+    assert!(text.contains("rasid.toml:3:") && text.contains("sinks.redis.ca_file: cannot read absent.pem: No such file"), "{text}");
+    assert!(text.contains("sinks.alertmanager.ca_file: hello.pem holds no certificate, expected PEM"), "{text}");
 }

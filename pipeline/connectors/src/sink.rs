@@ -18,15 +18,17 @@ pub mod core_api;
 mod http;
 pub mod jsonl;
 pub mod redis;
+pub mod tls;
 
 use async_trait::async_trait;
 use rasid_detectors::shown::beginning;
 
 pub use alertmanager::AlertmanagerSink;
 pub use core_api::CoreApiSink;
-pub use http::{Reach, install_tls};
+pub use http::Reach;
 pub use jsonl::{AlertsFile, DeadLetter, JsonLinesSink, RawLines};
 pub use redis::RedisSink;
+pub use tls::{TlsFiles, install_tls};
 
 use crate::effect::{Body, Item, Page, Standing};
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rasid_connectors::sink::{TlsFiles, redis};
+
 /// Bytes that must not be seen: not in logs, not in `Debug`, not in errors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
@@ -160,51 +162,13 @@ pub struct SnapshotSettings {
 #[derive(Clone, Debug, Default)]
 pub struct SinksSettings {
     /// Risk scores.
-    pub redis: Option<RedisSettings>,
+    pub redis: Option<redis::Config>,
     /// The core marketplace API.
     pub core: Option<CoreSettings>,
     /// The person on call.
     pub alertmanager: Option<AlertmanagerSettings>,
     /// A file.
     pub jsonl: Option<PathBuf>,
-}
-
-/// Risk scores in Redis.
-#[derive(Clone, Debug)]
-pub struct RedisSettings {
-    /// `redis://host:port/db`, without a password.
-    pub url: String,
-    /// The user; Redis calls the one of old servers `default`.
-    pub username: Option<String>,
-    /// The password.
-    pub password: Option<Secret>,
-    /// Most writes of one round trip.
-    pub batch_max: usize,
-    /// An answer that has not come in this time will not come, ms.
-    pub timeout_ms: u64,
-    /// Length of the stream of changes, entries.
-    pub changes_max: u64,
-}
-
-impl RedisSettings {
-    /// The address with the login in it, as clients of Redis take it.
-    pub fn login_url(&self) -> Secret {
-        let Some((scheme, rest)) = self.url.split_once("://") else { return Secret::new(self.url.as_bytes()) };
-        let login = match (&self.username, &self.password) {
-            (None, None) => String::new(),
-            (username, password) => {
-                let password = password.as_ref().map_or_else(String::new, |password| format!(":{}", percent(password.reveal())));
-                format!("{}{password}@", percent(username.as_deref().unwrap_or_default().as_bytes()))
-            }
-        };
-        Secret::new(format!("{scheme}://{login}{rest}"))
-    }
-}
-
-/// RFC 3986, section 2.1: all but unreserved characters as `%` and two digits.
-fn percent(bytes: &[u8]) -> String {
-    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    bytes.iter().map(|byte| if unreserved(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// The core marketplace API.
@@ -220,6 +184,8 @@ pub struct CoreSettings {
     pub timeout_ms: u64,
     /// `http://host:port` of the proxy on the way there; none unless named, whatever the environment says.
     pub proxy: Option<String>,
+    /// For `https://`: whom to believe, and who we are.
+    pub tls: TlsFiles,
 }
 
 /// Alertmanager's v2 API.
@@ -233,6 +199,8 @@ pub struct AlertmanagerSettings {
     pub timeout_ms: u64,
     /// `http://host:port` of the proxy on the way there; none unless named, whatever the environment says.
     pub proxy: Option<String>,
+    /// For `https://`: whom to believe, and who we are.
+    pub tls: TlsFiles,
     /// An alert ends this long after its newest hit, ms.
     pub hold_ms: i64,
     /// What is older than this at delivery goes into the catch-up summary, ms.
@@ -252,24 +220,5 @@ mod tests {
         let secret = Secret::new("hunter2 hunter2 hunter2");
         assert_eq!(format!("{secret:?}"), "[redacted]");
         assert_eq!(secret.reveal(), b"hunter2 hunter2 hunter2");
-    }
-
-    #[test]
-    fn a_login_goes_into_the_address_escaped() {
-        let settings = |username: Option<&str>, password: Option<&str>| RedisSettings {
-            url: "redis://host:6379/2".to_owned(),
-            username: username.map(str::to_owned),
-            password: password.map(Secret::new),
-            batch_max: 1,
-            timeout_ms: 1,
-            changes_max: 1,
-        };
-        for (username, password, expected) in [
-            (None, None, "redis://host:6379/2"),
-            (None, Some("a/b@c:d"), "redis://:a%2Fb%40c%3Ad@host:6379/2"),
-            (Some("rasid"), Some("x"), "redis://rasid:x@host:6379/2"),
-        ] {
-            assert_eq!(settings(username, password).login_url().reveal(), expected.as_bytes());
-        }
     }
 }

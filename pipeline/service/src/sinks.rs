@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use rasid_connectors::courier;
 use rasid_connectors::sink::{
-    AlertmanagerSink, AlertsFile, CoreApiSink, Reach, RedisSink, Sink, alertmanager, core_api, install_tls, redis,
+    AlertmanagerSink, AlertsFile, CoreApiSink, Reach, RedisSink, Sink, TlsFiles, alertmanager, core_api, install_tls,
 };
 use rasid_connectors::webhook::Webhook;
 
 use crate::StartError;
 use crate::route::{CORE, JSONL, ONCALL, REDIS};
-use crate::settings::{AlertmanagerSettings, CoreSettings, RedisSettings, Secret, SinksSettings};
+use crate::settings::{AlertmanagerSettings, CoreSettings, Secret, SinksSettings};
 use crate::watchman::OWN;
 
 /// Time for a connection, whatever the time for an answer.
@@ -29,13 +29,14 @@ pub(crate) fn build(settings: &SinksSettings) -> Result<Built, StartError> {
     install_tls();
     let mut built = Built { redis: None, others: Vec::new(), pager: None };
     if let Some(redis) = &settings.redis {
-        let sink = RedisSink::new(REDIS, redis_config(redis)?).map_err(|error| wrong("redis", &error))?;
+        let sink = RedisSink::new(REDIS, redis.clone()).map_err(|error| wrong("redis", &error))?;
         built.redis = Some((sink, batches(redis.batch_max)));
     }
     if let Some(core) = &settings.core {
         let CoreSettings { url, secrets, batch_max, .. } = core;
         let webhook = webhook("the core API's secret", secrets)?;
-        let config = core_api::Config { url: url.clone(), reach: reach(core.timeout_ms, core.proxy.as_deref()), batch_max: *batch_max };
+        let config =
+            core_api::Config { url: url.clone(), reach: reach(core.timeout_ms, core.proxy.as_deref(), &core.tls), batch_max: *batch_max };
         let sink = CoreApiSink::new(CORE, &config, webhook).map_err(|error| wrong("core", &error))?;
         built.others.push((Box::new(sink), batches(*batch_max)));
     }
@@ -66,23 +67,16 @@ pub(crate) fn webhook(what: &str, secrets: &[Secret]) -> Result<Webhook, StartEr
     Webhook::new(&texts.map_err(|error| wrong(what, &error))?).map_err(|error| wrong(what, &error))
 }
 
-fn redis_config(settings: &RedisSettings) -> Result<redis::Config, StartError> {
-    let login = settings.login_url();
-    let url = std::str::from_utf8(login.reveal()).map_err(|error| wrong("the Redis address", &error))?.to_owned();
-    let RedisSettings { batch_max, timeout_ms, changes_max, .. } = *settings;
-    Ok(redis::Config { url, connect_timeout: CONNECT, timeout: Duration::from_millis(timeout_ms), batch_max, changes_max })
-}
-
-fn reach(timeout_ms: u64, proxy: Option<&str>) -> Reach {
-    Reach { proxy: proxy.map(str::to_owned), ..Reach::within(CONNECT, Duration::from_millis(timeout_ms)) }
+fn reach(timeout_ms: u64, proxy: Option<&str>, tls: &TlsFiles) -> Reach {
+    Reach { proxy: proxy.map(str::to_owned), tls: tls.clone(), ..Reach::within(CONNECT, Duration::from_millis(timeout_ms)) }
 }
 
 fn alertmanager_config(settings: &AlertmanagerSettings) -> alertmanager::Config {
-    let AlertmanagerSettings { url, batch_max, timeout_ms, proxy, hold_ms, catch_up_ms, external_url, runbook_url } = settings;
+    let AlertmanagerSettings { url, batch_max, timeout_ms, proxy, tls, hold_ms, catch_up_ms, external_url, runbook_url } = settings;
     let positive = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     alertmanager::Config {
         url: url.clone(),
-        reach: reach(*timeout_ms, proxy.as_deref()),
+        reach: reach(*timeout_ms, proxy.as_deref(), tls),
         batch_max: *batch_max,
         hold: positive(*hold_ms),
         catch_up_after: positive(*catch_up_ms),

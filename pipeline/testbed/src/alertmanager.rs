@@ -75,6 +75,11 @@ impl Alertmanager {
         format!("http://127.0.0.1:{}", self.port.number())
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
     /// Ends it at once.
     pub fn kill(&mut self) {
         if let Some(server) = self.server.take() {

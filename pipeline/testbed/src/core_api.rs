@@ -130,6 +130,11 @@ impl CoreApi {
         format!("http://127.0.0.1:{}", self.port.number())
     }
 
+    /// The port it is or was on.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
     /// Goes away: connections break and new ones are refused. What was taken is kept.
     pub async fn stop(&mut self) {
         if let Some(task) = self.task.take() {

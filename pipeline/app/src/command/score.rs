@@ -1,6 +1,6 @@
 //! `rasid score get`: an entity's score as readers of Redis see it now.
 
-use rasid_connectors::sink::redis::{Config, Reading, read_score};
+use rasid_connectors::sink::redis::{Reading, read_score};
 use rasid_detectors::entity::{EntityKind, ID_BYTES_MAX};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Level, Pseudonymizer, Reason};
@@ -63,18 +63,17 @@ fn is_pseudonym(id: &str) -> bool {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let What::Get { entity: (kind, id), layers, output } = &args.what;
     let loaded = layers.load()?;
-    let settings = config::redis(&loaded)?
-        .ok_or_else(|| Failure::Configuration("no Redis is configured: set sinks.redis.url, or RASID_SINKS__REDIS__URL".to_owned()))?;
+    let redis = config::redis(&loaded)?.ok_or_else(|| {
+        Failure::Configuration(
+            "no Redis is configured: set sinks.redis.url (or .sentinels, .cluster), or RASID_SINKS__REDIS__URL".to_owned(),
+        )
+    })?;
     let known = if kind.hides(&kind.normalise(id)) && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
     let mut entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
     let former = known.as_ref().and_then(|known| known.leave_formerly(*kind, id)).map(|id| format!("{}:{id}", kind.name()));
-    let address = settings.login_url();
-    let config = Config::for_reading(&String::from_utf8_lossy(address.reveal()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
-    let read = |entity: &str| {
-        let reading = runtime.block_on(read_score(&config, entity));
-        reading.map_err(|error| Failure::Outside(format!("Redis at {}: {error}", settings.url).into()))
-    };
+    let config = redis.for_reading();
+    let read = |entity: &str| runtime.block_on(read_score(&config, entity)).map_err(|error| Failure::Outside(Box::new(error)));
     let mut reading = read(&entity)?;
     // What no alert has raised since the secret was changed stands under the name of before, until it ends.
     if let (None, Some(former)) = (&reading.score, former) {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rasid_service::settings::{
-    AlertmanagerSettings, CoreSettings, EngineSettings, FluvioSettings, HttpSettings, JsonlSourceSettings, LogSettings, RedisSettings,
-    RulesSettings, Secret, Settings, SinksSettings, SnapshotSettings, SourcesSettings,
+    EngineSettings, FluvioSettings, HttpSettings, JsonlSourceSettings, LogSettings, RulesSettings, Secret, Settings, SnapshotSettings,
+    SourcesSettings,
 };
 
 use super::options::SecretText;
@@ -35,24 +35,6 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
             None => fault,
         });
     };
-    let sinks = &config.sinks;
-    for (option, url, schemes) in [
-        ("sinks.redis.url", &sinks.redis.url, &["redis://"][..]),
-        ("sinks.core.url", &sinks.core.url, &["http://", "https://"][..]),
-        ("sinks.alertmanager.url", &sinks.alertmanager.url, &["http://", "https://"][..]),
-        ("sinks.core.proxy", &sinks.core.proxy, &["http://", "https://"][..]),
-        ("sinks.alertmanager.proxy", &sinks.alertmanager.proxy, &["http://", "https://"][..]),
-    ] {
-        let Some(url) = url else { continue };
-        let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
-        let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).split('/').next().unwrap_or_default();
-        if authority.contains('@') {
-            let help = (option == "sinks.redis.url").then_some("use `sinks.redis.username` and `sinks.redis.password_file`");
-            fault(option, "a user or password must not stand in the address".to_owned(), help);
-        } else if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
-            fault(option, format!("found \"{url}\", expected {}host:port", schemes.join("host:port or ")), None);
-        }
-    }
     if config.server.listen.parse::<SocketAddr>().is_err() {
         let help = "a name is not looked up: 127.0.0.1:8480, [::1]:8480";
         fault("server.listen", format!("found \"{}\", expected address:port", config.server.listen), Some(help));
@@ -105,6 +87,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.telemetry.log_filter) {
         fault("telemetry.log_filter", format!("found \"{}\": {error}", config.telemetry.log_filter), None);
     }
+    faults.extend(super::sinks::check(loaded));
     faults
 }
 
@@ -136,7 +119,7 @@ fn former_key(loaded: &Loaded) -> Result<Option<(Secret, u8)>, Fault> {
 }
 
 /// A secret: what the environment holds, else what its file holds, without the white space around it.
-fn secret(loaded: &Loaded, option: &str, text: Option<&SecretText>, file: Option<&str>) -> Result<Option<Secret>, Fault> {
+pub(super) fn secret(loaded: &Loaded, option: &str, text: Option<&SecretText>, file: Option<&str>) -> Result<Option<Secret>, Fault> {
     if let Some(text) = text {
         return Ok(Some(Secret::new(text.reveal().as_bytes())));
     }
@@ -152,27 +135,6 @@ fn secret(loaded: &Loaded, option: &str, text: Option<&SecretText>, file: Option
     })
 }
 
-/// Where the scores are read and written; `None` where no Redis is configured.
-///
-/// # Errors
-/// [`Failure`] when the password's file cannot be read.
-pub(crate) fn redis(loaded: &Loaded) -> Result<Option<RedisSettings>, Failure> {
-    redis_settings(loaded).map_err(|fault| failure(&[fault]))
-}
-
-fn redis_settings(loaded: &Loaded) -> Result<Option<RedisSettings>, Fault> {
-    let options = &loaded.config.sinks.redis;
-    let Some(url) = options.url.clone() else { return Ok(None) };
-    Ok(Some(RedisSettings {
-        url,
-        username: options.username.clone(),
-        password: secret(loaded, "sinks.redis.password", options.password.as_ref(), options.password_file.as_deref())?,
-        batch_max: size(options.batch_max),
-        timeout_ms: options.timeout_ms.into(),
-        changes_max: options.changes_max,
-    }))
-}
-
 /// What the service and the server need, with every secret read.
 ///
 /// # Errors
@@ -181,7 +143,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
     let config = &loaded.config;
     let mut faults = Vec::new();
     let sources = sources(loaded, &mut faults);
-    let sinks = sinks(loaded, &mut faults);
+    let sinks = super::sinks::settings(loaded, &mut faults);
     let secret = usable_key(loaded, &mut faults);
     let former_secret = former_key(loaded).unwrap_or_else(|fault| {
         faults.push(fault);
@@ -296,49 +258,18 @@ fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<S
     producers
 }
 
-fn sinks(loaded: &Loaded, faults: &mut Vec<Fault>) -> SinksSettings {
-    let options = &loaded.config.sinks;
-    let redis = redis_settings(loaded).unwrap_or_else(|fault| {
-        faults.push(fault);
-        None
-    });
-    let core = options.core.url.clone().and_then(|url| {
-        match secret(loaded, "sinks.core.secret", options.core.secret.as_ref(), options.core.secret_file.as_deref()) {
-            Ok(Some(secret)) => {
-                let (batch_max, timeout_ms) = (size(options.core.batch_max), options.core.timeout_ms.into());
-                let proxy = options.core.proxy.clone();
-                return Some(CoreSettings { url, secrets: lines(&secret), batch_max, timeout_ms, proxy });
-            }
-            Ok(None) => faults.push(missing(loaded, "sinks.core.url", "sinks.core.secret")),
-            Err(fault) => faults.push(fault),
-        }
-        None
-    });
-    let alertmanager = options.alertmanager.url.clone().map(|url| AlertmanagerSettings {
-        url,
-        batch_max: size(options.alertmanager.batch_max),
-        timeout_ms: options.alertmanager.timeout_ms.into(),
-        proxy: options.alertmanager.proxy.clone(),
-        hold_ms: seconds_ms(options.alertmanager.hold_s),
-        catch_up_ms: seconds_ms(options.alertmanager.catch_up_s),
-        external_url: options.alertmanager.external_url.clone(),
-        runbook_url: options.alertmanager.runbook_url.clone(),
-    });
-    SinksSettings { redis, core, alertmanager, jsonl: options.jsonl.file.as_deref().map(PathBuf::from) }
-}
-
 /// One secret a line.
-fn lines(text: &Secret) -> Vec<Secret> {
+pub(super) fn lines(text: &Secret) -> Vec<Secret> {
     text.reveal().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).map(Secret::new).collect()
 }
 
 /// A secret that something which is on needs.
-fn missing(loaded: &Loaded, needed_by: &str, option: &str) -> Fault {
+pub(super) fn missing(loaded: &Loaded, needed_by: &str, option: &str) -> Fault {
     let help = format!("set `{option}_file`, or the variable {}", environment_name(option));
     Fault::new(&loaded.origin(needed_by), option, format!("`{needed_by}` needs a secret")).help(help)
 }
 
-fn seconds_ms(seconds: u32) -> i64 {
+pub(super) fn seconds_ms(seconds: u32) -> i64 {
     i64::from(seconds) * 1000
 }
 
@@ -346,7 +277,7 @@ fn hours_ms(hours: u32) -> i64 {
     i64::from(hours) * 3_600_000
 }
 
-fn size(number: u32) -> usize {
+pub(super) fn size(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 

@@ -13,19 +13,20 @@ mod test_page;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_rules::ruleset::Severity;
+use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
 use self::catch_up::CatchUp;
 use self::standing::Pages;
 pub use self::test_page::{Shown, TEST_PAGE};
-use super::http::{self, HttpError, Reach};
+use super::http::{self, HttpError, Reach, Receiver};
 use crate::effect::{AlertItem, Body, Page, RetractedItem, Standing};
 use crate::sink::{Answer, Batch, Sink};
 
@@ -86,8 +87,7 @@ pub struct OpsAlert {
 #[derive(Clone, Debug)]
 pub struct AlertmanagerSink {
     name: String,
-    client: Client,
-    base: Url,
+    receiver: Arc<Receiver>,
     alerts: Url,
     config: Config,
     pages: Pages,
@@ -98,9 +98,9 @@ pub struct AlertmanagerSink {
 impl AlertmanagerSink {
     /// Prepares; nothing is sent yet. A second one (it is cheap to clone) can post operational alerts beside the first.
     pub fn new(name: &str, config: Config) -> Result<Self, HttpError> {
-        let (client, base) = http::client(&config.url, &config.reach)?;
-        let alerts = base.join("api/v2/alerts").map_err(|_| HttpError::Address { url: config.url.clone() })?;
-        Ok(Self { name: name.to_owned(), client, base, alerts, config, pages: Pages::default(), catch_up: None })
+        let receiver = Arc::new(Receiver::new(&config.url, &config.reach)?);
+        let alerts = receiver.below("api/v2/alerts")?;
+        Ok(Self { name: name.to_owned(), receiver, alerts, config, pages: Pages::default(), catch_up: None })
     }
 
     /// Raises alerts about the service itself. They stand for `hold`; while the trouble lasts, raise them again before.
@@ -140,7 +140,7 @@ impl AlertmanagerSink {
     }
 
     async fn post(&self, now_ms: i64, body: String) -> Answer {
-        let request = self.client.post(self.alerts.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let request = self.receiver.post(self.alerts.clone()).header(CONTENT_TYPE, "application/json").body(body);
         match http::send(request).await {
             Ok(said) if said.status.is_success() => Answer::TAKEN,
             Ok(said) => said.judge(now_ms),

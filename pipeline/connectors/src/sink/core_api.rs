@@ -16,12 +16,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::ScoreChange;
+use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::http::{self, HttpError, Reach};
+use super::http::{self, HttpError, Reach, Receiver};
 use crate::effect::{Body, Item};
 use crate::sink::{Answer, Batch, Sink};
 use crate::webhook::{self, Webhook};
@@ -50,8 +50,7 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct CoreApiSink {
     name: String,
-    client: Client,
-    base: Url,
+    receiver: Receiver,
     webhook: Webhook,
     batch_max: usize,
 }
@@ -72,8 +71,8 @@ struct Refusal {
 impl CoreApiSink {
     /// Prepares; nothing is sent yet.
     pub fn new(name: &str, config: &Config, webhook: Webhook) -> Result<Self, HttpError> {
-        let (client, base) = http::client(&config.url, &config.reach)?;
-        Ok(Self { name: name.to_owned(), client, base, webhook, batch_max: config.batch_max })
+        let receiver = Receiver::new(&config.url, &config.reach)?;
+        Ok(Self { name: name.to_owned(), receiver, webhook, batch_max: config.batch_max })
     }
 }
 
@@ -93,14 +92,14 @@ impl Sink for CoreApiSink {
 
     async fn deliver(&mut self, batch: &Batch<'_>) -> Answer {
         let Some(path) = batch.items.first().map(|item| path(&item.body)) else { return Answer::TAKEN };
-        let Ok(url) = self.base.join(path) else {
+        let Ok(url) = self.receiver.below(path) else {
             return Answer::Unavailable { retry_after_ms: None, error: format!("no address for {path}") };
         };
         let body = events(batch.items);
         let timestamp_s = batch.now_ms.div_euclid(1000);
         let signature = self.webhook.sign(batch.id, timestamp_s, &body);
         let request = self
-            .client
+            .receiver
             .post(url)
             .header(CONTENT_TYPE, "application/cloudevents-batch+json; charset=utf-8")
             .header(webhook::ID, batch.id)

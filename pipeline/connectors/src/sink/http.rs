@@ -1,11 +1,16 @@
 //! What the sinks that speak HTTP share: a client with limits on everything, and how a status is judged.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Proxy, StatusCode, Url, redirect};
+use reqwest::tls::{Certificate, Identity, Version};
+use reqwest::{Client, Proxy, RequestBuilder, StatusCode, Url, redirect};
+use tracing::{info, warn};
+use zeroize::Zeroizing;
 
+use super::tls::{ClientMaterial, Material, Stamp, TlsError, TlsFiles, install_tls};
 use crate::sink::Answer;
 
 /// Longest answer that is read, bytes: a full batch of refusals fits.
@@ -35,15 +40,12 @@ pub enum HttpError {
         #[source]
         source: reqwest::Error,
     },
+    /// A certificate or key is unusable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The secrets are unusable.
     #[error(transparent)]
     Secret(#[from] crate::webhook::SecretError),
-}
-
-/// Names ring as the process's TLS library. Called by every sink that needs it; again is harmless.
-pub fn install_tls() {
-    // An error says that there is one already, ours or the program's choice.
-    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 /// How a receiver is reached, beside its address.
@@ -56,20 +58,82 @@ pub struct Reach {
     /// `http://host:port` of the proxy that everything goes through. `None` is none: what `HTTP_PROXY` and its kin say is not
     /// heeded, or a variable that was set for another program would hand alerts to whoever it names.
     pub proxy: Option<String>,
+    /// For `https://`: whom to believe, and who we are.
+    pub tls: TlsFiles,
 }
 
 impl Reach {
     /// Within these times and without a proxy.
     pub const fn within(connect_timeout: Duration, timeout: Duration) -> Self {
-        Self { connect_timeout, timeout, proxy: None }
+        Self { connect_timeout, timeout, proxy: None, tls: TlsFiles { ca: None, client: None } }
     }
 }
 
-/// A client for one receiver, and its address, which ends in a slash so that paths can be joined to it.
-pub(super) fn client(url: &str, reach: &Reach) -> Result<(Client, Url), HttpError> {
-    install_tls();
-    let address = || HttpError::Address { url: url.to_owned() };
-    let base = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| address())?;
+/// One receiver: its address, and a client for it.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    base: Url,
+    reach: Reach,
+    current: Mutex<Current>,
+}
+
+/// The client, and the files that it was made from.
+#[derive(Debug)]
+struct Current {
+    client: Client,
+    files: Stamp,
+}
+
+impl Receiver {
+    pub(super) fn new(url: &str, reach: &Reach) -> Result<Self, HttpError> {
+        install_tls();
+        let address = || HttpError::Address { url: url.to_owned() };
+        // It ends in a slash, so that paths can be joined to it.
+        let base = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| address())?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(address());
+        }
+        let files = reach.tls.stamp();
+        let current = Mutex::new(Current { client: client(&base, reach)?, files });
+        Ok(Self { base, reach: reach.clone(), current })
+    }
+
+    /// What is below its address.
+    pub(super) fn below(&self, path: &str) -> Result<Url, HttpError> {
+        self.base.join(path).map_err(|_| HttpError::Address { url: self.base.to_string() })
+    }
+
+    /// A question to it, by certificates as they are now.
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+        self.client().get(url)
+    }
+
+    /// A request to it, by certificates as they are now.
+    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+        self.client().post(url)
+    }
+
+    fn client(&self) -> Client {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.reach.tls.stamp();
+        if files != current.files {
+            match client(&self.base, &self.reach) {
+                Ok(client) => {
+                    info!(receiver = %self.base, "certificates were replaced");
+                    current.client = client;
+                }
+                // The key may come a moment after its certificate; then the stamp is another.
+                Err(error) => {
+                    warn!(receiver = %self.base, error = %error, "certificates were replaced by unusable ones, which are not used");
+                }
+            }
+            current.files = files;
+        }
+        current.client.clone()
+    }
+}
+
+fn client(base: &Url, reach: &Reach) -> Result<Client, HttpError> {
     let mut builder = Client::builder()
         .user_agent(concat!("rasid/", env!("CARGO_PKG_VERSION")))
         .no_proxy()
@@ -78,18 +142,30 @@ pub(super) fn client(url: &str, reach: &Reach) -> Result<(Client, Url), HttpErro
         .timeout(reach.timeout)
         .redirect(redirect::Policy::none())
         .pool_max_idle_per_host(1);
+    let mut secure = base.scheme() == "https";
     if let Some(proxy) = &reach.proxy {
         let wrong = || HttpError::Proxy { url: proxy.clone() };
         let parsed = Url::parse(proxy).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
-        builder = builder.proxy(Proxy::all(parsed.ok_or_else(wrong)?).map_err(|_| wrong())?);
+        let parsed = parsed.ok_or_else(wrong)?;
+        secure |= parsed.scheme() == "https";
+        builder = builder.proxy(Proxy::all(parsed).map_err(|_| wrong())?);
     }
-    match base.scheme() {
+    let unusable = |source| HttpError::Client { source };
+    if secure {
+        let Material { ca, client } = reach.tls.read()?;
+        if let Some(ca) = ca {
+            builder = builder.tls_certs_only(Certificate::from_pem_bundle(&ca).map_err(unusable)?);
+        }
+        if let Some(ClientMaterial { certificate, key }) = client {
+            let both = Zeroizing::new([certificate.as_slice(), b"\n", key.as_slice()].concat());
+            builder = builder.identity(Identity::from_pem(&both).map_err(unusable)?);
+        }
+        builder = builder.tls_version_min(Version::TLS_1_2);
+    } else {
         // The system's certificates are not needed, and may not be there.
-        "http" => builder = builder.tls_certs_only([]),
-        "https" => {}
-        _ => return Err(address()),
+        builder = builder.tls_certs_only([]);
     }
-    Ok((builder.build().map_err(|source| HttpError::Client { source })?, base))
+    builder.build().map_err(unusable)
 }
 
 /// What a receiver said.
@@ -100,7 +176,7 @@ pub(super) struct Said {
 }
 
 /// Sends a request and reads the whole answer.
-pub(super) async fn send(request: reqwest::RequestBuilder) -> Result<Said, Answer> {
+pub(super) async fn send(request: RequestBuilder) -> Result<Said, Answer> {
     let mut response = request.send().await.map_err(|error| lost(&error))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
@@ -201,14 +277,14 @@ mod tests {
     #[test]
     fn addresses_are_checked_and_ready_to_be_joined() {
         let reach = Reach::within(Duration::from_secs(1), Duration::from_secs(1));
-        let (_, base) = client("http://127.0.0.1:1/rasid/", &reach).expect("an address");
-        assert_eq!(base.join("alerts").expect("joins").as_str(), "http://127.0.0.1:1/rasid/alerts");
+        let receiver = Receiver::new("http://127.0.0.1:1/rasid/", &reach).expect("an address");
+        assert_eq!(receiver.below("alerts").expect("joins").as_str(), "http://127.0.0.1:1/rasid/alerts");
         for url in ["", "localhost", "ftp://localhost", "http://"] {
-            assert!(matches!(client(url, &reach), Err(HttpError::Address { .. })), "{url}");
+            assert!(matches!(Receiver::new(url, &reach), Err(HttpError::Address { .. })), "{url}");
         }
         for proxy in ["", "proxy:3128", "socks5://proxy", "http://"] {
             let reach = Reach { proxy: Some(proxy.to_owned()), ..reach.clone() };
-            assert!(matches!(client("http://core", &reach), Err(HttpError::Proxy { .. })), "{proxy}");
+            assert!(matches!(Receiver::new("http://core", &reach), Err(HttpError::Proxy { .. })), "{proxy}");
         }
     }
 

@@ -6,26 +6,31 @@
 //!                                    One with a version alone is a tombstone: the score was taken away
 //! rasid:risk:v1:changes       stream entity version level score; one entry a rise of level, at least once, capped
 //! rasid:risk:v1:meta          hash   as_of lag_ms ruleset instance epoch (server, epoch_next: our own)
+//! rasid:risk:v1:witness:<n>   string a token in each part of a cluster's slots: our own
 //! ```
 //!
 //! The braces are a Cluster hash tag. Every write is one script over the entity's own key, so versions are compared and
 //! replaced in one step, and an older one is refused whoever sends it. The reader's side is docs/redis.md.
 
+mod cluster;
+mod config;
 mod connection;
+mod link;
 mod reader;
 mod scripts;
+mod sentinel;
+mod slots;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{Client, Pipeline, ServerError, ServerErrorKind, Value};
+use ::redis::{ServerErrorKind, Value, cmd, from_redis_value};
 use async_trait::async_trait;
 use rasid_engine::{Level, ScoreChange};
 use tracing::info;
 
+pub use self::config::{Config, Login, Place, Sentinels};
 pub use self::connection::Error;
-use self::connection::{Connected, connect, open};
+use self::link::{Answered, Keyed, Link};
 pub use self::reader::{Reading, read_score};
 use crate::effect::Body;
 use crate::sink::{Answer, Batch, Sink};
@@ -36,6 +41,10 @@ pub const PREFIX: &str = "rasid:risk:v1:";
 pub const META: &str = "rasid:risk:v1:meta";
 /// The stream of rises of level.
 pub const CHANGES: &str = "rasid:risk:v1:changes";
+/// What the keys begin with that tell whether a part of a cluster was flushed.
+const WITNESS: &str = "rasid:risk:v1:witness:";
+/// How often a script is loaded for one call: once, and again where a failover comes in between.
+const LOADS_MAX: usize = 3;
 
 /// The key of an entity's score.
 ///
@@ -53,39 +62,6 @@ pub fn level_name(level: Level) -> &'static str {
         Level::Medium => "medium",
         Level::High => "high",
         Level::Critical => "critical",
-    }
-}
-
-/// Where Redis is and how long it may take.
-#[derive(Clone)]
-pub struct Config {
-    /// `redis://[user[:password]@]host[:port][/db]`, `rediss://…` for TLS with the system's certificates, or `unix:///path`.
-    pub url: String,
-    /// For a connection, name look-up and log-in included.
-    pub connect_timeout: Duration,
-    /// For a command or a pipeline of them.
-    pub timeout: Duration,
-    /// Most scores written in one round trip.
-    pub batch_max: usize,
-    /// Entries the stream of rises keeps, about.
-    pub changes_max: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            url: String::new(),
-            connect_timeout: Duration::from_secs(3),
-            timeout: Duration::from_secs(3),
-            batch_max: 512,
-            changes_max: 100_000,
-        }
-    }
-}
-
-impl std::fmt::Debug for Config {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Config {{ url: [hidden], batch_max: {} }}", self.batch_max) // the address may hold a password
     }
 }
 
@@ -134,26 +110,20 @@ pub struct Written {
 pub struct RedisSink {
     name: String,
     config: Config,
-    client: Client,
-    connection: Option<Connected>,
+    link: Option<Link>,
     /// SHA-1 of [`scripts::WRITE`], what EVALSHA calls it by.
     write: ::redis::Script,
-    heartbeat: ::redis::Script,
 }
 
 impl RedisSink {
     /// Prepares; the connection is made when it is first needed.
+    ///
+    /// # Errors
+    /// [`Error`] where an address, a certificate or a key is unusable.
     pub fn new(name: &str, config: Config) -> Result<Self, Error> {
-        let client = open(&config.url)?;
-        let script = ::redis::Script::new;
-        Ok(Self {
-            name: name.to_owned(),
-            config,
-            client,
-            connection: None,
-            write: script(scripts::WRITE),
-            heartbeat: script(scripts::HEARTBEAT),
-        })
+        Link::check(&config.place)?;
+        config.tls.check()?;
+        Ok(Self { name: name.to_owned(), config, link: None, write: ::redis::Script::new(scripts::WRITE) })
     }
 
     /// Writes scores: of each entity its newest version, all in one round trip; then rises of level to the stream.
@@ -168,19 +138,23 @@ impl RedisSink {
         if newest.is_empty() {
             return Ok(Written::default());
         }
-        let mut connection = self.connected().await?;
-        let outcome = self.write_to(&mut connection.to, &newest).await;
-        self.keep(connection, outcome)
+        let mut link = self.linked().await?;
+        let outcome = self.write_to(&mut link, &newest).await;
+        self.keep(link, outcome)
     }
 
-    async fn write_to(&self, to: &mut MultiplexedConnection, newest: &[(usize, &ScoreChange)]) -> Result<Written, Error> {
-        let mut answers = run(to, &self.write_all(newest)).await?;
+    async fn write_to(&self, link: &mut Link, newest: &[(usize, &ScoreChange)]) -> Result<Written, Error> {
+        let commands: Vec<Keyed> = newest.iter().map(|(_, change)| self.write_one(change)).collect();
+        let mut answers = link.run(&self.config, &commands).await?;
         let unknown = |answer: &Answered| matches!(answer, Err(error) if error.kind() == Some(ServerErrorKind::NoScript));
-        if answers.iter().any(unknown) {
+        for _ in 0..LOADS_MAX {
+            if !answers.iter().any(unknown) {
+                break;
+            }
             // A new server, or SCRIPT FLUSH: whatever was done already is done again, with the same end.
-            self.write.load_async(to).await.map_err(Error::Command)?;
+            link.load(&self.config, &self.write).await?;
             info!("redis did not know the script, loaded it again");
-            answers = run(to, &self.write_all(newest)).await?;
+            answers = link.run(&self.config, &commands).await?;
         }
         let mut done = Written::default();
         let mut rises = Vec::new();
@@ -202,48 +176,51 @@ impl RedisSink {
             }
         }
         done.rises = rises.len();
-        self.announce(to, &rises).await?;
+        self.announce(link, &rises).await?;
         Ok(done)
     }
 
-    fn write_all(&self, newest: &[(usize, &ScoreChange)]) -> Pipeline {
-        let mut pipeline = Pipeline::with_capacity(newest.len());
-        for (_, change) in newest {
-            let command = pipeline.cmd("EVALSHA").arg(self.write.get_hash()).arg(1).arg(key(&change.entity));
-            command.arg(change.version).arg(scripts::TOMBSTONE_S);
-            if let Some(score) = &change.score {
-                let or_empty = |until: Option<i64>| until.map(|until| until.to_string()).unwrap_or_default();
-                command
-                    .arg(change.live_until)
-                    .arg(score.score)
-                    .arg(level_name(score.level))
-                    .arg(score.as_of)
-                    .arg(or_empty(score.medium_until))
-                    .arg(or_empty(score.high_until))
-                    .arg(or_empty(score.critical_until))
-                    .arg(serde_json::to_string(&score.reasons).expect("names and numbers have a JSON form"))
-                    .arg(&score.ruleset);
-            }
+    fn write_one(&self, change: &ScoreChange) -> Keyed {
+        let key = key(&change.entity);
+        let mut command = cmd("EVALSHA");
+        command.arg(self.write.get_hash()).arg(1).arg(&key).arg(change.version).arg(scripts::TOMBSTONE_S);
+        if let Some(score) = &change.score {
+            let or_empty = |until: Option<i64>| until.map(|until| until.to_string()).unwrap_or_default();
+            command
+                .arg(change.live_until)
+                .arg(score.score)
+                .arg(level_name(score.level))
+                .arg(score.as_of)
+                .arg(or_empty(score.medium_until))
+                .arg(or_empty(score.high_until))
+                .arg(or_empty(score.critical_until))
+                .arg(serde_json::to_string(&score.reasons).expect("names and numbers have a JSON form"))
+                .arg(&score.ruleset);
         }
-        pipeline
+        Keyed { key, command }
     }
 
     /// Appends rises to the stream, and only then takes the marks off that would have them told again.
-    async fn announce(&self, to: &mut MultiplexedConnection, rises: &[&ScoreChange]) -> Result<(), Error> {
-        if rises.is_empty() {
-            return Ok(());
-        }
-        let mut append = Pipeline::with_capacity(rises.len());
-        let mut unmark = Pipeline::with_capacity(rises.len());
+    async fn announce(&self, link: &mut Link, rises: &[&ScoreChange]) -> Result<(), Error> {
+        let mut append = Vec::with_capacity(rises.len());
+        let mut unmark = Vec::with_capacity(rises.len());
         for change in rises {
             let Some(score) = &change.score else { continue };
-            let command = append.cmd("XADD").arg(CHANGES).arg("MAXLEN").arg("~").arg(self.config.changes_max).arg("*");
+            let mut command = cmd("XADD");
+            command.arg(CHANGES).arg("MAXLEN").arg("~").arg(self.config.changes_max).arg("*");
             command.arg("entity").arg(&change.entity).arg("version").arg(change.version);
             command.arg("level").arg(level_name(score.level)).arg("score").arg(score.score);
-            unmark.cmd("EVAL").arg(scripts::UNMARK).arg(1).arg(key(&change.entity)).arg(change.version);
+            append.push(Keyed { key: CHANGES.to_owned(), command });
+            let key = key(&change.entity);
+            let mut command = cmd("EVAL");
+            command.arg(scripts::UNMARK).arg(1).arg(&key).arg(change.version);
+            unmark.push(Keyed { key, command });
         }
-        append.exec_async(to).await.map_err(Error::Command)?;
-        unmark.exec_async(to).await.map_err(Error::Command)
+        if !append.is_empty() {
+            link.run_all(&self.config, &append).await?;
+            link.run_all(&self.config, &unmark).await?;
+        }
+        Ok(())
     }
 
     /// Says that the pipeline is alive and how far it is. Call it every second or so.
@@ -258,46 +235,34 @@ impl RedisSink {
     }
 
     async fn beat(&mut self, what: &str, token: &str, beat: &Heartbeat) -> Result<Epoch, Error> {
-        let mut connection = self.connected().await?;
-        let outcome = self
-            .heartbeat
-            .key(META)
-            .arg(what)
-            .arg(&connection.run_id)
-            .arg(token)
-            .arg(beat.as_of)
-            .arg(beat.lag_ms)
-            .arg(&beat.ruleset)
-            .arg(&beat.instance)
-            .arg(random_token())
-            .invoke_async::<String>(&mut connection.to)
-            .await
-            .map_err(Error::Command);
-        let token = self.keep(connection, outcome)?;
+        let mut link = self.linked().await?;
+        let outcome = self.beat_to(&mut link, what, token, beat).await;
+        let token = self.keep(link, outcome)?;
         Ok(if token.is_empty() { Epoch::Same } else { Epoch::Gone { token } })
     }
 
-    /// The connection, made if there is none. It is taken out while in use, so a call that is given up leaves none behind
-    /// whose answers would be the next one's.
-    async fn connected(&mut self) -> Result<Connected, Error> {
-        match self.connection.take() {
-            Some(connection) => Ok(connection),
-            None => connect(&self.client, self.config.connect_timeout, self.config.timeout).await,
+    async fn beat_to(&self, link: &mut Link, what: &str, token: &str, beat: &Heartbeat) -> Result<String, Error> {
+        let mut command = cmd("EVAL");
+        command.arg(scripts::HEARTBEAT).arg(1).arg(META).arg(what).arg(link.identity(&self.config).await?).arg(token);
+        command.arg(beat.as_of).arg(beat.lag_ms).arg(&beat.ruleset).arg(&beat.instance).arg(random_token());
+        let answers = link.run_all(&self.config, &[Keyed { key: META.to_owned(), command }]).await?;
+        let foreign = || Error::Foreign { key: META.to_owned(), reason: "an unexpected answer".to_owned() };
+        answers.into_iter().next().and_then(|answer| from_redis_value(answer).ok()).ok_or_else(foreign)
+    }
+
+    /// The way to the servers, made if there is none. It is taken out while in use, so a call that is given up leaves none
+    /// behind whose answers would be the next one's.
+    async fn linked(&mut self) -> Result<Link, Error> {
+        match self.link.take() {
+            Some(link) => Ok(link),
+            None => Link::to(&self.config).await,
         }
     }
 
-    /// Keeps the connection for the next call, unless it is of no more use.
-    fn keep<T>(&mut self, connection: Connected, outcome: Result<T, Error>) -> Result<T, Error> {
-        let of_use = match &outcome {
-            Ok(_) | Err(Error::Foreign { .. }) => true,
-            // READONLY: this server has become a replica, the master is elsewhere.
-            Err(Error::Command(error)) => {
-                matches!(error.kind(), ::redis::ErrorKind::Server(kind) if kind != ServerErrorKind::ReadOnly)
-            }
-            Err(_) => false,
-        };
-        if of_use {
-            self.connection = Some(connection);
+    /// Keeps it for the next call, unless it is of no more use.
+    fn keep<T>(&mut self, link: Link, outcome: Result<T, Error>) -> Result<T, Error> {
+        if outcome.as_ref().err().is_none_or(|error| link.is_of_use_after(error)) {
+            self.link = Some(link);
         }
         outcome
     }
@@ -329,20 +294,6 @@ impl Sink for RedisSink {
             Err(error) => error.into(),
         }
     }
-}
-
-type Answered = Result<Value, ServerError>;
-
-/// One round trip for the whole pipeline; each command's own answer.
-async fn run(to: &mut MultiplexedConnection, pipeline: &Pipeline) -> Result<Vec<Answered>, Error> {
-    let answers: Vec<Value> = to.send_packed_commands(pipeline, 0, pipeline.len()).await.map_err(Error::Command)?;
-    Ok(answers
-        .into_iter()
-        .map(|answer| match answer {
-            Value::ServerError(error) => Err(error),
-            other => Ok(other),
-        })
-        .collect())
 }
 
 /// Of each entity the newest change, in the order of their places.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rasid_connectors::effect::{Item, Standing};
 use rasid_connectors::sink::alertmanager::{CATCH_UP, Config, OpsAlert, Shown, TEST_PAGE};
-use rasid_connectors::sink::{AlertmanagerSink, Answer, Batch, Sink as _};
+use rasid_connectors::sink::{AlertmanagerSink, Answer, Batch, Reach, Sink as _};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_rules::ruleset::Severity;
 use rasid_testbed::{Alertmanager, Pager};
@@ -15,7 +15,8 @@ use super::{HOUR, alert, carry, courier, delivered, now_ms, retracted};
 const SOON: Duration = Duration::from_mins(1);
 
 fn sink(alertmanager: &Alertmanager) -> AlertmanagerSink {
-    AlertmanagerSink::new("sink", Config { url: alertmanager.url(), timeout: SOON, ..Config::default() }).expect("an address")
+    AlertmanagerSink::new("sink", Config { url: alertmanager.url(), reach: Reach::within(SOON, SOON), ..Config::default() })
+        .expect("an address")
 }
 
 async fn deliver(sink: &mut AlertmanagerSink, items: &[Item]) -> Answer {

@@ -3,8 +3,10 @@
 mod alertmanager;
 mod core_api;
 mod pages;
+mod places;
 mod proxy;
 mod redis;
+mod tls;
 
 use rasid_connectors::courier::{Config, Courier, Next, Parcel};
 use rasid_connectors::effect::{AlertItem, Body, Item, RetractedItem, Settled};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rasid_connectors::sink::RedisSink;
-use rasid_connectors::sink::redis::{Config, Epoch, Heartbeat};
+use rasid_connectors::sink::redis::{Config, Epoch, Heartbeat, Place};
 use rasid_connectors::webhook::Webhook;
 use rasid_engine::ScoreChange;
 use rasid_testbed::RedisServer;
@@ -67,7 +67,7 @@ fn python(program: &str) -> String {
 #[tokio::test]
 async fn the_page_s_reader_tells_every_level_and_low_risk_from_a_dead_pipeline() {
     let server = RedisServer::start().await;
-    let mut sink = RedisSink::new("sink", Config { url: server.url(), ..Config::default() }).expect("an address");
+    let mut sink = RedisSink::new("sink", Config { place: Place::Server(server.url()), ..Config::default() }).expect("an address");
     let now = now_ms();
     // Each was critical once; the level now hangs on how long ago that was.
     let aged = |entity: &str, hours: i64| {

@@ -36,7 +36,7 @@ async fn proxy() -> (String, tokio::task::JoinHandle<String>) {
         let length = stream.read(&mut request).await.expect("it asks");
         let answer = b"HTTP/1.1 200 Test\r\ncontent-length: 14\r\nconnection: close\r\n\r\n{\"refused\":[]}";
         stream.write_all(answer).await.expect("it listens");
-        String::from_utf8_lossy(&request[..length]).lines().next().unwrap_or_default().to_owned()
+        String::from_utf8_lossy(request.get(..length).unwrap_or_default()).lines().next().unwrap_or_default().to_owned()
     });
     (url, asked)
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rasid_connectors::effect::{Body, Fate};
-use rasid_connectors::sink::redis::{CHANGES, Config, Epoch, Error, Heartbeat, META, Written, key, read_score};
+use rasid_connectors::sink::redis::{CHANGES, Config, Epoch, Error, Heartbeat, META, Place, Written, key, read_score};
 use rasid_connectors::sink::{Answer, Batch, RedisSink, Sink as _};
 use rasid_engine::{Level, ScoreChange};
 use rasid_testbed::{RedisServer, Wire};
@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_mins(1);
 type Hash = BTreeMap<String, String>;
 
 fn config(server: &RedisServer) -> Config {
-    Config { url: server.url(), timeout: SOON, connect_timeout: SOON, ..Config::default() }
+    Config { place: Place::Server(server.url()), timeout: SOON, connect_timeout: SOON, ..Config::default() }
 }
 
 fn sink(server: &RedisServer) -> RedisSink {
@@ -141,8 +141,8 @@ async fn what_is_over_is_deleted_and_what_ends_expires() {
 async fn a_write_that_arrives_after_the_deletion_brings_nothing_back() {
     let server = RedisServer::start().await;
     let wire = Wire::to(server.port()).await;
-    let url = format!("redis://127.0.0.1:{}/", wire.port());
-    let mut sink = RedisSink::new("sink", Config { url, timeout: Duration::from_millis(500), ..config(&server) }).expect("an address");
+    let place = Place::Server(format!("redis://127.0.0.1:{}/", wire.port()));
+    let mut sink = RedisSink::new("sink", Config { place, timeout: Duration::from_millis(500), ..config(&server) }).expect("an address");
     let now = now_ms();
     sink.write(&[change("user:u_1", 1, 50, now), change("user:u_2", 1, 50, now)]).await.expect("it runs");
     wire.hold_first(1);
@@ -351,7 +351,8 @@ async fn silence_and_absence_are_answered_in_bounded_time() {
 
 #[test]
 fn an_address_with_a_password_is_not_shown() {
-    let error = RedisSink::new("sink", Config { url: "rediss://:hunter2@h:x".to_owned(), ..Config::default() }).err().expect("no address");
+    let at = |url: &str| Config { place: Place::Server(url.to_owned()), ..Config::default() };
+    let error = RedisSink::new("sink", at("rediss://:hunter2@h:x")).err().expect("no address");
     assert!(!error.to_string().contains("hunter2"), "{error}");
-    assert!(!format!("{:?}", Config { url: "redis://:hunter2@h".to_owned(), ..Config::default() }).contains("hunter2"));
+    assert!(!format!("{:?}", at("redis://:hunter2@h")).contains("hunter2"));
 }

@@ -23,14 +23,36 @@ pub(crate) struct Sinks {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RedisSink {
-    /// `redis://host:port/db`, without a password.
+    /// `redis://host:port/db`, or `rediss://host:port/db` for TLS, without a password: the one server.
     pub(crate) url: Option<String>,
+    /// In place of `url`: sentinels, `redis://host:port` or `rediss://host:port`, which are asked in order for the master
+    /// called `sentinel_master`. The master is reached by TLS where they are.
+    pub(crate) sentinels: Vec<String>,
+    /// What the sentinels call the master.
+    pub(crate) sentinel_master: Option<String>,
+    /// The user for the sentinels, where they want one; `username` and `password` are for the servers.
+    pub(crate) sentinel_username: Option<String>,
+    /// The password for the sentinels, only from the environment: `RASID_SINKS__REDIS__SENTINEL_PASSWORD`.
+    pub(crate) sentinel_password: Option<SecretText>,
+    /// File that holds the password for the sentinels.
+    pub(crate) sentinel_password_file: Option<String>,
+    /// In place of `url`: some nodes of a Redis Cluster, `redis://host:port` or `rediss://host:port`, by which the others are
+    /// found. Name several: one of them must be up.
+    pub(crate) cluster: Vec<String>,
     /// The user, where the server has several.
     pub(crate) username: Option<String>,
     /// The password, only from the environment: `RASID_SINKS__REDIS__PASSWORD`.
     pub(crate) password: Option<SecretText>,
     /// File that holds the password.
     pub(crate) password_file: Option<String>,
+    /// File with the certificates, PEM, of the authorities that its certificate is verified by, in place of the system's.
+    /// Verification cannot be switched off. The three files are read anew for new connections, so that a renewed one needs
+    /// no restart.
+    pub(crate) ca_file: Option<String>,
+    /// File with our own certificate, PEM, and what leads from it to an authority, for a receiver that asks for one.
+    pub(crate) client_cert_file: Option<String>,
+    /// File with that certificate's private key, PEM, not encrypted. Keep it from others, as every secret.
+    pub(crate) client_key_file: Option<String>,
     /// Most writes of one round trip. Higher: more scores a second over a slow network. Lower: the first of them is readable
     /// sooner.
     #[schemars(range(min = 1, max = 10_000))]
@@ -46,7 +68,24 @@ pub(crate) struct RedisSink {
 
 impl Default for RedisSink {
     fn default() -> Self {
-        Self { url: None, username: None, password: None, password_file: None, batch_max: 512, timeout_ms: 3000, changes_max: 100_000 }
+        Self {
+            url: None,
+            sentinels: Vec::new(),
+            sentinel_master: None,
+            sentinel_username: None,
+            sentinel_password: None,
+            sentinel_password_file: None,
+            cluster: Vec::new(),
+            username: None,
+            password: None,
+            password_file: None,
+            ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
+            batch_max: 512,
+            timeout_ms: 3000,
+            changes_max: 100_000,
+        }
     }
 }
 
@@ -71,11 +110,29 @@ pub(crate) struct CoreSink {
     /// `http://host:port` of the proxy that it is reached through. `HTTP_PROXY` and its kin are not heeded: a variable that
     /// was set for something else must not decide where alerts go.
     pub(crate) proxy: Option<String>,
+    /// File with the certificates, PEM, of the authorities that its certificate is verified by, in place of the system's.
+    /// Verification cannot be switched off. The three files are read anew for new connections, so that a renewed one needs
+    /// no restart.
+    pub(crate) ca_file: Option<String>,
+    /// File with our own certificate, PEM, and what leads from it to an authority, for a receiver that asks for one.
+    pub(crate) client_cert_file: Option<String>,
+    /// File with that certificate's private key, PEM, not encrypted. Keep it from others, as every secret.
+    pub(crate) client_key_file: Option<String>,
 }
 
 impl Default for CoreSink {
     fn default() -> Self {
-        Self { url: None, secret: None, secret_file: None, batch_max: 256, timeout_ms: 10_000, proxy: None }
+        Self {
+            url: None,
+            secret: None,
+            secret_file: None,
+            batch_max: 256,
+            timeout_ms: 10_000,
+            proxy: None,
+            ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
+        }
     }
 }
 
@@ -95,6 +152,14 @@ pub(crate) struct AlertmanagerSink {
     /// `http://host:port` of the proxy that it is reached through. `HTTP_PROXY` and its kin are not heeded: a variable that
     /// was set for something else must not decide where alerts go.
     pub(crate) proxy: Option<String>,
+    /// File with the certificates, PEM, of the authorities that its certificate is verified by, in place of the system's.
+    /// Verification cannot be switched off. The three files are read anew for new connections, so that a renewed one needs
+    /// no restart.
+    pub(crate) ca_file: Option<String>,
+    /// File with our own certificate, PEM, and what leads from it to an authority, for a receiver that asks for one.
+    pub(crate) client_cert_file: Option<String>,
+    /// File with that certificate's private key, PEM, not encrypted. Keep it from others, as every secret.
+    pub(crate) client_key_file: Option<String>,
     /// An alert ends this long after its newest hit, s; until then it is posted again every minute. Lower: it resolves and
     /// opens again while the abuse goes on. Higher: it stands for longer than the abuse. The default is what rules usually
     /// suppress for, so that an alert does not end between two of its own.
@@ -117,6 +182,9 @@ impl Default for AlertmanagerSink {
             batch_max: 256,
             timeout_ms: 10_000,
             proxy: None,
+            ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
             hold_s: 3600,
             catch_up_s: 900,
             external_url: None,

@@ -115,7 +115,7 @@ impl AlertmanagerSink {
         });
         let Ok(found) = found.await else { return Ok(None) };
         let Gettable { ends_at, receivers, status } = found?;
-        let url = self.base.join("api/v2/status").map_err(|error| error.to_string())?;
+        let url = self.receiver.below("api/v2/status").map_err(|error| error.to_string())?;
         let running: Running = self.get(url).await?;
         let manned = manned(&running.config.original)?;
         let receivers: Vec<String> = receivers.into_iter().map(|receiver| receiver.name).collect();
@@ -126,7 +126,7 @@ impl AlertmanagerSink {
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T, String> {
-        let said = match http::send(self.client.get(url)).await {
+        let said = match http::send(self.receiver.get(url)).await {
             Ok(said) => said,
             Err(Answer::Unavailable { error, .. } | Answer::Unknown { error }) => return Err(error),
             Err(Answer::Taken { .. } | Answer::Refused { .. }) => return Err("no answer".to_owned()),

@@ -1,13 +1,14 @@
 //! Reading a score as any core service does: for `rasid score get`, and for tests.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use ::redis::{FromRedisValue, cmd};
+use ::redis::{FromRedisValue, Value, cmd, from_redis_value};
 use rasid_engine::{Level, Reason, Score};
 
-use super::connection::{Error, connect, open};
-use super::{Config, META, key};
+use super::config::Config;
+use super::connection::Error;
+use super::link::{Keyed, Link};
+use super::{META, key};
 
 /// What Redis says about an entity.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,14 +41,17 @@ impl Reading {
 
 /// Reads one entity (`kind:id`, as it leaves) and the heartbeat.
 pub async fn read_score(config: &Config, entity: &str) -> Result<Reading, Error> {
-    let client = open(&config.url)?;
-    let mut to = connect(&client, config.connect_timeout, config.timeout).await?.to;
+    let mut link = Link::to(config).await?;
     let place = key(entity);
-    let fields: BTreeMap<String, String> = ask(&mut to, "HGETALL", &place).await?;
+    let ask = |command: &str, key: &str| Keyed { key: key.to_owned(), command: cmd(command).arg(key).to_owned() };
+    let asked = [ask("HGETALL", &place), ask("PTTL", &place), ask("HGETALL", META)];
+    let mut answers = link.run_all(config, &asked).await?.into_iter();
+    let mut next = || answers.next().unwrap_or(Value::Nil); // there is one to each
+    let fields: BTreeMap<String, String> = read(next())?;
+    let live_for_ms: i64 = read(next())?;
+    let meta: BTreeMap<String, String> = read(next())?;
     // A hash without a score is what is left of one that was taken away.
     let stands = fields.contains_key("score");
-    let live_for_ms: i64 = ask(&mut to, "PTTL", &place).await?;
-    let meta: BTreeMap<String, String> = ask(&mut to, "HGETALL", META).await?;
     let number = |name: &str| meta.get(name).and_then(|text| text.parse().ok());
     Ok(Reading {
         score: if stands { Some(parse(&place, entity, &fields)?) } else { None },
@@ -58,8 +62,8 @@ pub async fn read_score(config: &Config, entity: &str) -> Result<Reading, Error>
     })
 }
 
-async fn ask<T: FromRedisValue>(to: &mut ::redis::aio::MultiplexedConnection, command: &str, key: &str) -> Result<T, Error> {
-    cmd(command).arg(key).query_async(to).await.map_err(Error::Command)
+fn read<T: FromRedisValue>(value: Value) -> Result<T, Error> {
+    from_redis_value(value).map_err(|error| Error::Command(error.into()))
 }
 
 fn parse(key: &str, entity: &str, fields: &BTreeMap<String, String>) -> Result<Score, Error> {
@@ -81,12 +85,4 @@ fn parse(key: &str, entity: &str, fields: &BTreeMap<String, String>) -> Result<S
         version: number("version")?,
         ruleset: text("ruleset")?.to_owned(),
     })
-}
-
-/// What a look-up takes at most.
-impl Config {
-    /// For one look-up by a person, who would rather be told.
-    pub fn for_reading(url: &str) -> Self {
-        Self { url: url.to_owned(), connect_timeout: Duration::from_secs(2), timeout: Duration::from_secs(2), ..Self::default() }
-    }
 }

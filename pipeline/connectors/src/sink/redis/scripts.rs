@@ -61,17 +61,21 @@ return 'written'
 /// Takes the mark of a rise off, unless it is another's: of a newer version, written meanwhile. `ARGV` is the version.
 pub(super) const UNMARK: &str = "if redis.call('HGET', KEYS[1], 'announce') == ARGV[1] then redis.call('HDEL', KEYS[1], 'announce') end";
 
+/// A witness of a part of a cluster: a token that stands as long as nothing was flushed there. `ARGV` is a fresh one, which
+/// is put there where there is none.
+pub(super) const WITNESS: &str = "redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])";
+
 /// The heartbeat.
 ///
 /// ```text
 /// KEYS  the heartbeat's key
-/// ARGV  `beat` or `republished`, the server's run id, the token of the loss made good, as_of, lag_ms, ruleset, instance,
+/// ARGV  `beat` or `republished`, what tells the servers from others (the run id of one, of a cluster a digest), the token of the loss made good, as_of, lag_ms, ruleset, instance,
 ///       a fresh token
 /// ←     '', or the token of a loss
 /// ```
 ///
 /// The epoch vouches that every live score is there. It is missing after a flush and on an empty server, and belongs to
-/// another server after a failover or a restart, which may have lost the newest writes. Then `as_of` goes too, so that no
+/// other servers after a failover or a restart, which may have lost the newest writes. Then `as_of` goes too, so that no
 /// reader takes silence for low risk, and `epoch_next` waits for all live scores to be published again. It is a new token
 /// each time it has to be set, so a flush in the midst of publishing is not missed.
 pub(super) const HEARTBEAT: &str = r"
