@@ -49,6 +49,7 @@ const SOURCE_LAG: Metric = gauge("rasid_source_lag_records", "Records that the s
 const SOURCE_RECORDS: Metric = counter("rasid_source_records", "Records appended, by stream");
 const SOURCE_GAPS: Metric = counter("rasid_source_gaps", "Gaps in a stream that could not be closed: records are lost");
 const SOURCE_ERRORS: Metric = counter("rasid_source_errors", "Errors of a source; after each it is tried again");
+const SOURCE_STOPPED: Metric = gauge("rasid_source_stopped", "1 where a stream is not read until somebody does something about it");
 const SOURCE_REFUSED: Metric =
     counter("rasid_source_refused", "Requests refused, by reason; http:unknown are those that no signature tells");
 const BODIES_BYTES: Metric = gauge("rasid_ingest_bodies_size_bytes", "Size of the bodies of requests that come in or are under way");
@@ -172,6 +173,7 @@ fn sources(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.labelled(&SOURCE_RECORDS, "stream", streams().map(|of| (of.stream.as_str(), of.records_total)))?;
     out.labelled(&SOURCE_GAPS, "stream", streams().map(|of| (of.stream.as_str(), of.gaps_total)))?;
     out.labelled(&SOURCE_ERRORS, "stream", streams().map(|of| (of.stream.as_str(), of.errors_total)))?;
+    out.labelled(&SOURCE_STOPPED, "stream", streams().map(|of| (of.stream.as_str(), u64::from(of.stopped.is_some()))))?;
     let refused =
         streams().flat_map(|of| of.refused.iter().map(|(reason, count)| ([("stream", of.stream.as_str()), ("reason", *reason)], *count)));
     out.family(&SOURCE_REFUSED, refused)?;

@@ -22,12 +22,15 @@ mod directory;
 mod file;
 #[cfg(feature = "fluvio")]
 pub mod fluvio;
+mod generation;
 pub mod jsonl;
 mod lines;
 pub mod log;
 mod merge;
 mod observer;
 mod port;
+#[cfg(any(test, feature = "fluvio"))]
+mod remade;
 pub(crate) mod scan;
 
 use std::ops::Range;

@@ -37,6 +37,16 @@ impl Heard {
         self.0.lock().expect("no panic").get(kind).map_or(0, Vec::len)
     }
 
+    /// Waits until it has heard so many.
+    async fn until(&self, kind: &str, count: usize) {
+        let heard = timeout(SOON, async {
+            while self.count(kind) < count {
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+        heard.await.unwrap_or_else(|_| panic!("{count} of {kind} are heard: {:?}", self.all()));
+    }
+
     fn all(&self) -> BTreeMap<&'static str, Vec<String>> {
         self.0.lock().expect("no panic").clone()
     }
@@ -69,8 +79,13 @@ async fn what_would_lose_records_is_refused() {
     assert_eq!(error.disposition(), Disposition::Halt);
     assert!(error.to_string().contains("set max_bytes to 8388608"), "{error}");
     let (_merge, handle) = Merge::new(MergeConfig::default(), BTreeMap::new(), heard.clone());
-    let followed = timeout(SOON, Topic::new(small, heard.clone()).follow(handle)).await.expect("at once");
-    assert!(matches!(followed, Err(Error::Unfit { .. })));
+    // Followed, it is waited for: somebody may make it fit.
+    let following = tokio::spawn(Topic::new(small, heard.clone()).follow(handle.clone()));
+    heard.until("fault", 1).await;
+    assert!(heard.all()["fault"][0].contains("Unfit"), "{:?}", heard.all());
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!((heard.count("fault"), following.is_finished(), handle.lags().each().len()), (1, false, 0), "said once, and nothing read");
+    following.abort();
     let nowhere = FluvioConfig { topic: "no-such-topic".to_owned(), ..fit.clone() };
     let error = Topic::new(nowhere, heard.clone()).check().await.expect_err("no such topic");
     assert!(matches!(error, Error::Unfit { .. }), "{error}");
@@ -153,6 +168,68 @@ impl Appender for Book {
         written.extend(records.into_iter().map(|record| (record, Instant::now())));
         Ok(written.len() as u64)
     }
+}
+
+impl Book {
+    /// Waits until it holds so many; the offsets of one stream in it.
+    async fn holds(&self, count: usize, stream: &str) -> Vec<u64> {
+        let full = timeout(SOON, async {
+            while self.0.lock().expect("no panic").len() < count {
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+        full.await.unwrap_or_else(|_| panic!("{count} come, not {}", self.0.lock().expect("no panic").len()));
+        let written = self.0.lock().expect("no panic");
+        written.iter().filter(|(record, _)| &*record.stream == stream).map(|(record, _)| record.offset).collect()
+    }
+}
+
+/// A topic that is deleted stops its own stream. Made again, it is read from its beginning, and that is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_made_again_is_taken_up_again() {
+    use fluvio::metadata::topic::{TopicSpec, TopicStorageConfig};
+    let Some(endpoint) = endpoint() else { return };
+    let (name, steady) = (cluster::create(&endpoint, "again", 1).await, cluster::create(&endpoint, "steady", 1).await);
+    let send = async |topic: &str, count: u64| {
+        let (_client, producer) = cluster::producer(&endpoint, topic, Duration::ZERO).await;
+        cluster::send(&producer, (0..count).map(|index| (None, catch_up::record(index)))).await;
+    };
+    let (heard, book) = (Heard::default(), Book::default());
+    let (merge, handle) = Merge::new(MergeConfig::default(), BTreeMap::new(), Arc::new(heard.clone()));
+    let following = [&name, &steady].map(|name| {
+        let topic = Topic::new(FluvioConfig::new(&endpoint, name), Arc::new(heard.clone()));
+        tokio::spawn(topic.follow(handle.clone()))
+    });
+    let merging = tokio::spawn(merge.run(book.clone(), pending()));
+    send(&name, 100).await;
+    send(&steady, 100).await;
+    let stream = format!("fluvio:{name}/0");
+    assert_eq!(book.holds(200, &stream).await, (0..100).collect::<Vec<_>>());
+
+    cluster::delete(&endpoint, &name).await;
+    let absent = format!("fluvio:{name}: Fault {{ error: Unfit");
+    timeout(SOON, async {
+        while !heard.all().get("fault").is_some_and(|faults| faults.iter().any(|fault| fault.starts_with(&absent))) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("it is told that there is no such topic");
+    send(&steady, 10).await;
+    book.holds(210, &stream).await;
+
+    sleep(Duration::from_secs(2)).await; // the controller gives no answer to who creates at once
+    let mut spec = TopicSpec::new_computed(1, 1, None);
+    spec.set_storage(TopicStorageConfig { segment_size: Some(cluster::SEGMENT_BYTES), max_partition_size: None });
+    cluster::create_named(&endpoint, &name, spec).await;
+    send(&name, 7).await;
+    let again: Vec<u64> = (0..7).map(|position| (1 << 44) | position).collect();
+    assert_eq!(book.holds(217, &stream).await.split_off(100), again);
+    assert_eq!(heard.all()["remade"], [format!("{stream}: Remade {{ read: 99 }}")]);
+    assert!(heard.all()["recovered"].iter().any(|recovered| recovered.starts_with(&format!("fluvio:{name}:"))), "{:?}", heard.all());
+    assert_eq!(heard.count("lost"), 0, "all of the old one had been read");
+    merging.abort();
+    following.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

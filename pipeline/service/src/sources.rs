@@ -21,7 +21,10 @@ use crate::settings::SourcesSettings;
 use crate::start::held;
 use crate::tally::Notices;
 use crate::watchman::{Condition, Conditions};
-use crate::{StartError, sinks};
+use crate::{Chain, StartError, sinks};
+
+/// The condition that a stream is not read.
+const STOPPED: &str = "rasid_stream_stopped";
 
 /// What runs of them.
 pub(crate) struct Sources {
@@ -80,12 +83,11 @@ pub(crate) async fn start(
 ) -> Result<Sources, StartError> {
     let Surroundings { log, notices, conditions, ended, .. } = around;
     let ingest = http(settings, &around)?;
-    let observer: Arc<dyn Observer> =
-        Arc::new(Watching { notices: Arc::clone(notices), conditions: conditions.clone(), said: Mutex::default() });
+    let observer: Arc<dyn Observer> = Arc::new(Watching::new(notices, conditions));
     let (merge, handle) = Merge::new(MergeConfig::default(), offsets, Arc::clone(&observer));
     let lags = handle.lags().clone();
     let mut followers = JoinSet::new();
-    fluvio(settings, &handle, &observer, &mut followers, ended)?;
+    fluvio(settings, &handle, &observer, &mut followers)?;
     // The merge runs before it is given files, because it takes only so many at once.
     let (stop, stopped) = oneshot::channel::<()>();
     let (of_merge, log) = (ended.clone(), log.clone());
@@ -125,26 +127,62 @@ struct Watching {
     notices: Arc<Notices>,
     conditions: Conditions,
     /// Streams that have lost records, with how often.
-    said: Mutex<BTreeMap<String, u64>>,
+    lost: Mutex<BTreeMap<String, u64>>,
+    /// Streams that are not read until somebody does something about it, and why.
+    stopped: Mutex<BTreeMap<String, String>>,
+}
+
+impl Watching {
+    fn new(notices: &Arc<Notices>, conditions: &Conditions) -> Self {
+        Self { notices: Arc::clone(notices), conditions: conditions.clone(), lost: Mutex::default(), stopped: Mutex::default() }
+    }
+
+    fn lost(&self, stream: &str) {
+        let mut lost = held(&self.lost);
+        *lost.entry(stream.to_owned()).or_default() += 1;
+        let summary = lost.iter().map(|(stream, times)| format!("{stream} ({times})")).collect::<Vec<_>>().join(", ");
+        self.conditions.raise(Condition {
+            name: "rasid_stream_gap".to_owned(),
+            summary: format!("Records are lost since the start: {summary}; the service's log says which offsets"),
+            runbook: Some("docs/runbooks/stream_gap.md".to_owned()),
+        });
+    }
+
+    fn stopped(&self, stream: &str, why: Option<String>) {
+        let mut stopped = held(&self.stopped);
+        self.notices.stopped(stream, why.clone());
+        match why {
+            Some(why) => drop(stopped.insert(stream.to_owned(), why)),
+            None => drop(stopped.remove(stream)),
+        }
+        if stopped.is_empty() {
+            self.conditions.end(STOPPED);
+            return;
+        }
+        self.conditions.raise(Condition {
+            name: STOPPED.to_owned(),
+            summary: format!("Not read any more, the other streams are: {}", stopped.values().cloned().collect::<Vec<_>>().join("; ")),
+            runbook: Some("docs/runbooks/stream_stopped.md".to_owned()),
+        });
+    }
 }
 
 impl Observer for Watching {
     fn notice(&self, stream: &str, notice: &Notice<'_>) {
         let alert = notice.is_ops_alert();
-        self.notices.count(stream, alert, matches!(notice, Notice::Fault { .. }));
-        if !alert {
-            tracing::info!(stream, kind = notice.kind(), ?notice, "a stream has news");
-            return;
+        let fault = matches!(notice, Notice::Fault { .. });
+        self.notices.count(stream, alert && !fault, fault);
+        match notice {
+            Notice::Fault { error, .. } if alert => self.stopped(stream, Some(Chain(*error).to_string())),
+            Notice::Recovered { .. } => self.stopped(stream, None),
+            _ if alert => self.lost(stream),
+            _ => {}
         }
-        tracing::error!(stream, kind = notice.kind(), ?notice, "a stream has lost records, or cannot be read");
-        let mut said = held(&self.said);
-        *said.entry(stream.to_owned()).or_default() += 1;
-        let summary = said.iter().map(|(stream, times)| format!("{stream} ({times})")).collect::<Vec<_>>().join(", ");
-        self.conditions.raise(Condition {
-            name: "rasid_stream_gap".to_owned(),
-            summary: format!("Records are lost, or a stream is given up, since the start: {summary}; the service's log says which offsets"),
-            runbook: Some("docs/runbooks/stream_gap.md".to_owned()),
-        });
+        if alert {
+            tracing::error!(stream, kind = notice.kind(), ?notice, "a stream has lost records, or cannot be read");
+        } else {
+            tracing::info!(stream, kind = notice.kind(), ?notice, "a stream has news");
+        }
     }
 }
 
@@ -172,33 +210,76 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
     Ok(Some(ingest))
 }
 
-/// Reads every partition of the configured topics.
+/// Reads every partition of the configured topics. A topic that is not there or unfit stops alone.
 #[cfg(feature = "fluvio")]
 fn fluvio(
     settings: &SourcesSettings,
     handle: &MergeHandle,
     observer: &Arc<dyn Observer>,
     followers: &mut JoinSet<()>,
-    ended: &Ended,
 ) -> Result<(), StartError> {
     use rasid_connectors::source::fluvio::{FluvioConfig, Topic};
     let Some(fluvio) = &settings.fluvio else { return Ok(()) };
     for topic in &fluvio.topics {
         let config = FluvioConfig { max_bytes: fluvio.fetch_bytes_max, ..FluvioConfig::new(&fluvio.endpoint, topic) };
-        let following = Topic::new(config, Arc::clone(observer)).follow(handle.clone());
-        let ended = ended.clone();
-        followers.spawn(async move { ended.unless_ok("a Fluvio topic", following.await) });
+        followers.spawn(Topic::new(config, Arc::clone(observer)).follow(handle.clone()));
     }
     Ok(())
 }
 
 /// Says that this program cannot.
 #[cfg(not(feature = "fluvio"))]
-fn fluvio(settings: &SourcesSettings, _: &MergeHandle, _: &Arc<dyn Observer>, _: &mut JoinSet<()>, _: &Ended) -> Result<(), StartError> {
+fn fluvio(settings: &SourcesSettings, _: &MergeHandle, _: &Arc<dyn Observer>, _: &mut JoinSet<()>) -> Result<(), StartError> {
     match &settings.fluvio {
         None => Ok(()),
         Some(_) => Err(StartError::Configuration(
             "sources.fluvio is set, but this rasid was built without Fluvio: build it with `--features fluvio`".to_owned(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rasid_connectors::Error;
+    use rasid_connectors::source::Missing;
+
+    use super::*;
+
+    fn unfit(why: &str) -> Error {
+        Error::Unfit { stream: "fluvio:auth".to_owned(), why: why.to_owned() }
+    }
+
+    #[test]
+    fn a_stream_that_stops_is_a_condition_until_it_is_read_again() {
+        let (notices, conditions) = (Arc::new(Notices::default()), Conditions::default());
+        let watching = Watching::new(&notices, &conditions);
+        let fault = |stream: &str, error: &Error| watching.notice(stream, &Notice::Fault { error, attempt: 1, retry_in_ms: Some(1_000) });
+        let said = || conditions.holding().into_iter().map(|condition| (condition.name, condition.summary)).collect::<Vec<_>>();
+        fault("fluvio:auth/0", &Error::Unavailable { stream: "fluvio:auth/0".to_owned(), source: "an outage".into() });
+        assert_eq!(said(), [], "an outage is waited out");
+        fault("fluvio:auth", &unfit("there is no such topic"));
+        fault("fluvio:gps", &unfit("its segments are too large"));
+        let (name, summary) = said().pop().expect("a condition");
+        assert_eq!((name.as_str(), said().len()), (STOPPED, 1));
+        assert!(summary.contains("fluvio:auth") && summary.contains("no such topic") && summary.contains("too large"), "{summary}");
+        assert_eq!(notices.of("fluvio:auth").stopped.as_deref(), Some("fluvio:auth cannot be read: there is no such topic"));
+        watching.notice("fluvio:auth", &Notice::Recovered { attempts: 1 });
+        assert!(said().pop().is_some_and(|(_, summary)| !summary.contains("fluvio:auth")), "the other one stands");
+        watching.notice("fluvio:gps", &Notice::Recovered { attempts: 1 });
+        assert_eq!(said(), []);
+        assert_eq!(notices.of("fluvio:auth").stopped, None);
+    }
+
+    #[test]
+    fn what_is_lost_is_counted_and_stands() {
+        let (notices, conditions) = (Arc::new(Notices::default()), Conditions::default());
+        let watching = Watching::new(&notices, &conditions);
+        watching.notice("fluvio:auth/0", &Notice::Remade { read: 41 });
+        watching.notice("fluvio:auth/0", &Notice::Lost(Missing { from: 42, to: 50 }));
+        watching.notice("fluvio:auth/0", &Notice::Recovered { attempts: 1 });
+        let standing = conditions.holding();
+        assert_eq!(standing.iter().map(|condition| condition.name.as_str()).collect::<Vec<_>>(), ["rasid_stream_gap"]);
+        assert!(standing[0].summary.contains("fluvio:auth/0 (2)"), "{}", standing[0].summary);
+        assert_eq!((notices.of("fluvio:auth/0").lost, notices.of("fluvio:auth/0").faults), (2, 0));
     }
 }

@@ -113,6 +113,9 @@ pub struct SourceStats {
     pub errors_total: u64,
     /// Requests that were refused, by reason (HTTP only).
     pub refused: BTreeMap<&'static str, u64>,
+    /// Why it is not read until somebody does something about it; `None` where it is, or is tried again as after any
+    /// outage. A topic stands here beside its partitions.
+    pub stopped: Option<String>,
 }
 
 /// What takes events over HTTP.

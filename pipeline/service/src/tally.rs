@@ -83,11 +83,13 @@ pub(crate) struct Notices {
     by_stream: Mutex<std::collections::BTreeMap<String, Told>>,
 }
 
-/// Counts of one stream.
-#[derive(Clone, Copy, Default)]
+/// What one stream has told.
+#[derive(Clone, Default)]
 pub(crate) struct Told {
     pub(crate) lost: u64,
     pub(crate) faults: u64,
+    /// Why it is not read until somebody does something about it.
+    pub(crate) stopped: Option<String>,
 }
 
 impl Notices {
@@ -98,8 +100,28 @@ impl Notices {
         told.faults += u64::from(fault);
     }
 
-    fn of(&self, stream: &str) -> Told {
-        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).get(stream).copied().unwrap_or_default()
+    /// It is not read any more, because; or it is again.
+    pub(crate) fn stopped(&self, stream: &str, why: Option<String>) {
+        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).entry(stream.to_owned()).or_default().stopped = why;
+    }
+
+    pub(crate) fn of(&self, stream: &str) -> Told {
+        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).get(stream).cloned().unwrap_or_default()
+    }
+
+    /// What is stopped that is no stream itself: a topic, whose partitions are.
+    fn stopped_besides(&self, streams: &[SourceStats]) -> Vec<SourceStats> {
+        let by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let besides = by_stream.iter().filter(|(name, _)| !streams.iter().any(|source| source.stream == **name));
+        let stopped = besides.filter(|(_, told)| told.stopped.is_some());
+        stopped
+            .map(|(name, told)| SourceStats {
+                stream: name.clone(),
+                errors_total: told.faults,
+                stopped: told.stopped.clone(),
+                ..SourceStats::default()
+            })
+            .collect()
     }
 }
 
@@ -198,7 +220,8 @@ impl Tally {
     }
 
     fn sources(&self) -> Vec<SourceStats> {
-        self.lags
+        let mut sources: Vec<SourceStats> = self
+            .lags
             .each()
             .into_iter()
             .map(|lag| {
@@ -209,12 +232,15 @@ impl Tally {
                     records_total: self.log.of_stream(&lag.stream),
                     gaps_total: told.lost,
                     errors_total: told.faults,
+                    stopped: told.stopped,
                     stream: lag.stream.to_string(),
                     ..SourceStats::default()
                 }
             })
             .chain(self.received())
-            .collect()
+            .collect();
+        sources.extend(self.notices.stopped_besides(&sources));
+        sources
     }
 
     /// What came over HTTP: each producer's stream, and last what was refused of those that no signature tells.

@@ -69,6 +69,12 @@ impl Conditions {
         held(&self.holding).inherited = names;
     }
 
+    /// What holds now, in order of name.
+    #[cfg(test)]
+    pub(crate) fn holding(&self) -> Vec<Condition> {
+        held(&self.holding).conditions.values().cloned().collect()
+    }
+
     fn take(&self) -> (Vec<Condition>, Vec<String>) {
         let mut holding = held(&self.holding);
         (holding.conditions.values().cloned().collect(), std::mem::take(&mut holding.ended))

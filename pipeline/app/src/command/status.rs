@@ -67,6 +67,10 @@ fn lines(status: &Value) -> Vec<String> {
     for source in at("/stats/sources").and_then(Value::as_array).into_iter().flatten() {
         let field = |name: &str| source.get(name).and_then(Value::as_u64);
         let name = source.get("stream").and_then(Value::as_str).unwrap_or_default();
+        if let Some(why) = source.get("stopped").and_then(Value::as_str) {
+            lines.push(format!("  STOPPED  {why}: docs/runbooks/stream_stopped.md"));
+            continue;
+        }
         let refused = source.get("refused").and_then(Value::as_object).into_iter().flat_map(|reasons| reasons.values());
         let refused = refused.filter_map(Value::as_u64).sum::<u64>();
         let records = field("records_total").unwrap_or_default();
@@ -148,6 +152,8 @@ mod tests {
         status.stats.clock.ahead_ms = -3_600_000;
         status.stats.sources.push(SourceStats { stream: "jsonl:events".to_owned(), offset: Some(3), ..SourceStats::default() });
         let received = |stream: &str, records_total| SourceStats { stream: stream.to_owned(), records_total, ..SourceStats::default() };
+        let why = Some("fluvio:auth cannot be read: there is no such topic".to_owned());
+        status.stats.sources.push(SourceStats { stream: "fluvio:auth".to_owned(), stopped: why, ..SourceStats::default() });
         let refused = [("rate", 4), ("id_reused", 1)].into();
         status.stats.sources.push(SourceStats { refused, ..received("http:payments", 50_000) });
         status.stats.sources.push(SourceStats { refused: [("signature", 9)].into(), ..received("http:unknown", 0) });
@@ -174,6 +180,7 @@ mod tests {
             "jsonl:new nothing read yet",
             "core with 4 waiting, the oldest for 1 min, 0 parked, breaker half open",
             "FULL     the outbox",
+            "STOPPED  fluvio:auth cannot be read: there is no such topic: docs/runbooks/stream_stopped.md",
             "2 outputs differ",
             "REFUSED",
             "set 60 min back just now",

@@ -13,6 +13,7 @@ fn full() -> Stats {
         offset: Some(41),
         lag_records: Some(7),
         gaps_total: 1,
+        stopped: Some("fluvio:auth/0 cannot be read: there is no such topic".to_owned()),
         ..SourceStats::default()
     });
     let refused = [("id_reused", 2), ("signature", 0)].into();
@@ -51,6 +52,7 @@ fn figures_are_written_in_base_units() {
         "rasid_source_refused_total{stream=\"http:checkout\",reason=\"id_reused\"} 2",
         "rasid_source_refused_total{stream=\"http:checkout\",reason=\"signature\"} 0",
         "rasid_ingest_bodies_limit_bytes 1048576.0",
+        "rasid_source_stopped{stream=\"fluvio:auth/0\"} 1.0",
         "rasid_rule_alerts_total{rule=\"auth.otp_flood\"} 3",
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",

@@ -1,13 +1,8 @@
 //! JSON Lines for the live service: a file to its end, a file that grows, standard input.
 //!
 //! An offset is the number of bytes up to the end of the line's line end, in the decompressed text where a file is
-//! compressed; so resuming is exact. A followed file that is rotated or cut begins again at 0 while offsets rise, so
-//! the higher bits count how often that happened:
-//!
-//! ```text
-//! offset   63 ─ 44  generation: 0 at first, one more for each rotation and truncation
-//!          43 ─ 0   bytes, 16 TiB at most
-//! ```
+//! compressed; so resuming is exact. A followed file that is rotated or cut begins again at 0, in another
+//! [generation](super::generation), so that offsets rise.
 //!
 //! What a followed file does, and what that means here:
 //!
@@ -29,6 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::generation::{offset_of, parts_of};
 use super::lines::{CutLine, Lines};
 use super::{Fetched, Notice, Observer, Opener, Source, SourceRecord};
 use crate::Error;
@@ -133,17 +129,6 @@ impl Opener for FileOpener {
         }
         Ok(Box::new(source))
     }
-}
-
-/// Bits of an offset that count bytes.
-const BYTES_BITS: u32 = 44;
-
-fn offset_of(generation: u64, bytes: u64) -> u64 {
-    (generation << BYTES_BITS) | bytes
-}
-
-fn parts_of(offset: u64) -> (u64, u64) {
-    (offset >> BYTES_BITS, offset & ((1 << BYTES_BITS) - 1))
 }
 
 struct FileSource {

@@ -16,6 +16,10 @@
 //!   outage is an [`Error::Unavailable`]; whoever holds the source opens it again.
 //! - **Acknowledgements are quick.** The server writes an answer in three pieces with Nagle's algorithm on; without
 //!   `TCP_QUICKACK` each costs 40 ms.
+//! - **A topic may go and come again.** One that is deleted, or cannot be read without loss any more, stops its own
+//!   partitions and is taken up again when it is there and fit. One that was made again has offsets from 0: its
+//!   partitions begin again in another [generation](super::generation), and what is lost by that is told
+//!   ([`Notice::Remade`], how that is known: [`remade`](super::remade)).
 //! - **A dead connection is noticed** by the controller knowing of records that do not come; the client would wait for
 //!   hours.
 //!
@@ -26,14 +30,16 @@ mod client;
 mod partition;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
+use super::remade::{Course, Life, News, Start, Word};
 use super::{MergeHandle, Notice, Observer, Opener, Source};
-use crate::{Disposition, Error};
+use crate::Error;
 use client::{Controller, Ends};
 
 /// Which topic is read, and how.
@@ -84,13 +90,24 @@ impl FluvioConfig {
     fn unavailable(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::Unavailable { stream: self.stream(), source: source.into() }
     }
+
+    fn unfit(&self, why: String) -> Error {
+        Error::Unfit { stream: self.stream(), why }
+    }
+}
+
+/// What the controller said last.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    life: Life,
+    ends: Ends,
 }
 
 /// A topic: its partitions, and what the controller says about them.
 pub struct Topic {
     config: FluvioConfig,
     observer: Arc<dyn Observer>,
-    ends: watch::Sender<Ends>,
+    known: watch::Sender<Known>,
     /// Asks for the ends now instead of at the next turn.
     ask: Notify,
 }
@@ -98,36 +115,33 @@ pub struct Topic {
 impl Topic {
     /// Asks nothing yet.
     pub fn new(config: FluvioConfig, observer: Arc<dyn Observer>) -> Arc<Self> {
-        Arc::new(Self { config, observer, ends: watch::Sender::default(), ask: Notify::new() })
+        Arc::new(Self { config, observer, known: watch::Sender::default(), ask: Notify::new() })
     }
 
     /// How many partitions the topic has. An error if it is not there, or cannot be read without loss.
     pub async fn check(&self) -> Result<u32, Error> {
-        Controller::connect(&self.config).await?.check(&self.config).await
+        match Controller::connect(&self.config).await?.check(&self.config).await? {
+            Word::Fit(partitions) => Ok(partitions),
+            Word::Unfit(why) | Word::Absent(why) => Err(self.config.unfit(why)),
+        }
     }
 
     /// Opens a partition.
     pub fn partition(self: &Arc<Self>, partition: u32) -> impl Opener + use<> {
-        Partition { stream: format!("{}/{partition}", self.config.stream()), index: partition, topic: self.clone() }
+        Partition { stream: format!("{}/{partition}", self.config.stream()), index: partition, topic: self.clone(), course: Arc::default() }
     }
 
     /// Adds every partition to the merge, and each that the topic is given later. Keeps an eye on the controller, which
-    /// is how partitions know that they are at their head. Runs until the merge ends, it is dropped, or the topic is
-    /// found unfit; a controller that is away is waited for and told.
-    pub async fn follow(self: Arc<Self>, handle: MergeHandle) -> Result<(), Error> {
+    /// is how partitions know that they are at their head, and that they may be read. Runs until the merge ends or it is
+    /// dropped; a controller that is away, a topic that is not there or cannot be read without loss, is waited for and
+    /// told.
+    pub async fn follow(self: Arc<Self>, handle: MergeHandle) {
         let mut known = 0;
         let mut attempt = 0;
-        let stream = self.config.stream();
-        loop {
-            let Err(error) = self.watch(&handle, &mut known, &mut attempt).await else { return Ok(()) };
-            if error.disposition() == Disposition::Halt {
-                self.observer.notice(&stream, &Notice::Fault { error: &error, attempt: attempt + 1, retry_in_ms: None });
-                return Err(error);
-            }
+        while let Err(error) = self.watch(&handle, &mut known, &mut attempt).await {
             attempt += 1;
             let pause = self.config.refresh.saturating_mul(attempt.min(10));
-            let retry_in_ms = u64::try_from(pause.as_millis()).ok();
-            self.observer.notice(&stream, &Notice::Fault { error: &error, attempt, retry_in_ms });
+            self.fault(&error, attempt, pause);
             tokio::time::sleep(pause).await;
         }
     }
@@ -136,21 +150,33 @@ impl Topic {
     async fn watch(self: &Arc<Self>, handle: &MergeHandle, known: &mut u32, attempt: &mut u32) -> Result<(), Error> {
         let controller = Controller::connect(&self.config).await?;
         loop {
-            let partitions = controller.check(&self.config).await?;
+            let word = controller.check(&self.config).await?;
             let ends = controller.ends(&self.config).await?;
-            self.ends.send_replace(ends);
-            if *attempt > 0 {
-                self.observer.notice(&self.config.stream(), &Notice::Recovered { attempts: std::mem::take(attempt) });
+            let attempts = std::mem::take(attempt);
+            let mut news = None;
+            self.known.send_modify(|known| {
+                news = known.life.hears(&word);
+                known.ends = ends;
+            });
+            match news {
+                Some(News::Stopped(why)) => self.fault(&self.config.unfit(why), 1, self.config.refresh),
+                Some(News::Resumed) => self.notice(&Notice::Recovered { attempts: attempts + 1 }),
+                // A controller that is back: what it says of the topic is what it said before.
+                None if attempts > 0 && matches!(word, Word::Fit(_)) => self.notice(&Notice::Recovered { attempts }),
+                None => {}
             }
-            if *known > 0 && partitions != *known {
-                self.observer.notice(&self.config.stream(), &Notice::Partitions { before: *known, now: partitions });
-            }
-            for partition in *known..partitions {
-                if !handle.add(Arc::new(self.partition(partition))).await {
-                    return Ok(());
+            if let Word::Fit(partitions) = word {
+                if *known > 0 && partitions != *known {
+                    self.notice(&Notice::Partitions { before: *known, now: partitions });
                 }
+                // Those that it has no more stay in the merge: a name there stands for one stream.
+                for partition in *known..partitions {
+                    if !handle.add(Arc::new(self.partition(partition))).await {
+                        return Ok(());
+                    }
+                }
+                *known = partitions.max(*known);
             }
-            *known = partitions.max(*known);
             tokio::select! {
                 () = tokio::time::sleep(self.config.refresh) => {}
                 () = self.ask.notified() => {}
@@ -158,12 +184,26 @@ impl Topic {
             }
         }
     }
+
+    fn fault(&self, error: &Error, attempt: u32, pause: Duration) {
+        self.notice(&Notice::Fault { error, attempt, retry_in_ms: u64::try_from(pause.as_millis()).ok() });
+    }
+
+    fn notice(&self, notice: &Notice<'_>) {
+        self.observer.notice(&self.config.stream(), notice);
+    }
 }
 
 struct Partition {
     stream: String,
     index: u32,
     topic: Arc<Topic>,
+    /// Shared with what it opens.
+    course: Arc<Mutex<Course>>,
+}
+
+fn held(course: &Mutex<Course>) -> MutexGuard<'_, Course> {
+    course.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -173,7 +213,23 @@ impl Opener for Partition {
     }
 
     async fn open(&self, after: Option<u64>) -> Result<Box<dyn Source>, Error> {
-        let mut source = partition::Records::new(&self.topic, self.index, &self.stream, after);
+        let start = {
+            let known = self.topic.known.borrow();
+            if let Some(why) = known.life.stopped() {
+                return Err(Error::Unavailable { stream: self.stream.clone(), source: why.into() });
+            }
+            let end = known.ends.get(&self.index).map(|(_, end)| *end);
+            held(&self.course).open(after, &known.life, end, Instant::now())
+        };
+        let Start { generation, after, again } = start;
+        if let Some(again) = again {
+            let observer = &self.topic.observer;
+            observer.notice(&self.stream, &Notice::Remade { read: again.read });
+            if let Some(lost) = again.lost {
+                observer.notice(&self.stream, &Notice::Lost(lost));
+            }
+        }
+        let mut source = partition::Records::new(&self.topic, self.index, &self.stream, generation, after, &self.course);
         source.connect().await?;
         Ok(Box::new(source))
     }

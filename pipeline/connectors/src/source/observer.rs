@@ -13,7 +13,8 @@ pub trait Observer: Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice<'a> {
-    /// It cannot be opened or read on. The other streams go on.
+    /// It cannot be opened or read on. The other streams go on. Where the error is lasting ([`Disposition::Halt`]) and it
+    /// is tried again all the same, nothing more is said until it can be read again, or the error is another one.
     Fault {
         /// Why.
         error: &'a Error,
@@ -33,6 +34,12 @@ pub enum Notice<'a> {
     GapClosed(Missing),
     /// Records are lost for good: the stream no longer has them. It goes on behind them.
     Lost(Missing),
+    /// A topic was deleted and made again: it is read from its new beginning. What the old one held behind the last record
+    /// that was read is lost, as far as it is known told by [`Notice::Lost`].
+    Remade {
+        /// The last offset that was read of the old one.
+        read: u64,
+    },
     /// Records came again and were passed over.
     Repeated {
         /// How many.
@@ -70,10 +77,10 @@ pub enum Notice<'a> {
 }
 
 impl Notice<'_> {
-    /// Whether a person must look: records are lost, or a stream has been given up.
+    /// Whether a person must look: records are lost, or a stream is not read until something is done about it.
     pub fn is_ops_alert(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::Truncated { .. } => true,
+            Self::Lost(_) | Self::Truncated { .. } | Self::Remade { .. } => true,
             Self::Fault { error, .. } => error.disposition() == Disposition::Halt,
             _ => false,
         }
@@ -87,6 +94,7 @@ impl Notice<'_> {
             Self::Gap(_) => "gap",
             Self::GapClosed(_) => "gap_closed",
             Self::Lost(_) => "lost",
+            Self::Remade { .. } => "remade",
             Self::Repeated { .. } => "repeated",
             Self::Rotated { .. } => "rotated",
             Self::Truncated { .. } => "truncated",

@@ -30,9 +30,20 @@ pub(crate) async fn create(endpoint: &str, what: &str, partitions: u32) -> Strin
 pub(crate) async fn create_as(endpoint: &str, what: &str, spec: TopicSpec) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
     let name = format!("rasid-{what}-{now}");
-    let client = connect(endpoint).await;
-    client.admin().await.create(name.clone(), false, spec).await.expect("a new topic");
+    create_named(endpoint, &name, spec).await;
     name
+}
+
+/// A new topic of that name.
+pub(crate) async fn create_named(endpoint: &str, name: &str, spec: TopicSpec) {
+    let client = connect(endpoint).await;
+    client.admin().await.create(name.to_owned(), false, spec).await.expect("a new topic");
+}
+
+/// Deletes it, with all that it holds.
+pub(crate) async fn delete(endpoint: &str, name: &str) {
+    let client = connect(endpoint).await;
+    client.admin().await.delete::<TopicSpec>(name).await.expect("a topic");
 }
 
 pub(crate) async fn producer(endpoint: &str, topic: &str, linger: Duration) -> (Fluvio, TopicProducerPool) {

@@ -17,6 +17,7 @@ use fluvio_future::net::{
 use futures_lite::io::AsyncRead;
 use tokio::time::timeout;
 
+use super::super::remade::Word;
 use super::FluvioConfig;
 use crate::Error;
 
@@ -57,25 +58,24 @@ impl Controller {
         Ok(Self { admin, _client: client })
     }
 
-    /// The number of partitions, if the topic can be read without loss.
-    pub(super) async fn check(&self, config: &FluvioConfig) -> Result<u32, Error> {
-        let unfit = |why: String| Error::Unfit { stream: config.stream(), why };
+    /// Whether the topic is there and can be read without loss.
+    pub(super) async fn check(&self, config: &FluvioConfig) -> Result<Word, Error> {
         let topics = within(config, self.admin.list::<TopicSpec, String>(vec![config.topic.clone()])).await?;
         let Some(topic) = topics.into_iter().find(|topic| topic.name == config.topic) else {
-            return Err(unfit(format!("there is no such topic at {}; create it with segments of 8 MiB", config.endpoint)));
+            return Ok(Word::Absent(format!("there is no such topic at {}; create it with segments of 8 MiB", config.endpoint)));
         };
         let segment = topic.spec.get_storage().and_then(|storage| storage.segment_size).unwrap_or(SEGMENT_BYTES_DEFAULT);
         let max = config.max_bytes;
         if max > i32::MAX.unsigned_abs() {
-            return Err(unfit(format!("max_bytes is {max}, expected {} at most", i32::MAX)));
+            return Ok(Word::Unfit(format!("max_bytes is {max}, expected {} at most", i32::MAX)));
         }
         if segment > max {
-            return Err(unfit(format!(
+            return Ok(Word::Unfit(format!(
                 "its segments are {segment} bytes and a fetch takes {max}, so that answers would be cut and records lost; set max_bytes to \
                  {segment} or more (each partition may need that much memory), or create the topic with a segment size of {max} or less"
             )));
         }
-        Ok(topic.spec.partitions())
+        Ok(Word::Fit(topic.spec.partitions()))
     }
 
     /// Where each partition ends.

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -13,8 +13,10 @@ use futures_util::Stream;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, timeout};
 
+use super::super::generation::offset_of;
+use super::super::remade::Course;
 use super::super::{Contiguity, Fetched, Notice, Source, SourceRecord, Verdict};
-use super::{Topic, client};
+use super::{Topic, client, held};
 use crate::Error;
 
 /// Most bytes handed over at once, one record more at most.
@@ -30,7 +32,9 @@ pub(super) struct Records {
     topic: Arc<Topic>,
     partition: u32,
     stream: String,
+    generation: u64,
     contiguity: Contiguity,
+    course: Arc<Mutex<Course>>,
     open: Option<Open>,
     /// What is to be said once the records before it were handed over.
     failed: Option<Error>,
@@ -47,10 +51,20 @@ enum Step {
 }
 
 impl Records {
-    pub(super) fn new(topic: &Arc<Topic>, partition: u32, stream: &str, after: Option<u64>) -> Self {
+    /// Behind position `after` in that generation.
+    pub(super) fn new(
+        topic: &Arc<Topic>,
+        partition: u32,
+        stream: &str,
+        generation: u64,
+        after: Option<u64>,
+        course: &Arc<Mutex<Course>>,
+    ) -> Self {
         Self {
             partition,
             stream: stream.to_owned(),
+            generation,
+            course: course.clone(),
             contiguity: Contiguity::new(after, topic.config.reopenings_max),
             open: None,
             failed: None,
@@ -110,7 +124,7 @@ impl Records {
                             }
                             let bytes = record.value().to_vec();
                             bytes_held += bytes.len();
-                            records.push(SourceRecord { offset, bytes });
+                            records.push(SourceRecord { offset: offset_of(self.generation, offset), bytes });
                         }
                         Verdict::Reopen { missing } => {
                             self.notice(&Notice::Gap(missing));
@@ -169,7 +183,7 @@ impl Records {
             return Ok(Some(step));
         }
         let topic = self.topic.clone();
-        let mut ends = topic.ends.subscribe();
+        let mut known = topic.known.subscribe();
         if self.live && !self.said_head {
             return Ok(None);
         }
@@ -184,12 +198,21 @@ impl Records {
             let told = tokio::select! {
                 biased;
                 step = self.step() => return Ok(Some(step)),
-                told = ends.changed() => told.is_ok(),
+                told = known.changed() => told.is_ok(),
             };
             if !told {
                 return Ok(Some(self.step().await)); // nobody asks the controller any more
             }
-            let Some((begin, end)) = ends.borrow_and_update().get(&self.partition).copied() else { continue };
+            let known = known.borrow_and_update().clone();
+            if known.life.stopped().is_some() {
+                return Ok(Some(Step::Reopen)); // which says why it is not opened
+            }
+            let Some((begin, end)) = known.ends.get(&self.partition).copied() else { continue };
+            let read = self.contiguity.expected().and_then(|expected| expected.checked_sub(1));
+            if read.is_some_and(|read| held(&self.course).is_short(read, Some(end), Instant::now())) {
+                self.open = None;
+                return Err(self.unavailable("fewer records are known than were read: the topic was made again"));
+            }
             if end <= self.contiguity.expected().unwrap_or(begin) {
                 behind_since = None;
                 self.live = true;
@@ -219,13 +242,20 @@ impl Source for Records {
     }
 
     fn newest(&self) -> Option<u64> {
-        self.topic.ends.borrow().get(&self.partition)?.1.checked_sub(1)
+        let end = self.topic.known.borrow().ends.get(&self.partition)?.1;
+        Some(offset_of(self.generation, end.checked_sub(1)?))
     }
 
     async fn fetch(&mut self) -> Result<Fetched, Error> {
         loop {
             if let Some(error) = self.failed.take() {
                 return Err(error);
+            }
+            // A topic that is gone or unfit is not read on, however much of it is ready.
+            let stopped = self.topic.known.borrow().life.stopped().map(str::to_owned);
+            if let Some(why) = stopped {
+                self.open = None;
+                return Err(self.unavailable(why));
             }
             if self.open.is_none() {
                 self.connect().await?;

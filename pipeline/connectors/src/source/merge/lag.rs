@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::super::generation::parts_of;
+
 /// How a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -48,7 +50,10 @@ impl Lag {
         if self.state == State::AtHead && self.read == self.durable {
             return Some(0);
         }
-        Some(self.newest?.saturating_sub(self.durable?))
+        let (newest, durable) = (self.newest?, self.durable?);
+        // Of what begins again nothing is durable yet.
+        let begun_again = parts_of(newest).0 > parts_of(durable).0;
+        Some(if begun_again { parts_of(newest).1 } else { newest.saturating_sub(durable) })
     }
 }
 
@@ -145,4 +150,23 @@ impl Standing {
 
 fn plus_one(offset: Option<u64>) -> u64 {
     offset.map_or(0, |offset| offset.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::generation::offset_of;
+    use super::*;
+
+    #[test]
+    fn how_far_a_stream_is_behind_that_begins_again() {
+        let behind = |newest, durable| {
+            let standing = Lags::default().add("a".into(), Some(durable));
+            standing.knows(Some(newest));
+            standing.lag().behind()
+        };
+        assert_eq!(behind(90, 50), Some(40));
+        assert_eq!(behind(offset_of(1, 30), 50), Some(30));
+        assert_eq!(behind(offset_of(2, 30), offset_of(2, 7)), Some(23));
+        assert_eq!(behind(50, offset_of(1, 7)), Some(0), "the controller is behind");
+    }
 }
