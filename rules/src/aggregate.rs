@@ -188,7 +188,7 @@ fn strictest(a: Privacy, b: Privacy) -> Privacy {
     match (a, b) {
         _ if a == b => a,
         (Privacy::Opaque(_), Privacy::Opaque(_)) => Privacy::Clear, // of no one kind
-        (other, Privacy::Clear) | (Privacy::Clear | Privacy::Opaque(_), other) | (other, Privacy::Opaque(_)) => other,
+        (other, Privacy::Clear | Privacy::Opaque(_)) | (Privacy::Clear | Privacy::Opaque(_), other) => other,
         _ => Privacy::Hidden,
     }
 }

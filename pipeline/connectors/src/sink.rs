@@ -141,7 +141,7 @@ mod tests {
                 Answer::Unavailable { retry_after_ms: Some(1), error: hostile.clone() },
                 Answer::Unavailable { retry_after_ms: Some(1), error: shown.clone() },
             ),
-            (Answer::Taken { refused: vec![(3, hostile.clone())] }, Answer::Taken { refused: vec![(3, shown.clone())] }),
+            (Answer::Taken { refused: vec![(3, hostile)] }, Answer::Taken { refused: vec![(3, shown)] }),
         ] {
             assert_eq!(answer.bounded(), expected);
         }
