@@ -185,10 +185,39 @@ fn bad_of(node: &Node, name: &str, spec: &FieldSpec, message: &str, event: Event
 
 /// What may be shown of a value that has either privacy.
 fn strictest(a: Privacy, b: Privacy) -> Privacy {
-    match (a, b) {
-        _ if a == b => a,
+    let rank = |privacy| match privacy {
+        Privacy::Clear => 0,
+        Privacy::Opaque(_) => 1,
+        Privacy::Pseudonym(_) => 2,
+        Privacy::Hidden => 3,
+    };
+    let (looser, stricter) = if rank(a) <= rank(b) { (a, b) } else { (b, a) };
+    match (looser, stricter) {
+        _ if looser == stricter => stricter,
         (Privacy::Opaque(_), Privacy::Opaque(_)) => Privacy::Clear, // of no one kind
-        (other, Privacy::Clear | Privacy::Opaque(_)) | (Privacy::Clear | Privacy::Opaque(_), other) => other,
+        (Privacy::Clear | Privacy::Opaque(_), _) => stricter,
         _ => Privacy::Hidden,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rasid_detectors::entity::EntityKind::{Device, Phone, User};
+    use rstest::rstest;
+
+    use super::Privacy::{Clear, Hidden, Opaque, Pseudonym};
+    use super::*;
+
+    #[rstest]
+    #[case::clear(Clear, Clear, Clear)]
+    #[case::an_identifier_beside_text(Clear, Opaque(User), Opaque(User))]
+    #[case::two_of_one_kind(Opaque(User), Opaque(User), Opaque(User))]
+    #[case::two_of_two_kinds(Opaque(User), Opaque(Device), Clear)]
+    #[case::a_phone_beside_an_identifier(Opaque(User), Pseudonym(Phone), Pseudonym(Phone))]
+    #[case::a_phone_beside_a_device(Pseudonym(Phone), Pseudonym(Device), Hidden)]
+    #[case::message_text(Clear, Hidden, Hidden)]
+    #[case::message_text_beside_a_phone(Pseudonym(Phone), Hidden, Hidden)]
+    fn the_stricter_of_two_counts_whichever_comes_first(#[case] a: Privacy, #[case] b: Privacy, #[case] expected: Privacy) {
+        assert_eq!((strictest(a, b), strictest(b, a)), (expected, expected));
     }
 }
