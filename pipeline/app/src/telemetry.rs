@@ -60,7 +60,67 @@ impl<W: Write> Write for Line<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+
+    /// The messages of warnings and errors in a folder's code, tests aside.
+    fn messages(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).expect("a folder of code").map(|entry| entry.expect("an entry").path()) {
+            let name = entry.file_name().unwrap_or_default();
+            if entry.is_dir() && name != "tests" {
+                messages(&entry, found);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs" {
+                let code = fs::read_to_string(&entry).expect("code");
+                for macro_name in ["warn!(", "error!("] {
+                    let said = |(at, _): &(usize, &str)| {
+                        !code.get(..*at).unwrap_or_default().ends_with(|before: char| before == '_' || before.is_alphanumeric())
+                    };
+                    found.extend(
+                        code.match_indices(macro_name)
+                            .filter(said)
+                            .filter_map(|(at, _)| code.get(at + macro_name.len()..).and_then(last_text)),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The last string before the parenthesis closes that was open.
+    fn last_text(arguments: &str) -> Option<String> {
+        let (mut depth, mut text, mut last) = (1, None::<String>, None);
+        for letter in arguments.chars() {
+            match (&mut text, letter) {
+                (Some(_), '"') => last = text.take(),
+                (Some(text), letter) => text.push(letter),
+                (None, '"') => text = Some(String::new()),
+                (None, '(') => depth += 1,
+                (None, ')') => depth -= 1,
+                (None, _) => {}
+            }
+            if depth == 0 {
+                return last;
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn every_warning_and_error_is_on_the_page_of_messages() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut said = BTreeSet::new();
+        for part in ["app", "connectors", "service"] {
+            messages(&root.join("pipeline").join(part).join("src"), &mut said);
+        }
+        let page = fs::read_to_string(root.join("docs/messages.md")).expect("the page");
+        let row = |line: &str| Some(line.strip_prefix("| `")?.split_once("` |")?.0.to_owned());
+        let explained: BTreeSet<String> = page.lines().filter_map(row).collect();
+        assert!(said.len() > 30, "{said:?}");
+        assert_eq!(said.difference(&explained).collect::<Vec<_>>(), Vec::<&String>::new(), "said, and not on the page");
+        assert_eq!(explained.difference(&said).collect::<Vec<_>>(), Vec::<&String>::new(), "on the page, and not said");
+    }
 
     #[test]
     fn a_line_is_one_line_and_moves_no_cursor() {
