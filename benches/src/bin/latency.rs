@@ -23,6 +23,7 @@ use rasid_connectors::sink::redis::{Config as RedisConfig, Place};
 use rasid_connectors::source::{Appender, Incoming};
 use rasid_connectors::storage::Disk;
 use rasid_service::Service;
+use rasid_service::hindrance::Hindrances;
 use rasid_service::settings::{
     EngineSettings, LogSettings, RulesSettings, Secret, Settings, SinksSettings, SnapshotSettings, SourcesSettings,
 };
@@ -83,8 +84,9 @@ async fn rasid(rate: u64, seconds: u64) -> Result<(), Failure> {
     let rules = folder.path().join("rules");
     copy_rules(Path::new("rules"), &rules)?;
     std::fs::write(rules.join("auth/marked.yaml"), MARKER)?;
-    let running =
-        Service::start(settings(folder.path(), rules, redis.url()), Clock::new(now_ms, now_ms)).await.map_err(|error| error.to_string())?;
+    let running = Service::start(settings(folder.path(), rules, redis.url()), Clock::new(now_ms, now_ms), Hindrances::default())
+        .await
+        .map_err(|error| error.to_string())?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let appender = running.appender();
     measure("rasid", rate, seconds, &redis.url(), move |batch| {

@@ -16,6 +16,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use rasid_service::control::Control;
+use rasid_service::hindrance::Hindrances;
 use rasid_service::stats::{Freshness, Readiness, Stats};
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -41,12 +42,22 @@ struct Inner {
     live: OnceLock<Live>,
     fresh_lag_ms_max: u64,
     connections: Connections,
+    /// What a start waits for.
+    hindrances: Hindrances,
 }
 
 impl Shared {
-    /// `connections` are those over which the handlers are asked.
-    pub(crate) fn new(fresh_lag_ms_max: u64, connections: Connections) -> Self {
-        Self(Arc::new(Inner { live: OnceLock::new(), fresh_lag_ms_max, connections }))
+    /// `connections` are those over which the handlers are asked; `hindrances` what a start waits for.
+    pub(crate) fn new(fresh_lag_ms_max: u64, connections: Connections, hindrances: Hindrances) -> Self {
+        Self(Arc::new(Inner { live: OnceLock::new(), fresh_lag_ms_max, connections, hindrances }))
+    }
+
+    /// Why nothing is accepted before the service is up.
+    fn starting(&self) -> String {
+        match self.0.hindrances.blocking() {
+            Some(words) => format!("starting; the disk has no room, {words}"),
+            None => "starting".to_owned(),
+        }
     }
 
     /// The service is up; called once.
@@ -91,7 +102,7 @@ async fn healthz(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Res
 
 /// Accepts and persists.
 async fn readyz(State(shared): State<Shared>) -> Result<Response, Problem> {
-    match shared.stats().unwrap_or_default().readiness {
+    match shared.stats().map_or_else(|| Readiness::NotReady(shared.starting()), |stats| stats.readiness) {
         Readiness::Ready => Ok(ok(&json!({"status": "ready"}))),
         Readiness::NotReady(why) => Err(Problem::unavailable(format!("the service does not accept events: {why}"))),
     }

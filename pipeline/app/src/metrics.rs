@@ -103,6 +103,8 @@ const CLOCK_JUMPS: Metric = counter("rasid_clock_jumps", "Times that the wall cl
 const CLOCK_AHEAD: Metric = gauge("rasid_clock_ahead_seconds", "The wall clock less the time that is believed, since it was set just now");
 const QUEUE_DEPTH: Metric = gauge("rasid_queue_items", "Items in a bounded queue");
 const QUEUE_CAPACITY: Metric = gauge("rasid_queue_capacity_items", "Items that it can hold");
+const DISK_FULL: Metric = gauge("rasid_disk_full", "1 while it cannot be written for want of room and is tried again");
+const DISK_FAILURES: Metric = counter("rasid_disk_full_failures", "Tries to write that failed for want of room");
 const LATENCY: Metric = Metric {
     name: "rasid_event_to_score_seconds",
     help: "From an event's arrival to its score being readable",
@@ -137,6 +139,9 @@ impl Collector for Figures {
         rulesets(&mut out, stats)?;
         out.one(&CLOCK_JUMPS, stats.clock.jumps_total)?;
         out.one(&CLOCK_AHEAD, timestamp(stats.clock.ahead_ms))?;
+        let areas = || stats.hindrances.iter();
+        out.labelled(&DISK_FULL, "area", areas().map(|of| (of.area, u64::from(of.now))))?;
+        out.labelled(&DISK_FAILURES, "area", areas().map(|of| (of.area, of.failures_total)))?;
         let queue =
             |figure: fn(&rasid_service::stats::QueueStats) -> u64| stats.queues.iter().map(move |queue| (queue.name, figure(queue)));
         out.labelled(&QUEUE_DEPTH, "queue", queue(|queue| queue.depth))?;

@@ -135,8 +135,9 @@ impl Error {
     }
 }
 
-/// What to do about an answer of the system to which nothing was consumed.
-pub(crate) fn of_io(source: &io::Error) -> Disposition {
+/// What to do about an answer of the system to which nothing was consumed. A disk that is full has room again one day; one
+/// that has turned read-only has failed, and what is on it must be looked at before anything goes on.
+pub fn of_io(source: &io::Error) -> Disposition {
     let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     if full || passes(source) { Disposition::Retry } else { Disposition::Halt }
 }
@@ -167,6 +168,15 @@ mod tests {
     #[case::reader_gone(Error::write("out", io::ErrorKind::BrokenPipe.into()), Disposition::Halt)]
     fn what_to_do(#[case] error: Error, #[case] expected: Disposition) {
         assert_eq!(error.disposition(), expected);
+    }
+
+    #[rstest]
+    #[case::full(io::ErrorKind::StorageFull, Disposition::Retry)]
+    #[case::quota(io::ErrorKind::QuotaExceeded, Disposition::Retry)]
+    #[case::read_only(io::ErrorKind::ReadOnlyFilesystem, Disposition::Halt)]
+    #[case::failed(io::ErrorKind::Other, Disposition::Halt)]
+    fn what_to_do_about_a_disk(#[case] kind: io::ErrorKind, #[case] expected: Disposition) {
+        assert_eq!(of_io(&kind.into()), expected);
     }
 
     #[test]

@@ -17,4 +17,4 @@ pub mod source;
 pub mod storage;
 pub mod webhook;
 
-pub use error::{Disposition, Error};
+pub use error::{Disposition, Error, of_io};

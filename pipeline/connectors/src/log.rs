@@ -263,7 +263,8 @@ impl LogWriter {
     /// Makes everything appended durable.
     ///
     /// # Errors
-    /// [`Error::Sync`], after which all that follows is [`Error::Broken`] until the log is opened anew.
+    /// [`Error::Unsynced`], after which it can be asked for again; [`Error::Sync`], after which all that follows is
+    /// [`Error::Broken`] until the log is opened anew.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.segments.sync()
     }

@@ -32,7 +32,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError, TableHandle};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ use crate::effect::{Item, Page, Settled, Standing};
 
 pub mod backend;
 mod commit;
+#[cfg(test)]
+mod full;
 #[cfg(test)]
 mod measure;
 mod tables;
@@ -57,7 +59,8 @@ const MAKING: &str = "new";
 /// For its owner alone, whatever the umask.
 const FILE_MODE: u32 = 0o600;
 
-/// Why the outbox cannot go on. After any of them it is not known what the file holds: open it again.
+/// Why the outbox cannot go on. Where it may pass ([`Error::disposition`]) the same can be asked for again; after any other it
+/// is not known what the file holds: open it again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -131,9 +134,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// What to do about it.
+    /// What to do about it. A disk without room may have some later; what was asked for is then asked for again, and is done
+    /// once, whatever of it had been done.
     pub fn disposition(&self) -> Disposition {
-        Disposition::Halt
+        match self {
+            Self::Store { source, .. } | Self::Open { source, .. } => match &**source {
+                redb::Error::Io(source) => crate::error::of_io(source),
+                // Somebody else's failure, who says himself whether it may pass.
+                redb::Error::PreviousIo => Disposition::Retry,
+                _ => Disposition::Halt,
+            },
+            _ => Disposition::Halt,
+        }
     }
 
     fn read(source: impl Into<redb::Error>) -> Self {
@@ -191,13 +203,28 @@ pub struct Held {
 
 /// Effects kept until their receiver acknowledged them. Any number of readers beside one writer; a commit blocks for an
 /// fsync, so it belongs on a thread that may block.
-#[derive(Debug)]
 pub struct Outbox {
-    database: Database,
+    /// `None` after a failure that may pass: redb does nothing more with a file that it once could not write. Whoever needs it
+    /// next opens it again.
+    database: RwLock<Option<Database>>,
+    opens: Box<dyn Fn() -> Result<Database, Error> + Send + Sync>,
     path: Option<PathBuf>,
     /// Held while a transaction writes, so that `kept` is what the newest one left.
-    writer: Mutex<()>,
+    writer: Mutex<Writer>,
     kept: RwLock<Kept>,
+}
+
+/// What the writer remembers.
+#[derive(Debug, Default)]
+struct Writer {
+    /// The position of a commit that has failed, and may be durable all the same.
+    doubtful: Option<u64>,
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").field("path", &self.path).field("kept", &self.kept).finish_non_exhaustive()
+    }
 }
 
 /// What is asked for often, as of the last commit.
@@ -218,18 +245,27 @@ impl Outbox {
         if !path.try_exists().map_err(|source| failed(source.into()))? {
             make(path).map_err(failed)?;
         }
-        let database = builder().open(path).map_err(failed)?;
-        Self::over(database, path, Some(path.to_owned()))
+        let opened = path.to_owned();
+        let opens = move || builder().open(&opened).map_err(|source| open_error(&opened, source));
+        Self::over(Box::new(opens), path, Some(path.to_owned()))
     }
 
-    /// An outbox over something else than a file, such as [`backend::Memory`].
-    pub fn with_backend(backend: impl StorageBackend) -> Result<Self, Error> {
+    /// An outbox over something else than a file, such as [`backend::Memory`]; `backend` gives it anew each time it is opened.
+    pub fn with_backend<B: StorageBackend>(backend: impl Fn() -> B + Send + Sync + 'static) -> Result<Self, Error> {
         let path = Path::new("in memory");
-        let database = builder().create_with_backend(backend).map_err(|source| open_error(path, source))?;
-        Self::over(database, path, None)
+        let opens = move || builder().create_with_backend(backend()).map_err(|source| open_error(path, source));
+        Self::over(Box::new(opens), path, None)
     }
 
-    fn over(database: Database, shown: &Path, path: Option<PathBuf>) -> Result<Self, Error> {
+    fn over(opens: Box<dyn Fn() -> Result<Database, Error> + Send + Sync>, shown: &Path, path: Option<PathBuf>) -> Result<Self, Error> {
+        let database = opens()?;
+        Self::prepare(&database, shown)?;
+        let kept = RwLock::new(Kept::read(&database)?);
+        Ok(Self { database: RwLock::new(Some(database)), opens, path, writer: Mutex::default(), kept })
+    }
+
+    /// Makes the tables of a new file; refuses one that is none of ours.
+    fn prepare(database: &Database, shown: &Path) -> Result<(), Error> {
         let read = database.begin_read().map_err(Error::read)?;
         let names: Vec<String> = read.list_tables().map_err(Error::read)?.map(|table| table.name().to_owned()).collect();
         if names.is_empty() {
@@ -252,8 +288,47 @@ impl Outbox {
         } else {
             return Err(Error::Foreign { path: shown.to_owned(), why: format!("its tables are {}", names.join(", ")) });
         }
-        let kept = Kept::read(&database)?;
-        Ok(Self { database, path, writer: Mutex::new(()), kept: RwLock::new(kept) })
+        Ok(())
+    }
+
+    /// The database, opened again if a failure has closed it.
+    fn database(&self) -> Result<Opened<'_>, Error> {
+        loop {
+            let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            if opened.is_some() {
+                return Ok(Opened(opened));
+            }
+            drop(opened);
+            let mut closed = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            if closed.is_none() {
+                let database = (self.opens)()?;
+                // What a commit left whose end is not known may be readable and not durable. A transaction of our own makes
+                // it so, before anybody is told of it.
+                let write = database.begin_write().map_err(Error::write)?;
+                let kept = Kept::read(&database)?;
+                write.open_table(META).map_err(Error::write)?.insert("position", kept.position).map_err(Error::write)?;
+                write.commit().map_err(Error::write)?;
+                *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+                *closed = Some(database);
+                tracing::info!("the outbox was opened again");
+            }
+        }
+    }
+
+    /// Closes what cannot be used any more, so that the next who needs it opens it again.
+    fn unless_failed<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        if done.as_ref().is_err_and(|error| error.disposition() == Disposition::Retry) {
+            *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        done
+    }
+
+    fn read<T>(&self, what: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
+        let done = {
+            let opened = self.database()?;
+            what(&opened)
+        };
+        self.unless_failed(done)
     }
 
     /// The newest committed log position; 0 before the first commit.
@@ -263,16 +338,44 @@ impl Outbox {
 
     /// Puts a commit in the outbox durably, as one, and gives its items back with their seqs; a score that is older than
     /// the one already pending is left out.
+    ///
+    /// After an error that may pass, ask for the same again: if it turns out to have been done, it is not done twice, and no
+    /// items are given back; they are in the queues.
     pub fn commit(&self, commit: Commit<'_>) -> Result<Vec<Item>, Error> {
-        self.write(|transaction, kept| commit::apply(transaction, kept, commit))
+        let mut writer = self.writer();
+        let before = self.position();
+        let done = self.transaction(|transaction, kept| {
+            if writer.doubtful == Some(commit.position) && kept.position == commit.position {
+                return Ok(Vec::new());
+            }
+            commit::apply(transaction, kept, commit)
+        });
+        // One that moves no position holds answers alone, and those may be given twice.
+        let may_be_in = done.as_ref().is_err_and(|error| error.disposition() == Disposition::Retry) && commit.position > before;
+        writer.doubtful = if may_be_in { Some(commit.position) } else { writer.doubtful.filter(|_| done.is_err()) };
+        done
     }
 
     /// The oldest items of a sink after `after_seq`, in order, at most `max`.
     pub fn pending(&self, sink: &str, after_seq: u64, max: usize) -> Result<Vec<Item>, Error> {
         let Some(first) = after_seq.checked_add(1) else { return Ok(Vec::new()) };
-        let queue = self.database.begin_read().map_err(Error::read)?.open_table(QUEUE).map_err(Error::read)?;
-        let found = queue.range((sink, first)..=(sink, u64::MAX)).map_err(Error::read)?;
-        found.take(max).map(|entry| decode("an item", entry.map_err(Error::read)?.1.value())).collect()
+        self.read(|database| {
+            let queue = database.begin_read().map_err(Error::read)?.open_table(QUEUE).map_err(Error::read)?;
+            let found = queue.range((sink, first)..=(sink, u64::MAX)).map_err(Error::read)?;
+            found.take(max).map(|entry| decode("an item", entry.map_err(Error::read)?.1.value())).collect()
+        })
+    }
+
+    /// When the oldest item of a sink was committed, Unix ms. For figures: where it cannot be read at once, there is none.
+    pub fn oldest_ms(&self, sink: &str) -> Option<i64> {
+        let opened = match self.database.try_read() {
+            Ok(opened) => opened,
+            Err(TryLockError::Poisoned(opened)) => opened.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let queue = opened.as_ref()?.begin_read().ok()?.open_table(QUEUE).ok()?;
+        let (_, item) = queue.range((sink, 0)..=(sink, u64::MAX)).ok()?.next()?.ok()?;
+        decode::<Item>("an item", item.value()).ok().map(|item| item.committed_ms)
     }
 
     /// How many items of a sink are pending.
@@ -305,14 +408,16 @@ impl Outbox {
         if from > to {
             return Ok(Vec::new());
         }
-        let alerts = self.database.begin_read().map_err(Error::read)?.open_table(ALERTS).map_err(Error::read)?;
-        let found = alerts.range((from, 0)..=(to, u32::MAX)).map_err(Error::read)?;
-        found
-            .map(|entry| {
-                let (key, hash) = entry.map_err(Error::read)?;
-                Ok((key.value().0, hash.value()))
-            })
-            .collect()
+        self.read(|database| {
+            let alerts = database.begin_read().map_err(Error::read)?.open_table(ALERTS).map_err(Error::read)?;
+            let found = alerts.range((from, 0)..=(to, u32::MAX)).map_err(Error::read)?;
+            found
+                .map(|entry| {
+                    let (key, hash) = entry.map_err(Error::read)?;
+                    Ok((key.value().0, hash.value()))
+                })
+                .collect()
+        })
     }
 
     /// The position from which on the hash of every committed alert is held; what was committed before it is not known any
@@ -332,17 +437,19 @@ impl Outbox {
     /// From which position on which version of the engine has committed, in order. What lies before the first is of a
     /// version that is not known.
     pub fn engines(&self) -> Result<Vec<(u64, String)>, Error> {
-        let engines = match self.database.begin_read().map_err(Error::read)?.open_table(ENGINES) {
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            engines => engines.map_err(Error::read)?,
-        };
-        let found = engines.iter().map_err(Error::read)?;
-        found
-            .map(|entry| {
-                let (from, engine) = entry.map_err(Error::read)?;
-                Ok((from.value(), engine.value().to_owned()))
-            })
-            .collect()
+        self.read(|database| {
+            let engines = match database.begin_read().map_err(Error::read)?.open_table(ENGINES) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                engines => engines.map_err(Error::read)?,
+            };
+            let found = engines.iter().map_err(Error::read)?;
+            found
+                .map(|entry| {
+                    let (from, engine) = entry.map_err(Error::read)?;
+                    Ok((from.value(), engine.value().to_owned()))
+                })
+                .collect()
+        })
     }
 
     /// Drops the hashes of alerts before `position`, the oldest that a replay can begin at.
@@ -364,44 +471,50 @@ impl Outbox {
         max: usize,
         mut wanted: impl FnMut(&Parked) -> bool,
     ) -> Result<Vec<Parked>, Error> {
-        let parked = self.database.begin_read().map_err(Error::read)?.open_table(PARKED).map_err(Error::read)?;
-        let found = match sink {
-            Some(sink) => parked.range((sink, after.saturating_add(1))..=(sink, u64::MAX)),
-            None => parked.iter(),
-        };
-        let mut items = Vec::new();
-        for entry in found.map_err(Error::read)? {
-            if items.len() == max {
-                break;
+        self.read(|database| {
+            let parked = database.begin_read().map_err(Error::read)?.open_table(PARKED).map_err(Error::read)?;
+            let found = match sink {
+                Some(sink) => parked.range((sink, after.saturating_add(1))..=(sink, u64::MAX)),
+                None => parked.iter(),
+            };
+            let mut items = Vec::new();
+            for entry in found.map_err(Error::read)? {
+                if items.len() == max {
+                    break;
+                }
+                let (key, value) = entry.map_err(Error::read)?;
+                let parked: Parked = decode("a parked item", value.value())?;
+                if key.value().1 > after && wanted(&parked) {
+                    items.push(parked);
+                }
             }
-            let (key, value) = entry.map_err(Error::read)?;
-            let parked: Parked = decode("a parked item", value.value())?;
-            if key.value().1 > after && wanted(&parked) {
-                items.push(parked);
-            }
-        }
-        Ok(items)
+            Ok(items)
+        })
     }
 
     /// The newest seq at which something of that sink is parked; 0 where nothing is.
     pub fn parked_newest(&self, sink: &str) -> Result<u64, Error> {
-        let parked = self.database.begin_read().map_err(Error::read)?.open_table(PARKED).map_err(Error::read)?;
-        let newest = parked.range((sink, 0)..=(sink, u64::MAX)).map_err(Error::read)?.next_back();
-        Ok(newest.transpose().map_err(Error::read)?.map_or(0, |(key, _)| key.value().1))
+        self.read(|database| {
+            let parked = database.begin_read().map_err(Error::read)?.open_table(PARKED).map_err(Error::read)?;
+            let newest = parked.range((sink, 0)..=(sink, u64::MAX)).map_err(Error::read)?.next_back();
+            Ok(newest.transpose().map_err(Error::read)?.map_or(0, |(key, _)| key.value().1))
+        })
     }
 
     /// What stands at a sink's receiver, by key, as of the last commit.
     pub fn standing(&self, sink: &str) -> Result<Vec<(String, Page)>, Error> {
-        let standing = self.database.begin_read().map_err(Error::read)?.open_table(STANDING).map_err(Error::read)?;
-        let mut pages = Vec::new();
-        for entry in standing.range((sink, "")..).map_err(Error::read)? {
-            let (key, page) = entry.map_err(Error::read)?;
-            if key.value().0 != sink {
-                break;
+        self.read(|database| {
+            let standing = database.begin_read().map_err(Error::read)?.open_table(STANDING).map_err(Error::read)?;
+            let mut pages = Vec::new();
+            for entry in standing.range((sink, "")..).map_err(Error::read)? {
+                let (key, page) = entry.map_err(Error::read)?;
+                if key.value().0 != sink {
+                    break;
+                }
+                pages.push((key.value().1.to_owned(), decode("a standing page", page.value())?));
             }
-            pages.push((key.value().1.to_owned(), decode("a standing page", page.value())?));
-        }
-        Ok(pages)
+            Ok(pages)
+        })
     }
 
     /// Puts a parked item back at the end of its sink's queue, and gives it with its new seq; `None` where there is none.
@@ -419,19 +532,40 @@ impl Outbox {
         self.write(|transaction, kept| commit::forget_parked(transaction, kept, committed_ms))
     }
 
-    /// One durable transaction. What it leaves is kept only once it is on disk.
     fn write<T>(&self, change: impl FnOnce(&redb::WriteTransaction, &mut Kept) -> Result<T, Error>) -> Result<T, Error> {
-        let _writer: MutexGuard<'_, ()> = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kept = self.kept();
-        let transaction = self.database.begin_write().map_err(Error::write)?;
-        let value = change(&transaction, &mut kept)?;
-        transaction.commit().map_err(Error::write)?;
-        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
-        Ok(value)
+        let _writer = self.writer();
+        self.transaction(change)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One durable transaction, of whoever is the writer. What it leaves is kept only once it is on disk.
+    fn transaction<T>(&self, change: impl FnOnce(&redb::WriteTransaction, &mut Kept) -> Result<T, Error>) -> Result<T, Error> {
+        self.read(|database| {
+            let mut kept = self.kept();
+            let transaction = database.begin_write().map_err(Error::write)?;
+            let value = change(&transaction, &mut kept)?;
+            transaction.commit().map_err(Error::write)?;
+            *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+            Ok(value)
+        })
     }
 
     fn kept(&self) -> Kept {
         self.kept.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The database while somebody uses it.
+struct Opened<'a>(RwLockReadGuard<'a, Option<Database>>);
+
+impl std::ops::Deref for Opened<'_> {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect("it is handed out only while it is open")
     }
 }
 

@@ -29,11 +29,12 @@ struct Book {
     written: Arc<Mutex<Vec<Incoming>>>,
     gate: Arc<Semaphore>,
     broken: bool,
+    hindered: bool,
 }
 
 impl Book {
     fn open() -> Self {
-        Self { written: Arc::default(), gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), broken: false }
+        Self { written: Arc::default(), gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), broken: false, hindered: false }
     }
 
     fn stalled() -> Self {
@@ -60,6 +61,10 @@ impl Appender for Book {
         let mut written = self.written.lock().expect("no panic");
         written.extend(records);
         Ok(written.len() as u64)
+    }
+
+    fn hindrance(&self) -> Option<&'static str> {
+        self.hindered.then_some("the disk has no room")
     }
 }
 
@@ -272,6 +277,14 @@ async fn what_the_log_refuses_may_come_again() {
     problem(service.send(1, "msg_1", EVENT, "{}").await, 503).await;
     problem(service.send(1, "msg_1", EVENT, "{}").await, 503).await;
     assert_eq!(service.refused(), [("http:checkout".to_owned(), "log", 2)]);
+}
+
+#[tokio::test]
+async fn who_sends_while_nothing_can_be_written_is_sent_away_at_once() {
+    let service = Service::start(config(), Book { hindered: true, ..Book::stalled() }).await;
+    let document = problem(service.send(1, "msg_1", EVENT, "{}").await, 503).await;
+    assert_eq!(document["detail"], "the disk has no room; try again in 5 s with the same webhook-id");
+    assert_eq!((service.refused(), service.book.texts().len()), (vec![("http:checkout".to_owned(), "hindered", 1)], 0));
 }
 
 #[tokio::test]

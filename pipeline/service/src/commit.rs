@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use rasid_connectors::Disposition;
 use rasid_connectors::effect::{Item, Settled, Standing};
 use rasid_connectors::log::{DeadLetterLog, Letter};
 use rasid_connectors::outbox::{Commit, CommittedAlert, Outbox};
 
 use crate::clock::Now;
-use crate::worker::Step;
+use crate::worker::{SetAside, Step, WrittenAlert};
 
 /// Time between two looks for dead letters whose retention is over, ms.
 const RETAIN_EVERY_MS: i64 = 3_600_000;
@@ -23,6 +24,27 @@ pub enum CommitError {
     Outbox(#[source] rasid_connectors::outbox::Error),
 }
 
+impl CommitError {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::DeadLetters(error) => error.disposition(),
+            Self::Outbox(error) => error.disposition(),
+        }
+    }
+}
+
+/// What is to be committed, until it is.
+struct Work {
+    now: Now,
+    position: u64,
+    letters: Vec<SetAside>,
+    alerts: Vec<WrittenAlert>,
+    items: Vec<Item>,
+    settled: Vec<Settled>,
+    standing: Vec<Standing>,
+}
+
 /// What keeps effects until they are acknowledged.
 pub struct Committer {
     outbox: Arc<Outbox>,
@@ -31,12 +53,14 @@ pub struct Committer {
     position: u64,
     /// When old dead letters are looked for next, ms by the monotonic clock.
     retain_ms: i64,
+    /// What could not be committed yet.
+    unfinished: Option<Work>,
 }
 
 impl Committer {
     /// Goes on where the outbox stands.
     pub fn new(outbox: Arc<Outbox>, dead_letters: DeadLetterLog) -> Self {
-        Self { position: outbox.position(), outbox, dead_letters, retain_ms: i64::MIN }
+        Self { position: outbox.position(), outbox, dead_letters, retain_ms: i64::MIN, unfinished: None }
     }
 
     /// The committed position.
@@ -51,11 +75,34 @@ impl Committer {
     /// Dead letters go first: their log knows which it has, so doing it again after a crash adds none twice.
     ///
     /// # Errors
-    /// [`CommitError`]: stop, and start again from what is durable.
-    pub fn commit(&mut self, now: Now, steps: Vec<Step>, settled: &[Settled], standing: &[Standing]) -> Result<Vec<Item>, CommitError> {
-        let letters: Vec<Letter<'_>> = steps
+    /// [`CommitError`]: where it may pass, call [`Committer::finish`] until it has, and nothing else before; else stop, and
+    /// start again from what is durable.
+    ///
+    /// # Panics
+    /// Where a commit waits to be finished: the invariant C1.
+    pub fn commit(&mut self, now: Now, steps: Vec<Step>, settled: Vec<Settled>, standing: Vec<Standing>) -> Result<Vec<Item>, CommitError> {
+        assert!(self.unfinished.is_none(), "C1: one commit after another");
+        let position = steps.iter().map(|step| step.position).max().unwrap_or(0).max(self.position);
+        let mut work = Work { now, position, letters: Vec::new(), alerts: Vec::new(), items: Vec::new(), settled, standing };
+        for step in steps {
+            work.letters.extend(step.dead_letters);
+            work.items.extend(step.items.into_iter().map(|item| Item { committed_ms: now.wall_ms, ..item }));
+            work.alerts.extend(step.alerts);
+        }
+        self.unfinished = Some(work);
+        self.finish()
+    }
+
+    /// Goes on with the commit that could not be made; what of it is done already is not done twice. Gives its items, as far
+    /// as it is known which they are.
+    ///
+    /// # Errors
+    /// As of [`Committer::commit`].
+    pub fn finish(&mut self) -> Result<Vec<Item>, CommitError> {
+        let Some(work) = &self.unfinished else { return Ok(Vec::new()) };
+        let letters: Vec<Letter<'_>> = work
+            .letters
             .iter()
-            .flat_map(|step| &step.dead_letters)
             .map(|letter| Letter {
                 position: letter.position,
                 arrival_ms: letter.arrival_ms,
@@ -66,24 +113,25 @@ impl Committer {
             })
             .collect();
         if !letters.is_empty() {
-            self.dead_letters.append(now.wall_ms, &letters).map_err(CommitError::DeadLetters)?;
+            self.dead_letters.append(work.now.wall_ms, &letters).map_err(CommitError::DeadLetters)?;
             self.dead_letters.sync().map_err(CommitError::DeadLetters)?;
         }
-        if now.monotonic_ms >= self.retain_ms {
-            self.retain_ms = now.monotonic_ms + RETAIN_EVERY_MS;
-            self.dead_letters.retain(now.settled_ms).map_err(CommitError::DeadLetters)?;
-        }
-        let position = steps.iter().map(|step| step.position).max().unwrap_or(0).max(self.position);
-        let (mut items, mut written) = (Vec::new(), Vec::new());
-        for step in steps {
-            items.extend(step.items.into_iter().map(|item| Item { committed_ms: now.wall_ms, ..item }));
-            written.extend(step.alerts);
+        if work.now.monotonic_ms >= self.retain_ms {
+            self.dead_letters.retain(work.now.settled_ms).map_err(CommitError::DeadLetters)?;
+            self.retain_ms = work.now.monotonic_ms + RETAIN_EVERY_MS;
         }
         let alerts: Vec<CommittedAlert<'_>> =
-            written.iter().map(|alert| CommittedAlert { position: alert.position, json: alert.json.as_bytes() }).collect();
-        let commit = Commit { position, alerts: &alerts, items: &items, settled, standing };
+            work.alerts.iter().map(|alert| CommittedAlert { position: alert.position, json: alert.json.as_bytes() }).collect();
+        let commit =
+            Commit { position: work.position, alerts: &alerts, items: &work.items, settled: &work.settled, standing: &work.standing };
         let items = self.outbox.commit(commit).map_err(CommitError::Outbox)?;
-        self.position = position;
+        self.position = work.position;
+        self.unfinished = None;
         Ok(items)
+    }
+
+    /// Whether a commit waits to be finished.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished.is_some()
     }
 }

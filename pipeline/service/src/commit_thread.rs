@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rasid_connectors::effect::{Settled, Standing};
+use rasid_connectors::effect::{Item, Settled, Standing};
 use rasid_engine::ScoreChange;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::clock::Clock;
 use crate::commit::{CommitError, Committer};
+use crate::hindrance::{Area, Hindrances};
 use crate::progress::Progress;
 use crate::worker::Step;
 
@@ -42,6 +43,7 @@ pub(crate) struct CommitThread {
     pub(crate) commits: Arc<AtomicU64>,
     /// The committed position.
     pub(crate) committed: watch::Sender<u64>,
+    pub(crate) hindrances: Hindrances,
     pub(crate) clock: Clock,
 }
 
@@ -70,24 +72,45 @@ impl CommitThread {
                 return Ok(());
             }
             self.send_ahead(&mut steps);
-            self.commit(steps, &settled, &standing)?;
+            self.commit(steps, settled, standing)?;
         }
         Ok(())
     }
 
-    fn commit(&mut self, steps: Vec<Step>, settled: &[Settled], standing: &[Standing]) -> Result<(), CommitError> {
-        tracing::trace!(steps = steps.len(), settled = settled.len(), "commit");
-        let items = self.committer.commit(self.clock.now(), steps, settled, standing)?;
+    fn commit(&mut self, steps: Vec<Step>, settled: Vec<Settled>, standing: Vec<Standing>) -> Result<(), CommitError> {
+        let settled_items = settled.len();
+        tracing::trace!(steps = steps.len(), settled = settled_items, "commit");
+        let mut committed = self.committer.commit(self.clock.now(), steps, settled, standing);
+        let waited = committed.is_err();
+        if let Err(error) = committed {
+            committed = self.finish(error);
+        }
+        let items = committed?;
         tracing::trace!(position = self.committer.position(), items = items.len(), "committed");
         self.commits.fetch_add(1, Ordering::Relaxed);
-        if !settled.is_empty() {
-            tracing::trace!(items = settled.len(), "settled");
+        if settled_items > 0 {
+            tracing::trace!(items = settled_items, "settled");
         }
         self.committed.send_replace(self.committer.position());
-        if !items.is_empty() {
+        // After a wait it may not be known what there is.
+        if !items.is_empty() || waited {
             self.sinks.iter().for_each(|sink| sink.notify_one());
         }
         Ok(())
+    }
+
+    /// Waits for room, and makes the commit that found none.
+    fn finish(&mut self, error: CommitError) -> Result<Vec<Item>, CommitError> {
+        let area = match &error {
+            CommitError::DeadLetters(_) => Area::DeadLetters,
+            CommitError::Outbox(_) => Area::Outbox,
+        };
+        let mut first = Some(error);
+        let (hindrances, committer) = (&self.hindrances, &mut self.committer);
+        hindrances.until_done(area, CommitError::disposition, || match first.take() {
+            Some(error) => Err(error),
+            None => committer.finish(),
+        })
     }
 
     /// Scores need not wait for the commit: their versions are functions of the log, which is durable by now. Where the

@@ -4,12 +4,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rasid_connectors::Disposition;
 use rasid_connectors::courier::{Next, State};
 use rasid_connectors::effect::Fate;
 use rasid_connectors::outbox;
 use rasid_connectors::sink::{Answer, Sink};
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::chain::Chain;
 use crate::clock::{Clock, age_ms};
 use crate::commit_thread::ToCommit;
 use crate::dispatch::Queue;
@@ -68,7 +70,15 @@ impl<S: Sink + ?Sized> Delivery<S> {
 
     /// Sends at most one batch; false where there is nothing to send now.
     pub(crate) async fn turn(&mut self) -> Result<bool, outbox::Error> {
-        let next = self.queue.next(self.clock.monotonic_ms())?;
+        let next = match self.queue.next(self.clock.monotonic_ms()) {
+            // The committer waits for room as well, and tells when there is some.
+            Err(error) if error.disposition() == Disposition::Retry => {
+                tracing::warn!(sink = self.sink.name(), error = %Chain(&error), "the outbox cannot be read just now");
+                self.until_ms = None;
+                return Ok(false);
+            }
+            next => next?,
+        };
         self.until_ms = if let Next::Wait { until_ms } = next { Some(until_ms) } else { None };
         let Next::Send(parcel) = next else {
             self.settle().await;

@@ -19,6 +19,7 @@ mod delivery;
 pub mod dispatch;
 mod engine_thread;
 mod exposure;
+pub mod hindrance;
 mod log_writer;
 mod operator;
 mod parked;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rasid_connectors::Error;
 use rasid_connectors::log::{self, Control, Entry, LogWriter, Origin};
 use rasid_connectors::source::{Appender, Incoming};
+use rasid_connectors::{Disposition, Error};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::chain::Chain;
 use crate::clock::{Clock, Now, age_ms};
+use crate::hindrance::{Area, Hindrances};
 use crate::progress::Progress;
 use crate::tally::{LogFigures, Queue};
 
@@ -68,6 +70,7 @@ pub struct LogAppender {
     paused: watch::Receiver<bool>,
     /// When something other than a tick was last appended, ms by the monotonic clock; the least there is before the first.
     last_ms: Arc<AtomicI64>,
+    hindrances: Hindrances,
 }
 
 impl LogAppender {
@@ -82,6 +85,11 @@ impl LogAppender {
     /// Drops what retention has ended, as far as a snapshot at `covered` allows.
     pub(crate) async fn retain(&self, covered: u64) {
         drop(self.requests.send(Request::Retain { covered }).await);
+    }
+
+    /// What hinders the log, and everything else.
+    pub(crate) fn hindrances(&self) -> Hindrances {
+        self.hindrances.clone()
     }
 
     /// The queue before the log's thread, to be looked at.
@@ -121,6 +129,9 @@ impl Appender for LogAppender {
     }
 
     fn hindrance(&self) -> Option<&'static str> {
+        if self.hindrances.blocking().is_some() {
+            return Some("the disk has no room");
+        }
         (*self.paused.borrow()).then_some("nothing is taken until receivers of alerts or scores are back: the outbox is full")
     }
 }
@@ -133,6 +144,7 @@ pub(crate) struct LogThread {
     clock: Clock,
     last_ms: Arc<AtomicI64>,
     figures: Arc<LogFigures>,
+    hindrances: Hindrances,
 }
 
 /// Both ends, for a log whose `progress` is known.
@@ -141,19 +153,22 @@ pub(crate) fn log_thread(
     progress: Arc<Progress>,
     paused: watch::Receiver<bool>,
     figures: Arc<LogFigures>,
+    hindrances: Hindrances,
     clock: Clock,
 ) -> (LogAppender, LogThread) {
     let (sender, requests) = mpsc::channel(REQUESTS_MAX);
     let last_ms = Arc::new(AtomicI64::new(i64::MIN));
-    let appender = LogAppender { requests: sender, turn: Arc::default(), paused, last_ms: Arc::clone(&last_ms) };
-    (appender, LogThread { log, requests, progress, clock, last_ms, figures })
+    let appender =
+        LogAppender { requests: sender, turn: Arc::default(), paused, last_ms: Arc::clone(&last_ms), hindrances: hindrances.clone() };
+    (appender, LogThread { log, requests, progress, clock, last_ms, figures, hindrances })
 }
 
 impl LogThread {
     /// Writes until every appender is gone.
     ///
     /// # Errors
-    /// The disk failed. What was not acknowledged may be lost; a log whose fsync failed must be opened again to know.
+    /// The disk failed; one without room is waited for. What was not acknowledged may be lost; a log whose fsync failed must
+    /// be opened again to know.
     pub(crate) fn run(mut self) -> Result<(), log::Error> {
         let result = self.write();
         self.progress.close();
@@ -180,11 +195,19 @@ impl LogThread {
             }
             self.block(waiting)?;
             if let Some(covered) = retain {
-                let retained = self.log.retain(self.clock.settled_ms(), covered)?;
-                if retained.segments > 0 {
-                    tracing::info!(segments = retained.segments, keys = retained.keys, "log segments retired");
+                match self.log.retain(self.clock.settled_ms(), covered) {
+                    Ok(retained) => {
+                        if retained.segments > 0 {
+                            tracing::info!(segments = retained.segments, keys = retained.keys, "log segments retired");
+                        }
+                        self.figures.first.store(retained.first, Ordering::Relaxed);
+                    }
+                    // It is asked for again in an hour, and after every snapshot.
+                    Err(error) if error.disposition() == Disposition::Retry => {
+                        tracing::warn!(error = %Chain(&error), "log segments not retired");
+                    }
+                    Err(error) => return Err(error),
                 }
-                self.figures.first.store(retained.first, Ordering::Relaxed);
             }
             if end {
                 return Ok(());
@@ -223,10 +246,11 @@ impl LogThread {
             ends.push(entries.len() as u64);
         }
         tracing::trace!(first = self.log.next_position(), entries = entries.len(), "append");
-        let positions = self.log.append(wall_ms, &entries)?;
+        let (hindrances, log) = (&self.hindrances, &mut self.log);
+        let positions = hindrances.until_done(Area::Log, log::Error::disposition, || log.append(wall_ms, &entries))?;
         let last = positions.end - 1;
         self.progress.appended(last);
-        self.log.sync()?;
+        hindrances.until_done(Area::Log, log::Error::disposition, || log.sync())?;
         let took_ms = age_ms(self.clock.monotonic_ms(), monotonic_ms);
         self.figures.syncs.fetch_add(1, Ordering::Relaxed);
         self.figures.sync_ms_max.fetch_max(took_ms, Ordering::Relaxed);

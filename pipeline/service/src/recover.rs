@@ -4,6 +4,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rasid_connectors::Disposition;
 use rasid_connectors::bundle::BundleStore;
 use rasid_connectors::log::{self, DeadLetterLog, LogConfig, LogReader, LogWriter, Opened};
 use rasid_connectors::outbox::{self, Outbox};
@@ -82,6 +83,19 @@ pub enum RecoverError {
         /// The log's oldest position.
         first: u64,
     },
+}
+
+impl RecoverError {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Log(error) => error.disposition(),
+            Self::Keys(error) => error.disposition(),
+            Self::Outbox(error) => error.disposition(),
+            Self::Snapshot(error) => error.disposition(),
+            Self::LogShort { .. } | Self::NoBeginning { .. } | Self::Hole { .. } => Disposition::Halt,
+        }
+    }
 }
 
 /// The parts of the data folder, opened.
@@ -193,6 +207,55 @@ fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRuleset
     Engine::restore(ruleset, config, pseudonymizer, &mut part).map_err(|error: RestoreError| error.to_string())
 }
 
+/// Why the data folder cannot be taken up, with the folder.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot take up the data folder {}", dir.display())]
+pub struct CannotTakeUp {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Why.
+    #[source]
+    pub source: TakeUpError,
+}
+
+/// Why the data folder cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TakeUpError {
+    /// It cannot be made or read.
+    #[error(transparent)]
+    Folder(std::io::Error),
+    /// Another process has it, or its lock cannot be made.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The day keys cannot be opened.
+    #[error("cannot open the day keys")]
+    Keys(#[from] rasid_connectors::seal::Error),
+    /// The audit cannot be opened.
+    #[error(transparent)]
+    Audit(#[from] rasid_connectors::audit::Error),
+    /// The outbox cannot be opened.
+    #[error("cannot open the outbox")]
+    Outbox(#[from] outbox::Error),
+    /// What is in it cannot be taken up.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+}
+
+impl TakeUpError {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Folder(source) => rasid_connectors::of_io(source),
+            Self::Audit(error) => rasid_connectors::of_io(&error.source),
+            Self::Lock(error) => error.disposition(),
+            Self::Keys(error) => error.disposition(),
+            Self::Outbox(error) => error.disposition(),
+            Self::Recover(error) => error.disposition(),
+        }
+    }
+}
+
 /// The lock on a data folder; held as long as it lives.
 #[derive(Debug)]
 pub struct FolderLock {
@@ -235,4 +298,14 @@ pub enum LockError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl LockError {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Held { .. } => Disposition::Halt,
+            Self::Disk { source, .. } => rasid_connectors::of_io(source),
+        }
+    }
 }

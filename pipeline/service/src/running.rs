@@ -12,6 +12,7 @@ use crate::BoxError;
 use crate::chain::Chain;
 use crate::control::{Control, Restored};
 use crate::engine_thread::Ask;
+use crate::hindrance::Hindrances;
 use crate::log_writer::LogAppender;
 use crate::operator::Operator;
 use crate::progress::Progress;
@@ -77,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) threads: Vec<JoinHandle<()>>,
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) hindrances: Hindrances,
     pub(crate) ended: Ended,
     pub(crate) lock: FolderLock,
 }
@@ -134,11 +136,14 @@ impl Running {
             threads,
             draining,
             stopping,
+            hindrances,
             ended,
             lock,
             ..
         } = self.parts;
         stopping.store(true, Ordering::Relaxed);
+        // A drain does not wait for room: what is not written is told again by whoever sent it.
+        hindrances.stop();
         tracing::info!("draining");
         sources.stop().await;
         tasks.shutdown().await;

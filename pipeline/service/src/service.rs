@@ -3,6 +3,7 @@
 use rasid_rules::{LoadError, Report};
 
 use crate::clock::Clock;
+use crate::hindrance::Hindrances;
 use crate::running::Running;
 use crate::settings::Settings;
 
@@ -33,11 +34,12 @@ pub enum StartError {
 
 impl Service {
     /// Takes up what the data folder holds, replays what the snapshot does not cover and starts all parts. Arrivals are
-    /// stamped by `clock`'s wall clock; its other one, which nobody sets, measures every wait and age.
+    /// stamped by `clock`'s wall clock; its other one, which nobody sets, measures every wait and age. What is met on the
+    /// way and later that may pass, such as a disk without room, is waited for, and said in `hindrances` meanwhile.
     ///
     /// # Errors
     /// [`StartError`]: nothing was started.
-    pub async fn start(settings: Settings, clock: Clock) -> Result<Running, StartError> {
-        crate::start::start(settings, clock).await
+    pub async fn start(settings: Settings, clock: Clock, hindrances: Hindrances) -> Result<Running, StartError> {
+        crate::start::start(settings, clock, hindrances).await
     }
 }

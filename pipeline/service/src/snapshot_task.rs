@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::chain::Chain;
 use crate::clock::{Clock, age_ms};
 use crate::engine_thread::SnapshotJob;
+use crate::hindrance::{Area, Hindrances};
 use crate::log_writer::LogAppender;
 use crate::stats::SnapshotStats;
 
@@ -25,6 +26,7 @@ pub(crate) struct SnapshotTask {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) log: LogAppender,
     pub(crate) stats: Arc<Mutex<SnapshotStats>>,
+    pub(crate) hindrances: Hindrances,
     /// How long what a receiver refused for good is kept, ms.
     pub(crate) parked_retention_ms: i64,
     pub(crate) clock: Clock,
@@ -57,6 +59,7 @@ impl SnapshotTask {
             });
             match written.await {
                 Ok(Ok((written, duration_ms, oldest))) => {
+                    self.hindrances.over(Area::Snapshot);
                     tracing::info!(position, bytes = written.bytes, duration_ms, "snapshot written");
                     {
                         let mut stats = self.lock();
@@ -73,6 +76,7 @@ impl SnapshotTask {
                 }
                 Ok(Err(error)) => {
                     self.lock().failures_total += 1;
+                    self.hindrances.meet(Area::Snapshot, &error);
                     tracing::error!(position, error = %Chain(&error), "snapshot not written; the one before stands");
                 }
                 Err(error) => {

@@ -15,6 +15,7 @@ use rasid_rules::ruleset::Ruleset;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::StartError;
 use crate::clock::{Clock, JUMP_MS};
 use crate::commit::Committer;
 use crate::commit_thread::CommitThread;
@@ -23,10 +24,11 @@ use crate::delivery::{Delivery, Said};
 use crate::dispatch::Queue;
 use crate::engine_thread::{EngineFigures, EngineThread};
 use crate::exposure;
+use crate::hindrance::{Area, Hindrances};
 use crate::log_writer::log_thread;
 use crate::operator::Operator;
 use crate::progress::Progress;
-use crate::recover::{FolderLock, Layout, Recovered, layout, recover};
+use crate::recover::{CannotTakeUp, FolderLock, Layout, Recovered, TakeUpError, layout, recover};
 use crate::redis_task::RedisTask;
 use crate::route::Routes;
 use crate::rules_watch::{Refusal, RulesWatch};
@@ -41,7 +43,6 @@ use crate::tally::{self, Beats, LogFigures, Tally};
 use crate::ticker::Ticker;
 use crate::watchman::{Conditions, OWN, Watchman};
 use crate::worker::{EngineSetup, Rulesets as _};
-use crate::{BoxError, StartError};
 
 /// Steps that wait between engine and committer.
 const STEPS_MAX: usize = 256;
@@ -55,12 +56,16 @@ const PAUSE_CHECK_MS: u64 = 500;
 /// # Errors
 /// [`StartError`]: nothing was started.
 #[expect(clippy::too_many_lines, reason = "the parts in the order in which they start; cut up, each piece would hand a dozen of them on")]
-pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, StartError> {
+pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindrances) -> Result<Running, StartError> {
     let routes = routes(&settings);
     // The folder first: a second service must not even read what the first one writes.
-    let opening = settings.clone();
-    let opened = tokio::task::spawn_blocking(move || open(&opening, routes)).await;
-    let Opened { lock, storage, keys, secrets, recovered } = opened.map_err(|error| StartError::Outside(Box::new(error)))??;
+    let (opening, hindering) = (settings.clone(), hindrances.clone());
+    let opened = tokio::task::spawn_blocking(move || {
+        let opened = hindering.until_done(Area::Start, TakeUpError::disposition, || open(&opening, routes));
+        opened.map_err(|source| CannotTakeUp { dir: opening.data_dir, source })
+    });
+    let opened = opened.await.map_err(|error| StartError::Outside(Box::new(error)))?;
+    let Opened { lock, storage, keys, secrets, audit, recovered } = opened.map_err(not_taken_up)?;
     let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, uncompared } = recovered;
 
     // The rules, tested. A log that has none in force cannot begin without them; one that has goes on under those.
@@ -114,7 +119,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     let stopping = Arc::new(AtomicBool::new(false));
     let log_figures: Arc<LogFigures> = Arc::default();
     log_figures.first.store(opened.first, Ordering::Relaxed);
-    let (appender, log_thread) = log_thread(log, Arc::clone(&progress), is_paused, Arc::clone(&log_figures), clock.clone());
+    let (appender, log_thread) =
+        log_thread(log, Arc::clone(&progress), is_paused, Arc::clone(&log_figures), hindrances.clone(), clock.clone());
     let (commits, messages) = mpsc::channel(STEPS_MAX);
     let mut queues = vec![appender.queue(), tally::Queue::behind("commit", &commits)];
     let (asks, asked) = mpsc::channel(4);
@@ -216,6 +222,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         sinks: notifies.clone(),
         commits: Arc::clone(&commits_total),
         committed,
+        hindrances: hindrances.clone(),
         clock: clock.clone(),
     };
     let (of_log, of_engine, of_commit) = (ended.clone(), ended.clone(), ended.clone());
@@ -237,11 +244,11 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         .oncall(routes.oncall);
     match rules {
         Rules::AsBefore(ruleset) => switching.in_force(&ruleset),
-        Rules::Changed(ruleset) => switching.switch(ruleset).await.map_err(|error| StartError::Outside(Box::new(error)))?,
+        Rules::Changed(ruleset) => switching.begin(ruleset).await.map_err(|error| StartError::Outside(Box::new(error)))?,
         Rules::Refused(refusal, before) => {
             // What the log means is the configuration's; the rules in force stay as they are.
             if is_meant_otherwise {
-                switching.switch(before).await.map_err(|error| StartError::Outside(Box::new(error)))?;
+                switching.begin(before).await.map_err(|error| StartError::Outside(Box::new(error)))?;
             } else {
                 switching.in_force(&before);
             }
@@ -284,6 +291,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         notices,
         draining: Arc::clone(&stopping),
         broken: ended.why(),
+        hindrances: hindrances.clone(),
     });
 
     let receiving = sources.ingest().map(Ingest::router);
@@ -295,12 +303,14 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         outbox: Arc::clone(&outbox),
         log: appender.clone(),
         stats: snapshot_stats,
+        hindrances: hindrances.clone(),
         parked_retention_ms: settings.log.dead_letter_retention_ms,
         clock: clock.clone(),
     };
     let snapshot_task = tokio::spawn(snapshots.run());
     tasks.spawn(switching.run(settings.rules.poll_ms));
-    let pausing = tokio::spawn(pause(Arc::clone(&outbox), settings.outbox_bytes_max, routes, Arc::clone(&stopping), paused));
+    let pausing =
+        tokio::spawn(pause(Arc::clone(&outbox), settings.outbox_bytes_max, routes, hindrances.clone(), Arc::clone(&stopping), paused));
     let ticker = Ticker {
         log: appender.clone(),
         quiet: sources.quiet(),
@@ -312,7 +322,6 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
     if let Some(pager) = &pager {
         tasks.spawn(Watchman::new(pager.clone(), conditions, Arc::clone(&tally), of_watchman, clock.clone()).run());
     }
-    let audit = Audit::open(&storage, layout::AUDIT).map_err(|error| StartError::Outside(Box::new(error)))?;
     let operator = Arc::new(Operator {
         storage,
         keys,
@@ -344,6 +353,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock) -> Result<Running, S
         threads,
         draining,
         stopping,
+        hindrances,
         ended,
         lock,
     }))
@@ -372,20 +382,21 @@ struct Opened {
     storage: Arc<dyn Storage>,
     keys: Keyring,
     secrets: Secrets,
+    audit: Audit,
     recovered: Recovered,
 }
 
 /// The folder's secrets, held to the configuration's and changed where it says so, and the keys that they open.
-fn secrets(settings: &Settings, storage: &Arc<dyn Storage>) -> Result<(Secrets, Keyring), StartError> {
+fn secrets(settings: &Settings, storage: &Arc<dyn Storage>) -> Result<(Secrets, Keyring), seal::Error> {
     let owned = |secret: &Secret| secret.reveal().to_vec().into();
     let given = Given {
         secret: owned(&settings.secret),
         number: settings.secret_number,
         former: settings.former_secret.as_ref().map(|(secret, number)| (*number, owned(secret))),
     };
-    let (secrets, change) = Secrets::open(storage, layout::KEYS, &given, &seal::system_random()).map_err(of_keys)?;
-    let keys = Keyring::open(Arc::clone(storage), layout::KEYS, settings.secret.reveal()).map_err(of_keys)?;
-    let rewrapped = keys.rewrap().map_err(of_keys)?;
+    let (secrets, change) = Secrets::open(storage, layout::KEYS, &given, &seal::system_random())?;
+    let keys = Keyring::open(Arc::clone(storage), layout::KEYS, settings.secret.reveal())?;
+    let rewrapped = keys.rewrap()?;
     match change {
         Change::None => {}
         Change::Bound => tracing::info!(number = settings.secret_number, "the data folder is bound to the pseudonym secret and its number"),
@@ -398,21 +409,22 @@ fn secrets(settings: &Settings, storage: &Arc<dyn Storage>) -> Result<(Secrets, 
 }
 
 /// A secret that is not the folder's is the configuration's fault; trying again does not help.
-fn of_keys(error: seal::Error) -> StartError {
-    if error.is_configuration() { StartError::Configuration(error.to_string()) } else { StartError::Outside(Box::new(error)) }
+fn not_taken_up(error: CannotTakeUp) -> StartError {
+    match error.source {
+        TakeUpError::Keys(source) if source.is_configuration() => StartError::Configuration(source.to_string()),
+        _ => StartError::Outside(Box::new(error)),
+    }
 }
 
-fn open(settings: &Settings, routes: Routes) -> Result<Opened, StartError> {
-    fn outside(error: impl Into<BoxError>) -> StartError {
-        StartError::Outside(error.into())
-    }
+fn open(settings: &Settings, routes: Routes) -> Result<Opened, TakeUpError> {
     // The disk makes the folder for its owner alone; nothing in it is read before the lock is taken.
-    let storage: Arc<dyn Storage> = Arc::new(Disk::open(&settings.data_dir).map_err(outside)?);
-    let lock = FolderLock::take(&settings.data_dir).map_err(outside)?;
+    let storage: Arc<dyn Storage> = Arc::new(Disk::open(&settings.data_dir).map_err(TakeUpError::Folder)?);
+    let lock = FolderLock::take(&settings.data_dir)?;
     exposure::tighten(&settings.data_dir).say();
     let (secrets, keys) = secrets(settings, &storage)?;
-    let pseudonymizers = secrets.pseudonymizers().map_err(of_keys)?;
-    let outbox = Arc::new(Outbox::open(&settings.data_dir.join(layout::OUTBOX)).map_err(outside)?);
+    let pseudonymizers = secrets.pseudonymizers()?;
+    let audit = Audit::open(&storage, layout::AUDIT)?;
+    let outbox = Arc::new(Outbox::open(&settings.data_dir.join(layout::OUTBOX))?);
     let log = &settings.log;
     let layout = Layout {
         storage: Arc::clone(&storage),
@@ -427,8 +439,8 @@ fn open(settings: &Settings, routes: Routes) -> Result<Opened, StartError> {
         setup: EngineSetup { pseudonymizers, threads: settings.engine.threads },
         routes,
     };
-    let recovered = recover(layout, outbox).map_err(outside)?;
-    Ok(Opened { lock, storage, keys, secrets, recovered })
+    let recovered = recover(layout, outbox)?;
+    Ok(Opened { lock, storage, keys, secrets, audit, recovered })
 }
 
 fn routes(settings: &Settings) -> Routes {
@@ -436,12 +448,22 @@ fn routes(settings: &Settings) -> Routes {
     Routes { core: sinks.core.is_some(), oncall: sinks.alertmanager.is_some(), redis: sinks.redis.is_some(), jsonl: sinks.jsonl.is_some() }
 }
 
-/// Holds ingestion up while effects fill the disk space that they may have; they are dropped by nobody. A drain lets in
-/// what had been handed over by then, else it would wait for a sink that may never come back.
-async fn pause(outbox: Arc<Outbox>, bytes_max: u64, routes: Routes, stopping: Arc<AtomicBool>, paused: watch::Sender<bool>) {
+/// Holds ingestion up while effects fill the disk space that they may have, or the disk has none; they are dropped by nobody.
+/// A drain lets in what had been handed over by then, else it would wait for a sink that may never come back.
+async fn pause(
+    outbox: Arc<Outbox>,
+    bytes_max: u64,
+    routes: Routes,
+    hindrances: Hindrances,
+    stopping: Arc<AtomicBool>,
+    paused: watch::Sender<bool>,
+) {
+    let mut was_full = false;
     loop {
-        let full = is_full(&outbox, bytes_max, routes) && !stopping.load(Ordering::Relaxed);
-        if paused.send_if_modified(|paused| std::mem::replace(paused, full) != full) {
+        let drains = stopping.load(Ordering::Relaxed);
+        let full = is_full(&outbox, bytes_max, routes) && !drains;
+        paused.send_replace(full || (hindrances.blocking().is_some() && !drains));
+        if std::mem::replace(&mut was_full, full) != full {
             if full {
                 tracing::error!(bytes_max, "the outbox is full; ingestion is paused until a sink takes something");
             } else {

@@ -42,6 +42,19 @@ pub struct Stats {
     pub clock: ClockStats,
     /// How old the scores are that readers have.
     pub freshness: Freshness,
+    /// What cannot be written for want of room, one an area.
+    pub hindrances: Vec<HindranceStats>,
+}
+
+/// Something that is written to the disk, and whether it can be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HindranceStats {
+    /// `log`, `outbox`, …
+    pub area: &'static str,
+    /// It cannot be written, and is tried again.
+    pub now: bool,
+    /// Tries that failed.
+    pub failures_total: u64,
 }
 
 /// How far what readers of scores have is behind what has arrived.

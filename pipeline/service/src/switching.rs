@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rasid_connectors::Disposition;
 use rasid_connectors::log::{Control, Settings as LogMeaning};
 use rasid_rules::ruleset::Ruleset;
 
-use crate::BoxError;
 use crate::chain::Chain;
+use crate::hindrance::{Area, Hindrances};
 use crate::log_writer::LogAppender;
 use crate::recover::ENGINE;
 use crate::rules_diff::{Changes, Listing};
@@ -34,6 +35,7 @@ pub(crate) struct Switching {
     conditions: Conditions,
     /// Whether there is a person on call.
     oncall: bool,
+    hindrances: Hindrances,
 }
 
 /// Why there was no switch.
@@ -41,10 +43,23 @@ pub(crate) struct Switching {
 pub(crate) enum NotSwitched {
     /// The bundle could not be kept; another try may do.
     #[error("the ruleset cannot be kept")]
-    Kept(#[source] BoxError),
+    Kept(#[source] rasid_connectors::bundle::Error),
+    /// Whoever was to keep the bundle came to grief; another try may do.
+    #[error("the ruleset cannot be kept")]
+    Keeping(#[source] tokio::task::JoinError),
     /// The log takes nothing any more.
     #[error("the log cannot be told")]
-    Log(#[source] BoxError),
+    Log(#[source] rasid_connectors::Error),
+}
+
+impl NotSwitched {
+    /// What to do about it. The log waits for room itself: what it says of it, it says at its end.
+    fn disposition(&self) -> Disposition {
+        match self {
+            Self::Kept(error) => error.disposition(),
+            Self::Keeping(_) | Self::Log(_) => Disposition::Halt,
+        }
+    }
 }
 
 impl Switching {
@@ -58,7 +73,8 @@ impl Switching {
         stats: Arc<Mutex<RulesetStats>>,
         conditions: Conditions,
     ) -> Self {
-        Self { watch, rulesets, log, meaning, told: in_force, listing: None, stats, conditions, oncall: false }
+        let hindrances = log.hindrances();
+        Self { watch, rulesets, log, meaning, told: in_force, listing: None, stats, conditions, oncall: false, hindrances }
     }
 
     /// Whether there is a person on call.
@@ -82,8 +98,14 @@ impl Switching {
         stats.pages = pages;
     }
 
+    /// Switches before anything else is done, however long there is no room for it.
+    pub(crate) async fn begin(&mut self, ruleset: Ruleset) -> Result<(), NotSwitched> {
+        let hindrances = self.hindrances.clone();
+        hindrances.until_done_async(Area::Start, NotSwitched::disposition, async || self.switch(ruleset.clone()).await).await
+    }
+
     /// Tells the log to switch; the bundle is on disk before the log names it.
-    pub(crate) async fn switch(&mut self, ruleset: Ruleset) -> Result<(), NotSwitched> {
+    async fn switch(&mut self, ruleset: Ruleset) -> Result<(), NotSwitched> {
         let (hash, rules) = (ruleset.hash.clone(), ruleset.rules.len() as u64);
         let (rulesets, known, told) = (self.rulesets.clone(), self.listing.take(), self.told.clone());
         tracing::debug!(ruleset = hash, "ruleset switch");
@@ -94,10 +116,9 @@ impl Switching {
                 known.or_else(|| told.map_or_else(|| Some(Listing::default()), |told| Some(Listing::of(&rulesets.load(&told).ok()?))));
             rulesets.save(&ruleset).map(|()| (ruleset, listing, before))
         });
-        let (ruleset, listing, before) =
-            saved.await.map_err(|error| NotSwitched::Kept(Box::new(error)))?.map_err(|error| NotSwitched::Kept(Box::new(error)))?;
+        let (ruleset, listing, before) = saved.await.map_err(NotSwitched::Keeping)?.map_err(NotSwitched::Kept)?;
         let record = Control::Switch { ruleset: hash.clone(), engine: ENGINE.to_owned(), settings: self.meaning };
-        let position = self.log.control(record).await.map_err(|error| NotSwitched::Log(Box::new(error)))?;
+        let position = self.log.control(record).await.map_err(NotSwitched::Log)?;
         if let Some(before) = before {
             let Changes { added, changed, removed, shared } = listing.since(&before);
             tracing::info!(ruleset = hash, rules, position, %added, %changed, %removed, %shared, "ruleset switched");
@@ -159,25 +180,37 @@ impl Switching {
             match seen {
                 Seen::Nothing => {}
                 Seen::Restless => tracing::warn!("the rules folder does not come to rest, and is not read until it does"),
-                Seen::Judged(Err(refusal)) => self.refuse(&refusal),
+                Seen::Judged(Err(refusal)) => {
+                    self.hindrances.over(Area::Ruleset);
+                    self.refuse(&refusal);
+                }
                 Seen::Judged(Ok(ruleset)) => {
                     let hash = ruleset.hash.clone();
                     if self.told.as_deref() == Some(hash.as_str()) {
+                        self.hindrances.over(Area::Ruleset);
                         self.whole(&hash);
                         continue;
                     }
                     match self.switch(*ruleset).await {
-                        Ok(()) => self.whole(&hash),
-                        Err(error @ NotSwitched::Kept(_)) => {
-                            // Tried at every look, told once.
-                            if !held(&self.stats).refused {
-                                self.refuse(&Refusal::Outside(Box::new(error)));
-                            }
-                            self.watch.again();
+                        Ok(()) => {
+                            self.hindrances.over(Area::Ruleset);
+                            self.whole(&hash);
                         }
                         Err(error @ NotSwitched::Log(_)) => {
                             tracing::error!(error = %Chain(&error), "the log was not told of the changed rules");
                             return;
+                        }
+                        // Tried at every look.
+                        Err(error) if error.disposition() == Disposition::Retry => {
+                            self.hindrances.meet(Area::Ruleset, &error);
+                            self.watch.again();
+                        }
+                        // Tried at every look too, told once.
+                        Err(error) => {
+                            if !held(&self.stats).refused {
+                                self.refuse(&Refusal::Outside(Box::new(error)));
+                            }
+                            self.watch.again();
                         }
                     }
                 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, age_ms};
 use crate::engine_thread::EngineFigures;
+use crate::hindrance::Hindrances;
 use crate::log_writer::LogAppender;
 use crate::progress::Progress;
 use crate::route::{REDIS, Routes};
@@ -42,6 +43,7 @@ pub(crate) struct Tally {
     pub(crate) draining: Arc<AtomicBool>,
     /// Why a part has stopped.
     pub(crate) broken: Arc<Mutex<Option<String>>>,
+    pub(crate) hindrances: Hindrances,
 }
 
 /// The heartbeat in Redis, as readers find it; in ms of the clock that nobody sets.
@@ -168,6 +170,7 @@ impl Tally {
             queues: self.queues(),
             latency: locked(&self.latency),
             clock: clock.seen().into(),
+            hindrances: self.hindrances.stats(),
         }
     }
 
@@ -200,9 +203,7 @@ impl Tally {
 
     /// Age of the oldest item that waits for a sink.
     fn oldest_ms(&self, sink: &str, clock: &Clock) -> u64 {
-        // An outbox that cannot be read stops the service elsewhere.
-        let oldest = self.outbox.pending(sink, 0, 1).unwrap_or_default();
-        oldest.first().map_or(0, |item| clock.age_ms(item.committed_ms))
+        self.outbox.oldest_ms(sink).map_or(0, |oldest_ms| clock.age_ms(oldest_ms))
     }
 
     fn readiness(&self, full: bool, sinks: &[SinkStats]) -> Readiness {
@@ -210,6 +211,8 @@ impl Tally {
             Readiness::NotReady(why)
         } else if self.draining.load(Ordering::Relaxed) {
             Readiness::NotReady("draining".to_owned())
+        } else if let Some(words) = self.hindrances.blocking() {
+            Readiness::NotReady(format!("the disk has no room, {words}"))
         } else if full {
             Readiness::NotReady(format!("the outbox is full: {}", waiting(sinks)))
         } else if let Some(why) = self.ingest.as_ref().and_then(|ingest| ingest.pressed()) {

@@ -64,6 +64,7 @@ mod tests {
 
     use super::*;
     use crate::clock::CONFIRM_MS;
+    use crate::hindrance::Hindrances;
     use crate::log_writer::log_thread;
     use crate::progress::Progress;
 
@@ -78,7 +79,8 @@ mod tests {
         let hands = Arc::new([WALL, 0].map(AtomicI64::new));
         let (wall, monotonic) = (Arc::clone(&hands), Arc::clone(&hands));
         let clock = Clock::new(move || wall[0].load(Ordering::Relaxed), move || monotonic[1].load(Ordering::Relaxed));
-        let (log, _) = log_thread(writer, Arc::new(Progress::new(0)), watch::channel(false).1, Arc::default(), clock.clone());
+        let (log, _) =
+            log_thread(writer, Arc::new(Progress::new(0)), watch::channel(false).1, Arc::default(), Hindrances::default(), clock.clone());
         let figures = Arc::new(Mutex::new(EngineFigures { arrival_ms: WALL, clock_ms: WALL, ..EngineFigures::default() }));
         (Ticker { log, quiet: || true, figures, lateness_ms: 60_000, clock }, hands)
     }

@@ -118,7 +118,7 @@ impl Watchman {
         loop {
             interval.tick().await;
             let stats = self.tally.stats(&self.clock);
-            look(&stats, &self.conditions);
+            look(&stats, self.tally.hindrances.all(), &self.conditions);
             let heard = self.tell().await;
             if !heard && !self.unheard {
                 tracing::warn!("on-call could not be told about the service itself; tried again every round");
@@ -175,8 +175,8 @@ impl Watchman {
     }
 }
 
-/// What the figures alone show.
-fn look(stats: &Stats, conditions: &Conditions) {
+/// What the figures alone show, and `hindered`: what hinders, in words.
+fn look(stats: &Stats, hindered: Option<String>, conditions: &Conditions) {
     let raise = |name: &str, summary: String, runbook: &str| {
         conditions.raise(Condition { name: name.to_owned(), summary, runbook: Some(format!("docs/runbooks/{runbook}.md")) });
     };
@@ -184,6 +184,10 @@ fn look(stats: &Stats, conditions: &Conditions) {
     if divergences > 0 {
         let summary = format!("{divergences} replayed alerts differ from those committed before: the engine is not what it was");
         raise("rasid_replay_divergence", summary, "replay_divergence");
+    }
+    match hindered {
+        Some(words) => raise("rasid_disk_full", format!("The disk has no room: {words}"), "disk_full"),
+        None => conditions.end("rasid_disk_full"),
     }
     if stats.outbox.full {
         let summary = "The outbox is full and ingestion is paused: a sink has been away for too long".to_owned();
@@ -216,11 +220,11 @@ mod tests {
         conditions.inherit(["rasid_outbox_full", "rasid_sink_refusing", "rasid_stream_gap"].map(str::to_owned).into());
         let mut stats = Stats::default();
         stats.sinks.push(SinkStats { name: "core".to_owned(), refusing: true, ..SinkStats::default() });
-        look(&stats, &conditions);
+        look(&stats, None, &conditions);
         assert_eq!(taken(&conditions), (vec!["rasid_sink_refusing".to_owned()], vec!["rasid_outbox_full".to_owned()]));
-        look(&stats, &conditions);
+        look(&stats, None, &conditions);
         assert_eq!(taken(&conditions), (vec!["rasid_sink_refusing".to_owned()], Vec::new()), "once");
-        look(&Stats::default(), &conditions);
+        look(&Stats::default(), None, &conditions);
         assert_eq!(taken(&conditions), (Vec::new(), vec!["rasid_sink_refusing".to_owned()]));
         conditions.end("rasid_stream_gap");
         assert_eq!(taken(&conditions), (Vec::new(), vec!["rasid_stream_gap".to_owned()]));
@@ -233,7 +237,7 @@ mod tests {
         for name in ["core", "jsonl", "redis"] {
             stats.sinks.push(SinkStats { name: name.to_owned(), refusing: name != "jsonl", ..SinkStats::default() });
         }
-        look(&stats, &conditions);
+        look(&stats, None, &conditions);
         let (holding, _) = conditions.take();
         assert_eq!(holding[0].summary, "All that is sent is refused by core and by redis: what is meant for it waits in the outbox");
     }

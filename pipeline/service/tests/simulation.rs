@@ -64,6 +64,7 @@ fn run_all(seeds: impl IntoIterator<Item = u64>) -> Covered {
         sum.retracted += covered.retracted;
         sum.retired += covered.retired;
         sum.deaths += covered.deaths;
+        sum.hindered += covered.hindered;
     }
     sum
 }
@@ -82,6 +83,7 @@ fn receivers_have_what_one_run_through_the_log_gives() {
     let least =
         [sum.alerts, sum.dead_letters, sum.scores, sum.retracted].map(|count| count as u64).into_iter().chain([sum.deaths, sum.retired]);
     assert!(least.into_iter().all(|count| count >= seeds), "the world is too quiet: {sum:?}");
+    assert!(sum.hindered >= seeds / 8, "no disk was full: {sum:?}");
 }
 
 /// Alerts, their late marks, scores, dead letters, what is retired and when, each wait of each sink: byte for byte.

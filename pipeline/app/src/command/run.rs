@@ -1,13 +1,16 @@
 //! `rasid run`: the live service until it is stopped.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use axum::http::Extensions;
+use rasid_connectors::of_io;
 use rasid_service::control::Restored;
+use rasid_service::hindrance::{Area, Hindrances};
 use rasid_service::settings::Settings;
 use rasid_service::{BoxError, Chain, Running, Service, StartError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, colour, say_block};
@@ -76,11 +79,16 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     }
     let listener = listen(server.listen).await?;
     let listen = listener.local_addr().unwrap_or(server.listen);
-    let shared = Shared::new(server.fresh_lag_ms_max, connections.clone());
-    tokio::spawn(http::serve("http", listener, http::router(shared.clone()), connections.clone(), |_| Extensions::new()));
     let data = settings.data_dir.clone();
-    let mut running = tokio::select! {
-        started = Service::start(settings, clock::clock()) => started.map_err(refused)?,
+    let hindrances = Hindrances::within(&data);
+    let shared = Shared::new(server.fresh_lag_ms_max, connections.clone(), hindrances.clone());
+    tokio::spawn(http::serve("http", listener, http::router(shared.clone()), connections.clone(), |_| Extensions::new()));
+    let starting = async {
+        let running = Service::start(settings, clock::clock(), hindrances.clone()).await.map_err(refused)?;
+        Ok::<_, Failure>((running, bind_control(&data, &hindrances).await?))
+    };
+    let (mut running, socket) = tokio::select! {
+        started = starting => started?,
         signal = signals.next() => {
             // What start-up does is what a start after a crash does: it can be left at any point.
             tracing::info!(signal, "stopped before the service was up");
@@ -88,8 +96,6 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
         }
     };
     say_restored(running.restored());
-    let socket = http::bind_control(&data)
-        .map_err(|error| Failure::Outside(format!("cannot listen at {}/{}: {error}", data.display(), http::SOCKET).into()))?;
     let operators = Connections::new(CONTROL_CONNECTIONS_MAX, Times::default());
     tokio::spawn(http::serve("control", socket, http::control_router(running.control()), operators.clone(), http::introduce));
     shared.up(running.control(), running.router());
@@ -107,6 +113,11 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     let drained = drain(running, server, &mut signals).await;
     tokio::join!(connections.end(LAST_ANSWERS), operators.end(LAST_ANSWERS));
     drained
+}
+
+async fn bind_control(data: &Path, hindrances: &Hindrances) -> Result<UnixListener, Failure> {
+    let bound = hindrances.until_done_async(Area::Start, of_io, async || http::bind_control(data)).await;
+    bound.map_err(|error| Failure::Outside(format!("cannot listen at {}/{}: {error}", data.display(), http::SOCKET).into()))
 }
 
 async fn drain(running: Running, server: &Server, signals: &mut Signals) -> Result<(), Failure> {

@@ -80,7 +80,7 @@ async fn ask(router: &Router, method: &str, uri: &str, body: &'static str) -> (u
 
 #[tokio::test]
 async fn probes_say_starting_ready_lagging() {
-    let shared = Shared::new(10_000, connections());
+    let shared = Shared::new(10_000, connections(), Hindrances::default());
     let router = router(shared.clone());
     assert_eq!(ask(&router, "GET", "/healthz", "").await.0, 200, "alive while it starts");
     for uri in ["/readyz", "/healthz?fresh", "/v1/events"] {
@@ -110,7 +110,7 @@ async fn probes_say_starting_ready_lagging() {
 
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_document() {
-    let shared = Shared::new(1, connections());
+    let shared = Shared::new(1, connections(), Hindrances::default());
     shared.up(Arc::new(Double::default()), None);
     let router = router(shared);
     for (method, uri, status) in [("GET", "/nosuch", 404), ("POST", "/healthz", 405), ("POST", "/v1/events", 404)] {
@@ -125,7 +125,7 @@ async fn what_is_not_there_is_a_problem_document() {
 
 #[tokio::test]
 async fn the_ingester_is_mounted_at_its_paths_only() {
-    let shared = Shared::new(1, connections());
+    let shared = Shared::new(1, connections(), Hindrances::default());
     let ingester = Router::new()
         .route("/v1/events", post(|body: String| async move { (StatusCode::ACCEPTED, body) }))
         .route("/healthz", get(|| async { "ingester" }));

@@ -283,6 +283,9 @@ impl<A: Appender> Ingest<A> {
             Known::New(claim) => claim,
         };
         // Whatever is wrong from here on, the claim is dropped, and the same id may come again. An empty request is one too.
+        if let Some(why) = self.appender.hindrance() {
+            return Err(Problem::Busy(Busy::Hindered(why)));
+        }
         let taken = sender.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(records.len().max(1), now_ms);
         taken.map_err(|retry_after_s| Problem::Limited { retry_after_s })?;
         let permit = timeout(self.config.append_timeout, self.concurrent.clone().acquire_owned()).await;

@@ -35,6 +35,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A sync failed for want of room. What was appended since the last one that did not is kept in memory and written anew
+    /// before anything else: asking the system to sync the same bytes again would hide what it has dropped of them.
+    #[error("cannot make {path} durable yet")]
+    Unsynced {
+        /// The segment.
+        path: String,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
     /// A sync has failed before; only opening the log anew tells what is left.
     #[error("an earlier sync of the log failed; what was appended since may be lost, and the log must be opened anew")]
     Broken,
@@ -110,7 +120,7 @@ impl Error {
     /// What to do about it.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Storage { source, .. } | Self::Append { source, .. } => crate::error::of_io(source),
+            Self::Storage { source, .. } | Self::Append { source, .. } | Self::Unsynced { source, .. } => crate::error::of_io(source),
             Self::Seal(error) => error.disposition(),
             Self::TooLarge { .. } | Self::Encode(_) => Disposition::DeadLetter,
             _ => Disposition::Halt,

@@ -6,8 +6,13 @@ use std::sync::Arc;
 
 use super::format::{self, BlockHead, Format, NoSegment, PLAIN_MAX, Parsed, SEGMENT_FIXED, SegmentHead};
 use super::{Cut, Error, LogConfig, Retained};
+use crate::Disposition;
 use crate::seal::{Day, Keyring, TAG_BYTES};
 use crate::storage::{AppendFile, Storage};
+
+/// Most bytes kept to be written anew after a sync that failed for want of room. Whoever appends more between two syncs
+/// cannot go on after such a failure. The service syncs after every block, which is a MiB and one record at most.
+const UNSYNCED_MAX: usize = 64 << 20;
 
 /// What opening hands over, in order: what the newest segment's header says of all before it, then its blocks.
 pub(super) enum Part<'a> {
@@ -56,6 +61,22 @@ struct Newest {
     header: u64,
     /// Something that is no whole block may lie behind `length`.
     torn: bool,
+    /// The bytes from `durable` to `length`, as far as they are few enough to be kept.
+    unsynced: Vec<u8>,
+    /// A sync failed for want of room: what lies behind `durable` must be written anew.
+    doubtful: bool,
+}
+
+impl Newest {
+    /// As of now all of it is durable.
+    fn durable(head: SegmentHead, path: String, file: Box<dyn AppendFile>, header: u64, length: u64) -> Self {
+        Self { head, path, file, length, durable: length, header, torn: false, unsynced: Vec::new(), doubtful: false }
+    }
+
+    /// Whether everything that is not durable can be written anew.
+    fn keeps_unsynced(&self) -> bool {
+        self.length - self.durable == self.unsynced.len() as u64
+    }
 }
 
 impl Segments {
@@ -164,7 +185,7 @@ impl Segments {
         let mut file = self.storage.append(&path).map_err(|source| Error::Storage { path: path.clone(), source })?;
         // Of a process that was killed the system holds blocks that no disk has seen.
         file.sync().map_err(|source| Error::Sync { path: path.clone(), source })?;
-        self.newest = Some(Newest { head, path, file, length, durable: length, header: header as u64, torn: false });
+        self.newest = Some(Newest::durable(head, path, file, header as u64, length));
         self.next = next;
         Ok(cut)
     }
@@ -205,18 +226,27 @@ impl Segments {
         newest.torn = true;
         newest.file.append(&self.block).map_err(|source| Error::Append { path: newest.path.clone(), source })?;
         newest.torn = false;
+        if newest.keeps_unsynced() && newest.unsynced.len() + self.block.len() <= UNSYNCED_MAX {
+            newest.unsynced.extend_from_slice(&self.block);
+        }
         newest.length += length;
         self.next = head.end();
         Ok(())
     }
 
-    /// Cuts what an append left that failed half-way.
+    /// Cuts what an append left that failed half-way, and writes anew what a sync had no room for: the same bytes at the
+    /// same place, so whoever has read them has read what will be durable.
     fn mend(&mut self) -> Result<(), Error> {
-        let Some(newest) = self.newest.as_mut().filter(|newest| newest.torn) else { return Ok(()) };
-        let failed = |source| Error::Storage { path: newest.path.clone(), source };
-        self.storage.truncate(&newest.path, newest.length).map_err(failed)?;
-        newest.file = self.storage.append(&newest.path).map_err(failed)?;
-        newest.torn = false;
+        let Some(newest) = self.newest.as_mut().filter(|newest| newest.torn || newest.doubtful) else { return Ok(()) };
+        let path = &newest.path;
+        let whole = if newest.doubtful { newest.durable } else { newest.length };
+        let failed = |source| Error::Storage { path: path.clone(), source };
+        self.storage.truncate(path, whole).map_err(failed)?;
+        newest.file = self.storage.append(path).map_err(failed)?;
+        if newest.doubtful {
+            newest.file.append(&newest.unsynced).map_err(|source| Error::Append { path: path.clone(), source })?;
+        }
+        (newest.torn, newest.doubtful) = (false, false);
         Ok(())
     }
 
@@ -225,12 +255,19 @@ impl Segments {
         if self.broken {
             return Err(Error::Broken);
         }
-        let Some(newest) = self.newest.as_mut().filter(|newest| newest.durable < newest.length) else { return Ok(()) };
+        if self.newest.as_ref().is_none_or(|newest| newest.durable == newest.length) {
+            return Ok(());
+        }
+        self.mend()?;
+        let Some(newest) = &mut self.newest else { return Ok(()) };
         if let Err(source) = newest.file.sync() {
-            self.broken = true;
-            return Err(Error::Sync { path: newest.path.clone(), source });
+            let path = newest.path.clone();
+            newest.doubtful = newest.keeps_unsynced() && crate::error::of_io(&source) == Disposition::Retry;
+            self.broken = !newest.doubtful;
+            return Err(if self.broken { Error::Sync { path, source } } else { Error::Unsynced { path, source } });
         }
         newest.durable = newest.length;
+        newest.unsynced.clear();
         Ok(())
     }
 
@@ -255,7 +292,7 @@ impl Segments {
         self.storage.replace(&path, &bytes).map_err(failed)?;
         let file = self.storage.append(&path).map_err(failed)?;
         let length = bytes.len() as u64;
-        let newest = Newest { head, path, file, length, durable: length, header: length, torn: false };
+        let newest = Newest::durable(head, path, file, length, length);
         if let Some(before) = self.newest.replace(newest).filter(|before| before.length > before.header) {
             self.older.push_back(Older { head: before.head, bytes: before.length });
         }

@@ -200,6 +200,33 @@ fn a_failed_sync_ends_the_writer() {
     assert_eq!(read_all(&disk)[0], (1, "durable".to_owned()));
 }
 
+#[rstest]
+#[case::nothing_since(0)]
+#[case::more_since(3)]
+fn what_a_sync_had_no_room_for_is_written_anew_and_outlives_a_crash(#[case] more: u64) {
+    let disk = Memory::new();
+    let (mut log, _) = open(&disk, LogConfig::default());
+    put(&mut log, NOW, "durable");
+    let mut beside = reader(&disk, 1).expect("it is there");
+    log.append(NOW, &[event("a", 2, b"in doubt")]).expect("room, as far as the disk says");
+    assert_eq!(read(beside).0.len(), 2, "it can be read at once");
+    beside = reader(&disk, 3).expect("the next to come");
+    disk.inject(0, Fault::FullAtSync);
+    let error = log.sync().expect_err("no room");
+    assert_eq!((error.disposition(), matches!(error, Error::Unsynced { .. })), (Disposition::Retry, true));
+    log.append(NOW, &[event("a", 3, b"too much")]).expect_err("still full");
+    log.sync().expect_err("still full");
+    disk.heal();
+    for offset in 3..3 + more {
+        log.append(NOW, &[event("a", offset, b"goes on")]).expect("room again");
+    }
+    log.sync().expect("room again");
+    assert_eq!(read(beside).0.len() as u64, more, "whoever has read it reads on behind it");
+    disk.crash(7);
+    assert_eq!(read_all(&disk).len() as u64, 2 + more, "and no crash takes it");
+    assert_eq!(open(&disk, LogConfig::default()).1.next, 3 + more);
+}
+
 /// A log of several segments, closed.
 fn grown() -> Memory {
     let disk = Memory::new();

@@ -30,6 +30,8 @@ struct State {
     unsynced: Vec<Change>,
     /// Writes and syncs until all fail.
     left: Option<u64>,
+    /// Writes until the disk is full.
+    room: Option<u64>,
 }
 
 enum Change {
@@ -43,9 +45,10 @@ impl Memory {
         Self::default()
     }
 
-    /// The disk as redb sees it until the next crash, for [`super::Outbox::with_backend`].
-    pub fn backend(&self) -> impl StorageBackend + use<> {
-        Attached { state: Arc::clone(&self.state), boot: self.lock().boot }
+    /// Gives redb the disk, any number of times until the next crash, for [`super::Outbox::with_backend`].
+    pub fn backend(&self) -> impl Fn() -> Attached + Send + Sync + use<> {
+        let (state, boot) = (Arc::clone(&self.state), self.lock().boot);
+        move || Attached { state: Arc::clone(&state), boot }
     }
 
     /// Cuts the power. Each sector written since the last sync is there or is not, and so is each change of length, as
@@ -65,12 +68,23 @@ impl Memory {
         state.current.clone_from(&image);
         state.durable = image;
         state.boot += 1;
-        state.left = None;
+        (state.left, state.room) = (None, None);
     }
 
     /// Makes every write and sync after the next `operations` fail, until a crash.
     pub fn fail_after(&self, operations: u64) {
         self.lock().left = Some(operations);
+    }
+
+    /// The disk is full after the next `writes`, until [`Memory::heal`] or a crash: nothing can be written, in its old place
+    /// neither, as on a file system that copies on write.
+    pub fn fill_after(&self, writes: u64) {
+        self.lock().room = Some(writes);
+    }
+
+    /// There is room again.
+    pub fn heal(&self) {
+        self.lock().room = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -137,7 +151,7 @@ fn next(state: &mut u64) -> u64 {
 }
 
 /// The disk as of one boot.
-struct Attached {
+pub struct Attached {
     state: Arc<Mutex<State>>,
     boot: u64,
 }
@@ -160,6 +174,11 @@ impl Attached {
 
     fn change(&self, change: Change) -> io::Result<()> {
         let mut state = self.writing()?;
+        match &mut state.room {
+            Some(0) => return Err(io::ErrorKind::StorageFull.into()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         change.apply(&mut state.current);
         state.unsynced.push(change);
         Ok(())

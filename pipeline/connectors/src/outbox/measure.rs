@@ -62,7 +62,7 @@ fn commit_and_recovery() {
                     let commit = Commit { position, items: &items, settled: &settled, ..Commit::default() };
                     let (time, ()) = timed(|| {
                         let mut kept = outbox.kept();
-                        let mut write = outbox.database.begin_write().unwrap();
+                        let mut write = outbox.database().unwrap().begin_write().unwrap();
                         phase(&mut write);
                         commit::apply(&write, &mut kept, commit).unwrap();
                         write.commit().unwrap();

@@ -296,7 +296,7 @@ fn a_file_of_before_standing_pages_is_taken_on() {
     let path = folder.path().join("outbox.redb");
     let outbox = Outbox::open(&path).unwrap();
     let queued = put(&outbox, 1, &[item("core", 1, alert(1))]);
-    let write = outbox.database.begin_write().unwrap();
+    let write = outbox.database().unwrap().begin_write().unwrap();
     write.delete_table(STANDING).unwrap();
     write.commit().unwrap();
     drop(outbox);
@@ -319,7 +319,7 @@ fn a_newer_format_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.redb");
     let outbox = Outbox::open(&path).unwrap();
-    let write = outbox.database.begin_write().unwrap();
+    let write = outbox.database().unwrap().begin_write().unwrap();
     write.open_table(META).unwrap().insert("format", FORMAT + 1).unwrap();
     write.commit().unwrap();
     drop(outbox);
@@ -371,7 +371,7 @@ fn a_file_that_was_not_finished_is_made_anew() {
 fn a_damaged_value_is_told() {
     let outbox = in_memory();
     put(&outbox, 1, &[item("core", 1, alert(1))]);
-    let write = outbox.database.begin_write().unwrap();
+    let write = outbox.database().unwrap().begin_write().unwrap();
     write.open_table(QUEUE).unwrap().insert(("core", 1), b"\xff\xff".as_slice()).unwrap();
     write.commit().unwrap();
     let error = outbox.pending("core", 0, 10).unwrap_err();
@@ -421,7 +421,7 @@ fn a_file_of_before_begins_with_the_oldest_alert_that_it_holds() {
         let outbox = Outbox::open(&path).unwrap();
         let alerts: Vec<_> = positions.iter().map(|position| CommittedAlert { position: *position, json: b"a" }).collect();
         outbox.commit(Commit { position: 9, alerts: &alerts, ..Commit::default() }).unwrap();
-        let write = outbox.database.begin_write().unwrap();
+        let write = outbox.database().unwrap().begin_write().unwrap();
         assert!(write.delete_table(tables::ENGINES).unwrap());
         write.open_table(META).unwrap().remove("alerts_from").unwrap();
         write.commit().unwrap();

@@ -29,6 +29,9 @@ pub enum Fault {
     Full,
     /// One sync fails. What it was to make durable stays readable and is at the mercy of the next crash.
     Sync,
+    /// The disk is full, until [`Memory::heal`], and has said so to nobody yet: one sync fails for want of room, and what it
+    /// was to make durable never will be, whatever a later sync says, unless it is cut and written anew.
+    FullAtSync,
     /// The power goes: the operation is left half-way, and all that follow fail until [`Memory::crash`].
     Crash,
 }
@@ -55,6 +58,8 @@ struct Contents {
     synced: usize,
     /// The name is durable.
     named: bool,
+    /// From here on the disk has dropped what was appended, and syncing more does not bring it back.
+    dropped: Option<usize>,
 }
 
 enum HalfWay {
@@ -135,9 +140,14 @@ impl Memory {
             if fill >= 2 {
                 kept.iter_mut().skip(from).for_each(|byte| *byte = if fill == 2 { 0 } else { random.next().to_le_bytes()[0] });
             }
-            (file.synced, file.named) = (file.bytes.len(), true);
+            (file.synced, file.named, file.dropped) = (file.bytes.len(), true, None);
             true
         });
+    }
+
+    /// Whether the disk holds bytes to be read that it will never make durable ([`Fault::FullAtSync`]).
+    pub fn has_dropped(&self) -> bool {
+        self.state().files.values().any(|file| file.dropped.is_some())
     }
 
     /// Paths of all files, sorted.
@@ -181,13 +191,13 @@ impl State {
             number >= *from
                 && match fault {
                     Fault::Full => operation == Operation::Write,
-                    Fault::Sync => operation == Operation::Sync,
+                    Fault::Sync | Fault::FullAtSync => operation == Operation::Sync,
                     Fault::Crash => true,
                 }
         });
         if let Some((_, fault)) = struck {
             self.fault = None;
-            self.full |= fault == Fault::Full;
+            self.full |= matches!(fault, Fault::Full | Fault::FullAtSync);
             self.down |= fault == Fault::Crash;
         }
         let full = (self.full && operation == Operation::Write).then_some(Fault::Full);
@@ -197,12 +207,13 @@ impl State {
 
 impl Contents {
     fn durable(bytes: Vec<u8>) -> Self {
-        Self { synced: bytes.len(), bytes, named: true }
+        Self { synced: bytes.len(), bytes, named: true, dropped: None }
     }
 
     fn cut(&mut self, length: usize) {
         self.bytes.resize(length, 0);
-        (self.synced, self.named) = (length, true);
+        self.dropped = self.dropped.filter(|from| *from < length);
+        (self.synced, self.named) = (self.dropped.unwrap_or(length), true);
     }
 }
 
@@ -339,10 +350,15 @@ impl AppendFile for Appending {
         let mut state = self.state()?;
         match state.begin(Operation::Sync)? {
             Some(Fault::Sync) => Err(io::Error::other("the disk did not take it")),
+            Some(Fault::FullAtSync) => {
+                let file = state.file_mut(&self.path)?;
+                file.dropped = Some(file.synced);
+                Err(io::ErrorKind::StorageFull.into())
+            }
             Some(_) => Err(power_gone()),
             None => {
                 let file = state.file_mut(&self.path)?;
-                (file.synced, file.named) = (file.bytes.len(), true);
+                (file.synced, file.named) = (file.dropped.unwrap_or(file.bytes.len()), true);
                 Ok(())
             }
         }

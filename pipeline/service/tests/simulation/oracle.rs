@@ -41,6 +41,7 @@ pub(crate) struct Covered {
     pub(crate) retracted: usize,
     pub(crate) retired: u64,
     pub(crate) deaths: u64,
+    pub(crate) hindered: u64,
 }
 
 /// Lets everything drain, and judges.
@@ -72,6 +73,8 @@ pub(crate) fn judge(world: &mut World) -> Covered {
 fn settle_down(world: &mut World) {
     if world.armed {
         world.die(true);
+    } else if world.full {
+        world.room();
     }
     world.stalled_until_ms = [0; SINKS.len()];
     world.now_ms += 7_200_000;
@@ -196,6 +199,7 @@ fn compare(world: &mut World, reference: &Reference) -> Covered {
         retracted,
         retired: first - 1,
         deaths: world.deaths,
+        hindered: world.hindered,
     };
     world.service = Some(service);
     covered

@@ -103,7 +103,12 @@ impl Service {
     pub(crate) fn is_idle(&self) -> bool {
         let applied = self.worker.position();
         let sinks = self.sinks.iter().all(|sink| sink.in_flight.is_none());
-        applied == self.appended() && self.durable == applied && self.messages.is_empty() && self.ahead.is_empty() && sinks
+        applied == self.appended()
+            && self.durable == applied
+            && self.messages.is_empty()
+            && !self.committer.is_unfinished()
+            && self.ahead.is_empty()
+            && sinks
     }
 
     pub(crate) fn append(&mut self, now_ms: i64, entries: &[Entry<'_>]) -> Result<(), Failed> {
@@ -135,6 +140,11 @@ impl Service {
     /// Commits up to `most` of what waits, as far as the log is durable. `between` runs once the scores are on their way
     /// and before the commit.
     pub(crate) fn commit(&mut self, now: Now, most: usize, between: &mut dyn FnMut(&mut Self)) -> Result<usize, Failed> {
+        if self.committer.is_unfinished() {
+            self.committer.finish()?;
+            self.sinks.iter_mut().for_each(|sink| sink.queue.committed());
+            return Ok(1);
+        }
         let durable = self.durable;
         let may = |message: &Message| match message {
             Message::Step(step) => step.position <= durable,
@@ -157,7 +167,7 @@ impl Service {
             self.ahead.push_back(changes);
         }
         between(self);
-        self.committer.commit(now, steps, &settled, &[])?;
+        self.committer.commit(now, steps, settled, Vec::new())?;
         self.sinks.iter_mut().for_each(|sink| sink.queue.committed());
         Ok(count)
     }

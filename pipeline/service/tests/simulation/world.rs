@@ -4,16 +4,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use rasid_connectors::courier;
 use rasid_connectors::effect::Item;
 use rasid_connectors::log::{Control, Entry, LogConfig, Origin, Settings as Meaning};
 use rasid_connectors::outbox::{Outbox, backend};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::{Fault, Memory, Storage};
+use rasid_connectors::{Disposition, bundle, courier, log, outbox, seal};
 use rasid_engine::Pseudonymizer;
 use rasid_service::clock::Now;
+use rasid_service::commit::CommitError;
 use rasid_service::dispatch::Queue;
-use rasid_service::recover::{ENGINE, Layout, Recovered, layout, recover};
+use rasid_service::recover::{ENGINE, Layout, RecoverError, Recovered, layout, recover};
 use rasid_service::route::{CORE, JSONL, REDIS, Routes};
 use rasid_service::worker::EngineSetup;
 
@@ -24,6 +25,19 @@ use super::receivers::{Cache, Ledger};
 use super::service::{Failed, Service};
 use super::trace::Trace;
 use super::wall::{Setting, Wall};
+
+/// What to do about it, as the part says that failed.
+fn disposition(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Disposition {
+    let known = [
+        error.downcast_ref::<log::Error>().map(log::Error::disposition),
+        error.downcast_ref::<outbox::Error>().map(outbox::Error::disposition),
+        error.downcast_ref::<bundle::Error>().map(bundle::Error::disposition),
+        error.downcast_ref::<seal::Error>().map(seal::Error::disposition),
+        error.downcast_ref::<CommitError>().map(CommitError::disposition),
+        error.downcast_ref::<RecoverError>().map(RecoverError::disposition),
+    ];
+    known.into_iter().flatten().next().unwrap_or(Disposition::Halt)
+}
 
 /// The sinks, by their index here.
 pub(crate) const SINKS: [&str; 3] = [CORE, REDIS, JSONL];
@@ -59,8 +73,12 @@ pub(crate) struct World {
     poison_in: u64,
     pub(crate) archive: Archive,
     pub(crate) service: Option<Service>,
-    /// A fault is waiting for its moment, or has struck.
+    /// A fault that the service dies of is waiting for its moment, or has struck.
     pub(crate) armed: bool,
+    /// A disk is full, or will be at its moment, until there is room again.
+    pub(crate) full: bool,
+    /// How often something had no room.
+    pub(crate) hindered: u64,
     /// What no crash may take back: durable log, committed position.
     durable: u64,
     committed: u64,
@@ -116,6 +134,8 @@ impl World {
             archive: Archive::default(),
             service: None,
             armed: false,
+            full: false,
+            hindered: 0,
             durable: 0,
             committed: 0,
             deaths: 0,
@@ -148,7 +168,8 @@ impl World {
         self.poison_in > 0 && id.starts_with("al_") && Random::new(sum).one_in(self.poison_in)
     }
 
-    /// Does something with the service if it runs. If the disk fails it, it dies of that; nothing else may fail it.
+    /// Does something with the service if it runs. If the disk fails it, it dies of that; if the disk is full, it does the
+    /// same again another time; nothing else may fail it.
     pub(crate) fn with<T>(&mut self, what: &str, act: impl FnOnce(&mut Self, &mut Service) -> Result<T, Failed>) -> Option<T> {
         let mut service = self.service.take()?;
         let done = act(self, &mut service);
@@ -159,8 +180,15 @@ impl World {
                 self.service = Some(service);
                 Some(done)
             }
+            Err(error) if disposition(&*error) == Disposition::Retry => {
+                assert!(self.armed || self.full, "{what}: {error:?}, though there was room");
+                self.trace.note(self.now_ms, format!("{what} has no room"));
+                self.hindered += 1;
+                self.service = Some(service);
+                None
+            }
             Err(error) => {
-                assert!(self.armed, "{what}: {error:?}, though no fault was in the way");
+                assert!(self.armed || (self.full && self.storage.has_dropped()), "{what}: {error:?}, though no fault was in the way");
                 self.trace.note(self.now_ms, format!("{what} failed"));
                 self.service = Some(service);
                 let power = self.random.one_in(2);
@@ -172,7 +200,8 @@ impl World {
 
     /// The process ends where it is; with `power` the machine too, and the disk loses what was not synced.
     pub(crate) fn die(&mut self, power: bool) {
-        let power = power || self.storage.is_down();
+        // What a full disk has dropped can be read until the machine ends, and no longer: that is the end to be tried.
+        let power = power || self.storage.is_down() || self.storage.has_dropped();
         self.trace.note(self.now_ms, format!("{} ends", if power { "the machine" } else { "the process" }));
         self.deaths += 1;
         if let Some(mut service) = self.service.take() {
@@ -195,7 +224,15 @@ impl World {
         } else {
             self.storage.heal();
         }
-        self.armed = false;
+        (self.armed, self.full) = (false, false);
+    }
+
+    /// There is room again on both disks.
+    pub(crate) fn room(&mut self) {
+        self.storage.heal();
+        self.outbox_disk.heal();
+        self.full = false;
+        self.trace.note(self.now_ms, "there is room again".to_owned());
     }
 
     /// Up to two days go by. What repeats an alert of a week ago may say it otherwise, so all of a run takes less.
@@ -209,14 +246,21 @@ impl World {
     /// Strikes at one of the next operations of a disk.
     pub(crate) fn inject(&mut self) {
         let after = self.random.below(40);
-        let what = self.random.below(6);
+        let what = self.random.below(9);
         match what {
             0..=2 => self.storage.inject(after, Fault::Crash),
             3 => self.storage.inject(after / 4, Fault::Sync),
-            4 => self.storage.inject(after, Fault::Full),
-            _ => self.outbox_disk.fail_after(after),
+            4 => self.outbox_disk.fail_after(after),
+            5 => self.storage.inject(after, Fault::Full),
+            6 => self.storage.inject(after / 4, Fault::FullAtSync),
+            7 => self.outbox_disk.fill_after(after),
+            _ => {
+                self.storage.inject(after, Fault::Full);
+                self.outbox_disk.fill_after(after);
+            }
         }
-        self.armed = true;
+        self.armed |= what < 5;
+        self.full |= what >= 5;
         self.trace.note(self.now_ms, format!("fault {what} in {after}"));
     }
 
@@ -226,7 +270,13 @@ impl World {
             self.inject();
         }
         if let Err(error) = self.try_boot() {
-            assert!(self.armed, "the service does not start: {error:?}, though no fault was in the way");
+            let has_no_room = disposition(&*error) == Disposition::Retry;
+            assert!(self.armed || self.full, "the service does not start: {error:?}, though no fault was in the way");
+            if has_no_room && !self.storage.has_dropped() {
+                self.trace.note(self.now_ms, "no room to start".to_owned());
+                self.hindered += 1;
+                return;
+            }
             self.trace.note(self.now_ms, "start failed".to_owned());
             let power = self.random.one_in(2);
             self.die(power);
@@ -314,7 +364,13 @@ impl World {
                 entries.insert(place, Entry::Control(control));
             }
             if !entries.is_empty() {
-                service.append(stamp_ms, &entries)?;
+                if let Err(error) = service.append(stamp_ms, &entries) {
+                    // Whoever handed them over does so again.
+                    for (number, index) in taken.iter().rev() {
+                        service.next[*number] = *index;
+                    }
+                    return Err(error);
+                }
                 world.trace.note(world.now_ms, format!("append {} to {}", entries.len(), service.appended()));
             }
             Ok(())
