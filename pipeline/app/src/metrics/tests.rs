@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::http::{Connections, Times};
 use rasid_engine::RuleCounters;
-use rasid_service::stats::{ClockStats, IngestStats, QueueStats, SinkStats, SourceStats};
+use rasid_service::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, SinkStats, SourceStats};
 
 /// Figures with one of everything.
 fn full() -> Stats {
@@ -28,6 +28,7 @@ fn full() -> Stats {
     stats.sinks.push(SinkStats { name: "core".to_owned(), breaker: Breaker::HalfOpen, delivered_total: 9, ..SinkStats::default() });
     stats.ruleset.hash = "sha256:9b1f".to_owned();
     stats.queues.push(QueueStats { name: "append", depth: 2, capacity: 64 });
+    stats.hindrances.push(HindranceStats { area: "outbox", now: true, failures_total: 3 });
     stats.clock = ClockStats { jumps_total: 2, ahead_ms: -3_600_000 };
     for us in [900, 12_000, 60_000_000] {
         stats.latency.record_us(us);
@@ -57,6 +58,8 @@ fn figures_are_written_in_base_units() {
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
         "rasid_replay_divergence_total 0",
+        "rasid_disk_full{area=\"outbox\"} 1.0",
+        "rasid_disk_full_failures_total{area=\"outbox\"} 3",
         "rasid_sink_delivered_items_total{sink=\"core\"} 9",
         "rasid_sink_breaker_open{sink=\"core\"} 0.5",
         "rasid_ruleset{hash=\"sha256:9b1f\"} 1.0",
