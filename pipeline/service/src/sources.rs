@@ -245,8 +245,8 @@ mod tests {
 
     use super::*;
 
-    fn unfit(why: &str) -> Error {
-        Error::Unfit { stream: "fluvio:auth".to_owned(), why: why.to_owned() }
+    fn unfit(stream: &str, why: &str) -> Error {
+        Error::Unfit { stream: stream.to_owned(), why: why.to_owned() }
     }
 
     #[test]
@@ -257,8 +257,8 @@ mod tests {
         let said = || conditions.holding().into_iter().map(|condition| (condition.name, condition.summary)).collect::<Vec<_>>();
         fault("fluvio:auth/0", &Error::Unavailable { stream: "fluvio:auth/0".to_owned(), source: "an outage".into() });
         assert_eq!(said(), [], "an outage is waited out");
-        fault("fluvio:auth", &unfit("there is no such topic"));
-        fault("fluvio:gps", &unfit("its segments are too large"));
+        fault("fluvio:auth", &unfit("fluvio:auth", "there is no such topic"));
+        fault("fluvio:gps", &unfit("fluvio:gps", "its segments are too large"));
         let (name, summary) = said().pop().expect("a condition");
         assert_eq!((name.as_str(), said().len()), (STOPPED, 1));
         assert!(summary.contains("fluvio:auth") && summary.contains("no such topic") && summary.contains("too large"), "{summary}");
