@@ -193,6 +193,8 @@ pub(crate) struct Lines {
     number: usize,
     lag_ms: i64,
     world: &'static str,
+    /// Tells these lines' ids from those of writers before: what has the same id is a duplicate, and fires nothing.
+    run: u64,
     count: u64,
     /// For duplicates.
     last: String,
@@ -201,7 +203,8 @@ pub(crate) struct Lines {
 impl Lines {
     /// Those of one writer, `lag_ms` behind the clock.
     pub(crate) fn new(number: usize, lag_ms: i64, world: &'static str) -> Self {
-        Self { number, lag_ms, world, count: 0, last: String::new() }
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        Self { number, lag_ms, world, run: RUNS.fetch_add(1, Ordering::Relaxed), count: 0, last: String::new() }
     }
 
     pub(crate) fn next(&mut self, random: &mut Random) -> String {
@@ -209,7 +212,7 @@ impl Lines {
         if random.once_in(40) && !self.last.is_empty() {
             return self.last.clone();
         }
-        let Self { number, world, count, .. } = *self;
+        let Self { number, world, run, count, .. } = *self;
         if random.once_in(60) {
             return format!("{{\"no\": \"event\", \"number\": {count}}}\n");
         }
@@ -233,7 +236,7 @@ impl Lines {
         let kind = if random.once_in(60) { "marketplace.unheard_of" } else { kind };
         let time = format_rfc3339(now_ms() - self.lag_ms);
         self.last = format!(
-            "{{\"specversion\":\"1.0\",\"id\":\"{world}-{count}\",\"source\":\"/live/{number}\",\"type\":\"{kind}\",\"time\":\"{time}\",\"data\":{{{data}}}}}\n"
+            "{{\"specversion\":\"1.0\",\"id\":\"{world}-{run}-{count}\",\"source\":\"/live/{number}\",\"type\":\"{kind}\",\"time\":\"{time}\",\"data\":{{{data}}}}}\n"
         );
         self.last.clone()
     }
