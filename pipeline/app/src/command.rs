@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod detect;
+pub(crate) mod log;
 pub(crate) mod page;
 pub(crate) mod parked;
 pub(crate) mod pseudonym;

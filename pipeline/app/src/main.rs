@@ -55,6 +55,8 @@ enum Command {
     Parked(command::parked::Args),
     /// Prove that a page reaches the person on call
     Page(command::page::Args),
+    /// What of a data folder is whole, and mending what is not
+    Log(command::log::Args),
     /// Risk scores in Redis
     Score(command::score::Args),
     /// Print an identifier as it leaves, so that it can be found in alerts and scores
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Command::DeadLetters(args) => command::dead_letters::run(&args),
         Command::Parked(args) => command::parked::run(&args),
         Command::Page(args) => command::page::run(&args),
+        Command::Log(args) => command::log::run(&args),
         Command::Score(args) => command::score::run(&args),
         Command::Pseudonym(args) => command::pseudonym::run(&args),
         Command::Retract(args) => command::retract::run(&args),

@@ -16,6 +16,11 @@ pub(crate) fn name(uid: u32) -> Option<String> {
     named(&std::fs::read_to_string(LIST).ok()?, uid)
 }
 
+/// A user for the audit: by name, else by number.
+pub(crate) fn named_or_numbered(uid: u32) -> String {
+    name(uid).unwrap_or_else(|| format!("uid:{uid}"))
+}
+
 fn named(list: &str, uid: u32) -> Option<String> {
     let of = |line: &str| {
         let mut fields = line.split(':');

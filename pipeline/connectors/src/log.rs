@@ -34,16 +34,19 @@
 //! **What a crash leaves.** A segment's header is put in place whole, after all before it is durable. Only the end of the
 //! newest segment can be torn: from the first block that is not whole on, opening cuts it, and tells so. Where a whole
 //! block follows that says that this place was durable before, no crash did it, and opening refuses with file and offset;
-//! so does a reader at damage in an older segment.
+//! so does a reader at damage in an older segment. [`Checkup`] says what is damaged, and mends it: a block of placeholders
+//! ([`Control::Lost`]) takes the positions of what cannot be read.
 //!
 //! **Retention.** A segment holds one UTC day at most. It goes when its newest arrival is older than the retention, or when
 //! there are too many bytes, and never before all of its entries are covered by a snapshot. A day's key goes when no
 //! segment needs it and the day is over by the retention.
 
+mod damage;
 mod dead_letter;
 mod entry;
 mod error;
 mod format;
+mod mend;
 mod reader;
 mod segments;
 
@@ -52,9 +55,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use damage::{Damage, Positions, Segment, TornTail};
 pub use dead_letter::{DeadLetterLog, DeadLetterReader, Letter, LetterBlock, OpenedLetters};
 pub use entry::{Block, Control, Entry, Keys, Origin, Settings, Switched};
 pub use error::Error;
+pub use mend::{Checkup, DAMAGED_DIR};
 pub use reader::LogReader;
 
 use crate::seal::Keyring;
@@ -169,7 +174,7 @@ impl Known {
                 let (ruleset, engine) = (ruleset.clone(), engine.clone());
                 self.ruleset = Some(Switched { position, ruleset, engine, settings: *settings });
             }
-            Entry::Control(Control::Retract { .. } | Control::Tick { .. }) => {}
+            Entry::Control(Control::Retract { .. } | Control::Tick { .. } | Control::Lost) => {}
         }
     }
 

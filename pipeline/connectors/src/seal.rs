@@ -269,15 +269,43 @@ impl Keyring {
     /// # Errors
     /// As [`Keyring::open`].
     pub fn with_random(storage: Arc<dyn Storage>, dir: &str, secret: &[u8], random: Fill) -> Result<Self, Error> {
-        let bound = Secrets::existing(&*storage, dir, secret)?;
-        let former = bound.iter().flat_map(Secrets::former).map(Wrap::of).collect();
-        let wrap = Wrap::of(secret);
-        let family = Arc::new(Family { name: String::new(), dir: dir.to_owned(), known: Mutex::default() });
-        let keyring = Self { shared: Arc::new(Shared { storage, wrap, former, random }), family };
+        let keyring = Self::with_secret(storage, dir, secret, random)?;
         if let Some(newest) = keyring.days()?.last() {
             keyring.key(*newest, false)?;
         }
         Ok(keyring)
+    }
+
+    fn with_secret(storage: Arc<dyn Storage>, dir: &str, secret: &[u8], random: Fill) -> Result<Self, Error> {
+        let bound = Secrets::existing(&*storage, dir, secret)?;
+        let former = bound.iter().flat_map(Secrets::former).map(Wrap::of).collect();
+        let wrap = Wrap::of(secret);
+        let family = Arc::new(Family { name: String::new(), dir: dir.to_owned(), known: Mutex::default() });
+        Ok(Self { shared: Arc::new(Shared { storage, wrap, former, random }), family })
+    }
+
+    /// The keys in `dir`, none of which is tried: for whoever looks for damaged ones.
+    ///
+    /// # Errors
+    /// [`Error::OtherSecret`], or what is wrong with the file that names the secrets.
+    pub fn untried(storage: Arc<dyn Storage>, dir: &str, secret: &[u8]) -> Result<Self, Error> {
+        Self::with_secret(storage, dir, secret, system_random())
+    }
+
+    /// Files of keys that cannot be used any more.
+    ///
+    /// # Errors
+    /// [`Error::OtherSecret`], [`Error::Newer`], [`Error::Storage`].
+    pub fn damaged(&self) -> Result<Vec<String>, Error> {
+        let mut damaged = Vec::new();
+        for day in self.days()? {
+            match self.key(day, false) {
+                Ok(_) | Err(Error::RetentionEnded { .. }) => {}
+                Err(Error::Damaged { path }) => damaged.push(path),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(damaged)
     }
 
     /// Keys of their own in the folder `name` below, under the same secret: for what is kept longer or shorter than the

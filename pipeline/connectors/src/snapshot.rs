@@ -189,6 +189,18 @@ impl SnapshotStore {
         Ok((None, refused))
     }
 
+    /// Every snapshot that was finished, oldest first: what it is, or why it cannot be used.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn each(&self) -> Result<Vec<Result<Found, Refused>>, Error> {
+        let looked = |position| match self.examine(position) {
+            Ok(manifest) => Ok(Found { store: self.clone(), manifest }),
+            Err(why) => Err(Refused { name: name(position), why }),
+        };
+        Ok(self.finished()?.into_iter().map(looked).collect())
+    }
+
     /// Position of the oldest snapshot that a start could fall back to: the log after it, and the alerts' hashes, are
     /// still needed.
     pub fn oldest_position(&self) -> Result<Option<u64>, Error> {

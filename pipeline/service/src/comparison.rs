@@ -2,7 +2,9 @@
 //!
 //! What is not known any more is no difference: the outbox forgets an alert's digest once the oldest snapshot stands behind
 //! it, and a replay may begin before that (the snapshots are gone, or newer than this version). Nor is it one when
-//! another version decides otherwise: each version is the same only as itself. Both are counted apart.
+//! another version decides otherwise: each version is the same only as itself. Nor behind entries that were lost to damage:
+//! the state is another there than the one that the committed alerts came from, as was said when they were given up. All
+//! three are counted apart.
 
 use std::collections::VecDeque;
 
@@ -32,6 +34,8 @@ pub struct Compared {
     pub other_version: u64,
     /// Came out where it is not known any more what was committed.
     pub unknown: u64,
+    /// Differ behind entries that were lost to damage.
+    pub excused: u64,
 }
 
 /// A comparison on its way.
@@ -41,6 +45,8 @@ pub(crate) struct Comparison {
     alerts_from: u64,
     expected: VecDeque<(u64, [u8; 16])>,
     engines: Vec<(u64, String)>,
+    /// The first entry gone through that was lost to damage.
+    lost_from: Option<u64>,
     compared: Compared,
     /// Position of the first difference since it was last said.
     unsaid: Option<u64>,
@@ -103,9 +109,14 @@ impl Comparison {
         }
     }
 
+    /// An entry that was lost to damage: what comes behind it need not be what was committed.
+    pub(crate) fn lost(&mut self, position: u64) {
+        self.lost_from.get_or_insert(position);
+    }
+
     /// Says what a step has brought to light, in one line; and once, where it ends, what the whole came to.
     pub(crate) fn say(&mut self, from: u64, to: u64) {
-        let Compared { diverged, other_version, .. } = self.compared;
+        let Compared { diverged, other_version, excused, .. } = self.compared;
         if let Some(position) = self.unsaid.take() {
             let (alerts, others) = (diverged - self.said.diverged, other_version - self.said.other_version);
             if alerts > 0 {
@@ -114,16 +125,35 @@ impl Comparison {
             if others > 0 {
                 tracing::debug!(position, alerts = others, "replayed alerts differ from those that another version committed");
             }
+            if excused > self.said.excused {
+                let alerts = excused - self.said.excused;
+                tracing::warn!(
+                    position,
+                    alerts,
+                    lost_from = self.lost_from,
+                    "replayed alerts differ behind entries that were lost to damage"
+                );
+            }
             self.said = self.compared;
         }
         if from < self.position && to >= self.position {
-            let Compared { same, diverged, other_version, unknown } = self.compared;
-            tracing::info!(committed = self.position, same, unknown, other_version, diverged, "replayed what was committed before");
+            let Compared { same, diverged, other_version, unknown, excused } = self.compared;
+            tracing::info!(
+                committed = self.position,
+                same,
+                unknown,
+                other_version,
+                excused,
+                diverged,
+                "replayed what was committed before"
+            );
         }
     }
 
     fn differs(&mut self, position: u64, engine: &str) {
-        if self.engine_at(position) == Some(engine) {
+        if self.lost_from.is_some_and(|from| from <= position) {
+            self.compared.excused += 1;
+        } else if self.engine_at(position) == Some(engine) {
             self.compared.diverged += 1;
         } else {
             self.compared.other_version += 1;

@@ -69,6 +69,8 @@ pub(crate) struct EngineFigures {
     pub former_rules: Vec<String>,
     /// What became of the outputs that had been committed before.
     pub compared: Compared,
+    /// Entries that were lost to damage.
+    pub lost: u64,
 }
 
 impl EngineFigures {
@@ -84,7 +86,7 @@ impl EngineFigures {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineThreadError {
     /// The log cannot be read.
-    #[error("cannot read the log")]
+    #[error("cannot read the log (where it is damaged, `rasid log check` says what is lost)")]
     Log(#[from] rasid_connectors::log::Error),
     /// A record cannot be applied.
     #[error(transparent)]
@@ -197,7 +199,7 @@ impl EngineThread {
         figures.position = self.worker.position();
         figures.arrival_ms = figures.arrival_ms.max(arrival_ms);
         figures.clock_ms = engine.clock_ms();
-        figures.compared = self.worker.compared();
+        (figures.compared, figures.lost) = (self.worker.compared(), self.worker.lost());
         if now_ms < counted_ms.saturating_add(FIGURES_EVERY_MS) {
             return counted_ms;
         }

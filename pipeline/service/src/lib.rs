@@ -15,6 +15,7 @@ pub mod commit;
 mod commit_thread;
 pub mod comparison;
 pub mod control;
+pub mod damage;
 mod delivery;
 pub mod dispatch;
 mod engine_thread;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rasid_connectors::Disposition;
 use rasid_connectors::bundle::BundleStore;
-use rasid_connectors::log::{self, DeadLetterLog, LogConfig, LogReader, LogWriter, Opened};
+use rasid_connectors::log::{self, Block, Control, DeadLetterLog, Entry, LogConfig, LogReader, LogWriter, Opened};
 use rasid_connectors::outbox::{self, Outbox};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::snapshot::{self, SnapshotStore};
@@ -96,6 +96,15 @@ impl RecoverError {
             Self::LogShort { .. } | Self::NoBeginning { .. } | Self::Hole { .. } => Disposition::Halt,
         }
     }
+
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Log(error) => error.is_damage(),
+            Self::Keys(error) => matches!(error, rasid_connectors::seal::Error::Damaged { .. }),
+            Self::LogShort { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// The parts of the data folder, opened.
@@ -148,7 +157,7 @@ pub struct Layout {
 /// [`RecoverError`], in words for a person.
 pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, RecoverError> {
     let Layout { storage, keys, log: log_config, dead_letters, snapshots_keep, setup, routes } = layout;
-    let (log, opened) = LogWriter::open(Arc::clone(&storage), layout::LOG, keys.clone(), log_config)?;
+    let (log, mut opened) = LogWriter::open(Arc::clone(&storage), layout::LOG, keys.clone(), log_config)?;
     let committed = outbox.position();
     if committed >= opened.next {
         return Err(RecoverError::LogShort { last: opened.next - 1, committed });
@@ -190,8 +199,20 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
     outbox.commits_by(ENGINE)?;
     let worker = worker.replaying(known);
     let uncompared = alerts_from.min(committed + 1).saturating_sub(from);
-    let reader = LogReader::open(storage, layout::LOG, keys, from)?;
+    let reader = LogReader::open(Arc::clone(&storage), layout::LOG, keys.clone(), from)?;
+    // The newest switch may be among what was lost to damage, and then is in force for nobody who goes through the log.
+    if let Some(switched) = opened.ruleset.as_ref().filter(|switched| switched.position >= from)
+        && is_lost(LogReader::open(storage, layout::LOG, keys, switched.position)?)?
+    {
+        opened.ruleset = None;
+    }
     Ok(Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, uncompared })
+}
+
+/// Whether the entry that the reader stands at was given up.
+fn is_lost(mut reader: LogReader) -> Result<bool, log::Error> {
+    let mut block = Block::new();
+    Ok(reader.next(&mut block)? && matches!(block.entries().next(), Some((_, Entry::Control(Control::Lost)))))
 }
 
 fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRulesets, committed: u64) -> Result<Engine, String> {
@@ -209,7 +230,7 @@ fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRuleset
 
 /// Why the data folder cannot be taken up, with the folder.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot take up the data folder {}", dir.display())]
+#[error("cannot take up the data folder {}{}", dir.display(), source.help(dir))]
 pub struct CannotTakeUp {
     /// The folder.
     pub dir: PathBuf,
@@ -243,6 +264,20 @@ pub enum TakeUpError {
 }
 
 impl TakeUpError {
+    /// The command that goes on from there.
+    fn help(&self, dir: &Path) -> String {
+        let is_damage = match self {
+            Self::Recover(error) => error.is_damage(),
+            Self::Keys(error) => matches!(error, rasid_connectors::seal::Error::Damaged { .. }),
+            _ => false,
+        };
+        if is_damage {
+            format!(" (`rasid log check {}` says what is damaged and what mending it would lose)", dir.display())
+        } else {
+            String::new()
+        }
+    }
+
     /// What to do about it.
     pub fn disposition(&self) -> Disposition {
         match self {

@@ -40,7 +40,7 @@ pub enum ReplayError {
         first: u64,
     },
     /// The log cannot be read.
-    #[error("cannot read the log")]
+    #[error("cannot read the log (where it is damaged, `rasid log check` says what is lost)")]
     Log(#[source] log::Error),
     /// A record cannot be applied.
     #[error(transparent)]
@@ -106,6 +106,11 @@ impl Replay {
     /// The newest position applied; 0 at the beginning.
     pub fn position(&self) -> u64 {
         self.worker.position()
+    }
+
+    /// Entries so far that were lost to damage and given up, with those that nobody can judge because of them.
+    pub fn lost(&self) -> u64 {
+        self.worker.lost()
     }
 
     /// The engine as of the last step; `None` before the first ruleset.

@@ -170,6 +170,10 @@ pub struct WorkerStats {
     pub replay_unknown_total: u64,
     /// Replayed outputs that were not those that another version had committed.
     pub replay_other_version_total: u64,
+    /// The same behind entries that were lost to damage: what was said when they were given up.
+    pub excused_total: u64,
+    /// Entries gone through since the start that were lost to damage, with those that nobody could judge because of them.
+    pub lost_total: u64,
     /// Dead letters written.
     pub dead_letters_total: u64,
 }

@@ -155,6 +155,8 @@ impl Tally {
                 divergence_total: figures.compared.diverged,
                 replay_unknown_total: figures.compared.unknown,
                 replay_other_version_total: figures.compared.other_version,
+                excused_total: figures.compared.excused,
+                lost_total: figures.lost,
                 dead_letters_total: figures.counters.dead_letters,
             },
             engine: EngineStats {

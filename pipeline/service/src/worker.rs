@@ -166,12 +166,14 @@ pub struct Worker {
     position: u64,
     /// Outputs that have been committed: they are compared and not given again.
     comparison: Comparison,
+    /// Entries that were lost to damage, and those that nobody could judge because of them.
+    lost: u64,
 }
 
 impl Worker {
     /// At the beginning of the log.
     pub fn new(setup: EngineSetup, rulesets: Box<dyn Rulesets>, routes: Routes) -> Self {
-        Self { setup, rulesets, routes, engine: None, position: 0, comparison: Comparison::default() }
+        Self { setup, rulesets, routes, engine: None, position: 0, comparison: Comparison::default(), lost: 0 }
     }
 
     /// Goes on from an engine that was restored at `position`.
@@ -207,6 +209,11 @@ impl Worker {
     /// What became of everything that was compared, or could not be.
     pub fn compared(&self) -> Compared {
         self.comparison.compared()
+    }
+
+    /// Entries gone through that were lost to damage and given up, with those that nobody could judge because of them.
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// The engine, once the log has given it a ruleset.
@@ -264,6 +271,9 @@ impl Worker {
 
     fn events(&mut self, records: &[Record<'_>], streams: &[&str], step: &mut Step) -> Result<(), WorkerError> {
         let Some(first) = records.first() else { return Ok(()) };
+        if self.is_without_ruleset(records.len()) {
+            return Ok(());
+        }
         let Some((engine, _)) = &mut self.engine else { return Err(WorkerError::NoRuleset { position: first.position }) };
         let mut output = engine.process(records);
         for letter in std::mem::take(&mut output.dead_letters) {
@@ -304,6 +314,7 @@ impl Worker {
                     }
                 }
             }
+            Control::Retract { .. } if self.is_without_ruleset(1) => Ok(()),
             Control::Retract { rule, since_ms } => {
                 let Some((engine, _)) = &mut self.engine else { return Err(WorkerError::NoRuleset { position }) };
                 let output = engine.retract(position, &rule, since_ms);
@@ -318,7 +329,21 @@ impl Worker {
                 }
                 Ok(())
             }
+            Control::Lost => {
+                self.lost += 1;
+                self.comparison.lost(position);
+                Ok(())
+            }
         }
+    }
+
+    /// Whether the ruleset that the following entries were to be judged by is among what was lost: then so are they.
+    fn is_without_ruleset(&mut self, entries: usize) -> bool {
+        let without = self.engine.is_none() && self.lost > 0;
+        if without {
+            self.lost += entries as u64;
+        }
+        without
     }
 
     /// Keeps what is new, and compares the rest.

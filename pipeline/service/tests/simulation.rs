@@ -9,6 +9,7 @@
 
 mod simulation {
     pub(crate) mod archive;
+    pub(crate) mod damage;
     pub(crate) mod events;
     pub(crate) mod oracle;
     pub(crate) mod random;
@@ -129,6 +130,12 @@ fn a_reader_at_the_end_of_a_retired_segment_goes_on() {
     run(319); // the engine had read all of a segment, which then was retired, and found no file where it stood
 }
 
+#[test]
+fn a_mended_log_comes_to_what_it_does_without_what_was_lost() {
+    let lost: Vec<usize> = (0..24).map(simulation::damage::run).collect();
+    assert!(lost.iter().filter(|lost| **lost > 0).count() > 12, "{lost:?}");
+}
+
 /// Nobody but the comparison sees that the log has come to mean something else.
 #[test]
 #[should_panic(expected = "the replay differs from what was committed")]
@@ -183,7 +190,7 @@ fn replay_from_before_what_is_remembered(number: u8) -> Compared {
 
 #[test]
 fn what_is_forgotten_is_no_difference() {
-    let Compared { same, diverged, other_version, unknown } = replay_from_before_what_is_remembered(1);
+    let Compared { same, diverged, other_version, unknown, .. } = replay_from_before_what_is_remembered(1);
     assert!(same > 0 && unknown > 0, "{same} {unknown}");
     assert_eq!((diverged, other_version), (0, 0));
 }

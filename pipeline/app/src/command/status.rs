@@ -113,6 +113,13 @@ fn lines(status: &Value) -> Vec<String> {
         let (by, way) = (span(ahead_ms.unsigned_abs()), if ahead_ms > 0 { "ahead" } else { "back" });
         lines.push(format!("  CLOCK    the wall clock was set {by} {way} just now and is not believed yet: docs/runbooks/clock_jump.md"));
     }
+    let lost = number("/stats/worker/lost_total");
+    if lost > 0 {
+        let excused = number("/stats/worker/excused_total");
+        lines.push(format!(
+            "  LOST     {lost} entries of the log to damage, and {excused} outputs differ for it: docs/runbooks/log_damaged.md"
+        ));
+    }
     let divergence = number("/stats/worker/divergence_total");
     if divergence > 0 {
         lines.push(format!("  REPLAY   {divergence} outputs differ from those before the restart: docs/runbooks/replay_divergence.md"));

@@ -65,7 +65,7 @@ impl Caller {
     /// By name, `uid:1000` where the user has none.
     fn user(self) -> Option<String> {
         let uid = self.0?;
-        Some(crate::user::name(uid).unwrap_or_else(|| format!("uid:{uid}")))
+        Some(crate::user::named_or_numbered(uid))
     }
 }
 

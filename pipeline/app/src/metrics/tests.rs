@@ -25,6 +25,7 @@ fn full() -> Stats {
     stats.snapshot.position = Some(40);
     stats.snapshot.written_ms = Some(1_763_719_300_000);
     stats.worker.lag_ms = 1_500;
+    (stats.worker.lost_total, stats.worker.excused_total) = (12, 2);
     stats.sinks.push(SinkStats { name: "core".to_owned(), breaker: Breaker::HalfOpen, delivered_total: 9, ..SinkStats::default() });
     stats.ruleset.hash = "sha256:9b1f".to_owned();
     stats.queues.push(QueueStats { name: "append", depth: 2, capacity: 64 });
@@ -58,6 +59,8 @@ fn figures_are_written_in_base_units() {
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
         "rasid_replay_divergence_total 0",
+        "rasid_replay_excused_total 2",
+        "rasid_log_lost_entries_total 12",
         "rasid_disk_full{area=\"outbox\"} 1.0",
         "rasid_disk_full_failures_total{area=\"outbox\"} 3",
         "rasid_sink_delivered_items_total{sink=\"core\"} 9",

@@ -7,6 +7,7 @@ mod canary;
 mod full_disk;
 mod judge;
 mod kill;
+mod mend;
 mod outage;
 mod pages;
 mod producers;

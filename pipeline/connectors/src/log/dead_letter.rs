@@ -12,7 +12,7 @@ use crate::seal::Keyring;
 use crate::storage::Storage;
 
 /// The keys' family: they are kept longer than the log's.
-const FAMILY: &str = "dead-letters";
+pub(super) const FAMILY: &str = "dead-letters";
 
 /// A record set aside.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,17 @@ pub struct Letter<'a> {
     pub arrival_ms: i64,
     /// The stream that it came from.
     pub stream: &'a str,
+}
+
+impl Letter<'_> {
+    /// Takes the place of one that cannot be read any more.
+    pub(super) const LOST: Letter<'static> =
+        Letter { position: 0, field: None, reason: "lost to damage", record: b"", arrival_ms: 0, stream: "" };
+
+    /// Whether it is only such a placeholder: no entry of the log has that position.
+    pub(super) fn is_lost(&self) -> bool {
+        self.position == 0
+    }
 }
 
 /// Never what the record says, which is raw.
@@ -154,7 +165,7 @@ impl LetterBlock {
 
     /// The letters in order.
     pub fn letters(&self) -> impl Iterator<Item = Letter<'_>> {
-        decode(&self.plain)
+        decode(&self.plain).filter(|letter: &Letter<'_>| !letter.is_lost())
     }
 }
 

@@ -73,6 +73,8 @@ pub enum Control {
         /// To this instant, Unix ms.
         at_ms: i64,
     },
+    /// What was here cannot be read any more, and was given up: it keeps its position, and nothing is known of it.
+    Lost,
 }
 
 /// What else the meaning of a log hangs on besides its ruleset.
@@ -106,6 +108,7 @@ enum StoredControl {
     Retract { rule: String, since_ms: i64 },
     Tick { at_ms: i64 },
     Switch { ruleset: String, engine: String, settings: StoredSettings, keys: Keys },
+    Lost,
 }
 
 /// [`Settings`] as they are stored in the log, the keys apart.
@@ -139,6 +142,7 @@ impl From<StoredControl> for Control {
             }
             StoredControl::Retract { rule, since_ms } => Self::Retract { rule, since_ms },
             StoredControl::Tick { at_ms } => Self::Tick { at_ms },
+            StoredControl::Lost => Self::Lost,
         }
     }
 }
@@ -155,6 +159,7 @@ impl From<Control> for StoredControl {
             }
             Control::Retract { rule, since_ms } => Self::Retract { rule, since_ms },
             Control::Tick { at_ms } => Self::Tick { at_ms },
+            Control::Lost => Self::Lost,
         }
     }
 }

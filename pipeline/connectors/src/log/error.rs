@@ -127,6 +127,16 @@ impl Error {
         }
     }
 
+    /// Whether something that was there is damaged or gone: `rasid log check` says what, and what mending would lose.
+    pub fn is_damage(&self) -> bool {
+        use seal::Error::{Damaged, RetentionEnded, Unauthentic};
+        match self {
+            Self::Damaged { .. } | Self::Missing { .. } | Self::Foreign { .. } => true,
+            Self::Seal(error) => matches!(error, Damaged { .. } | RetentionEnded { .. } | Unauthentic { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether what was asked for existed and was dropped when its time was over: its segment or its day's key is gone.
     pub fn is_retired(&self) -> bool {
         matches!(self, Self::Retired { .. } | Self::Seal(seal::Error::RetentionEnded { .. }))

@@ -197,6 +197,11 @@ pub(super) fn was_durable(bytes: &[u8], offset: u64) -> bool {
     })
 }
 
+/// Where blocks may begin in `bytes`.
+pub(super) fn block_begins(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    memchr::memmem::find_iter(bytes, BLOCK_MAGIC)
+}
+
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {

@@ -1,6 +1,7 @@
 //! The log on a disk that crashes, fills up and rots; and beside its readers.
 
 mod crash;
+mod damage;
 mod dead_letters;
 mod readers;
 mod retention;

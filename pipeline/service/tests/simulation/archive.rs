@@ -78,6 +78,11 @@ impl Archive {
         assert_eq!(position, self.last(), "the log ends where it did");
     }
 
+    /// All of it, with positions.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, Entry<'_>)> {
+        (1..).zip(self.entries.iter().map(Archived::entry))
+    }
+
     /// Offsets and bytes by stream, in the order of the log.
     pub(crate) fn streams(&self) -> BTreeMap<&str, Vec<(u64, &[u8])>> {
         let mut streams: BTreeMap<&str, Vec<(u64, &[u8])>> = BTreeMap::new();

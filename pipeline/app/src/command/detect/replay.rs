@@ -59,6 +59,12 @@ pub(super) fn run(args: &Args, dir: &Path) -> Result<(), Failure> {
         progress.show(step.position);
     }
     let elapsed = progress.end();
+    if replay.lost() > 0 {
+        say(format_args!(
+            "note: {} entries of this log were lost to damage and given up: what they opened, or changed in what follows, is not here",
+            replay.lost()
+        ));
+    }
     alerts.finish()?;
     dead_letters.map(JsonLinesSink::finish).transpose()?;
     let Some(engine) = replay.engine() else {
