@@ -124,6 +124,28 @@ fn what_is_written_about_metrics_names_those_that_exist() {
     }
 }
 
+/// Each has a case in which it fires and one in which it does not, of which [`alert_rules_pass_their_tests`] sees to the rest.
+#[test]
+fn every_alert_rule_is_tested_to_fire_and_to_be_quiet() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboards/prometheus");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("it is there");
+    let (rules, tests) = (read("rasid.rules.yml"), read("rasid.rules.test.yml"));
+    let name = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).next().map(str::to_owned);
+    let alerts: BTreeSet<String> = rules.split("- alert: ").skip(1).filter_map(name).collect();
+    assert!(alerts.len() > 20, "{alerts:?}");
+    let (mut fire, mut quiet) = (BTreeSet::new(), BTreeSet::new());
+    for case in tests.split("eval_time: ").skip(1) {
+        let alert = case.split("alertname: ").nth(1).and_then(name).expect("a name");
+        if case.contains("exp_alerts: []") {
+            quiet.insert(alert)
+        } else {
+            fire.insert(alert)
+        };
+    }
+    assert_eq!(fire, alerts, "left: tested to fire");
+    assert_eq!(quiet, alerts, "left: tested to be quiet");
+}
+
 /// The alert rules fire when they are meant to, and not before.
 #[test]
 fn alert_rules_pass_their_tests() {
