@@ -20,13 +20,14 @@ pub(crate) fn run() -> Result<()> {
 
 /// Programs that the tests start, and Debian's packages that bring them. The packages may start services of their own on
 /// the usual ports; that is no matter, the tests use free ports and folders of their own.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("python3", "python3"),
     ("redis-server", "redis-server"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
     ("promtool", "prometheus"),
     ("curl", "curl"),
     ("openssl", "openssl"),
+    ("faketime", "faketime"),
 ];
 
 fn install() -> Result<()> {

@@ -4,6 +4,7 @@
 
 mod again;
 mod canary;
+mod clock;
 mod full_disk;
 mod judge;
 mod kill;

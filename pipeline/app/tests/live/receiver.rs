@@ -68,7 +68,11 @@ fn keeping(idle_max: usize) -> reqwest::Client {
 
 /// Sends lines as `checkout`: status and body of the answer.
 pub(crate) async fn send(client: &reqwest::Client, url: &str, id: &str, lines: &str) -> (u16, String) {
-    let timestamp_s = now_ms() / 1000;
+    send_signed(client, url, id, lines, now_ms() / 1000).await
+}
+
+/// The same by a clock that said `timestamp_s` when it was signed.
+pub(crate) async fn send_signed(client: &reqwest::Client, url: &str, id: &str, lines: &str, timestamp_s: i64) -> (u16, String) {
     let signature = Webhook::new(&[CHECKOUT]).expect("a good secret").sign(id, timestamp_s, lines.as_bytes());
     let request = client.post(format!("{url}/v1/events")).header("content-type", "application/x-ndjson").header("webhook-id", id);
     let request = request.header("webhook-timestamp", timestamp_s.to_string()).header("webhook-signature", signature);
