@@ -332,3 +332,41 @@ fn certificates_are_looked_at_before_anything_starts() {
     assert!(text.contains("rasid.toml:3:") && text.contains("sinks.redis.ca_file: cannot read absent.pem: No such file"), "{text}");
     assert!(text.contains("sinks.alertmanager.ca_file: hello.pem holds no certificate, expected PEM"), "{text}");
 }
+
+#[test]
+fn the_key_of_our_own_certificate_is_a_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let authority = rasid_testbed::Authority::new();
+    let own = authority.issue("rasid", rasid_testbed::LOOPBACK, 1);
+    let (certificate, key) = (own.certificate.display(), own.key.display());
+    let folder = folder(&format!(
+        "sources.jsonl.stdin = true\n\
+         [sinks.redis]\nurl = \"rediss://127.0.0.1:1\"\nclient_cert_file = \"{certificate}\"\nclient_key_file = \"{key}\"\n\
+         [sinks.core]\nurl = \"https://127.0.0.1:1\"\nclient_cert_file = \"{certificate}\"\nclient_key_file = \"{key}\"\n\
+         [sinks.alertmanager]\nurl = \"https://127.0.0.1:1\"\nclient_cert_file = \"{certificate}\"\nclient_key_file = \"{key}\"\n"
+    ));
+    // It does not start, for want of a pseudonym secret: what else is wrong is said with that.
+    let text = |mode: u32, more: &[&str]| {
+        std::fs::set_permissions(&own.key, std::fs::Permissions::from_mode(mode)).expect("ours");
+        let output = rasid(folder.path(), &[], &[&["run"], more].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        said(&output)
+    };
+    for (mode, more, refused) in [
+        (0o600, &[][..], None),
+        (0o400, &[], None),
+        (0o640, &[], Some("can be read by others than its owner (mode 0640)")),
+        (0o644, &[], Some("can be read by others than its owner (mode 0644)")),
+        (0o644, &["--set", "secrets.shared_files=true"], None),
+        (0o622, &["--set", "secrets.shared_files=true"], Some("can be changed by others than its owner (mode 0622)")),
+    ] {
+        let text = text(mode, more);
+        assert!(text.contains("no secret is set"), "{text}");
+        assert_eq!(text.matches("client_key_file").count(), if refused.is_some() { 3 } else { 0 }, "{mode:o} {more:?}: {text}");
+        for sink in ["redis", "core", "alertmanager"] {
+            let said =
+                refused.is_none_or(|what| text.contains(&format!("sinks.{sink}.client_key_file: {key} {what}\n  = help: chmod 400 ")));
+            assert!(said, "{mode:o} {more:?}: {text}");
+        }
+    }
+}

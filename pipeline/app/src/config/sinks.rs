@@ -221,8 +221,9 @@ fn password(loaded: &Loaded, option: &str, text: Option<&SecretText>, file: Opti
     text.map(Some).map_err(|_| Fault::new(&loaded.origin(&format!("{option}_file")), option, "is not UTF-8"))
 }
 
-/// Certificates and key of a sink, which are there and fit one another now.
+/// Certificates and key of a sink, which are there and fit one another now. The key is a secret like any other.
 fn tls(loaded: &Loaded, sink: &str, ca: Option<&str>, certificate: Option<&str>, key: Option<&str>) -> Result<TlsFiles, Fault> {
+    secret(loaded, &format!("{sink}.client_key"), None, key)?;
     let ca = TlsFiles { ca: ca.map(PathBuf::from), client: None };
     let client = certificate.zip(key);
     let client = client.map(|(certificate, key)| ClientFiles { certificate: PathBuf::from(certificate), key: PathBuf::from(key) });

@@ -51,7 +51,8 @@ pub(crate) struct RedisSink {
     pub(crate) ca_file: Option<String>,
     /// File with our own certificate, PEM, and what leads from it to an authority, for a receiver that asks for one.
     pub(crate) client_cert_file: Option<String>,
-    /// File with that certificate's private key, PEM, not encrypted. Keep it from others, as every secret.
+    /// File with that certificate's private key, PEM, not encrypted. One that others may read is refused, as of every secret
+    /// (`secrets.shared_files`).
     pub(crate) client_key_file: Option<String>,
     /// Most writes of one round trip. Higher: more scores a second over a slow network. Lower: the first of them is readable
     /// sooner.
@@ -116,7 +117,8 @@ pub(crate) struct CoreSink {
     pub(crate) ca_file: Option<String>,
     /// File with our own certificate, PEM, and what leads from it to an authority, for a receiver that asks for one.
     pub(crate) client_cert_file: Option<String>,
-    /// File with that certificate's private key, PEM, not encrypted. Keep it from others, as every secret.
+    /// File with that certificate's private key, PEM, not encrypted. One that others may read is refused, as of every secret
+    /// (`secrets.shared_files`).
     pub(crate) client_key_file: Option<String>,
 }
 
@@ -158,7 +160,8 @@ pub(crate) struct AlertmanagerSink {
     pub(crate) ca_file: Option<String>,
     /// File with our own certificate, PEM, and what leads from it to an authority, for a receiver that asks for one.
     pub(crate) client_cert_file: Option<String>,
-    /// File with that certificate's private key, PEM, not encrypted. Keep it from others, as every secret.
+    /// File with that certificate's private key, PEM, not encrypted. One that others may read is refused, as of every secret
+    /// (`secrets.shared_files`).
     pub(crate) client_key_file: Option<String>,
     /// An alert ends this long after its newest hit, s; until then it is posted again every minute. Lower: it resolves and
     /// opens again while the abuse goes on. Higher: it stands for longer than the abuse. The default is what rules usually
