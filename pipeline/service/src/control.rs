@@ -2,6 +2,7 @@
 //! open that socket may ask.
 
 use async_trait::async_trait;
+pub use rasid_connectors::sink::alertmanager::PageShown;
 use rasid_rules::ruleset::Severity;
 use serde::{Deserialize, Serialize};
 
@@ -272,33 +273,6 @@ pub struct PageTested {
     pub not_taken: Option<String>,
     /// What it makes of it; `None` where it does not show it, and of pages that are taken back.
     pub shown: Option<PageShown>,
-}
-
-/// What Alertmanager makes of a test page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageShown {
-    /// `active`, or `suppressed`.
-    pub state: String,
-    /// When it ends by itself, Unix ms.
-    pub ends_ms: i64,
-    /// Receivers that its route leads to.
-    pub receivers: Vec<String>,
-    /// Those of them that tell nobody.
-    pub deaf: Vec<String>,
-    /// Silences that hold it back.
-    pub silenced_by: Vec<String>,
-    /// Alerts that hold it back.
-    pub inhibited_by: Vec<String>,
-    /// Time intervals that hold it back.
-    pub muted_by: Vec<String>,
-}
-
-impl PageShown {
-    /// Whether Alertmanager tells somebody.
-    pub fn is_heard(&self) -> bool {
-        let held_back = !(self.silenced_by.is_empty() && self.inhibited_by.is_empty() && self.muted_by.is_empty());
-        self.state == "active" && !held_back && self.receivers.len() > self.deaf.len()
-    }
 }
 
 /// Where the service stands.

@@ -10,7 +10,7 @@ use rasid_connectors::log::{Control as ControlRecord, DeadLetterReader, Letter, 
 use rasid_connectors::outbox::{self, Outbox};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::sink::Answer;
-use rasid_connectors::sink::alertmanager::{AlertmanagerSink, Shown, TEST_PAGE};
+use rasid_connectors::sink::alertmanager::{AlertmanagerSink, TEST_PAGE};
 use rasid_connectors::source::{Appender as _, Incoming};
 use rasid_connectors::storage::Storage;
 use tokio::sync::Notify;
@@ -224,7 +224,7 @@ impl Control for Operator {
             Answer::Taken { .. } if resolve => {}
             Answer::Taken { .. } => {
                 let shown = pager.look_up_test(severity).await;
-                tested.shown = shown.map_err(|error| ControlError::Outside(error.into()))?.map(shown_page);
+                tested.shown = shown.map_err(|error| ControlError::Outside(error.into()))?;
             }
             Answer::Refused { answer } => tested.not_taken = Some(answer),
             Answer::Unavailable { error, .. } | Answer::Unknown { error } => tested.not_taken = Some(error),
@@ -252,9 +252,4 @@ impl Control for Operator {
     fn stats(&self) -> Stats {
         self.tally.stats(&self.clock)
     }
-}
-
-fn shown_page(shown: Shown) -> PageShown {
-    let Shown { state, ends_ms, receivers, deaf, silenced_by, inhibited_by, muted_by } = shown;
-    PageShown { state, ends_ms, receivers, deaf, silenced_by, inhibited_by, muted_by }
 }

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use self::catch_up::CatchUp;
 use self::standing::Pages;
-pub use self::test_page::{Shown, TEST_PAGE};
+pub use self::test_page::{PageShown, TEST_PAGE};
 use super::http::{self, HttpError, Reach, Receiver};
 use crate::effect::{AlertItem, Body, Page, RetractedItem, Standing};
 use crate::sink::{Answer, Batch, Sink};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use rasid_connectors::effect::{Item, Standing};
-use rasid_connectors::sink::alertmanager::{CATCH_UP, Config, OpsAlert, Shown, TEST_PAGE};
+use rasid_connectors::sink::alertmanager::{CATCH_UP, Config, OpsAlert, PageShown, TEST_PAGE};
 use rasid_connectors::sink::{AlertmanagerSink, Answer, Batch, Reach, Sink as _};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_rules::ruleset::Severity;
@@ -212,7 +212,8 @@ async fn a_test_page_is_looked_up_with_all_that_holds_it_back() {
     let now = now_ms();
     assert_eq!(sink.test(now, Severity::Sev1, "TEST").await, Answer::TAKEN);
     let shown = sink.look_up_test(Severity::Sev1).await.expect("it answers").expect("it shows it");
-    let expected = Shown { state: "active".to_owned(), ends_ms: now + 600_000, receivers: vec!["pager".to_owned()], ..Shown::default() };
+    let expected =
+        PageShown { state: "active".to_owned(), ends_ms: now + 600_000, receivers: vec!["pager".to_owned()], ..PageShown::default() };
     assert_eq!(shown, expected);
     paged(&pager, "firing").await;
     assert_eq!(pager.pages()[0]["alerts"][0]["annotations"]["summary"], "TEST");

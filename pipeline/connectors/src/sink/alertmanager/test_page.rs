@@ -7,7 +7,7 @@ use granit_parser::{Event, Parser};
 use rasid_detectors::event::time::{format_rfc3339, parse_rfc3339};
 use rasid_rules::ruleset::Severity;
 use reqwest::Url;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(200);
 
 /// What Alertmanager says of a test page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shown {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageShown {
     /// `active`, or `suppressed`.
     pub state: String,
     /// When it ends by itself, Unix ms.
@@ -40,6 +40,14 @@ pub struct Shown {
     pub inhibited_by: Vec<String>,
     /// Time intervals that hold it back, by name, where this Alertmanager says so.
     pub muted_by: Vec<String>,
+}
+
+impl PageShown {
+    /// Whether Alertmanager tells somebody.
+    pub fn is_heard(&self) -> bool {
+        let held_back = !(self.silenced_by.is_empty() && self.inhibited_by.is_empty() && self.muted_by.is_empty());
+        self.state == "active" && !held_back && self.receivers.len() > self.deaf.len()
+    }
 }
 
 #[derive(Deserialize)]
@@ -98,7 +106,7 @@ impl AlertmanagerSink {
     ///
     /// # Errors
     /// What it answered instead, or that it did not.
-    pub async fn look_up_test(&self, severity: Severity) -> Result<Option<Shown>, String> {
+    pub async fn look_up_test(&self, severity: Severity) -> Result<Option<PageShown>, String> {
         let mut url = self.alerts.clone();
         let matcher = |name: &str, value: &str| format!("{name}=\"{value}\"");
         url.query_pairs_mut()
@@ -122,7 +130,7 @@ impl AlertmanagerSink {
         let Status { state, silenced_by, inhibited_by, muted_by } = status;
         let deaf = receivers.iter().filter(|receiver| !manned.contains(receiver)).cloned().collect();
         let ends_ms = parse_rfc3339(&ends_at).unwrap_or_default();
-        Ok(Some(Shown { state, ends_ms, receivers, deaf, silenced_by, inhibited_by, muted_by }))
+        Ok(Some(PageShown { state, ends_ms, receivers, deaf, silenced_by, inhibited_by, muted_by }))
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T, String> {
