@@ -210,8 +210,23 @@ impl LogWriter {
     /// # Errors
     /// A segment that is damaged, missing, foreign or of a newer version, and a key that does not fit.
     pub fn open(storage: Arc<dyn Storage>, dir: &str, keys: Keyring, config: LogConfig) -> Result<(Self, Opened), Error> {
+        Self::open_behind(storage, dir, keys, config, 0)
+    }
+
+    /// The same where effects were committed up to a position: the log was durable so far, and an end that is not whole and
+    /// lies before is no crash's. It is refused and not cut: what is damaged may be wanted yet.
+    ///
+    /// # Errors
+    /// As of [`LogWriter::open`].
+    pub fn open_behind(
+        storage: Arc<dyn Storage>,
+        dir: &str,
+        keys: Keyring,
+        config: LogConfig,
+        committed: u64,
+    ) -> Result<(Self, Opened), Error> {
         let (mut known, mut newest_ms) = (Known::default(), None);
-        let (segments, found) = Segments::open(storage, dir, keys, format::LOG, config, &mut |part| match part {
+        let (segments, found) = Segments::open(storage, dir, keys, format::LOG, config, committed, &mut |part| match part {
             Part::Summary(bytes) => {
                 known = Known::read(bytes).map_err(|_| "the summary does not decode")?;
                 Ok(())

@@ -157,8 +157,8 @@ pub struct Layout {
 /// [`RecoverError`], in words for a person.
 pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, RecoverError> {
     let Layout { storage, keys, log: log_config, dead_letters, snapshots_keep, setup, routes } = layout;
-    let (log, mut opened) = LogWriter::open(Arc::clone(&storage), layout::LOG, keys.clone(), log_config)?;
     let committed = outbox.position();
+    let (log, mut opened) = LogWriter::open_behind(Arc::clone(&storage), layout::LOG, keys.clone(), log_config, committed)?;
     if committed >= opened.next {
         return Err(RecoverError::LogShort { last: opened.next - 1, committed });
     }

@@ -24,8 +24,9 @@ pub(crate) struct Args {
 enum What {
     /// Go through a data folder: what is whole, what is damaged, and what mending it would lose
     #[command(after_help = "Example:\n  RASID_KEY_FILE=key rasid log check /var/lib/rasid\n\n\
-        Exit status: 0 all is whole, 1 something is damaged, 3 it could not be read. It changes nothing, and may run beside the\n\
-        service; it then does not know how far effects were committed.")]
+        Exit status: 0 all is whole, 1 something is damaged, 3 it could not be read.\n\n\
+        It changes nothing, and may run beside the service; it then does not know how far effects\n\
+        were committed.")]
     Check {
         /// The data folder; by default the configuration's
         #[arg(value_name = "DATA")]
@@ -38,8 +39,9 @@ enum What {
     },
     /// Give up what is damaged, so that the service can start: said first, audited after
     #[command(after_help = "Example:\n  RASID_KEY_FILE=key rasid log mend /var/lib/rasid --reason \"INC-2041, a bad disk\"\n\n\
-        Only while no service runs. What is damaged is kept aside in damaged/ within the folder, what is whole stays as it is.\n\
-        docs/runbooks/log_damaged.md says what to try first.")]
+        Only while no service runs, and as the user whose folder it is. What is damaged is kept aside in\n\
+        damaged/ within the folder, what is whole stays as it is. docs/runbooks/log_damaged.md says what\n\
+        to try first.")]
     Mend {
         /// The data folder; by default the configuration's
         #[arg(value_name = "DATA")]

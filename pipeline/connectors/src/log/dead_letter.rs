@@ -80,16 +80,17 @@ impl DeadLetterLog {
     /// As of [`super::LogWriter::open`].
     pub fn open(storage: Arc<dyn Storage>, dir: &str, keys: &Keyring, config: LogConfig) -> Result<(Self, OpenedLetters), Error> {
         let mut newest = 0;
-        let (segments, found) = Segments::open(storage, dir, keys.family(FAMILY), format::DEAD_LETTERS, config, &mut |part| match part {
-            Part::Summary(bytes) => {
-                newest = postcard::from_bytes(bytes).map_err(|_| "the summary does not decode")?;
-                Ok(())
-            }
-            Part::Block(head, plain) => {
-                let count = decode::<Letter<'_>>(plain).inspect(|letter| newest = newest.max(letter.position)).count();
-                if count == head.count as usize { Ok(()) } else { Err("a letter does not decode") }
-            }
-        })?;
+        let (segments, found) =
+            Segments::open(storage, dir, keys.family(FAMILY), format::DEAD_LETTERS, config, 0, &mut |part| match part {
+                Part::Summary(bytes) => {
+                    newest = postcard::from_bytes(bytes).map_err(|_| "the summary does not decode")?;
+                    Ok(())
+                }
+                Part::Block(head, plain) => {
+                    let count = decode::<Letter<'_>>(plain).inspect(|letter| newest = newest.max(letter.position)).count();
+                    if count == head.count as usize { Ok(()) } else { Err("a letter does not decode") }
+                }
+            })?;
         Ok((Self { segments, newest, plain: Vec::new() }, OpenedLetters { newest, cut: found.cut }))
     }
 

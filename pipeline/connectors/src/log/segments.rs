@@ -80,13 +80,15 @@ impl Newest {
 }
 
 impl Segments {
-    /// Opens the folder, cuts a torn tail of the newest segment and makes the rest of it durable.
+    /// Opens the folder, cuts a torn tail of the newest segment and makes the rest of it durable. `committed` was durable
+    /// once: what held it is damaged where it is not whole, and is not cut.
     pub(super) fn open(
         storage: Arc<dyn Storage>,
         dir: &str,
         keys: Keyring,
         format: Format,
         config: LogConfig,
+        committed: u64,
         each: &mut dyn FnMut(Part<'_>) -> Result<(), &'static str>,
     ) -> Result<(Self, Found), Error> {
         let older = VecDeque::new();
@@ -108,6 +110,13 @@ impl Segments {
             Err(NoSegment::Short(_) | NoSegment::Damaged(_))
                 if !format::was_durable(&bytes, 0) && (newest == 1 || !this.older.is_empty()) =>
             {
+                if newest <= committed {
+                    return Err(Error::Damaged {
+                        path,
+                        offset: 0,
+                        reason: "the header is not whole, and effects of the entries behind it were committed",
+                    });
+                }
                 // The crash came while it was being made.
                 this.storage.remove(&path).map_err(|source| Error::Storage { path: path.clone(), source })?;
                 cut = Some(Cut { path, offset: 0, bytes: bytes.len() as u64, position: newest });
@@ -115,7 +124,7 @@ impl Segments {
                 if let Some(last) = this.older.pop_back() {
                     let path = format::path(dir, last.head.first);
                     let bytes = this.storage.read(&path).map_err(|source| Error::Storage { path, source })?;
-                    let tail = this.adopt(&bytes, last.head, each)?;
+                    let tail = this.adopt(&bytes, last.head, committed, each)?;
                     if tail.is_some() || this.next != newest {
                         return Err(Error::Missing { path: format::path(dir, newest), expected: this.next });
                     }
@@ -127,7 +136,7 @@ impl Segments {
                     return Err(Error::Damaged { path, offset: 0, reason: "the header names another position than the file" });
                 }
                 this.follows(&head)?;
-                cut = this.adopt(&bytes, head, each)?;
+                cut = this.adopt(&bytes, head, committed, each)?;
             }
         }
         let first = this.first();
@@ -149,6 +158,7 @@ impl Segments {
         &mut self,
         bytes: &[u8],
         head: SegmentHead,
+        committed: u64,
         each: &mut dyn FnMut(Part<'_>) -> Result<(), &'static str>,
     ) -> Result<Option<Cut>, Error> {
         let path = format::path(&self.dir, head.first);
@@ -179,6 +189,9 @@ impl Segments {
         let torn = bytes.len() - offset;
         let length = offset as u64;
         let cut = (torn > 0).then(|| Cut { path: path.clone(), offset: length, bytes: torn as u64, position: next });
+        if torn > 0 && next <= committed {
+            return Err(damaged(offset, "the block is not whole, and effects of its entries were committed"));
+        }
         if torn > 0 {
             self.storage.truncate(&path, length).map_err(|source| Error::Storage { path: path.clone(), source })?;
         }

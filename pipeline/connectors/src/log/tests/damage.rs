@@ -252,3 +252,29 @@ fn dead_letters_are_mended_too() {
     }
     assert_eq!(count, 19, "a placeholder is no letter");
 }
+
+#[test]
+fn an_end_that_was_committed_is_refused_and_not_cut() {
+    for (committed, flipped_at_header) in [(6, false), (6, true), (5, false)] {
+        let disk = Memory::new();
+        let (mut log, _) = open(&disk, LogConfig::default());
+        for _ in 0..6 {
+            put(&mut log, NOW, "entry");
+        }
+        drop(log);
+        let path = segments(&disk).remove(0);
+        let last = parts(&disk).into_iter().find(|part| part.positions.contains(&6)).expect("a block");
+        let at = if flipped_at_header { last.from } else { last.to - 1 };
+        assert!(disk.damage(&path, at, 4));
+        let before = disk.read(&path).expect("there");
+        let opened = LogWriter::open_behind(Arc::new(disk.clone()), "log", keys(&disk), LogConfig::default(), committed);
+        if committed == 6 {
+            let error = opened.err().expect("it was durable");
+            assert!(matches!(&error, Error::Damaged { offset, .. } if *offset == last.from), "{error}");
+            assert_eq!(disk.read(&path).expect("there"), before, "it may be wanted yet");
+            assert_eq!(checkup(&disk, committed).lost(), [Positions { first: 6, last: 6 }]);
+        } else {
+            assert_eq!(opened.expect("nobody acknowledged it").1.next, 6);
+        }
+    }
+}
