@@ -65,6 +65,8 @@ const ENGINE_CLOCK: Metric = gauge("rasid_engine_event_clock_timestamp_seconds",
 const RULE_ALERTS: Metric = counter("rasid_rule_alerts", "Alerts opened, by rule");
 const RULE_SUPPRESSED: Metric = counter("rasid_rule_suppressed_hits", "Hits that counted towards an open alert, by rule");
 const RULE_ERRORS: Metric = counter("rasid_rule_errors", "Events at which the rule's condition gave no value");
+const RULE_WARMING: Metric =
+    gauge("rasid_rule_warming_until_timestamp_seconds", "Event clock up to which the rule runs in shadow, as its windows are not whole");
 const RULE_MISSING: Metric = counter("rasid_rule_entity_missing_events", "Events that do not name an entity the rule needs");
 const WORKER_POSITION: Metric = gauge("rasid_worker_position", "Newest position processed");
 const WORKER_COMMITTED: Metric = gauge("rasid_worker_committed_position", "Newest position committed");
@@ -213,7 +215,8 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.labelled(&RULE_ALERTS, "rule", rules().map(|of| (of.rule.as_str(), of.alerts)))?;
     out.labelled(&RULE_SUPPRESSED, "rule", rules().map(|of| (of.rule.as_str(), of.suppressed)))?;
     out.labelled(&RULE_ERRORS, "rule", rules().map(|of| (of.rule.as_str(), of.errors)))?;
-    out.labelled(&RULE_MISSING, "rule", rules().map(|of| (of.rule.as_str(), of.entity_missing)))
+    out.labelled(&RULE_MISSING, "rule", rules().map(|of| (of.rule.as_str(), of.entity_missing)))?;
+    out.labelled(&RULE_WARMING, "rule", stats.engine.warming.iter().map(|of| (of.rule.as_str(), timestamp(of.until_ms))))
 }
 
 fn worker(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {

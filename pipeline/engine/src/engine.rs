@@ -247,6 +247,13 @@ impl Engine {
         self.former_rules.keys().map(String::as_str)
     }
 
+    /// Active rules that run in shadow yet, as something that they read is younger than its window, with the event clock up to
+    /// which they do, Unix ms.
+    pub fn warming_rules(&self) -> impl Iterator<Item = (&str, i64)> {
+        let until = |(number, rule)| Some((rule, self.warming.until_ms(number, rule, self.clock_ms)?));
+        self.plan.ruleset.rules.iter().enumerate().filter_map(until).map(|(rule, until_ms)| (rule.id.as_str(), until_ms))
+    }
+
     /// Hash of the ruleset in force.
     pub fn ruleset_hash(&self) -> &str {
         &self.plan.ruleset.hash

@@ -36,6 +36,11 @@ impl Warming {
         if rule.mode == Mode::Active && at_ms < self.warm_ms[number] { Mode::Shadow } else { rule.mode }
     }
 
+    /// The instant up to which an active rule of that number runs in shadow, Unix ms; `None`: it does not at the event clock.
+    pub(crate) fn until_ms(&self, number: usize, rule: &Rule, clock_ms: i64) -> Option<i64> {
+        (rule.mode == Mode::Active && clock_ms < self.warm_ms[number]).then_some(self.warm_ms[number])
+    }
+
     pub(crate) fn births(&self) -> &[Option<i64>] {
         &self.births
     }

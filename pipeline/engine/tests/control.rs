@@ -47,8 +47,13 @@ fn a_rule_whose_window_is_not_whole_runs_in_shadow(#[case] keys: &str, #[case] h
     feed(&mut engine, &[otp(0, MINUTE)]);
     let rule = FLOOD.1.replace("on: auth", &format!("{keys}on: auth"));
     assert!(engine.switch(2, ruleset(&[(FLOOD.0, &rule), OTHER])).scores.is_empty());
+    let id = engine.rule_counters()[0].rule.clone();
+    let warming: Vec<(String, i64)> = engine.warming_rules().map(|(rule, until_ms)| (rule.to_owned(), until_ms)).collect();
+    let expected = if keys.contains("active") { vec![] } else { vec![(id, START_MS + 11 * MINUTE)] };
+    assert_eq!(warming, expected);
     let output = feed(&mut engine, &codes(1, &[hit_ms - 3, hit_ms - 2, hit_ms - 1, hit_ms]));
     assert_eq!(modes(&output.alerts), [mode]);
+    assert_eq!(engine.warming_rules().count(), usize::from(hit_ms < 11 * MINUTE && !keys.contains("active")), "by the event clock");
     let active = mode == Mode::Active;
     assert_eq!(output.alerts[0].deliver, if active { vec![Receiver::Core] } else { vec![] });
     assert_eq!((output.scores.len(), engine.live_scores().len()), (usize::from(active), usize::from(active)));

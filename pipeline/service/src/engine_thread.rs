@@ -67,6 +67,8 @@ pub(crate) struct EngineFigures {
     pub rules: Vec<RuleCounters>,
     /// Rules that were in force before and are no more.
     pub former_rules: Vec<String>,
+    /// Rules that run in shadow until their windows are whole, and until when, Unix ms.
+    pub warming: Vec<(String, i64)>,
     /// What became of the outputs that had been committed before.
     pub compared: Compared,
     /// Entries that were lost to damage.
@@ -208,6 +210,8 @@ impl EngineThread {
             engine.ruleset_hash().clone_into(&mut figures.ruleset);
             figures.former_rules = engine.former_rules().map(str::to_owned).collect();
         }
+        figures.warming.clear();
+        figures.warming.extend(engine.warming_rules().map(|(rule, until_ms)| (rule.to_owned(), until_ms)));
         figures.rules.clear();
         figures.rules.extend_from_slice(engine.rule_counters());
         figures.state_bytes = engine.state_bytes();

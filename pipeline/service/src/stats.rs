@@ -147,10 +147,21 @@ pub struct EngineStats {
     pub counters: Counters,
     /// Counts of each rule over the whole log.
     pub rules: Vec<RuleCounters>,
+    /// Active rules that run in shadow until all that they read is as old as its window.
+    pub warming: Vec<WarmingRule>,
     /// Bytes of keyed state, where it is known.
     pub state_bytes: Option<u64>,
     /// The event clock, Unix ms.
     pub event_clock_ms: i64,
+}
+
+/// A rule that accuses nobody yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WarmingRule {
+    /// The rule.
+    pub rule: String,
+    /// The event clock from which on it does, Unix ms.
+    pub until_ms: i64,
 }
 
 /// Who runs the engine over the log.

@@ -18,7 +18,7 @@ use crate::route::{REDIS, Routes};
 use crate::start::is_full;
 use crate::stats::{
     EngineStats, Freshness, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats,
-    SourceStats, Stats, WorkerStats,
+    SourceStats, Stats, WarmingRule, WorkerStats,
 };
 
 /// Where each part leaves its figures.
@@ -162,6 +162,7 @@ impl Tally {
             engine: EngineStats {
                 counters: figures.counters,
                 rules: figures.rules,
+                warming: figures.warming.into_iter().map(|(rule, until_ms)| WarmingRule { rule, until_ms }).collect(),
                 state_bytes: Some(figures.state_bytes as u64),
                 event_clock_ms: figures.clock_ms,
             },

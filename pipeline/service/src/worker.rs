@@ -310,6 +310,7 @@ impl Worker {
                         }
                         *known = settings;
                         let output = engine.switch(position, ruleset);
+                        warming(position, engine);
                         self.effects(output, step)
                     }
                 }
@@ -364,6 +365,15 @@ impl Worker {
             step.scores.push(change);
         }
         Ok(())
+    }
+}
+
+/// Says which rules a switch has left in shadow, and until when.
+fn warming(position: u64, engine: &Engine) {
+    let rules: Vec<String> = engine.warming_rules().map(|(rule, until_ms)| format!("{rule} until {}", format_rfc3339(until_ms))).collect();
+    if !rules.is_empty() {
+        let rules = rules.join(", ");
+        tracing::info!(position, rules, "rules run in shadow until their windows are whole; while_warming: active lets one count at once");
     }
 }
 

@@ -23,6 +23,8 @@ const ENDED_BY_SIGNAL: u8 = 128;
 /// Most connections to the control socket: operators and their scripts, a question each.
 const CONTROL_CONNECTIONS_MAX: usize = 32;
 /// How long answers that are on their way when a drain ends may take to be written.
+/// How long tasks may take to let go of what they hold, when all is drained.
+const TASKS_PATIENCE: Duration = Duration::from_secs(2);
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// See `--help`.
@@ -58,8 +60,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
     let outcome = runtime.block_on(live(settings, &server));
-    // What still runs holds nothing that must be kept: it was drained, or is as good as crashed.
-    runtime.shutdown_background();
+    if outcome.is_ok() {
+        // The last that holds the outbox closes it, so that the next start need not check it.
+        runtime.shutdown_timeout(TASKS_PATIENCE);
+    } else {
+        // What still runs holds nothing that must be kept: it is as good as crashed.
+        runtime.shutdown_background();
+    }
     outcome
 }
 

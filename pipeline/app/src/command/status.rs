@@ -108,6 +108,11 @@ fn lines(status: &Value) -> Vec<String> {
             "  REFUSED  the rules folder as it is now: what is in force is the ruleset before; docs/runbooks/ruleset_refused.md".to_owned(),
         );
     }
+    for rule in at("/stats/engine/warming").and_then(Value::as_array).into_iter().flatten() {
+        let (name, until_ms) = (rule.get("rule").and_then(Value::as_str), rule.get("until_ms").and_then(Value::as_i64));
+        let until = format_rfc3339(until_ms.unwrap_or_default());
+        lines.push(format!("  WARMING  {} alerts in shadow alone until {until}: its windows are not whole yet", name.unwrap_or_default()));
+    }
     let ahead_ms = at("/stats/clock/ahead_ms").and_then(Value::as_i64).unwrap_or_default();
     if ahead_ms != 0 {
         let (by, way) = (span(ahead_ms.unsigned_abs()), if ahead_ms > 0 { "ahead" } else { "back" });
@@ -145,7 +150,7 @@ fn pages(status: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use rasid_service::control::Status;
-    use rasid_service::stats::{Breaker, Readiness, SinkStats, SourceStats};
+    use rasid_service::stats::{Breaker, Readiness, SinkStats, SourceStats, WarmingRule};
 
     #[test]
     fn what_matters_is_said_in_a_few_lines() {
@@ -165,6 +170,8 @@ mod tests {
         status.stats.sources.push(SourceStats { refused, ..received("http:payments", 50_000) });
         status.stats.sources.push(SourceStats { refused: [("signature", 9)].into(), ..received("http:unknown", 0) });
         status.stats.sources.push(received("jsonl:new", 0));
+        let warming = |rule: &str| WarmingRule { rule: rule.to_owned(), until_ms: 1_795_000_000_000 };
+        status.stats.engine.warming = vec![warming("booking.spree")];
         let breaker = Breaker::HalfOpen;
         status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, oldest_ms: 90_000, breaker, ..SinkStats::default() });
         status.stats.sinks.push(SinkStats { name: "alertmanager".to_owned(), refusing: true, standing: 2, ..SinkStats::default() });
@@ -191,6 +198,7 @@ mod tests {
             "2 outputs differ",
             "REFUSED",
             "set 60 min back just now",
+            "WARMING  booking.spree alerts in shadow alone until 2026-11-18T",
         ] {
             assert!(lines.contains(part), "{part} in\n{lines}");
         }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::http::{Connections, Times};
 use rasid_engine::RuleCounters;
-use rasid_service::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, SinkStats, SourceStats};
+use rasid_service::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, SinkStats, SourceStats, WarmingRule};
 
 /// Figures with one of everything.
 fn full() -> Stats {
@@ -20,6 +20,7 @@ fn full() -> Stats {
     stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), refused, ..SourceStats::default() });
     stats.ingest = Some(IngestStats { bodies_bytes: 7, bodies_bytes_max: 1 << 20 });
     stats.engine.rules.push(RuleCounters { rule: "auth.otp_flood".to_owned(), alerts: 3, ..RuleCounters::default() });
+    stats.engine.warming.push(WarmingRule { rule: "auth.otp_fanout".to_owned(), until_ms: 1_763_719_300_000 });
     stats.engine.state_bytes = Some(1 << 20);
     stats.engine.event_clock_ms = 1_763_719_300_500;
     stats.snapshot.position = Some(40);
@@ -58,6 +59,7 @@ fn figures_are_written_in_base_units() {
         "rasid_rule_alerts_total{rule=\"auth.otp_flood\"} 3",
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
+        "rasid_rule_warming_until_timestamp_seconds{rule=\"auth.otp_fanout\"} 1763719300.0",
         "rasid_replay_divergence_total 0",
         "rasid_replay_excused_total 2",
         "rasid_log_lost_entries_total 12",

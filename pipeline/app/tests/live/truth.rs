@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::service::Service;
+use crate::service::{Line, Service};
 use crate::site::Site;
 use crate::traffic::Traffic;
 
@@ -49,6 +49,8 @@ async fn a_replay_from_before_what_the_outbox_remembers_is_no_divergence() {
     let mut service = site.start(None);
     let restored = service.heard("restored", PATIENCE).await;
     assert!(restored.number("uncompared").is_some_and(|entries| entries > 0), "{}", restored.fields);
+    let checked = |line: &Line| line.message.starts_with("outbox: not closed cleanly");
+    assert!(!service.lines().iter().any(checked), "a drain closes the outbox");
     let replayed = service.heard("replayed what was committed before", PATIENCE).await;
     assert!(replayed.number("unknown").is_some_and(|alerts| alerts > 0), "{}", replayed.fields);
     assert_eq!(replayed.number("diverged"), Some(0), "{}", replayed.fields);

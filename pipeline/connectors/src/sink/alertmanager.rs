@@ -121,7 +121,7 @@ impl AlertmanagerSink {
 
     /// Takes an alert about the service itself back.
     pub async fn resolve(&mut self, now_ms: i64, name: &str) -> Answer {
-        self.tell(now_ms, resolved(now_ms, name, OWN_AREA)).await
+        self.tell(now_ms, self.ends(now_ms, name, OWN_AREA)).await
     }
 
     /// `alertname` of what stands there.
@@ -148,6 +148,13 @@ impl AlertmanagerSink {
         }
     }
 
+    /// The end of what stands under that name, with what was said of it: who reads "resolved" shall read of what. Where
+    /// nothing is known to stand, every severity that it may have been posted with.
+    fn ends(&self, now_ms: i64, name: &str, area: &str) -> Vec<Value> {
+        let known = self.pages.ends(now_ms, name);
+        if known.is_empty() { resolved(now_ms, name, area) } else { known }
+    }
+
     /// What a batch comes to, but for old news: one alert a rule and severity, and retractions.
     fn alerts(&self, batch: &Batch<'_>) -> Vec<Value> {
         let mut news: Vec<Group<'_>> = Vec::new();
@@ -158,7 +165,10 @@ impl AlertmanagerSink {
                     Some(group) => group.add(alert),
                     None => news.push(Group { newest: alert, since_ms: alert.opened_at_ms, count: 1 }),
                 },
-                Body::Retracted(RetractedItem { rule, .. }) => out.extend(resolved(batch.now_ms, rule, area(rule))),
+                Body::Retracted(RetractedItem { rule, .. }) => {
+                    news.retain(|group| group.newest.rule != *rule);
+                    out.extend(self.ends(batch.now_ms, rule, area(rule)));
+                }
                 Body::Alert(_) | Body::Score(_) => {}
             }
         }
@@ -213,14 +223,19 @@ impl AlertmanagerSink {
     /// The summary of all old news so far, in place of the one before.
     fn summary(&self, now_ms: i64, total: &CatchUp) -> Vec<Value> {
         let labels = |severity: &str| json!({"alertname": CATCH_UP, "rule": CATCH_UP, "area": OWN_AREA, "severity": severity});
+        let minutes = self.config.catch_up_after.as_secs() / 60;
         let mut alerts = vec![json!({
             "labels": labels(total.worst),
-            "annotations": total.annotations(self.config.catch_up_after.as_secs() / 60),
+            "annotations": total.annotations(minutes),
             "startsAt": format_rfc3339(now_ms),
             "endsAt": self.ends_at(now_ms),
         })];
         if let Some((_, before)) = self.catch_up.as_ref().filter(|(_, before)| before.worst != total.worst) {
-            alerts.push(json!({"labels": labels(before.worst), "endsAt": format_rfc3339(now_ms)}));
+            alerts.push(json!({
+                "labels": labels(before.worst),
+                "annotations": before.annotations(minutes),
+                "endsAt": format_rfc3339(now_ms),
+            }));
         }
         alerts
     }
@@ -316,7 +331,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// An end now, for every severity it may have been posted with. Alertmanager passes over those it does not know.
+/// An end now, for every severity it may have been posted with. Of those that Alertmanager does not know nobody is told,
+/// unless they are grouped with something else that stands.
 fn resolved(now_ms: i64, rule: &str, area: &str) -> Vec<Value> {
     SEVERITIES.into_iter().map(|severity| json!({"labels": labels(rule, area, severity), "endsAt": format_rfc3339(now_ms)})).collect()
 }

@@ -19,6 +19,8 @@ const PAGES_MAX: usize = 10_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     standing: BTreeMap<String, Page>,
+    /// What an end was posted for, until it was taken, as it was posted.
+    ending: BTreeMap<String, String>,
     /// Keys whose page has changed since it was last asked for.
     changed: BTreeSet<String>,
 }
@@ -38,12 +40,26 @@ impl Pages {
         self.standing.keys().filter_map(|key| key.split(' ').next()).map(str::to_owned).collect()
     }
 
+    /// The end, now, of all that stands under a name, or whose end was not taken yet.
+    pub(super) fn ends(&self, now_ms: i64, name: &str) -> Vec<Value> {
+        let is_of = |key: &str| key.split(' ').next() == Some(name);
+        let standing = self.standing.iter().map(|(key, page)| (key, &page.json)).chain(&self.ending);
+        let end = |json: &str| {
+            let mut alert: Value = serde_json::from_str(json).ok()?;
+            set(&mut alert, "endsAt", &format_rfc3339(now_ms));
+            Some(alert)
+        };
+        standing.filter(|(key, _)| is_of(key)).filter_map(|(_, json)| end(json)).collect()
+    }
+
     /// What is about to be posted. One that stands goes on: since when it did, and at least as long as it was to.
     pub(super) fn post(&mut self, now_ms: i64, alerts: &mut [Value]) {
         for alert in alerts {
             let Some((key, _, ends_ms)) = read(alert) else { continue };
             if ends_ms <= now_ms {
-                self.remove(&key);
+                if let Some(page) = self.remove(&key) {
+                    self.ending.insert(key, page.json);
+                }
                 continue;
             }
             let Some(page) = self.standing.get(&key).filter(|page| page.ends_ms > now_ms) else { continue };
@@ -58,6 +74,7 @@ impl Pages {
     pub(super) fn posted(&mut self, now_ms: i64, alerts: &[Value]) {
         for alert in alerts {
             let Some((key, starts_ms, ends_ms)) = read(alert) else { continue };
+            self.ending.remove(&key);
             if ends_ms <= now_ms {
                 continue;
             }
@@ -86,10 +103,10 @@ impl Pages {
         changed.map(|key| Standing { sink: sink.to_owned(), page: self.standing.get(&key).cloned(), key }).collect()
     }
 
-    fn remove(&mut self, key: &str) {
-        if self.standing.remove(key).is_some() {
-            self.changed.insert(key.to_owned());
-        }
+    fn remove(&mut self, key: &str) -> Option<Page> {
+        let page = self.standing.remove(key)?;
+        self.changed.insert(key.to_owned());
+        Some(page)
     }
 }
 

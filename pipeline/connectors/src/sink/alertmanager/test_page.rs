@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::{AlertmanagerSink, OWN_AREA, label, labels, millis, resolved};
+use super::{AlertmanagerSink, OWN_AREA, label, labels, millis};
 use crate::sink::Answer;
 use crate::sink::http;
 
@@ -97,9 +97,29 @@ impl AlertmanagerSink {
         self.post(now_ms, Value::Array(vec![page]).to_string()).await
     }
 
-    /// Ends test pages of every severity.
+    /// Ends the test pages that Alertmanager has, of whatever severity, with what was said of them.
     pub async fn end_test(&self, now_ms: i64) -> Answer {
-        self.post(now_ms, Value::Array(resolved(now_ms, TEST_PAGE, OWN_AREA)).to_string()).await
+        let standing: Vec<Value> = match self.get(self.test_pages()).await {
+            Ok(standing) => standing,
+            Err(error) => return Answer::Unavailable { error, retry_after_ms: None },
+        };
+        let end = |page: &Value| {
+            let field = |name: &str| page.get(name).cloned().unwrap_or_default();
+            json!({
+                "labels": field("labels"),
+                "annotations": field("annotations"),
+                "startsAt": field("startsAt"),
+                "endsAt": format_rfc3339(now_ms),
+            })
+        };
+        let ends: Vec<Value> = standing.iter().map(end).collect();
+        if ends.is_empty() { Answer::TAKEN } else { self.post(now_ms, Value::Array(ends).to_string()).await }
+    }
+
+    fn test_pages(&self) -> Url {
+        let mut url = self.alerts.clone();
+        url.query_pairs_mut().append_pair("filter", &format!("alertname=\"{TEST_PAGE}\""));
+        url
     }
 
     /// What has become of a test page that was posted; `None` where Alertmanager does not show it within ten seconds.
@@ -107,11 +127,8 @@ impl AlertmanagerSink {
     /// # Errors
     /// What it answered instead, or that it did not.
     pub async fn look_up_test(&self, severity: Severity) -> Result<Option<PageShown>, String> {
-        let mut url = self.alerts.clone();
-        let matcher = |name: &str, value: &str| format!("{name}=\"{value}\"");
-        url.query_pairs_mut()
-            .append_pair("filter", &matcher("alertname", TEST_PAGE))
-            .append_pair("filter", &matcher("severity", label(severity)));
+        let mut url = self.test_pages();
+        url.query_pairs_mut().append_pair("filter", &format!("severity=\"{}\"", label(severity)));
         let found = timeout(PATIENCE, async {
             loop {
                 let alerts: Vec<Gettable> = self.get(url.clone()).await?;

@@ -85,6 +85,7 @@ fn old_news_is_what_is_more_than_a_quarter_of_an_hour_old() {
     assert_eq!(summary[0]["annotations"]["summary"], "31 alerts were delivered more than 15 min after they opened");
     assert_eq!((&summary[0]["labels"]["severity"], &summary[1]["labels"]["severity"]), (&json!("SEV0"), &json!("SEV2")));
     assert_eq!(summary[1]["endsAt"], format_rfc3339(NOW_MS));
+    assert_eq!(summary[1]["annotations"]["summary"], "30 alerts were delivered more than 15 min after they opened");
 
     // After it has ended, counting begins anew.
     sink.catch_up = sink.catch_up.take().map(|(_, total)| (NOW_MS - 1, total));
@@ -92,11 +93,47 @@ fn old_news_is_what_is_more_than_a_quarter_of_an_hour_old() {
     assert_eq!(again["summary"], "1 alerts were delivered more than 15 min after they opened");
 }
 
+fn retraction(rule: &str) -> Item {
+    let body = Body::Retracted(RetractedItem { id: "retract_9".to_owned(), rule: rule.to_owned(), since_ms: 0 });
+    Item { sink: "oncall".to_owned(), seq: 9, position: 9, committed_ms: 0, body }
+}
+
 #[test]
-fn a_retraction_ends_the_rule_s_alert_whatever_its_severity_was() {
-    let body = Body::Retracted(RetractedItem { id: "retract_9".to_owned(), rule: "a.b".to_owned(), since_ms: 0 });
-    let items = [Item { sink: "oncall".to_owned(), seq: 1, position: 9, committed_ms: 0, body }];
-    let alerts = sink(Config::default()).alerts(&batch(&items));
+fn a_retraction_ends_what_stands_of_the_rule_and_says_what_it_was() {
+    let mut sink = sink(Config::default());
+    let items = [alert(1, "a.b", Severity::Sev2, 0), alert(2, "a.bc", Severity::Sev1, 0)];
+    let mut posted = sink.alerts(&batch(&items));
+    sink.pages.post(NOW_MS, &mut posted);
+    sink.pages.posted(NOW_MS, &posted);
+    let mut ends = sink.alerts(&batch(&[retraction("a.b")]));
+    let mut expected = posted[0].clone();
+    expected["endsAt"] = json!(format_rfc3339(NOW_MS));
+    assert_eq!(ends, [expected]);
+
+    // One that was not taken is posted again; one that was is over.
+    sink.pages.post(NOW_MS, &mut ends);
+    assert_eq!(sink.alerts(&batch(&[retraction("a.b")])), ends);
+    sink.pages.posted(NOW_MS, &ends);
+    assert!(sink.pages.ends(NOW_MS, "a.b").is_empty());
+    assert_eq!(sink.standing_names().into_iter().collect::<Vec<_>>(), ["a.bc"]);
+}
+
+#[test]
+fn a_retraction_of_what_nobody_knows_to_stand_ends_every_severity() {
+    let alerts = sink(Config::default()).alerts(&batch(&[retraction("a.b")]));
     assert_eq!(alerts.len(), 4);
     assert!(alerts.iter().all(|alert| alert["endsAt"] == format_rfc3339(NOW_MS) && alert["labels"]["rule"] == "a.b"));
+}
+
+#[test]
+fn what_is_taken_back_in_the_same_delivery_is_not_raised() {
+    let items =
+        [alert(1, "a.b", Severity::Sev2, 0), alert(2, "c.d", Severity::Sev2, 0), retraction("a.b"), alert(3, "a.b", Severity::Sev3, 0)];
+    let alerts = sink(Config::default()).alerts(&batch(&items));
+    let standing: Vec<_> = alerts
+        .iter()
+        .filter(|alert| alert["endsAt"] != format_rfc3339(NOW_MS))
+        .map(|alert| (&alert["labels"]["rule"], &alert["labels"]["severity"]))
+        .collect();
+    assert_eq!(standing, [(&json!("c.d"), &json!("SEV2")), (&json!("a.b"), &json!("SEV3"))]);
 }
