@@ -38,7 +38,7 @@ pub(crate) struct Operator {
     pub(crate) keys: Keyring,
     pub(crate) log: LogAppender,
     pub(crate) outbox: Arc<Outbox>,
-    pub(crate) audit: Mutex<Audit>,
+    pub(crate) audit: Arc<Mutex<Audit>>,
     pub(crate) figures: Arc<Mutex<EngineFigures>>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) sinks: Vec<Arc<Notify>>,

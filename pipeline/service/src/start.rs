@@ -239,9 +239,21 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         pager.take_up(outbox.standing(OWN).map_err(|error| StartError::Outside(Box::new(error)))?);
         conditions.inherit(pager.standing_names());
     }
-    let figures_of_rules = Arc::clone(&ruleset_stats);
-    let mut switching = Switching::new(watch, rulesets, appender.clone(), meaning, in_force_hash, figures_of_rules, conditions.clone())
-        .oncall(routes.oncall);
+    let audit = Arc::new(Mutex::new(audit));
+    let mut switching = Switching {
+        watch,
+        rulesets,
+        log: appender.clone(),
+        meaning,
+        told: in_force_hash,
+        listing: None,
+        stats: Arc::clone(&ruleset_stats),
+        conditions: conditions.clone(),
+        audit: Arc::clone(&audit),
+        clock: clock.clone(),
+        oncall: routes.oncall,
+        hindrances: appender.hindrances(),
+    };
     match rules {
         Rules::AsBefore(ruleset) => switching.in_force(&ruleset),
         Rules::Changed(ruleset) => switching.begin(ruleset).await.map_err(|error| StartError::Outside(Box::new(error)))?,
@@ -327,7 +339,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         keys,
         log: appender.clone(),
         outbox,
-        audit: Mutex::new(audit),
+        audit,
         figures,
         tally,
         sinks: notifies,

@@ -1,13 +1,16 @@
 //! From a changed rules folder to a switch in the log; a ruleset that is refused leaves the old one in force.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rasid_connectors::Disposition;
+use rasid_connectors::audit::{self, Audit};
 use rasid_connectors::log::{Control, Settings as LogMeaning};
 use rasid_rules::ruleset::Ruleset;
 
 use crate::chain::Chain;
+use crate::clock::Clock;
 use crate::hindrance::{Area, Hindrances};
 use crate::log_writer::LogAppender;
 use crate::recover::ENGINE;
@@ -22,20 +25,24 @@ use crate::worker::Rulesets as _;
 /// The name under which a refused ruleset is told.
 pub(crate) const REFUSED: &str = "rasid_ruleset_refused";
 
+/// Watches the rules folder, and switches.
 pub(crate) struct Switching {
-    watch: RulesWatch,
-    rulesets: KnownRulesets,
-    log: LogAppender,
-    meaning: LogMeaning,
+    /// What it judged last is what was loaded.
+    pub(crate) watch: RulesWatch,
+    pub(crate) rulesets: KnownRulesets,
+    pub(crate) log: LogAppender,
+    pub(crate) meaning: LogMeaning,
     /// Hash of the newest ruleset that the log was told of.
-    told: Option<String>,
+    pub(crate) told: Option<String>,
     /// What is in it; `None` until it is asked for.
-    listing: Option<Listing>,
-    stats: Arc<Mutex<RulesetStats>>,
-    conditions: Conditions,
+    pub(crate) listing: Option<Listing>,
+    pub(crate) stats: Arc<Mutex<RulesetStats>>,
+    pub(crate) conditions: Conditions,
+    pub(crate) audit: Arc<Mutex<Audit>>,
+    pub(crate) clock: Clock,
     /// Whether there is a person on call.
-    oncall: bool,
-    hindrances: Hindrances,
+    pub(crate) oncall: bool,
+    pub(crate) hindrances: Hindrances,
 }
 
 /// Why there was no switch.
@@ -44,6 +51,9 @@ pub(crate) enum NotSwitched {
     /// The bundle could not be kept; another try may do.
     #[error("the ruleset cannot be kept")]
     Kept(#[source] rasid_connectors::bundle::Error),
+    /// The audit cannot be written; another try may do.
+    #[error("the switch cannot be audited")]
+    Audit(#[source] audit::Error),
     /// Whoever was to keep the bundle came to grief; another try may do.
     #[error("the ruleset cannot be kept")]
     Keeping(#[source] tokio::task::JoinError),
@@ -57,32 +67,13 @@ impl NotSwitched {
     fn disposition(&self) -> Disposition {
         match self {
             Self::Kept(error) => error.disposition(),
+            Self::Audit(error) => rasid_connectors::of_io(&error.source),
             Self::Keeping(_) | Self::Log(_) => Disposition::Halt,
         }
     }
 }
 
 impl Switching {
-    /// Watches on; what `watch` judged is what was loaded.
-    pub(crate) fn new(
-        watch: RulesWatch,
-        rulesets: KnownRulesets,
-        log: LogAppender,
-        meaning: LogMeaning,
-        in_force: Option<String>,
-        stats: Arc<Mutex<RulesetStats>>,
-        conditions: Conditions,
-    ) -> Self {
-        let hindrances = log.hindrances();
-        Self { watch, rulesets, log, meaning, told: in_force, listing: None, stats, conditions, oncall: false, hindrances }
-    }
-
-    /// Whether there is a person on call.
-    #[must_use]
-    pub(crate) fn oncall(self, oncall: bool) -> Self {
-        Self { oncall, ..self }
-    }
-
     /// Says which rules of what is in force wake the person on call. That none does is most times a slip, and is seen the
     /// day nobody is woken.
     pub(crate) fn in_force(&self, ruleset: &Ruleset) {
@@ -104,23 +95,27 @@ impl Switching {
         hindrances.until_done_async(Area::Start, NotSwitched::disposition, async || self.switch(ruleset.clone()).await).await
     }
 
-    /// Tells the log to switch; the bundle is on disk before the log names it.
+    /// Tells the log to switch; the bundle is on disk before the log names it, and so is the audit.
     async fn switch(&mut self, ruleset: Ruleset) -> Result<(), NotSwitched> {
         let (hash, rules) = (ruleset.hash.clone(), ruleset.rules.len() as u64);
         let (rulesets, known, told) = (self.rulesets.clone(), self.listing.take(), self.told.clone());
+        let (audit, at_ms) = (Arc::clone(&self.audit), self.clock.wall_ms());
         tracing::debug!(ruleset = hash, "ruleset switch");
         let saved = tokio::task::spawn_blocking(move || {
             let listing = Listing::of(&ruleset);
             // What was in force is compiled again only for its names, at the first switch of this process.
-            let before =
-                known.or_else(|| told.map_or_else(|| Some(Listing::default()), |told| Some(Listing::of(&rulesets.load(&told).ok()?))));
-            rulesets.save(&ruleset).map(|()| (ruleset, listing, before))
+            let before = known
+                .or_else(|| told.as_ref().map_or_else(|| Some(Listing::default()), |told| Some(Listing::of(&rulesets.load(told).ok()?))));
+            rulesets.save(&ruleset).map_err(NotSwitched::Kept)?;
+            let changes = before.map(|before| listing.since(&before));
+            let entry = entry(at_ms, &ruleset.hash, told.as_deref(), changes.as_ref());
+            held(&audit).append(&entry).map_err(NotSwitched::Audit)?;
+            Ok((ruleset, listing, changes))
         });
-        let (ruleset, listing, before) = saved.await.map_err(NotSwitched::Keeping)?.map_err(NotSwitched::Kept)?;
+        let (ruleset, listing, changes) = saved.await.map_err(NotSwitched::Keeping)??;
         let record = Control::Switch { ruleset: hash.clone(), engine: ENGINE.to_owned(), settings: self.meaning };
         let position = self.log.control(record).await.map_err(NotSwitched::Log)?;
-        if let Some(before) = before {
-            let Changes { added, changed, removed, shared } = listing.since(&before);
+        if let Some(Changes { added, changed, removed, shared }) = changes {
             tracing::info!(ruleset = hash, rules, position, %added, %changed, %removed, %shared, "ruleset switched");
         } else {
             tracing::info!(ruleset = hash, rules, position, before = "cannot be read by this engine", "ruleset switched");
@@ -217,4 +212,15 @@ impl Switching {
             }
         }
     }
+}
+
+/// What the audit says of a switch. Who wrote the rule files, nobody here knows: whoever deploys them does.
+fn entry<'a>(at_ms: i64, ruleset: &str, before: Option<&str>, changes: Option<&Changes>) -> audit::Entry<'a> {
+    let mut details = BTreeMap::from([("ruleset", ruleset.to_owned()), ("before", before.unwrap_or("none").to_owned())]);
+    if let Some(Changes { added, changed, removed, shared }) = changes {
+        let named = [("added", added), ("changed", changed), ("removed", removed), ("shared", shared)];
+        details.extend(named.map(|(kind, names)| (kind, names.to_string())));
+    }
+    let why = "the rules folder is another";
+    audit::Entry { at_ms, who: "unknown", claimed: "", from: "rules folder", action: "reload", why, details }
 }

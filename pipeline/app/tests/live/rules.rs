@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::service::{Line, Service};
 use crate::site::Site;
 
@@ -53,4 +55,13 @@ async fn a_broken_folder_ends_nothing_and_a_whole_one_says_so() {
     heard(&service, "ruleset switched", |line| names(line, "changed") == "auth.burst").await;
     heard(&service, "ruleset switched", |line| names(line, "removed") == "payment.refunds").await;
     assert!(service.drain().await.success());
+    let audit = fs::read_to_string(site.path("data/audit.jsonl")).expect("it was written");
+    let entries: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let said = |at: &str| entries.iter().filter_map(|entry| entry.pointer(at)?.as_str()).collect::<Vec<_>>();
+    assert_eq!(said("/details/added")[0], "auth.burst, auth.guess, chat.any, payment.refunds");
+    assert!(said("/details/changed").contains(&"auth.burst") && said("/details/removed").contains(&"payment.refunds"), "{audit}");
+    assert!(
+        said("/action").iter().all(|action| *action == "reload") && said("/from").iter().all(|from| *from == "rules folder"),
+        "{audit}"
+    );
 }
