@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rasid_connectors::Error;
 use rasid_connectors::source::{
-    Appender, DirectoryConfig, FileConfig, Incoming, Merge, MergeConfig, MergeHandle, State, Traced, follow_directory,
+    Appender, DirectoryConfig, FileConfig, Incoming, Merge, MergeConfig, MergeHandle, Notice, Observer, State, Traced, follow_directory,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -62,7 +62,7 @@ impl Following {
         let config = DirectoryConfig { poll: Duration::from_millis(20), file, ..DirectoryConfig::default() };
         let (dir, following, appender) = (dir.display().to_string(), handle.clone(), book.clone());
         let tasks = vec![
-            tokio::spawn(async move { follow_directory(&dir, config, following, Arc::new(Traced)).await.expect("it is readable") }),
+            tokio::spawn(async move { follow_directory(&dir, config, following, Arc::new(Traced)).await }),
             tokio::spawn(async move { drop(merge.run(appender, pending()).await.expect("it appends")) }),
         ];
         Self { book: book.clone(), handle, tasks }
@@ -151,11 +151,54 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().expect("memory")
 }
 
+/// What streams tell, as far as a person must know.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Observer for Told {
+    fn notice(&self, stream: &str, notice: &Notice<'_>) {
+        let said = match notice {
+            Notice::Fault { error, .. } => format!("{error}, alert {}", notice.is_ops_alert()),
+            other => other.kind().to_owned(),
+        };
+        self.0.lock().expect("no panic").push(format!("{stream}: {said}"));
+    }
+}
+
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_an_error() {
+async fn a_folder_that_is_not_there_is_waited_for_and_said_once() {
     let dir = tempfile::tempdir().expect("a folder");
-    let missing = dir.path().join("missing").display().to_string();
-    let (_merge, handle) = Merge::new(MergeConfig::default(), BTreeMap::new(), Arc::new(Traced));
-    let error = follow_directory(&missing, DirectoryConfig::default(), handle, Arc::new(Traced)).await.expect_err("no folder");
-    assert!(matches!(error, Error::Open { .. }), "{error}");
+    let missing = dir.path().join("missing");
+    let (told, book) = (Arc::new(Told::default()), Book::default());
+    let (merge, handle) =
+        Merge::new(MergeConfig { opening: SOON, patience: SOON, ..MergeConfig::default() }, BTreeMap::new(), Arc::new(Traced));
+    let config = DirectoryConfig { poll: Duration::from_millis(5), ..DirectoryConfig::default() };
+    let (name, observer, appender) = (missing.display().to_string(), Arc::clone(&told), book.clone());
+    let tasks = [
+        tokio::spawn(async move { follow_directory(&name, config, handle, observer).await }),
+        tokio::spawn(async move { drop(merge.run(appender, pending()).await.expect("it appends")) }),
+    ];
+    let say = |count: usize| {
+        let told = Arc::clone(&told);
+        async move {
+            let said = timeout(SOON, async {
+                while told.0.lock().expect("no panic").len() < count {
+                    sleep(Duration::from_millis(2)).await;
+                }
+            });
+            said.await.expect("it is said");
+            told.0.lock().expect("no panic").clone()
+        }
+    };
+    let stream = format!("jsonl:{}", missing.display());
+    let fault = format!(
+        "{stream}: {stream} cannot be read: there is no such folder; it is waited for: make it, or mend sources.jsonl.follow_dirs, alert true"
+    );
+    assert_eq!(say(1).await, std::slice::from_ref(&fault));
+    sleep(Duration::from_millis(50)).await;
+    fs::create_dir(&missing).expect("made");
+    assert_eq!(say(2).await, [fault, format!("{stream}: recovered")], "many looks, one line");
+    fs::write(missing.join("a.jsonl"), event(1)).expect("written");
+    assert_eq!(seconds(&book.holds(1).await), [1]);
+    tasks.iter().for_each(JoinHandle::abort);
 }

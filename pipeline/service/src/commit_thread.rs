@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::commit::{CommitError, Committer};
 use crate::hindrance::{Area, Hindrances};
 use crate::progress::Progress;
+use crate::set_aside::SetAsides;
 use crate::worker::Step;
 
 /// Most messages taken into one commit.
@@ -44,6 +45,7 @@ pub(crate) struct CommitThread {
     /// The committed position.
     pub(crate) committed: watch::Sender<u64>,
     pub(crate) hindrances: Hindrances,
+    pub(crate) set_aside: SetAsides,
     pub(crate) clock: Clock,
 }
 
@@ -72,6 +74,10 @@ impl CommitThread {
                 return Ok(());
             }
             self.send_ahead(&mut steps);
+            // A replay finds again what was set aside before.
+            let (committed, now_ms) = (self.committer.position(), self.clock.monotonic_ms());
+            let letters = steps.iter().flat_map(|step| &step.dead_letters);
+            self.set_aside.came(letters.filter(|letter| letter.position > committed), now_ms);
             self.commit(steps, settled, standing)?;
         }
         Ok(())

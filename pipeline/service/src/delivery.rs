@@ -15,7 +15,7 @@ use crate::chain::Chain;
 use crate::clock::{Clock, age_ms};
 use crate::commit_thread::ToCommit;
 use crate::dispatch::Queue;
-use crate::stats::{Breaker, SinkStats};
+use crate::stats::{Breaker, SinkStats, Trouble};
 
 /// How often a queue with nothing to do looks again by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -89,6 +89,9 @@ impl<S: Sink + ?Sized> Delivery<S> {
         let retry = matches!(answer, Answer::Unavailable { .. } | Answer::Unknown { .. });
         if let Answer::Unavailable { error, .. } | Answer::Unknown { error } = &answer {
             tracing::warn!(sink = self.sink.name(), error, "sink did not take a batch");
+            self.fails(error);
+        } else {
+            self.answers();
         }
         self.queue.answered(self.clock.monotonic_ms(), answer);
         self.lock().retries_total += u64::from(retry);
@@ -165,6 +168,19 @@ impl<S: Sink + ?Sized> Delivery<S> {
                 tracing::info!(sink, "the receiver takes items again");
             }
         }
+    }
+
+    /// The receiver did not take something, for the figures.
+    pub(crate) fn fails(&self, error: &str) {
+        let now_ms = self.clock.monotonic_ms();
+        let mut stats = self.lock();
+        let since_ms = stats.trouble.as_ref().map_or(now_ms, |trouble| trouble.since_ms);
+        stats.trouble = Some(Trouble::new(error, since_ms));
+    }
+
+    /// The receiver answers, whatever it says.
+    pub(crate) fn answers(&self) {
+        self.lock().trouble = None;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, SinkStats> {

@@ -35,6 +35,7 @@ mod rules_watch;
 pub mod rulesets;
 mod running;
 mod service;
+mod set_aside;
 pub mod settings;
 mod sinks;
 mod snapshot_task;

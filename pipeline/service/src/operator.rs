@@ -196,7 +196,9 @@ impl Control for Operator {
                 (seqs, None)
             }
         };
-        details.insert("items", seqs.len().to_string());
+        // Before it is done, as every entry: of places that are named, those at which something is parked.
+        let parked = tokio::task::block_in_place(|| parked::count(&self.outbox, &sink, &seqs)).map_err(outside)?;
+        details.insert("items", parked.to_string());
         self.audit(&who, "unpark", &why, details)?;
         let offered = tokio::task::block_in_place(|| self.outbox.unpark_all(&sink, &seqs)).map_err(outside)?;
         tracing::info!(sink, items = offered.len(), "parked items are offered again");

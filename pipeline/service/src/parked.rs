@@ -21,6 +21,13 @@ pub(crate) fn choose(outbox: &Outbox, sink: &str, all: UnparkAll) -> Result<(Vec
     Ok((seqs, last.map(|after| UnparkAll { after, upto: Some(upto), ..all })))
 }
 
+/// At how many of these places, which are in order, something is parked.
+pub(crate) fn count(outbox: &Outbox, sink: &str, seqs: &[u64]) -> Result<usize, Error> {
+    let Some(first) = seqs.first() else { return Ok(0) };
+    let wanted = |parked: &Parked| seqs.binary_search(&parked.item.seq).is_ok();
+    Ok(outbox.parked_where(Some(sink), first.saturating_sub(1), seqs.len(), wanted)?.len())
+}
+
 /// The rule of an alert and of a retraction.
 pub(crate) fn rule_of(item: &Item) -> Option<&str> {
     match &item.body {
@@ -85,6 +92,16 @@ mod tests {
         assert_eq!(retry(&outbox, of(Some("a.third"), Some(2_401))).concat().len(), 33);
         assert_eq!(retry(&outbox, of(Some("no.such"), None)), [Vec::<u64>::new()]);
         assert_eq!(outbox.parked(None, usize::MAX).expect("memory").len(), 2_500);
+    }
+
+    #[test]
+    fn of_places_that_are_named_those_count_at_which_something_is_parked() {
+        let outbox = Outbox::with_backend(Memory::new().backend()).expect("memory");
+        park(&outbox, 3);
+        for (seqs, expected) in [(&[1, 2, 3][..], 3), (&[2, 17], 1), (&[17], 0), (&[0, 3], 1), (&[], 0)] {
+            assert_eq!(count(&outbox, "core", seqs).expect("memory"), expected, "{seqs:?}");
+        }
+        assert_eq!(count(&outbox, "redis", &[1]).expect("memory"), 0, "another sink's");
     }
 
     #[test]

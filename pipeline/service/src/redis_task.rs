@@ -126,6 +126,7 @@ impl RedisTask {
                 }
             }
             Err(error) => {
+                self.delivery.fails(&error.to_string());
                 if self.missed.is_multiple_of(SAY_EVERY) {
                     tracing::warn!(missed = self.missed, error = %Chain(&error), "redis does not take the heartbeat");
                 }
@@ -138,6 +139,7 @@ impl RedisTask {
     fn beaten(&mut self, beat: &Heartbeat) {
         if std::mem::take(&mut self.missed) > 0 {
             tracing::info!("redis takes the heartbeat again");
+            self.delivery.answers();
         }
         self.known = true;
         self.beats.lock().unwrap_or_else(PoisonError::into_inner).as_of_ms = Some(self.delivery.clock.monotonic_ms() - beat.lag_ms);

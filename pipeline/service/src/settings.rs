@@ -111,7 +111,7 @@ pub struct HttpSettings {
 }
 
 /// Files and stdin, one JSON object a line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JsonlSourceSettings {
     /// Files that are read once, from where the log knows them to.
     pub files: Vec<PathBuf>,

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::log_writer::LogAppender;
 use crate::remembered;
 use crate::running::Ended;
-use crate::settings::SourcesSettings;
+use crate::settings::{JsonlSourceSettings, SourcesSettings};
 use crate::start::held;
 use crate::tally::Notices;
 use crate::watchman::{Condition, Conditions};
@@ -91,22 +91,22 @@ pub(crate) async fn start(
     // The merge runs before it is given files, because it takes only so many at once.
     let (stop, stopped) = oneshot::channel::<()>();
     let (of_merge, log) = (ended.clone(), log.clone());
+    // Who sends over HTTP is no stream of the merge: where nobody else is, nothing has ended.
+    let reads = settings.fluvio.is_some() || settings.jsonl != JsonlSourceSettings::default();
     let merging = tokio::spawn(async move {
         let merged = merge.run(log, async { drop(stopped.await) }).await;
-        let merged = merged.map(|merged| tracing::info!(records = merged.records, "no source is left to read"));
+        let merged = merged.map(|merged| {
+            if reads {
+                tracing::info!(records = merged.records, "no source is left to read");
+            }
+        });
         of_merge.unless_ok("the sources", merged);
     });
-    add_files(settings, &handle, &observer, &mut followers, ended).await;
+    add_files(settings, &handle, &observer, &mut followers).await;
     Ok(Sources { lags, merge: Some((stop, merging)), followers, ingest })
 }
 
-async fn add_files(
-    settings: &SourcesSettings,
-    handle: &MergeHandle,
-    observer: &Arc<dyn Observer>,
-    followers: &mut JoinSet<()>,
-    ended: &Ended,
-) {
+async fn add_files(settings: &SourcesSettings, handle: &MergeHandle, observer: &Arc<dyn Observer>, followers: &mut JoinSet<()>) {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     for path in &settings.jsonl.files {
         handle.add(Arc::new(FileOpener::once(&text(path), FileConfig::default(), Arc::clone(observer)))).await;
@@ -115,10 +115,8 @@ async fn add_files(
         handle.add(Arc::new(StdinOpener::new(FileConfig::default(), Arc::clone(observer)))).await;
     }
     for dir in &settings.jsonl.follow_dirs {
-        let (dir, handle, observer, ended) = (text(dir), handle.clone(), Arc::clone(observer), ended.clone());
-        followers.spawn(async move {
-            ended.unless_ok("a followed folder", follow_directory(&dir, DirectoryConfig::default(), handle, observer).await);
-        });
+        let (dir, handle, observer) = (text(dir), handle.clone(), Arc::clone(observer));
+        followers.spawn(async move { follow_directory(&dir, DirectoryConfig::default(), handle, observer).await });
     }
 }
 

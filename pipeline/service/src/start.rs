@@ -33,6 +33,7 @@ use crate::redis_task::RedisTask;
 use crate::route::Routes;
 use crate::rules_watch::{Refusal, RulesWatch};
 use crate::running::{Ended, Parts, Running};
+use crate::set_aside::SetAsides;
 use crate::settings::{Secret, Settings};
 use crate::sinks::{self, Built};
 use crate::snapshot_task::SnapshotTask;
@@ -127,7 +128,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
     let (snapshot_jobs, jobs) = mpsc::channel(1);
     let (committed, is_committed) = watch::channel(outbox.position());
     let figures = Arc::new(Mutex::new(EngineFigures { position: worker.position(), ..EngineFigures::default() }));
-    let (latency, commits_total) = (Arc::default(), Arc::default());
+    let (latency, commits_total, set_aside) = (Arc::default(), Arc::default(), SetAsides::default());
+    let set_aside_total = set_aside.total();
     let beats = Arc::new(Mutex::new(Beats { since_ms: started.monotonic_ms, as_of_ms: None }));
     let snapshot_stats: Arc<Mutex<SnapshotStats>> = Arc::new(Mutex::new(SnapshotStats { position: snapshot, ..SnapshotStats::default() }));
     let ended = Ended::default();
@@ -223,6 +225,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         commits: Arc::clone(&commits_total),
         committed,
         hindrances: hindrances.clone(),
+        set_aside,
         clock: clock.clone(),
     };
     let (of_log, of_engine, of_commit) = (ended.clone(), ended.clone(), ended.clone());
@@ -293,6 +296,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         outbox_bytes_max: settings.outbox_bytes_max,
         routes,
         commits: commits_total,
+        set_aside: set_aside_total,
         queues,
         sinks: sink_stats,
         ruleset: ruleset_stats,

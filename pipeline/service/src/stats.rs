@@ -187,6 +187,8 @@ pub struct WorkerStats {
     pub lost_total: u64,
     /// Dead letters written.
     pub dead_letters_total: u64,
+    /// Those among them that were written since this start.
+    pub set_aside_total: u64,
 }
 
 /// Snapshots.
@@ -240,6 +242,36 @@ pub struct SinkStats {
     pub refusing: bool,
     /// Pages that stand at the receiver.
     pub standing: u64,
+    /// Why it takes nothing just now; `None` where it took what it was sent last.
+    pub trouble: Option<Trouble>,
+}
+
+/// A receiver does not take what it is sent, and is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// In a few words of our own: `not reached`, `no answer`, `last answer 401`, … What receivers write is in the log alone.
+    pub why: String,
+    /// For how long, ms.
+    pub for_ms: u64,
+    /// Since then, ms by the monotonic clock.
+    #[serde(skip)]
+    pub since_ms: i64,
+}
+
+impl Trouble {
+    /// Of an error as a sink tells it, of the whole of which nothing but its kind is kept: it may quote what was sent.
+    pub(crate) fn new(error: &str, since_ms: i64) -> Self {
+        let told = error.strip_prefix("answered ").unwrap_or(error);
+        let status = told.split([' ', ',']).next().filter(|word| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit()));
+        let why = match status {
+            Some(status) => format!("last answer {status}"),
+            None if error.contains("timed out") => "no answer in time".to_owned(),
+            None if error.starts_with("Redis did not carry out") => "a command failed".to_owned(),
+            None if error.starts_with("cannot write") => "cannot be written".to_owned(),
+            None => "not reached".to_owned(),
+        };
+        Self { why, for_ms: 0, since_ms }
+    }
 }
 
 /// State of a circuit breaker.
@@ -327,6 +359,22 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_receivers_words_nothing_but_the_status_is_kept() {
+        for (error, why) in [
+            ("401 no such key for +201000000042", "last answer 401"),
+            ("503", "last answer 503"),
+            ("answered 202, expected 200 and what is refused", "last answer 202"),
+            ("answered 200 without {\"refused\":[…]}: +201000000042", "last answer 200"),
+            ("cannot connect to Redis at 127.0.0.1:6379: refused", "not reached"),
+            ("error sending request: operation timed out", "no answer in time"),
+            ("Redis did not carry out a command: NOAUTH", "a command failed"),
+            ("cannot write out.jsonl: no room", "cannot be written"),
+        ] {
+            assert_eq!(Trouble::new(error, 7), Trouble { why: why.to_owned(), for_ms: 0, since_ms: 7 }, "{error}");
+        }
+    }
 
     #[test]
     fn a_duration_lands_in_the_first_bucket_that_holds_it() {

@@ -18,7 +18,7 @@ use crate::route::{REDIS, Routes};
 use crate::start::is_full;
 use crate::stats::{
     EngineStats, Freshness, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats,
-    SourceStats, Stats, WarmingRule, WorkerStats,
+    SourceStats, Stats, Trouble, WarmingRule, WorkerStats,
 };
 
 /// Where each part leaves its figures.
@@ -32,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) outbox_bytes_max: u64,
     pub(crate) routes: Routes,
     pub(crate) commits: Arc<AtomicU64>,
+    /// Records set aside since the start.
+    pub(crate) set_aside: Arc<AtomicU64>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) sinks: Vec<Arc<Mutex<SinkStats>>>,
     pub(crate) ruleset: Arc<Mutex<RulesetStats>>,
@@ -158,6 +160,7 @@ impl Tally {
                 excused_total: figures.compared.excused,
                 lost_total: figures.lost,
                 dead_letters_total: figures.counters.dead_letters,
+                set_aside_total: self.set_aside.load(Ordering::Relaxed),
             },
             engine: EngineStats {
                 counters: figures.counters,
@@ -183,7 +186,9 @@ impl Tally {
             let sink = locked(sink);
             let held = held.iter().find(|held| held.sink == sink.name);
             let (depth, parked) = held.map_or((0, 0), |held| (held.pending, held.parked));
-            SinkStats { depth, parked, oldest_ms: if depth == 0 { 0 } else { self.oldest_ms(&sink.name, clock) }, ..sink }
+            let for_ms = |since_ms| age_ms(clock.monotonic_ms(), since_ms);
+            let trouble = sink.trouble.clone().map(|trouble| Trouble { for_ms: for_ms(trouble.since_ms), ..trouble });
+            SinkStats { trouble, depth, parked, oldest_ms: if depth == 0 { 0 } else { self.oldest_ms(&sink.name, clock) }, ..sink }
         };
         self.sinks.iter().map(standing).collect()
     }

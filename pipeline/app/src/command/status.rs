@@ -87,18 +87,7 @@ fn lines(status: &Value) -> Vec<String> {
         parts.extend((refused > 0).then(|| format!("{refused} requests refused since the start")));
         lines.push(format!("  source   {name} {}", parts.join(", ")));
     }
-    for sink in at("/stats/sinks").and_then(Value::as_array).into_iter().flatten() {
-        let field = |name: &str| sink.get(name).and_then(Value::as_u64).unwrap_or_default();
-        let word = |name: &str| sink.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let breaker = if word("breaker") == "closed" { String::new() } else { format!(", breaker {}", word("breaker").replace('_', " ")) };
-        let oldest = if field("depth") == 0 { String::new() } else { format!(", the oldest for {}", span(field("oldest_ms"))) };
-        let standing = if field("standing") > 0 { format!(", {} pages stand", field("standing")) } else { String::new() };
-        let (name, depth, parked) = (word("name"), field("depth"), field("parked"));
-        lines.push(format!("  sink     {name} with {depth} waiting{oldest}, {parked} parked{standing}{breaker}"));
-        if sink.get("refusing").and_then(Value::as_bool) == Some(true) {
-            lines.push(format!("  REFUSED  whatever {name} is sent, no more is parked: docs/runbooks/sink_refusing.md"));
-        }
-    }
+    at("/stats/sinks").and_then(Value::as_array).into_iter().flatten().for_each(|one| sink(one, &mut lines));
     if at("/stats/outbox/full").and_then(Value::as_bool) == Some(true) {
         lines.push("  FULL     the outbox: nothing is taken until a sink takes something; docs/runbooks/sink_down.md".to_owned());
     }
@@ -118,6 +107,14 @@ fn lines(status: &Value) -> Vec<String> {
         let (by, way) = (span(ahead_ms.unsigned_abs()), if ahead_ms > 0 { "ahead" } else { "back" });
         lines.push(format!("  CLOCK    the wall clock was set {by} {way} just now and is not believed yet: docs/runbooks/clock_jump.md"));
     }
+    let set_aside = number("/stats/worker/set_aside_total");
+    if set_aside > 0 {
+        lines.push(format!("  ASIDE    {set_aside} dead letters since the start: rasid dead-letters list"));
+    }
+    let unknown = number("/stats/engine/counters/unknown_types");
+    if unknown > 0 {
+        lines.push(format!("  UNKNOWN  {unknown} records of the log have a type that no rule can name: rasid schema events"));
+    }
     let lost = number("/stats/worker/lost_total");
     if lost > 0 {
         let excused = number("/stats/worker/excused_total");
@@ -130,6 +127,28 @@ fn lines(status: &Value) -> Vec<String> {
         lines.push(format!("  REPLAY   {divergence} outputs differ from those before the restart: docs/runbooks/replay_divergence.md"));
     }
     lines
+}
+
+/// What a receiver has, and what is in its way.
+fn sink(sink: &Value, lines: &mut Vec<String>) {
+    let field = |name: &str| sink.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let word = |name: &str| sink.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let breaker = if word("breaker") == "closed" { String::new() } else { format!(", breaker {}", word("breaker").replace('_', " ")) };
+    let oldest = if field("depth") == 0 { String::new() } else { format!(", the oldest for {}", span(field("oldest_ms"))) };
+    let standing = if field("standing") > 0 { format!(", {} pages stand", field("standing")) } else { String::new() };
+    let (name, depth, parked) = (word("name"), field("depth"), field("parked"));
+    let trouble = sink.get("trouble").and_then(trouble).map_or_else(String::new, |trouble| format!(", {trouble}"));
+    lines.push(format!("  sink     {name} with {depth} waiting{oldest}, {parked} parked{standing}{trouble}{breaker}"));
+    if sink.get("refusing").and_then(Value::as_bool) == Some(true) {
+        lines.push(format!("  REFUSED  whatever {name} is sent, no more is parked: docs/runbooks/sink_refusing.md"));
+    }
+}
+
+/// Why a receiver takes nothing.
+fn trouble(trouble: &Value) -> Option<String> {
+    let why = trouble.get("why")?.as_str()?;
+    let lasts = span(trouble.get("for_ms")?.as_u64()?);
+    Some(if why.starts_with("last answer") { format!("{why} for {lasts}") } else { format!("{} for {lasts}", why.to_uppercase()) })
 }
 
 /// Which rules wake a person, where there is one to be woken.
@@ -150,7 +169,7 @@ fn pages(status: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use rasid_service::control::Status;
-    use rasid_service::stats::{Breaker, Readiness, SinkStats, SourceStats, WarmingRule};
+    use rasid_service::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
 
     #[test]
     fn what_matters_is_said_in_a_few_lines() {
@@ -159,7 +178,8 @@ mod tests {
         (status.stats.log.first, status.stats.log.next) = (1, 12);
         status.stats.outbox.full = true;
         (status.stats.freshness.lag_ms, status.stats.freshness.why) = (12_000, "4 scores wait for Redis".to_owned());
-        status.stats.worker.divergence_total = 2;
+        (status.stats.worker.divergence_total, status.stats.worker.set_aside_total) = (2, 5);
+        status.stats.engine.counters.unknown_types = 3;
         status.stats.ruleset.refused = true;
         status.stats.clock.ahead_ms = -3_600_000;
         status.stats.sources.push(SourceStats { stream: "jsonl:events".to_owned(), offset: Some(3), ..SourceStats::default() });
@@ -173,7 +193,13 @@ mod tests {
         let warming = |rule: &str| WarmingRule { rule: rule.to_owned(), until_ms: 1_795_000_000_000 };
         status.stats.engine.warming = vec![warming("booking.spree")];
         let breaker = Breaker::HalfOpen;
-        status.stats.sinks.push(SinkStats { name: "core".to_owned(), depth: 4, oldest_ms: 90_000, breaker, ..SinkStats::default() });
+        let trouble = |why: &str, for_ms| Some(Trouble { why: why.to_owned(), for_ms, ..Trouble::default() });
+        let unauthorised = trouble("last answer 401", 90_000);
+        let core =
+            SinkStats { name: "core".to_owned(), depth: 4, oldest_ms: 90_000, breaker, trouble: unauthorised, ..SinkStats::default() };
+        status.stats.sinks.push(core);
+        let away = trouble("not reached", 14_000);
+        status.stats.sinks.push(SinkStats { name: "redis".to_owned(), trouble: away, ..SinkStats::default() });
         status.stats.sinks.push(SinkStats { name: "alertmanager".to_owned(), refusing: true, standing: 2, ..SinkStats::default() });
         let said = |status: &Status| lines(&serde_json::to_value(status).expect("JSON")).join("\n");
         assert!(said(&status).contains("NO RULE PAGES"), "{}", said(&status));
@@ -192,7 +218,10 @@ mod tests {
             "http:payments 50000 records since the start, 5 requests refused since the start",
             "http:unknown 9 requests refused since the start",
             "jsonl:new nothing read yet",
-            "core with 4 waiting, the oldest for 1 min, 0 parked, breaker half open",
+            "core with 4 waiting, the oldest for 1 min, 0 parked, last answer 401 for 1 min, breaker half open",
+            "redis with 0 waiting, 0 parked, NOT REACHED for 14.0 s",
+            "ASIDE    5 dead letters since the start: rasid dead-letters list",
+            "UNKNOWN  3 records of the log have a type that no rule can name: rasid schema events",
             "FULL     the outbox",
             "STOPPED  fluvio:auth cannot be read: there is no such topic: docs/runbooks/stream_stopped.md",
             "2 outputs differ",

@@ -17,6 +17,7 @@ mod receiver;
 mod refusal;
 mod rotation;
 mod rules;
+mod seen;
 mod service;
 mod site;
 mod strangers;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{FileConfig, FileOpener, MergeHandle, Observer};
+use super::{FileConfig, FileOpener, MergeHandle, Notice, Observer};
 use crate::Error;
 
 /// Which files are taken, and how often the folder is looked at.
@@ -35,26 +35,36 @@ impl Default for DirectoryConfig {
 }
 
 /// Adds each file of `dir` to the merge as the stream `jsonl:<dir>/<name>`, and each new one once it is there, in order
-/// of name. Hidden files and folders are passed over. Runs until the merge ends or it is dropped; the folder must be
-/// readable at first, later it is waited for.
+/// of name. Hidden files and folders are passed over. Runs until the merge ends or it is dropped. A folder that cannot be
+/// listed is waited for, at the start as later: the observer is told once why ([`Notice::Fault`]), and when it can be again.
 ///
 /// A name stands for one file: under a new name a file would be a new stream, and read again (the engine knows an event
 /// by its id for a while, not for ever), and a file that takes the name of one that was removed is read only after the
 /// next start. Write files elsewhere and move them in, or append to them in place.
-pub async fn follow_directory(dir: &str, config: DirectoryConfig, handle: MergeHandle, observer: Arc<dyn Observer>) -> Result<(), Error> {
+pub async fn follow_directory(dir: &str, config: DirectoryConfig, handle: MergeHandle, observer: Arc<dyn Observer>) {
+    let stream = format!("jsonl:{dir}");
     let mut known = BTreeSet::new();
     let mut settling: BTreeMap<String, (u64, Option<SystemTime>)> = BTreeMap::new();
-    let mut first = true;
+    let mut attempts = 0_u32;
     loop {
         let listed = match list(dir).await {
-            Ok(listed) => listed,
-            Err(source) if first => return Err(Error::Open { path: dir.to_owned(), source }),
+            Ok(listed) => {
+                if attempts > 0 {
+                    observer.notice(&stream, &Notice::Recovered { attempts });
+                }
+                attempts = 0;
+                listed
+            }
             Err(error) => {
-                tracing::warn!(dir, %error, "a followed folder cannot be read");
+                attempts = attempts.saturating_add(1);
+                if attempts == 1 {
+                    let error = Error::Unfit { stream: stream.clone(), why: unlisted(&error) };
+                    let retry_in_ms = u64::try_from(config.poll.as_millis()).ok();
+                    observer.notice(&stream, &Notice::Fault { error: &error, attempt: 1, retry_in_ms });
+                }
                 BTreeMap::new()
             }
         };
-        first = false;
         for (name, shape) in listed {
             let ends_in = |endings: &[String]| endings.iter().any(|ending| name.ends_with(ending.as_str()));
             let (plain, compressed) = (ends_in(&config.plain), ends_in(&config.compressed));
@@ -73,11 +83,19 @@ pub async fn follow_directory(dir: &str, config: DirectoryConfig, handle: MergeH
                 FileOpener::once(&path, config.file.clone(), observer.clone())
             };
             if !handle.add(Arc::new(opener)).await {
-                return Ok(());
+                return;
             }
             known.insert(name);
         }
         tokio::time::sleep(config.poll).await;
+    }
+}
+
+/// Why a folder is not read, and what to do about it.
+fn unlisted(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such folder; it is waited for: make it, or mend sources.jsonl.follow_dirs".to_owned(),
+        _ => format!("the folder cannot be listed, {error}; it is tried again: mend its permissions, or sources.jsonl.follow_dirs"),
     }
 }
 

@@ -166,3 +166,34 @@ async fn what_stands_is_said_again_every_minute_and_is_no_delivery() {
     assert!(said() > before);
     task.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_does_not_take_is_a_figure_until_it_does() {
+    let memory = rasid_connectors::outbox::backend::Memory::new();
+    let outbox = Arc::new(Outbox::with_backend(memory.backend()).expect("memory"));
+    outbox.commit(Commit { position: 1, items: &[item()], ..Commit::default() }).expect("memory");
+    let now = Arc::new(AtomicI64::new(0));
+    let (commits, _settled) = mpsc::channel(8);
+    let (_draining, draining) = watch::channel(false);
+    let (hand, stats) = (Arc::clone(&now), Arc::<Mutex<SinkStats>>::default());
+    let mut delivery = Delivery {
+        sink: Box::new(Away(2)),
+        queue: Queue::new("core", outbox, courier::Config::default(), 1),
+        more: Arc::default(),
+        commits,
+        stats: Arc::clone(&stats),
+        clock: Clock::new(|| 0, move || hand.load(Ordering::Relaxed)),
+        draining,
+        until_ms: None,
+        said: Said::default(),
+    };
+    let trouble = || stats.lock().expect("whole").trouble.clone().map(|trouble| (trouble.why, trouble.since_ms));
+    delivery.queue.committed();
+    for (at_ms, expected) in
+        [(1_000, Some(("not reached".to_owned(), 1_000))), (20_000, Some(("not reached".to_owned(), 1_000))), (60_000, None)]
+    {
+        now.store(at_ms, Ordering::Relaxed);
+        assert!(delivery.turn().await.expect("memory"), "a batch is sent at {at_ms}");
+        assert_eq!(trouble(), expected, "{at_ms}");
+    }
+}
