@@ -44,6 +44,11 @@ pub(crate) fn read(dir: &Path) -> io::Result<Vec<Read>> {
     Ok(walk(dir, "")?.into_iter().map(|found| found.read(&mut left)).collect())
 }
 
+/// The folders below `dir` that are no areas by their names.
+pub(crate) fn passed_over(dir: &Path) -> Vec<&'static str> {
+    NO_AREAS.into_iter().filter(|name| dir.join(name).is_dir()).collect()
+}
+
 /// Every list of `dir`, and those of its files that `names` names by their paths below it.
 ///
 /// # Errors

@@ -233,6 +233,9 @@ fn times_and_spans_are_computed(#[case] condition: &str, #[case] expected: Resul
 fn a_folder_loads_in_the_order_of_its_paths_and_its_hash_says_what_it_held() {
     let dir = tempfile::tempdir().expect("a folder");
     assert!(matches!(load(dir.path()), Err(LoadError::Empty { .. })));
+    std::fs::create_dir(dir.path().join("tests")).expect("made");
+    let error = load(dir.path()).expect_err("empty").to_string();
+    assert!(error.ends_with("; `tests` is passed over: name the area otherwise"), "{error}");
     assert!(matches!(load(&dir.path().join("none")), Err(LoadError::Io { .. })));
     let write = |name: &str, text: &str| {
         let path = dir.path().join(name);

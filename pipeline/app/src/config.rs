@@ -52,7 +52,7 @@ pub(crate) struct Layers {
         help = "Bound on the state of all entities, in bytes or with KiB, MiB, GiB; sets engine.memory_bytes_max"
     )]
     memory: Option<u64>,
-    /// Sets any option, as often as wanted: --set engine.threads=2
+    /// Sets any option, as often as wanted: --set engine.threads=2; a list with commas: --set sources.jsonl.files=a,b
     #[arg(long = "set", value_name = "OPTION=VALUE")]
     set: Vec<String>,
 }

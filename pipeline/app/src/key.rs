@@ -7,7 +7,7 @@ use rasid_connectors::storage::Disk;
 use rasid_engine::Pseudonymizer;
 use rasid_service::recover::layout;
 
-use crate::command::{Failure, say};
+use crate::command::{Failure, say, say_block};
 use crate::config::{self, Key, Layers, Loaded};
 
 /// Stands in where nothing leaves this machine. Everybody knows it, so its pseudonyms protect nobody.
@@ -23,7 +23,7 @@ pub(crate) fn pseudonymizer() -> Result<Pseudonymizer, Failure> {
 /// The pseudonymizer of the configured secret, as `rasid run` uses it, with the names of before if they are told too; of
 /// the development key where there is none.
 pub(crate) fn configured(loaded: &Loaded) -> Result<Pseudonymizer, Failure> {
-    let Some(key) = config::key(loaded)? else { return development() };
+    let Some(key) = config::key(loaded)? else { return stranger() };
     bound(Path::new(&loaded.config.data.dir), key.number)?;
     of(&key)
 }
@@ -49,9 +49,23 @@ fn bound(data: &Path, number: u8) -> Result<(), Failure> {
     }
 }
 
+/// Where a name is asked for that a service would know, the development key gives another, which must not be taken for it.
+fn stranger() -> Result<Pseudonymizer, Failure> {
+    say_block(
+        "WARNING: no pseudonym secret is configured, so this goes by the development key, which everybody knows.\n  \
+         A name that begins with p0_ is no service's, and nothing is found under it.\n  \
+         = help: export RASID_CONFIG=/etc/rasid/rasid.toml, or set RASID_KEY_FILE or RASID_KEY to the service's secret",
+    );
+    development_key()
+}
+
 fn development() -> Result<Pseudonymizer, Failure> {
     say(format_args!(
         "note: pseudonyms are made with the development key; set RASID_KEY to a secret of your own before they leave this machine"
     ));
+    development_key()
+}
+
+fn development_key() -> Result<Pseudonymizer, Failure> {
     Pseudonymizer::new(DEVELOPMENT_KEY, 0).map_err(|error| Failure::Configuration(format!("development key: {error}")))
 }

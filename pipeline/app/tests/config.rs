@@ -259,6 +259,9 @@ fn a_pseudonym_is_that_of_the_configured_secret() {
     assert!(printed(&[second], &["pseudonym", "phone", "0100 000 0042"]).starts_with("phone:p2_"), "the number is the configured one");
     let other = printed(&[("RASID_KEY", "fedcba9876543210")], &["pseudonym", "phone", "01000000042"]);
     assert!(other.starts_with("phone:p1_") && !other.contains("iqf6wulxc4"), "the environment is over the file: {other}");
+    let nowhere = rasid(tempfile::tempdir().expect("a folder").path(), &[], &["pseudonym", "phone", "01000000042"]);
+    assert!(nowhere.status.success() && nowhere.stdout.starts_with(b"phone:p0_"), "{nowhere:?}");
+    assert!(said(&nowhere).starts_with("WARNING: no pseudonym secret is configured"), "{}", said(&nowhere));
 }
 
 #[test]

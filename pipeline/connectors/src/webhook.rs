@@ -39,19 +39,30 @@ pub enum SecretError {
     #[error("no webhook secret is given")]
     None,
     /// Not base64.
-    #[error("webhook secret {index} is not `whsec_` and base64")]
+    #[error("webhook secret {} is not `whsec_` and base64", index + 1)]
     NotBase64 {
-        /// Which, from 0.
+        /// Which, from 0; said from 1, as lines are.
         index: usize,
     },
     /// Too short to be safe, or longer than the specification has it.
-    #[error("webhook secret {index} has {found} bytes, expected 24 to 64")]
+    #[error("webhook secret {} has {found} bytes, expected 24 to 64", index + 1)]
     Length {
-        /// Which, from 0.
+        /// Which, from 0; said from 1, as lines are.
         index: usize,
         /// Its bytes.
         found: usize,
     },
+}
+
+impl SecretError {
+    /// The same of the only one there is, whose place the caller says.
+    pub fn of_one(&self) -> String {
+        match self {
+            Self::None => "no webhook secret is given".to_owned(),
+            Self::NotBase64 { .. } => "not `whsec_` and base64".to_owned(),
+            Self::Length { found, .. } => format!("the base64 is of {found} bytes, expected 24 to 64"),
+        }
+    }
 }
 
 /// Why a request was not accepted. Tell the sender as much: it says nothing about the secret.

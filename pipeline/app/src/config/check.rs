@@ -47,6 +47,10 @@ impl Shape {
             text.replace('_', "").parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
         } else if takes("boolean") {
             text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from)
+        } else if takes("array") && text.trim_start().starts_with('[') {
+            // As the file has it; one that is no list stays text.
+            let list = Node::from_toml("", &format!("list = {text}")).ok().and_then(|node| node.get("list").map(Node::to_json));
+            list.unwrap_or_else(|| Value::from(text))
         } else if takes("array") {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Value::Array(items.map(Value::from).collect())
@@ -159,7 +163,15 @@ fn leaf(schema: &Value, value: &Value, origin: &Origin, path: &str) -> Option<Fa
         "null" => value.is_null(),
         _ => false,
     });
-    (!fits).then(|| Fault::new(origin, path, format!("found {}, expected {}", shown(value), expected(schema))))
+    (!fits).then(|| {
+        let fault = Fault::new(origin, path, format!("found {}, expected {}", shown(value), expected(schema)));
+        match origin {
+            Origin::Flag { .. } | Origin::Environment { .. } if types(schema).any(|name| name == "array") => {
+                fault.help("a comma stands between the items: a,b; or as in the file: [\"a\", \"b\"]")
+            }
+            _ => fault,
+        }
+    })
 }
 
 fn bounds(schema: &Value) -> (Option<i64>, Option<i64>) {

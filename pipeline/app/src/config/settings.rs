@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rasid_connectors::webhook::Webhook;
 use rasid_service::settings::{
     EngineSettings, FluvioSettings, HttpSettings, JsonlSourceSettings, LogSettings, RulesSettings, Secret, Settings, SnapshotSettings,
     SourcesSettings,
@@ -249,6 +250,7 @@ fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<S
         let option = format!("sources.http.producers.{name}.secret");
         match secret(loaded, &option, producer.secret.as_ref(), producer.secret_file.as_deref()) {
             Ok(Some(text)) => {
+                faults.extend(unusable(loaded, &option, producer.secret_file.as_deref().filter(|_| producer.secret.is_none()), &text));
                 producers.insert(name.clone(), lines(&text));
             }
             Ok(None) => faults.push(missing(loaded, &format!("sources.http.producers.{name}"), &option)),
@@ -261,6 +263,24 @@ fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<S
 /// One secret a line.
 pub(super) fn lines(text: &Secret) -> Vec<Secret> {
     text.reveal().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).map(Secret::new).collect()
+}
+
+/// What is wrong with the lines of a text that holds a webhook secret in each, by the file and line where it stands. Nothing
+/// of a secret is shown.
+pub(super) fn unusable(loaded: &Loaded, option: &str, file: Option<&str>, text: &Secret) -> Vec<Fault> {
+    const HELP: &str = "make one with `echo \"whsec_$(openssl rand -base64 32)\"`: `whsec_` and base64 of 24 to 64 bytes, a line each";
+    let option = file.map_or_else(|| option.to_owned(), |_| format!("{option}_file"));
+    let fault = |(number, line): (usize, &[u8])| {
+        let line = line.trim_ascii();
+        let wrong = match std::str::from_utf8(line) {
+            _ if line.is_empty() => return None,
+            Ok(line) => Webhook::new(&[line]).err().map(|error| error.of_one()),
+            Err(_) => Some("not `whsec_` and base64".to_owned()),
+        };
+        let place = file.map_or_else(|| format!("line {}", number + 1), |file| format!("{file}:{}", number + 1));
+        Some(Fault::new(&loaded.origin(&option), &option, format!("{place}: {}", wrong?)).help(HELP))
+    };
+    text.reveal().split(|byte| *byte == b'\n').enumerate().filter_map(fault).collect()
 }
 
 /// A secret that something which is on needs.

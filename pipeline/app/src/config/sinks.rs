@@ -9,7 +9,7 @@ use rasid_connectors::sink::tls::ClientFiles;
 use rasid_service::settings::{AlertmanagerSettings, CoreSettings, SinksSettings};
 
 use super::options::SecretText;
-use super::settings::{lines, missing, seconds_ms, secret, size};
+use super::settings::{lines, missing, seconds_ms, secret, size, unusable};
 use super::{Fault, Loaded, failure};
 use crate::command::Failure;
 
@@ -143,6 +143,8 @@ pub(super) fn settings(loaded: &Loaded, faults: &mut Vec<Fault>) -> SinksSetting
     let core = options.core.url.clone().and_then(|url| {
         match secret(loaded, "sinks.core.secret", options.core.secret.as_ref(), options.core.secret_file.as_deref()) {
             Ok(Some(secret)) => {
+                let file = options.core.secret_file.as_deref().filter(|_| options.core.secret.is_none());
+                faults.extend(unusable(loaded, "sinks.core.secret", file, &secret));
                 return Some(CoreSettings {
                     url,
                     secrets: lines(&secret),

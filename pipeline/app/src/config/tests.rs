@@ -112,3 +112,62 @@ fn the_development_key_is_refused() {
         assert!(refused.contains(part) && refused.contains("openssl rand"), "{refused}");
     }
 }
+
+#[test]
+fn a_list_is_given_with_commas_or_as_in_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rasid.toml");
+    std::fs::write(&file, "").expect("a file");
+    let load = |text: &str| layers(&file, &[&format!("sources.jsonl.files={text}")]).load_with(Vec::new());
+    for (text, expected) in [
+        ("a.jsonl", &["a.jsonl"][..]),
+        ("a, b", &["a", "b"]),
+        (r#"["a"]"#, &["a"]),
+        (r#" ["a,b", "c"]"#, &["a,b", "c"]),
+        ("[]", &[]),
+        ("", &[]),
+    ] {
+        assert_eq!(load(text).expect("good").config.sources.jsonl.files, expected, "{text}");
+    }
+    for text in ["[a]", r#"["a""#, "[1]"] {
+        let refused = load(text).err().expect("refused").to_string();
+        assert!(refused.contains("expected a list of strings") && refused.contains("a comma stands between"), "{refused}");
+    }
+}
+
+#[test]
+fn a_webhook_secret_that_is_none_is_named_by_file_and_line_and_not_shown() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("ours");
+        path.display().to_string()
+    };
+    let checkout = write("checkout", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n\nwhsec_hunter2\n");
+    let core = write("core", "whsec_c2hvcnQ=\n");
+    let file = folder.path().join("rasid.toml");
+    let text = format!(
+        "sinks.core.url = \"http://127.0.0.1:1\"\nsinks.core.secret_file = {core:?}\n[sources.http]\nenabled = true\n\
+         producers.checkout.secret_file = {checkout:?}\n"
+    );
+    std::fs::write(&file, text).expect("a file");
+    let loaded = layers(&file, &[]).load_with(variables(&[("RASID_KEY", "a key that is long enough")])).expect("good so far");
+    let refused = service(&loaded).expect_err("refused").to_string();
+    assert!(
+        refused.contains(&format!("rasid.toml:5:20: sources.http.producers.checkout.secret_file: {checkout}:3: not `whsec_` and base64")),
+        "{refused}"
+    );
+    assert!(
+        refused.contains(&format!("rasid.toml:2:12: sinks.core.secret_file: {core}:1: the base64 is of 5 bytes, expected 24 to 64")),
+        "{refused}"
+    );
+    assert!(refused.contains("openssl rand") && !refused.contains("hunter2") && !refused.contains("c2hvcnQ"), "{refused}");
+    let loaded = layers(&file, &[]).load_with(variables(&[
+        ("RASID_KEY", "a key that is long enough"),
+        ("RASID_SOURCES__HTTP__PRODUCERS__CHECKOUT__SECRET", "no base64"),
+    ]));
+    let refused = service(&loaded.expect("good so far")).expect_err("refused").to_string();
+    assert!(refused.contains("sources.http.producers.checkout.secret: line 1: not"), "{refused}");
+}

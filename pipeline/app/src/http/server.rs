@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as AxumBody;
-use axum::http::{Extensions, Request};
+use axum::http::{Extensions, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,8 +26,10 @@ use tower::ServiceExt as _;
 
 use super::connections::{Connection, Connections, State};
 
-/// Most bytes that are read ahead for a connection; a longer head is answered 431.
-const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// Longest head of a request, bytes; a longer one is answered 431.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// About as many are read ahead for a connection: hyper looks only between two reads, so what it lets pass is measured again.
+const BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
 /// The first pause after the system had no connection to give.
 const PAUSE: Duration = Duration::from_millis(10);
 /// The longest; each is twice the one before.
@@ -140,9 +142,13 @@ where
         request.extensions_mut().insert(state.proof.clone());
         let (router, state) = (router.clone(), Arc::clone(&state));
         async move {
-            let response = match router.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
+            let response = if head_bytes(&request) > HEAD_BYTES_MAX {
+                head_too_long()
+            } else {
+                match router.oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
             };
             Ok::<_, Infallible>(response.map(|body| Answer { body, state }))
         }
@@ -170,6 +176,21 @@ where
             }
         }
     }
+}
+
+/// The length of a request's head as it came, but for what a sender may leave out or put in between: `name: value`.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let line = request.method().as_str().len() + request.uri().to_string().len() + "  HTTP/1.1\r\n".len();
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + headers.sum::<usize>() + "\r\n".len()
+}
+
+/// What hyper answers to the heads that it finds too long itself. The body is not waited for.
+fn head_too_long() -> Response<AxumBody> {
+    let mut response = Response::new(AxumBody::empty());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// A connection that tells when bytes come.

@@ -141,3 +141,32 @@ async fn an_end_lets_answers_be_written() {
     assert_eq!(connections.stats().open, 0);
     serving.await.expect("it ends");
 }
+
+/// A head of exactly so many bytes, one header filling it up.
+fn head_of(bytes: usize) -> Vec<u8> {
+    let (before, after) = ("GET /healthz HTTP/1.1\r\nhost: rasid\r\nx-filler: ", "\r\n\r\n");
+    [before.as_bytes(), &vec![b'x'; bytes - before.len() - after.len()], after.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_head_has_64_kib_and_not_a_byte_more() {
+    let address = listening(&Connections::new(4, Times::default())).await;
+    for (bytes, expected) in [
+        (HEAD_BYTES_MAX, "HTTP/1.1 200 OK"),
+        (HEAD_BYTES_MAX + 1, "HTTP/1.1 431 Request Header Fields Too Large"),
+        (98_000, "HTTP/1.1 431 Request Header Fields Too Large"),
+        (400_000, "HTTP/1.1 431 Request Header Fields Too Large"),
+    ] {
+        let (mut from, mut to) = connect(address).await.into_split();
+        // The server may have answered and closed before all of it is written.
+        let writing = tokio::spawn(async move {
+            drop(to.write_all(&head_of(bytes)).await);
+            to
+        });
+        let mut answer = [0; 64];
+        let read = tokio::time::timeout(PATIENCE, from.read(&mut answer)).await.expect("in time").expect("an answer");
+        let said = String::from_utf8_lossy(&answer[..read]);
+        assert_eq!(said.lines().next(), Some(expected), "{bytes}");
+        drop(writing.await);
+    }
+}
