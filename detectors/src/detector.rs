@@ -16,6 +16,8 @@ pub trait Detector: 'static {
     const NAME: &'static str;
     /// The event types that it looks at.
     const INPUTS: &'static [EventType];
+    /// The fields of those that it looks at, beside those that name its key.
+    const READS: &'static [&'static str];
     /// What its signals carry.
     const FIELDS: &'static [SignalField];
     /// What an analyst may set. Every parameter has a default.
@@ -62,6 +64,8 @@ pub struct DetectorSpec {
     pub name: &'static str,
     /// The event types that it looks at.
     pub inputs: &'static [EventType],
+    /// The fields of those that it looks at, beside those that name its key.
+    pub reads: &'static [&'static str],
     /// What its signals carry, beside `fired`.
     pub fields: &'static [SignalField],
     /// The JSON Schema of its parameters.
@@ -85,6 +89,7 @@ macro_rules! detectors {
         pub const DETECTORS: &[DetectorSpec] = &[$(DetectorSpec {
             name: <$module as Detector>::NAME,
             inputs: <$module as Detector>::INPUTS,
+            reads: <$module as Detector>::READS,
             fields: <$module as Detector>::FIELDS,
             schema: |generator| generator.subschema_for::<<$module as Detector>::Params>(),
             parse: |json| parse(json).map(DetectorParams::$variant),
@@ -156,6 +161,9 @@ mod tests {
     fn names_are_unique_and_defaults_suffice() {
         for (index, spec) in DETECTORS.iter().enumerate() {
             assert!(DETECTORS.iter().skip(index + 1).all(|other| other.name != spec.name));
+            for name in spec.reads {
+                assert!(spec.inputs.iter().any(|of| crate::event::field::find(of.fields(), name).is_some()), "{name} of {}", spec.name);
+            }
             assert_eq!((spec.parse)(serde_json::json!({})).expect("defaults").spec().name, spec.name);
         }
     }

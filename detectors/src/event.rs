@@ -9,14 +9,17 @@ pub mod auth;
 pub mod booking;
 pub mod chat;
 pub mod envelope;
+pub mod fault;
 pub mod field;
 pub mod gateway;
 pub mod gps;
+mod json;
 pub mod ledger;
 pub mod object;
 pub mod payment;
 pub mod position;
 pub mod review;
+pub mod salvage;
 pub mod schema;
 pub mod text;
 pub mod time;
@@ -25,10 +28,13 @@ pub mod units;
 use std::borrow::Cow;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::value::Value;
+use fault::Fault;
 use field::{FieldPath, FieldSpec, Record};
 use position::Position;
+use salvage::{Notes, Salvage};
 use units::Timestamp;
 
 /// One validated fact. Borrowed from its record.
@@ -114,6 +120,17 @@ macro_rules! vocabulary {
             /// How many of its identifiers are longer than one may be, and so read as absent.
             pub fn oversized(&self) -> u32 {
                 match self { $(Self::$variant(data) => data.oversized(),)* }
+            }
+
+            /// The fields that hold one.
+            pub fn oversized_fields(&self) -> impl Iterator<Item = FieldPath> {
+                let fields = match self { $(Self::$variant(data) => data.oversized_fields(),)* };
+                fields.into_iter().map(|field| FieldPath { field, child: None })
+            }
+
+            /// Reads the data of one type, field by field.
+            pub(crate) fn salvage<'a>(event_type: EventType, raw: &'a RawValue, notes: &mut Notes) -> Result<Data<'a>, Fault> {
+                match event_type { $(EventType::$variant => Salvage::salvage(raw, notes).map(|data| Data::$variant(Box::new(data))),)* }
             }
         }
 
@@ -210,19 +227,19 @@ impl Data<'_> {
     /// The event's place, for the `region` entity kind and the location detectors.
     pub fn place(&self) -> Option<Position> {
         match self {
-            Self::LoginSucceeded(login) => login.location.as_ref().map(position::Location::position),
-            Self::LoginFailed(login) => login.location.as_ref().map(position::Location::position),
+            Self::LoginSucceeded(login) => login.location.as_ref().and_then(position::Location::position),
+            Self::LoginFailed(login) => login.location.as_ref().and_then(position::Location::position),
             Self::OtpRequested(otp) | Self::OtpVerified(otp) | Self::OtpFailed(otp) => {
-                otp.location.as_ref().map(position::Location::position)
+                otp.location.as_ref().and_then(position::Location::position)
             }
-            Self::GpsPosition(fix) => Some(Position::new(fix.lat, fix.lon)),
+            Self::GpsPosition(fix) => fix.position(),
             Self::BookingCreated(booking)
             | Self::BookingAccepted(booking)
             | Self::BookingStarted(booking)
             | Self::BookingCompleted(booking)
             | Self::BookingCancelled(booking)
-            | Self::BookingDisputed(booking) => booking.location.as_ref().map(position::Location::position),
-            Self::AdminAction(action) => action.location.as_ref().map(position::Location::position),
+            | Self::BookingDisputed(booking) => booking.location.as_ref().and_then(position::Location::position),
+            Self::AdminAction(action) => action.location.as_ref().and_then(position::Location::position),
             _ => None,
         }
     }
@@ -235,5 +252,7 @@ impl EventType {
     }
 }
 
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,7 @@ use crate::detector::Detector;
 use crate::entity::KeyHasher;
 use crate::event::auth::{AsnType, Login};
 use crate::event::position::Position;
-use crate::event::units::Country;
+use crate::event::units::{Country, Reported};
 use crate::event::{Data, Event, EventType};
 use crate::kernel::great_circle::distance_m;
 use crate::kernel::lower_bound_speed::{Bounds, Fix, excess, judge};
@@ -125,6 +125,7 @@ enum Known {
 impl Detector for ImpossibleTravel {
     const NAME: &'static str = "impossible_travel";
     const INPUTS: &'static [EventType] = &[EventType::LoginSucceeded];
+    const READS: &'static [&'static str] = &["location", "asn_type", "country", "device_id", "ip"];
     const FIELDS: &'static [SignalField] = &[
         SignalField { name: "distance_m", ty: SignalType::Double { decimals: 0 }, doc: "distance less the radii, m" },
         SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the logins and the tolerance, s" },
@@ -148,12 +149,12 @@ impl Detector for ImpossibleTravel {
     fn observe(params: &Params, event: &Event<'_>, state: &mut State) -> Option<Signal> {
         let Data::LoginSucceeded(login) = &event.data else { return None };
         let location = login.location.as_ref()?;
-        let position = location.position();
+        let position = location.position()?;
         if position.is_null_island() {
             return None; // geo-IP without an answer
         }
         let naive = params.radius_factor <= 0.0;
-        let reported_m = location.accuracy_km.map_or(0.0, |radius| radius.get() * 1000.0);
+        let reported_m = location.accuracy_km.as_ref().and_then(Reported::known).map_or(0.0, |radius| radius.get() * 1000.0);
         let fix = Fix { position, radius_m: reported_m.max(radius_floor_m(login.asn_type)), time_ms: event.clock() };
         let bounds = Bounds {
             speed_mps_max: params.speed_mps_max,
@@ -163,19 +164,21 @@ impl Detector for ImpossibleTravel {
             radius_m_max: params.radius_m_max,
         };
         let egress = login.asn_type.is_some_and(is_egress);
-        let (device, ip) = (hash(login.device_id.expose()), hash(login.ip.expose()));
-        let known_device = state.devices.iter().any(|(known, _)| *known == device);
+        // What could not be read is nobody's device and no address, so it is never the one of before.
+        let (device, ip) = (named(login.device_id.expose()), named(login.ip.expose()));
+        let known_device = state.devices.iter().any(|(known, _)| Some(*known) == device);
         let place = state.known(&fix, egress);
         let suspicion = suspicion(login, known_device, place, state.country, egress);
 
-        let found = state.anchor.as_ref().and_then(|anchor| excess(anchor, &fix, &bounds)).filter(|_| naive || ip != state.ip);
+        let found =
+            state.anchor.as_ref().and_then(|anchor| excess(anchor, &fix, &bounds)).filter(|_| naive || ip.is_none_or(|ip| ip != state.ip));
         if naive {
             judge(&mut state.anchor, fix, &bounds);
         } else if found.is_none() || suspicion < params.learned_suspicion_max {
             state.learn(fix, egress, device);
             if !egress {
                 judge(&mut state.anchor, fix, &bounds);
-                (state.ip, state.country) = (ip, login.country);
+                (state.ip, state.country) = (ip.unwrap_or_default(), login.country);
             }
         }
         found.map(|found| {
@@ -197,7 +200,7 @@ impl State {
     }
 
     /// Remembers a login's place and device; the one longest unused makes room.
-    fn learn(&mut self, fix: Fix, egress: bool, device: u64) {
+    fn learn(&mut self, fix: Fix, egress: bool, device: Option<u64>) {
         if let Some(place) = self.places.iter_mut().find(|place| place.is_at(fix.position, egress)) {
             place.times = place.times.saturating_add(1);
             place.first_ms = place.first_ms.min(fix.time_ms);
@@ -206,6 +209,7 @@ impl State {
             let place = Place { position: fix.position, egress, times: 1, first_ms: fix.time_ms, newest_ms: fix.time_ms };
             push(&mut self.places, place, |place| place.newest_ms);
         }
+        let Some(device) = device else { return };
         match self.devices.iter_mut().find(|(known, _)| *known == device) {
             Some((_, newest_ms)) => *newest_ms = (*newest_ms).max(fix.time_ms),
             None => push(&mut self.devices, (device, fix.time_ms), |(_, newest_ms)| *newest_ms),
@@ -252,7 +256,7 @@ fn suspicion(login: &Login<'_>, known_device: bool, place: Known, country: Optio
         Some(AsnType::Vpn) => -0.05,
         Some(AsnType::Corporate) => -0.5,
         Some(AsnType::Satellite) => -0.6,
-        Some(AsnType::Mobile) | None => 0.0,
+        Some(AsnType::Mobile | AsnType::Unknown) | None => 0.0,
     };
     let own_device_on_egress = if known_device && egress { -0.25 } else { 0.0 };
     let other_country = if country.is_some() && login.country.is_some() && country != login.country { 0.1 } else { 0.0 };
@@ -263,7 +267,7 @@ fn suspicion(login: &Login<'_>, known_device: bool, place: Known, country: Optio
 fn radius_floor_m(asn_type: Option<AsnType>) -> f64 {
     match asn_type {
         Some(AsnType::Mobile) => 200_000.0,
-        Some(AsnType::Residential) | None => 50_000.0,
+        Some(AsnType::Residential | AsnType::Unknown) | None => 50_000.0,
         Some(AsnType::Hosting | AsnType::Vpn | AsnType::Corporate) => 25_000.0,
         Some(AsnType::Satellite) => 1_500_000.0,
     }
@@ -273,8 +277,13 @@ fn radius_floor_m(asn_type: Option<AsnType>) -> f64 {
 fn is_egress(asn_type: AsnType) -> bool {
     match asn_type {
         AsnType::Hosting | AsnType::Vpn | AsnType::Corporate | AsnType::Satellite => true,
-        AsnType::Mobile | AsnType::Residential => false,
+        AsnType::Mobile | AsnType::Residential | AsnType::Unknown => false,
     }
+}
+
+/// The hash of an identifier, where it names somebody or something.
+fn named(text: &str) -> Option<u64> {
+    (!text.is_empty()).then(|| hash(text))
 }
 
 /// Tells a user's own devices and addresses apart; nothing is keyed by it, so it needs no secret.
@@ -309,7 +318,7 @@ mod tests {
                 location: Some(Location {
                     lat: Latitude::try_from(place.0).expect("in range"),
                     lon: Longitude::try_from(place.1).expect("in range"),
-                    accuracy_km: accuracy_km.map(|radius| Kilometres::try_from(radius).expect("in range")),
+                    accuracy_km: accuracy_km.map(|radius| Reported::Known(Kilometres::try_from(radius).expect("in range"))),
                     source: None,
                 }),
                 country: None,

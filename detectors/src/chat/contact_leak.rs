@@ -112,6 +112,7 @@ struct Find {
 impl Detector for ContactLeak {
     const NAME: &'static str = "contact_leak";
     const INPUTS: &'static [EventType] = &[EventType::ChatMessage];
+    const READS: &'static [&'static str] = &["text"];
     const FIELDS: &'static [SignalField] = &[
         SignalField { name: "kind", ty: SignalType::Text, doc: "What leaked: phone, email, link, handle or intent" },
         SignalField { name: "strength", ty: SignalType::Double { decimals: 2 }, doc: "How sure the find is, 0 to 1, by its form" },
@@ -134,7 +135,7 @@ impl Detector for ContactLeak {
 
     fn observe(params: &Params, event: &Event<'_>, state: &mut Pieces) -> Option<Signal> {
         let Data::ChatMessage(message) = &event.data else { return None };
-        let found = look(params, message.text.expose(), event.clock(), state)?;
+        let found = look(params, message.text.get()?.expose(), event.clock(), state)?;
         if found.strength < params.strength_min {
             return None;
         }
@@ -222,7 +223,7 @@ mod tests {
                 conversation_id: ConversationId::new("c_1"),
                 sender_id: UserId::new("u_1"),
                 recipient_id: UserId::new("u_2"),
-                text: FreeText::new(text),
+                text: FreeText::new(text).into(),
                 booking_id: None,
                 booking_status: None,
                 media: None,

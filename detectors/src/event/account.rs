@@ -1,5 +1,6 @@
 //! The `account` family: people joining, and how well they are known.
 
+use super::field::Due;
 use super::text::{DeviceId, DocumentHash, IpAddress, OpaqueId, Phone, UserId};
 use crate::{choice, record};
 
@@ -21,7 +22,7 @@ record! {
         /// The account.
         pub user_id: UserId<'a>,
         /// As what.
-        pub role: Role,
+        pub role: Due<Role>,
         /// The number it is reached by.
         pub phone: Phone<'a>,
         /// The device it was made on.

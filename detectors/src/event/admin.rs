@@ -1,6 +1,7 @@
 //! The `admin` and `authz` families: what the marketplace's own staff do, and what somebody was not allowed to.
 
 use super::booking::ActorRole;
+use super::field::Due;
 use super::position::Location;
 use super::text::{AdminId, IpAddress, OpaqueId};
 use super::units::{AmountMinor, Count};
@@ -20,7 +21,7 @@ record! {
         /// Where that seems to be.
         pub location: Option<Location>,
         /// Whether a second factor was shown.
-        pub mfa: bool,
+        pub mfa: Due<bool>,
         /// The reason, as a code.
         pub reason_code: Option<OpaqueId<'a>>,
         /// The ticket it belongs to.
@@ -40,7 +41,7 @@ record! {
         /// Who.
         pub actor_id: AdminId<'a>,
         /// In which role.
-        pub actor_role: ActorRole,
+        pub actor_role: Due<ActorRole>,
         /// What they asked for.
         pub resource: OpaqueId<'a>,
         /// The address they asked from.

@@ -1,5 +1,6 @@
 //! The `auth` family: logins, one-time codes, devices, SIM cards and credentials.
 
+use super::field::Due;
 use super::position::Location;
 use super::text::{DeviceId, Fingerprint, IpAddress, Phone, Reason, UserId};
 use super::units::Country;
@@ -117,7 +118,7 @@ record! {
         /// Where it seems to come from.
         pub location: Option<Location>,
         /// What it is for.
-        pub purpose: OtpPurpose,
+        pub purpose: Due<OtpPurpose>,
         /// The address's country.
         pub country: Option<Country>,
         /// The address's kind of network.
@@ -161,7 +162,7 @@ record! {
         /// The account, where it is known.
         pub user_id: Option<UserId<'a>>,
         /// Who says so.
-        pub reported_by: SimReporter,
+        pub reported_by: Due<SimReporter>,
     }
 }
 
@@ -187,6 +188,6 @@ record! {
         /// The address it was done from.
         pub ip: Option<IpAddress<'a>>,
         /// Which credential.
-        pub what: Credential,
+        pub what: Due<Credential>,
     }
 }

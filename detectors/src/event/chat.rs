@@ -1,5 +1,6 @@
 //! The `chat` family: what clients and taskers write to each other.
 
+use super::field::Due;
 use super::text::{BookingId, ConversationId, FreeText, UserId};
 use crate::{choice, record};
 
@@ -37,7 +38,7 @@ record! {
         /// Whom it is for.
         pub recipient_id: UserId<'a>,
         /// What it says.
-        pub text: FreeText<'a>,
+        pub text: Due<FreeText<'a>>,
         /// The booking.
         pub booking_id: Option<BookingId<'a>>,
         /// How far the booking has come.

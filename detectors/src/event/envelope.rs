@@ -1,12 +1,17 @@
 //! One record of the log, read and checked: CloudEvents 1.0 in structured JSON mode, then the data of its type.
 //!
-//! A good record is read once, straight into its type (`sonic-rs`, borrowing from the record). A bad one is read a
-//! second time by `serde_json`, slower, which knows the field that is wrong.
+//! A clean record is read once, straight into its type (`sonic-rs`, borrowing from the record). One that this refuses is
+//! read a second time by `serde_json`, slower, field by field (`salvage.rs`): what a client can garble must not hide the event.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
+use super::fault::Fault;
+use super::json::{self, Escapes, Told};
+use super::salvage::{BadField, Members, Notes, Salvage as _};
 use super::text::Text;
 use super::units::Timestamp;
 use super::{Data, DataSeed, Event, EventType};
@@ -19,184 +24,191 @@ const EVENT_CLOCK_MS: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_999;
 /// Bounds on a record, checked before it is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest record in bytes. 256 KiB: a planned route of ten thousand points fits; raising it raises what one
-    /// hostile record may cost.
+    /// Longest record in bytes. 1 MiB: a planned route of forty thousand points fits, and whatever padding a client
+    /// gets into an event; raising it raises what one hostile record may cost.
     pub record_bytes_max: usize,
-    /// Deepest nesting of objects and lists. 32: the vocabulary needs 4; JSON parsers recurse, and a stack that
-    /// overflows takes the process with it.
+    /// Deepest nesting of objects and lists that is read. 32: the vocabulary needs 4; JSON parsers recurse, and a stack
+    /// that overflows takes the process with it. What lies deeper is passed over without.
     pub nesting_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { record_bytes_max: 256 * 1024, nesting_max: 32 }
+        Self { record_bytes_max: 1024 * 1024, nesting_max: 32 }
     }
 }
 
 /// What a good record is.
 #[derive(Debug)]
 pub enum Decoded<'a> {
-    /// An event of the vocabulary.
+    /// An event of the vocabulary, as the contract says.
     Event(Event<'a>),
+    /// One of which some fields were not: what could be made of them is in it.
+    Garbled {
+        /// The event.
+        event: Event<'a>,
+        /// The fields, each once.
+        bad: Vec<BadField>,
+    },
     /// An envelope of a type that is not in the vocabulary: counted and passed over.
     UnknownType,
-}
-
-/// Why a record is a dead letter. It never quotes the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The field that is wrong, as a path (`data.location.lat`), where it is known.
-    pub field: Option<String>,
-    /// What is wrong in one line: what was found and what was expected.
-    pub reason: String,
-}
-
-impl Fault {
-    fn whole(reason: impl Into<String>) -> Self {
-        Self { field: None, reason: reason.into() }
-    }
 }
 
 /// Reads one record.
 ///
 /// # Errors
-/// A [`Fault`] when it is too long, nested too deep, no JSON, no CloudEvents envelope, or its data is not what its type requires.
+/// A [`Fault`] when it is too long, no JSON, no CloudEvents envelope, or lacks or garbles what its type requires of
+/// numbers, times and places.
 pub fn decode<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Fault> {
     if record.len() > limits.record_bytes_max {
         return Err(Fault::whole(format!("record of {} bytes, expected {} at most", record.len(), limits.record_bytes_max)));
     }
-    if nested_deeper_than(record, limits.nesting_max) {
-        return Err(Fault::whole(format!("nested too deep, expected {} levels at most", limits.nesting_max)));
+    if !json::nested_deeper_than(record, limits.nesting_max)
+        && json::escapes(record) == Escapes::Whole
+        && let Some(decoded) = decode_clean(record)
+    {
+        return Ok(decoded);
     }
-    let first = match sonic_rs::from_slice::<Parsed<'a>>(record) {
+    decode_slowly(record, limits)
+}
+
+/// Reads a record field by field.
+pub(super) fn decode_slowly<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Fault> {
+    let mut notes = Notes::new(limits.nesting_max, false);
+    salvage(record, &mut notes).map(|salvaged| match salvaged {
+        None => Decoded::UnknownType,
+        Some(event) => match notes.into_found() {
+            (bad, _) if bad.is_empty() => Decoded::Event(event),
+            (bad, _) => Decoded::Garbled { event, bad },
+        },
+    })
+}
+
+/// What is wrong with a record, be it that it is a dead letter or that a field of it is not as the contract says.
+///
+/// # Errors
+/// The [`Fault`] of the record, or else of the first such field.
+pub fn check(record: &[u8], limits: &Limits) -> Result<(), Fault> {
+    match decode(record, limits)? {
+        Decoded::Event(_) | Decoded::UnknownType => Ok(()),
+        Decoded::Garbled { event, .. } => {
+            let mut notes = Notes::new(limits.nesting_max, true);
+            salvage(record, &mut notes)?;
+            match notes.into_found().1 {
+                Some((BadField::Attribute(name), reason)) => Err(Fault::whole(reason).inside(name)),
+                Some((BadField::Other, reason)) => Err(Fault::whole(reason).inside("data")),
+                Some((field, reason)) => Err(Fault::whole(reason).inside(&field.name(event.data.event_type())).inside("data")),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Reads a record that is as the contract says and nests no deeper than it may; `None` where it is not.
+fn decode_clean(record: &[u8]) -> Option<Decoded<'_>> {
+    let parsed = match sonic_rs::from_slice::<Parsed<'_>>(record).ok()? {
         // The first reading has seen that the record is whole and ends where it should.
-        Ok(Parsed::TypeAfterData(known)) => {
-            EnvelopeSeed { known: Some(known) }.deserialize(&mut sonic_rs::Deserializer::from_slice(record))
+        Parsed::TypeAfterData(known) => {
+            EnvelopeSeed { known: Some(known) }.deserialize(&mut sonic_rs::Deserializer::from_slice(record)).ok()?
         }
         other => other,
     };
-    match first {
-        Ok(Parsed::Event(event)) => Ok(Decoded::Event(event)),
-        Ok(Parsed::UnknownType | Parsed::TypeAfterData(_)) => Ok(Decoded::UnknownType),
-        Err(_) => Err(explain(record)),
+    match parsed {
+        Parsed::Event(event) => Some(Decoded::Event(event)),
+        Parsed::UnknownType => Some(Decoded::UnknownType),
+        Parsed::TypeAfterData(_) => None,
     }
 }
 
-/// Whether brackets outside strings nest deeper than `max`. Counting every bracket first settles the usual record in
-/// one fast pass: what has no more than `max` of them cannot nest deeper.
-fn nested_deeper_than(record: &[u8], max: usize) -> bool {
-    if memchr::memchr2_iter(b'{', b'[', record).nth(max).is_none() {
-        return false;
-    }
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in record {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (true, b'"') => in_string = false,
-            (false, b'"') => in_string = true,
-            (false, b'{' | b'[') => {
-                depth += 1;
-                if depth > max {
-                    return true;
-                }
-            }
-            (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
-}
+/// The attributes that are read.
+const ATTRIBUTES: [&str; 8] = ["specversion", "id", "source", "type", "time", "receivedtime", "subject", "data"];
 
-/// Finds what is wrong with a record that the fast reader refused.
-fn explain(record: &[u8]) -> Fault {
+/// Reads a record attribute by attribute and field by field; `None`: its type is not in the vocabulary.
+fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Option<Event<'a>>, Fault> {
     if record.trim_ascii().is_empty() {
-        return Fault::whole("empty record, expected a JSON object");
+        return Err(Fault::whole("empty record, expected a JSON object"));
     }
     if record.starts_with(b"\xEF\xBB\xBF") {
-        return Fault::whole("byte-order mark, expected a JSON object");
+        return Err(Fault::whole("byte-order mark, expected a JSON object"));
     }
-    if let Err(error) = std::str::from_utf8(record) {
-        return Fault::whole(format!("invalid UTF-8 at byte {}", error.valid_up_to()));
-    }
-    let read = |known| {
-        let mut track = serde_path_to_error::Track::new();
-        let mut json = serde_json::Deserializer::from_slice(record);
-        let parsed = EnvelopeSeed { known }.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
-        match parsed.and_then(|parsed| json.end().map(|()| parsed)) {
-            Ok(parsed) => Ok(parsed),
-            Err(error) => Err((track.path().to_string(), error)),
+    let text = std::str::from_utf8(record).map_err(|error| Fault::whole(format!("invalid UTF-8 at byte {}", error.valid_up_to())))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let find = |name: &[u8]| ATTRIBUTES.iter().position(|known| known.as_bytes() == name).and_then(|index| u8::try_from(index).ok());
+    let members = Members::read(&mut json, ATTRIBUTES.len(), find, "a CloudEvents object", notes)
+        .and_then(|members| json.end().map(|()| members))
+        .map_err(|error| Fault::of(&error))?;
+    let mut raws = [None; ATTRIBUTES.len()];
+    for ((raw, name), index) in raws.iter_mut().zip(ATTRIBUTES).zip(0..) {
+        let (found, once) = members.get(index);
+        if !once {
+            return Err(Fault::whole("given more than once, expected once").inside(name));
         }
+        *raw = found;
+    }
+    let [version, id, source, kind, time, received, subject, data] = raws;
+
+    attribute("specversion", version, |raw| match json::text(raw)? {
+        Told::Plain(version) if version == "1.0" => Ok(()),
+        Told::Number(_) => Err(Fault::whole(NO_STRING)),
+        _ => Err(Fault::whole(VERSION)),
+    })?;
+    let id = attribute("id", id, |raw| identity(raw, "id", notes))?;
+    let source = attribute("source", source, |raw| identity(raw, "source", notes))?;
+    let kind = attribute("type", kind, |raw| identity(raw, "type", notes))?;
+    let Some(event_type) = EventType::from_name(kind.as_str()) else { return Ok(None) };
+    let time = attribute("time", time.filter(|raw| raw.get() != "null"), |raw| Timestamp::salvage(raw, notes))?;
+    let received = received.filter(|raw| raw.get() != "null").and_then(|raw| {
+        notes.attribute("receivedtime", |notes| match Timestamp::salvage(raw, notes) {
+            Ok(received) if EVENT_CLOCK_MS.contains(&received.millis()) => Some(received),
+            Ok(_) => {
+                notes.note(|| CLOCK.to_owned());
+                None
+            }
+            Err(fault) => {
+                notes.note(|| fault.reason);
+                None
+            }
+        })
+    });
+    if let Some(raw) = subject.filter(|raw| raw.get() != "null") {
+        notes.attribute("subject", |notes| {
+            if let Err(fault) = super::text::salvage(raw, notes) {
+                notes.note(|| fault.reason);
+            }
+        });
+    }
+    let data = attribute("data", data, |raw| Data::salvage(event_type, raw, notes))?;
+    let event = Event { id: id.into_inner(), source: source.into_inner(), time, received, data };
+    if EVENT_CLOCK_MS.contains(&event.clock()) { Ok(Some(event)) } else { Err(Fault::whole(CLOCK)) }
+}
+
+/// An attribute that there must be.
+fn attribute<'a, T>(name: &str, raw: Option<&'a RawValue>, read: impl FnOnce(&'a RawValue) -> Result<T, Fault>) -> Result<T, Fault> {
+    raw.ok_or_else(|| Fault::whole("missing, but its type requires it")).and_then(read).map_err(|fault| fault.inside(name))
+}
+
+/// An attribute that identifies the event. One with half a surrogate pair keeps its escapes, so that two which differ in
+/// them alone stay two.
+fn identity<'a>(raw: &'a RawValue, name: &'static str, notes: &mut Notes) -> Result<Text<'a>, Fault> {
+    let text = match json::text(raw)? {
+        Told::Plain(text) => Text(text),
+        Told::Mended(_) => {
+            notes.attribute(name, |notes| notes.note(|| json::HALF_PAIR.to_owned()));
+            Text(raw.get().trim_matches('"').into())
+        }
+        Told::Number(_) => return Err(Fault::whole(NO_STRING)),
     };
-    let result = match read(None) {
-        Ok(Parsed::TypeAfterData(known)) => read(Some(known)),
-        other => other,
-    };
-    match result {
-        Err((path, error)) => fault(&path, &error),
-        Ok(_) => Fault::whole("not valid JSON"),
+    match text.as_str().len() {
+        0 => Err(Fault::whole(EMPTY)),
+        1..=ID_BYTES_MAX => Ok(text),
+        bytes => Err(Fault::whole(format!("of {bytes} bytes, expected {ID_BYTES_MAX} at most"))),
     }
 }
 
-/// A fault from serde's message, less every value that the message quotes.
-fn fault(path: &str, error: &serde_json::Error) -> Fault {
-    let position = format!("byte {}", error.column());
-    match error.classify() {
-        serde_json::error::Category::Syntax => return Fault::whole(format!("not valid JSON at {position}")),
-        serde_json::error::Category::Eof => return Fault::whole(format!("cut off at {position}, expected more JSON")),
-        serde_json::error::Category::Io | serde_json::error::Category::Data => {}
-    }
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    let mut field = (path != "." && !path.is_empty()).then(|| path.to_owned());
-    let reason = if let Some(rest) = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: ")) {
-        let (found, expected) = rest.rsplit_once(", expected ").unwrap_or((rest, "something else"));
-        format!("found {}, expected {}", kind_of(found), plain(expected))
-    } else if let Some(rest) = message.strip_prefix("unknown variant ") {
-        let expected = rest.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
-        format!("found another word, expected {}", expected.replace('`', ""))
-    } else if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-        let name = match &field {
-            Some(path) if !path.ends_with(name) => format!("{path}.{name}"),
-            Some(path) => path.clone(),
-            None => name.to_owned(),
-        };
-        field = Some(name);
-        "missing, but its type requires it".to_owned()
-    } else if message.starts_with("number out of range") {
-        "number out of range".to_owned()
-    } else {
-        message.to_owned() // a duplicate field by its own name, or one of our own messages: neither quotes a value
-    };
-    Fault { field, reason }
-}
-
-/// `string "ten"` → `a string`: serde's description of what it found, less the content.
-fn kind_of(found: &str) -> &'static str {
-    const KINDS: [(&str, &str); 9] = [
-        ("string", "a string"),
-        ("integer", "a whole number"),
-        ("floating point", "a number with a fraction"),
-        ("boolean", "true or false"),
-        ("null", "null"),
-        ("unit", "null"),
-        ("map", "an object"),
-        ("sequence", "a list"),
-        ("number", "a number"),
-    ];
-    KINDS.into_iter().find(|(prefix, _)| found.starts_with(prefix)).map_or("something else", |(_, kind)| kind)
-}
-
-/// serde's names of Rust types in a reader's words.
-fn plain(expected: &str) -> String {
-    match expected {
-        "i64" | "u64" => "a whole number".to_owned(),
-        "f64" => "a number".to_owned(),
-        "a boolean" => "true or false".to_owned(),
-        other if other.starts_with("struct ") => "an object".to_owned(),
-        other => other.to_owned(),
-    }
-}
+const VERSION: &str = "another version of CloudEvents, expected specversion 1.0";
+const EMPTY: &str = "empty, expected at least one character";
+const CLOCK: &str = "event clock out of range, expected 1970 to 9999";
+const NO_STRING: &str = "found a number, expected a string";
 
 enum Parsed<'a> {
     Event(Event<'a>),
@@ -290,9 +302,8 @@ impl<'de: 'a, 'a> de::Deserialize<'de> for Identity<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Text::deserialize(deserializer)?;
         match text.as_str().len() {
-            0 => Err(de::Error::custom("empty, expected at least one character")),
             1..=ID_BYTES_MAX => Ok(Self(text)),
-            bytes => Err(de::Error::custom(format_args!("of {bytes} bytes, expected {ID_BYTES_MAX} at most"))),
+            _ => Err(de::Error::custom("of another length")),
         }
     }
 }
@@ -304,11 +315,7 @@ impl<'de> de::Deserialize<'de> for Version {
     #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let version = Text::deserialize(deserializer)?;
-        if version.as_str() == "1.0" {
-            Ok(Self)
-        } else {
-            Err(de::Error::custom("another version of CloudEvents, expected specversion 1.0"))
-        }
+        if version.as_str() == "1.0" { Ok(Self) } else { Err(de::Error::custom(VERSION)) }
     }
 }
 
@@ -367,7 +374,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed {
                     let time = time.flatten().ok_or_else(|| de::Error::missing_field("time"))?;
                     let event = Event { id: id.into_inner(), source: source.into_inner(), time, received: received.flatten(), data };
                     if !EVENT_CLOCK_MS.contains(&event.clock()) {
-                        return Err(de::Error::custom("event clock out of range, expected 1970 to 9999"));
+                        return Err(de::Error::custom(CLOCK));
                     }
                     Ok(Parsed::Event(event))
                 }
@@ -376,23 +383,45 @@ impl<'de> Visitor<'de> for EnvelopeSeed {
     }
 }
 
-/// One field of `data` that the vocabulary does not know, for rules that name it as `data["name"]`. Scalars only.
+/// One field of `data` that the vocabulary does not know, for rules that name it as `data["name"]`; of several, the first.
+/// Scalars only.
 pub fn unknown_field(record: &[u8], name: &str) -> crate::value::OwnedValue {
     use crate::value::OwnedValue;
-    use sonic_rs::{JsonValueTrait as _, LazyValue};
 
-    let Ok(found): Result<LazyValue<'_>, _> = sonic_rs::get(record, ["data", name].iter()) else { return OwnedValue::Absent };
-    if let Some(value) = found.as_bool() {
-        OwnedValue::Bool(value)
-    } else if let Some(value) = found.as_i64() {
-        OwnedValue::Int(value)
-    } else if let Some(value) = found.as_f64() {
-        OwnedValue::Double(value)
-    } else if let Some(value) = found.as_str() {
-        OwnedValue::Str(value.into())
-    } else if found.is_null() {
-        OwnedValue::Absent
-    } else {
-        OwnedValue::Object
+    let text = |raw: &str| match serde_json::from_str::<&RawValue>(raw).map(json::text) {
+        Ok(Ok(Told::Plain(text))) => OwnedValue::Str(text.into()),
+        Ok(Ok(Told::Mended(text))) => OwnedValue::Str(text.into()),
+        _ => OwnedValue::Absent,
+    };
+    let Some(raw) = unknown_text(record, name) else { return OwnedValue::Absent };
+    match raw.as_bytes().first() {
+        Some(b'"') => text(&raw),
+        Some(b't') => OwnedValue::Bool(true),
+        Some(b'f') => OwnedValue::Bool(false),
+        Some(b'n') | None => OwnedValue::Absent,
+        Some(b'{' | b'[') => OwnedValue::Object,
+        Some(_) => match (raw.parse(), raw.parse::<f64>()) {
+            (Ok(whole), _) => OwnedValue::Int(whole),
+            (_, Ok(real)) if real.is_finite() => OwnedValue::Double(real),
+            _ => OwnedValue::Absent,
+        },
     }
+}
+
+/// The text of that field. The fast reader recurses into what a record nests and stops at half a surrogate pair, so it is
+/// shown records that have neither.
+fn unknown_text<'a>(record: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    let nesting_max = Limits::default().nesting_max;
+    if !json::nested_deeper_than(record, nesting_max) && json::escapes(record) == Escapes::Whole {
+        let found: sonic_rs::LazyValue<'a> = sonic_rs::get(record, ["data", name].iter()).ok()?;
+        return Some(found.as_raw_cow());
+    }
+    let mut notes = Notes::new(nesting_max, false);
+    let mut member = |text: &'a str, name: &str| -> Option<&'a RawValue> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let find = |found: &[u8]| (found == name.as_bytes()).then_some(0);
+        Members::read(&mut json, 1, find, "an object", &mut notes).ok()?.get(0).0
+    };
+    let data = member(std::str::from_utf8(record).ok()?, "data")?;
+    member(data.get(), name).map(|raw| Cow::Borrowed(raw.get()))
 }

@@ -1,6 +1,10 @@
 //! How an event's fields describe themselves: name, type, privacy and the entities they name, once, in the type.
 //! The rule checker, the engine's keys, the redaction of what leaves and the tables in the documentation all read this.
 
+use serde_json::value::RawValue;
+
+use super::fault::Fault;
+use super::salvage::{Notes, Salvage};
 use crate::entity::EntityKind;
 use crate::value::Value;
 
@@ -97,6 +101,71 @@ impl FieldValue for bool {
     }
 }
 
+/// A field that a type requires and that may be lost all the same, because a client wrote it: a text, a word, a truth. `None`
+/// where it is missing or cannot be read; rules that read it do not see the event, all others do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due<T>(pub Option<T>);
+
+impl<T> Due<T> {
+    /// The value, where it could be read.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+impl<T> From<T> for Due<T> {
+    fn from(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Due<T> {
+    #[inline]
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(|value| Self(Some(value)))
+    }
+}
+
+impl<'a, T: Salvage<'a>> Salvage<'a> for Due<T> {
+    fn salvage(raw: &'a RawValue, notes: &mut Notes) -> Result<Self, Fault> {
+        T::salvage(raw, notes).map(|value| Self(Some(value)))
+    }
+
+    fn lost() -> Option<Self> {
+        Some(Self(None))
+    }
+}
+
+impl<T: FieldValue> FieldValue for Due<T> {
+    const TYPE: FieldType = T::TYPE;
+    const PRIVACY: Privacy = T::PRIVACY;
+    const ENTITIES: &'static [EntityKind] = T::ENTITIES;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        self.0.value()
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Due<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
+}
+
 /// One field of one event type.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldSpec {
@@ -138,8 +207,19 @@ pub trait Record {
     /// The value at `path`, [`Value::Absent`] where there is none.
     fn get(&self, path: FieldPath) -> Value<'_>;
 
+    /// The fields that are absent where the place in it is none.
+    const HIDDEN: &'static [&'static str];
+
     /// How many of its identifiers are longer than one may be, and so read as absent.
     fn oversized(&self) -> u32;
+
+    /// The indices of the fields that hold one.
+    fn oversized_fields(&self) -> Vec<u8>;
+}
+
+/// Whether `path` is the field of that name.
+pub fn is_at(fields: &'static [FieldSpec], path: FieldPath, name: &str) -> bool {
+    fields.get(usize::from(path.field)).is_some_and(|spec| spec.name == name)
 }
 
 /// The path and description of `name` (`user_id`, `location.lat`) among `fields`.
@@ -164,10 +244,14 @@ fn position(fields: &'static [FieldSpec], name: &str) -> Option<(u8, &'static Fi
 }
 
 /// Declares the data of an event: a struct read by serde, whose fields describe themselves through
-/// [`Record`] (and, for a nested object, through [`FieldValue`]).
+/// [`Record`] (and, for a nested object, through [`FieldValue`]). What serde refuses is read again by
+/// [`Salvage`](crate::event::salvage::Salvage), field by field. With `where accuracy hides [lat, lon]` those fields are absent
+/// wherever the accuracy says that the place is none.
 #[macro_export]
 macro_rules! record {
-    ($(#[$meta:meta])* pub struct $name:ident<'a> { $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)* }) => {
+    ($(#[$meta:meta])* pub struct $name:ident<'a> $(where $accuracy:ident hides [$($hidden:ident),*])? {
+        $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)*
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
         #[serde(remote = "Self", bound(deserialize = "'de: 'a"))]
@@ -180,9 +264,11 @@ macro_rules! record {
             }
         }
 
-        $crate::record!(@impl [<'a>] $name<'a> { $($field: $ty,)* });
+        $crate::record!(@impl [<'a>] $name<'a> [$([$accuracy $($hidden)*])?] { $($field: $ty,)* });
     };
-    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)* }) => {
+    ($(#[$meta:meta])* pub struct $name:ident $(where $accuracy:ident hides [$($hidden:ident),*])? {
+        $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)*
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
         #[serde(remote = "Self")]
@@ -195,9 +281,17 @@ macro_rules! record {
             }
         }
 
-        $crate::record!(@impl [] $name { $($field: $ty,)* });
+        $crate::record!(@impl [] $name [$([$accuracy $($hidden)*])?] { $($field: $ty,)* });
     };
-    (@impl [$($generics:tt)*] $name:ty { $($field:ident: $ty:ty,)* }) => {
+    (@impl [$($generics:tt)*] $name:ty [$([$accuracy:ident $($hidden:ident)*])?] { $($field:ident: $ty:ty,)* }) => {
+        impl $($generics)* $name {
+            /// Whether the place in it is one: not where its accuracy is negative.
+            #[inline]
+            fn is_placed(&self) -> bool {
+                true $(&& !self.$accuracy.as_ref().is_some_and($crate::event::units::Reported::is_unsure))?
+            }
+        }
+
         impl $($generics)* $crate::event::field::Record for $name {
             const FIELDS: &'static [$crate::event::field::FieldSpec] =
                 &[$($crate::event::field::FieldSpec::of::<$ty>(stringify!($field)),)*];
@@ -205,6 +299,9 @@ macro_rules! record {
             #[inline]
             fn get(&self, path: $crate::event::field::FieldPath) -> $crate::value::Value<'_> {
                 use $crate::event::field::FieldValue as _;
+                if !self.is_placed() && Self::HIDDEN.iter().any(|name| $crate::event::field::is_at(Self::FIELDS, path, name)) {
+                    return $crate::value::Value::Absent;
+                }
                 let mut index = 0_u8;
                 $(
                     if path.field == index {
@@ -219,19 +316,50 @@ macro_rules! record {
                 $crate::value::Value::Absent
             }
 
+            const HIDDEN: &'static [&'static str] = &[$($(stringify!($hidden),)*)?];
+
             #[inline]
             fn oversized(&self) -> u32 {
                 use $crate::event::field::FieldValue as _;
                 0 $(+ self.$field.oversized())*
             }
+
+            fn oversized_fields(&self) -> Vec<u8> {
+                use $crate::event::field::FieldValue as _;
+                let counts = [$(self.$field.oversized(),)*];
+                (0_u8..).zip(counts).filter(|(_, count)| *count > 0).map(|(index, _)| index).collect()
+            }
+        }
+
+        $crate::record!(@salvage [$($generics)*] $name { $($field: $ty,)* });
+    };
+    (@salvage [<'a>] $name:ty { $($field:ident: $ty:ty,)* }) => {
+        impl<'a> $crate::event::salvage::Salvage<'a> for $name {
+            $crate::record!(@read { $($field: $ty,)* });
+        }
+    };
+    (@salvage [] $name:ty { $($field:ident: $ty:ty,)* }) => {
+        impl<'a> $crate::event::salvage::Salvage<'a> for $name {
+            $crate::record!(@read { $($field: $ty,)* });
+        }
+    };
+    (@read { $($field:ident: $ty:ty,)* }) => {
+        fn salvage(
+            raw: &'a serde_json::value::RawValue,
+            notes: &mut $crate::event::salvage::Notes,
+        ) -> Result<Self, $crate::event::fault::Fault> {
+            let members = $crate::event::salvage::Members::of_record(raw, <Self as $crate::event::field::Record>::FIELDS, notes)?;
+            let mut indices = 0_u8..;
+            $(let $field = members.field::<$ty>(indices.next().unwrap_or(u8::MAX), stringify!($field), notes)?;)*
+            Ok(Self { $($field,)* })
         }
     };
 }
 
-/// Makes a [`Record`] usable as a nested object that never leaves whole.
+/// Makes a [`Record`] usable as a nested object that never leaves whole; `$there` says whether there is anything in it.
 #[macro_export]
 macro_rules! nested_record {
-    ([$($generics:tt)*] $name:ty, $entities:expr) => {
+    ([$($generics:tt)*] $name:ty, $entities:expr, $there:expr) => {
         impl $($generics)* $crate::event::field::FieldValue for $name {
             const TYPE: $crate::event::field::FieldType = $crate::event::field::FieldType::Object;
             const PRIVACY: $crate::event::field::Privacy = $crate::event::field::Privacy::Hidden;
@@ -239,7 +367,8 @@ macro_rules! nested_record {
             const CHILDREN: &'static [$crate::event::field::FieldSpec] = <Self as $crate::event::field::Record>::FIELDS;
 
             fn value(&self) -> $crate::value::Value<'_> {
-                $crate::value::Value::Object
+                let there: fn(&Self) -> bool = $there;
+                if there(self) { $crate::value::Value::Object } else { $crate::value::Value::Absent }
             }
 
             fn child(&self, index: u8) -> $crate::value::Value<'_> {

@@ -1,5 +1,6 @@
 //! The `token`, `api` and `webhook` families: what the gateways see at the door.
 
+use super::field::Due;
 use super::text::{IpAddress, OpaqueId, ProviderId, UserId};
 use super::units::{Count, Timestamp};
 use crate::{choice, record};
@@ -24,7 +25,7 @@ record! {
         /// Whom it names.
         pub subject: Option<OpaqueId<'a>>,
         /// What is wrong with it.
-        pub reason: TokenFault,
+        pub reason: Due<TokenFault>,
         /// The address it came from.
         pub ip: IpAddress<'a>,
     }
@@ -57,7 +58,7 @@ record! {
         /// When the provider signed it.
         pub signed_at: Timestamp,
         /// Whether the signature holds.
-        pub signature_valid: bool,
+        pub signature_valid: Due<bool>,
         /// The address it came from.
         pub ip: IpAddress<'a>,
     }

@@ -1,8 +1,8 @@
 //! The `gps` family: what drivers' devices report and what they were asked to drive.
 
-use super::position::Points;
+use super::position::{Points, Position};
 use super::text::{BookingId, DeviceId, DriverId, OpaqueId};
-use super::units::{Heading, Latitude, Longitude, Metres, MetresPerSecond, or_unknown};
+use super::units::{Heading, Latitude, Longitude, Metres, MetresPerSecond, Reported};
 use crate::{choice, record};
 
 choice! {
@@ -20,22 +20,19 @@ choice! {
 record! {
     /// `gps.position`: where a driver's device says it is. The device's clock is in the envelope's `time`, which a
     /// cheat can set; the event clock is `receivedtime`.
-    pub struct GpsPosition<'a> {
+    pub struct GpsPosition<'a> where accuracy_m hides [lat, lon] {
         /// The driver.
         pub entity_id: DriverId<'a>,
         /// Degrees north.
         pub lat: Latitude,
         /// Degrees east.
         pub lon: Longitude,
-        /// 68 % radius, m.
-        #[serde(default, deserialize_with = "or_unknown")]
-        pub accuracy_m: Option<Metres>,
+        /// 68 % radius, m; negative: the place is none.
+        pub accuracy_m: Option<Reported<Metres>>,
         /// Speed as the device tells it.
-        #[serde(default, deserialize_with = "or_unknown")]
-        pub speed_mps: Option<MetresPerSecond>,
+        pub speed_mps: Option<Reported<MetresPerSecond>>,
         /// Direction of travel.
-        #[serde(default, deserialize_with = "or_unknown")]
-        pub heading_deg: Option<Heading>,
+        pub heading_deg: Option<Reported<Heading>>,
         /// Whether the device admits a mock provider; its absence proves nothing.
         pub mock: Option<bool>,
         /// Where the fix comes from.
@@ -44,6 +41,14 @@ record! {
         pub device_id: Option<DeviceId<'a>>,
         /// The task being driven.
         pub task_id: Option<BookingId<'a>>,
+    }
+}
+
+impl GpsPosition<'_> {
+    /// Where the device is, unless its accuracy says that it does not know.
+    #[inline]
+    pub fn position(&self) -> Option<Position> {
+        self.is_placed().then(|| Position::new(self.lat, self.lon))
     }
 }
 

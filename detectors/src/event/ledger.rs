@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::field::{FieldType, FieldValue, Record};
+use super::fault::Fault;
+use super::field::{Due, FieldType, FieldValue, Record};
+use super::json;
+use super::salvage::{Notes, Salvage};
 use super::text::{AccountId, BookingId, OpaqueId};
 use super::units::{BalanceMinor, Currency};
 use crate::record;
@@ -18,9 +22,11 @@ record! {
         /// What it gains, minor units; negative for what it loses.
         pub amount: BalanceMinor,
         /// In which currency.
-        pub currency: Currency,
+        pub currency: Due<Currency>,
     }
 }
+
+const TOO_FEW: &str = "too few lines, expected two or more";
 
 /// The lines of an entry, two or more.
 #[derive(Clone, Debug)]
@@ -36,7 +42,21 @@ impl<'a> Lines<'a> {
 impl<'de: 'a, 'a> Deserialize<'de> for Lines<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let lines = Vec::deserialize(deserializer)?;
-        if lines.len() < 2 { Err(serde::de::Error::custom("too few lines, expected two or more")) } else { Ok(Self(lines)) }
+        if lines.len() < 2 { Err(serde::de::Error::custom(TOO_FEW)) } else { Ok(Self(lines)) }
+    }
+}
+
+impl<'a> Salvage<'a> for Lines<'a> {
+    fn salvage(raw: &'a RawValue, notes: &mut Notes) -> Result<Self, Fault> {
+        let texts: Vec<&RawValue> = json::strict(raw)?;
+        if texts.len() < 2 {
+            return Err(Fault::whole(TOO_FEW));
+        }
+        let lines: Result<Vec<_>, Fault> = notes.list(|notes| {
+            let numbered = texts.into_iter().enumerate();
+            numbered.map(|(index, text)| Line::salvage(text, notes).map_err(|fault| fault.inside(&format!("[{index}]")))).collect()
+        });
+        lines.map(Self)
     }
 }
 

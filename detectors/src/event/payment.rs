@@ -1,5 +1,6 @@
 //! The `payment` family: money asked for, moved, refunded, disputed and paid out.
 
+use super::field::Due;
 use super::text::{AdminId, BookingId, DeviceId, InstrumentId, IpAddress, OpaqueId, ProviderId, Reason, UserId};
 use super::units::{AmountMinor, BalanceMinor, Currency, Timestamp};
 use crate::{choice, record};
@@ -32,9 +33,9 @@ record! {
         /// How much.
         pub amount: AmountMinor,
         /// In which currency.
-        pub currency: Currency,
+        pub currency: Due<Currency>,
         /// How.
-        pub method: PaymentMethod,
+        pub method: Due<PaymentMethod>,
         /// The card, wallet or account.
         pub instrument_id: Option<InstrumentId<'a>>,
         /// The device it was asked for on.

@@ -1,6 +1,12 @@
 //! Places on the Earth. The one file that turns our (latitude, longitude) into h3o's order.
 
-use super::units::{Kilometres, Latitude, Longitude, Metres, or_unknown};
+use serde_json::value::RawValue;
+
+use super::fault::Fault;
+use super::field::Due;
+use super::json;
+use super::salvage::{Notes, Salvage};
+use super::units::{Kilometres, Latitude, Longitude, Metres, Reported};
 use crate::entity::EntityKind;
 use crate::{choice, nested_record, record};
 
@@ -59,53 +65,68 @@ choice! {
 
 record! {
     /// Where a request seems to come from.
-    pub struct Location {
+    pub struct Location where accuracy_km hides [lat, lon, source] {
         /// Degrees north.
         pub lat: Latitude,
         /// Degrees east.
         pub lon: Longitude,
-        /// Radius within which the true place lies with about 68 % probability, km.
-        #[serde(default, deserialize_with = "or_unknown")]
-        pub accuracy_km: Option<Kilometres>,
+        /// Radius within which the true place lies with about 68 % probability, km; negative: the place is none.
+        pub accuracy_km: Option<Reported<Kilometres>>,
         /// How it became known.
         pub source: Option<LocationSource>,
     }
 }
-nested_record!([] Location, &[EntityKind::Region]);
+nested_record!([] Location, &[EntityKind::Region], Location::is_placed);
 
 impl Location {
-    /// The point itself.
-    pub fn position(&self) -> Position {
-        Position::new(self.lat, self.lon)
+    /// The point itself, unless its accuracy says that it is none.
+    pub fn position(&self) -> Option<Position> {
+        self.is_placed().then(|| Position::new(self.lat, self.lon))
     }
 }
 
 record! {
     /// What shows that work was done, and where.
-    pub struct Proof {
+    pub struct Proof where accuracy_m hides [lat, lon] {
         /// Degrees north.
         pub lat: Latitude,
         /// Degrees east.
         pub lon: Longitude,
-        /// 68 % radius, m.
-        #[serde(default, deserialize_with = "or_unknown")]
-        pub accuracy_m: Option<Metres>,
+        /// 68 % radius, m; negative: the place is none.
+        pub accuracy_m: Option<Reported<Metres>>,
         /// Whether there is a photo.
-        pub photo: bool,
+        pub photo: Due<bool>,
     }
 }
-nested_record!([] Proof, &[]);
+nested_record!([] Proof, &[], |_| true);
 
 /// Points of a planned route, in order, two or more.
-#[derive(Clone, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Clone, serde::Deserialize)]
 #[serde(try_from = "Vec<(Latitude, Longitude)>")]
-pub struct Points(#[schemars(length(min = 2))] Vec<(Latitude, Longitude)>);
+pub struct Points(Vec<(Latitude, Longitude)>);
+
+impl schemars::JsonSchema for Points {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Points".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let point = generator.subschema_for::<(Latitude, Longitude)>();
+        schemars::json_schema!({ "type": "array", "minItems": 2, "items": point, "description": "Points of a planned route, in order, two or more." })
+    }
+}
 
 impl TryFrom<Vec<(Latitude, Longitude)>> for Points {
     type Error = &'static str;
 
     fn try_from(points: Vec<(Latitude, Longitude)>) -> Result<Self, Self::Error> {
         if points.len() < 2 { Err("too few points, expected two or more") } else { Ok(Self(points)) }
+    }
+}
+
+impl<'a> Salvage<'a> for Points {
+    fn salvage(raw: &'a RawValue, _: &mut Notes) -> Result<Self, Fault> {
+        json::strict_inside(raw)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `review` and `report` families: what people say of each other, to everybody and to the marketplace.
 
+use super::field::Due;
 use super::text::{BookingId, DeviceId, IpAddress, OpaqueId, UserId};
 use super::units::Rating;
 use crate::{choice, record};
@@ -18,7 +19,7 @@ record! {
         /// One to five stars.
         pub rating: Rating,
         /// Whether the two really met over a booking.
-        pub verified_booking: bool,
+        pub verified_booking: Due<bool>,
         /// The device it was written on.
         pub device_id: Option<DeviceId<'a>>,
         /// The address it was written from.
@@ -54,7 +55,7 @@ record! {
         /// Who is reported.
         pub reported_id: UserId<'a>,
         /// What for.
-        pub category: ReportCategory,
+        pub category: Due<ReportCategory>,
         /// The booking it happened on.
         pub booking_id: Option<BookingId<'a>>,
     }

@@ -5,7 +5,12 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use serde_json::value::RawValue;
+
+use super::fault::Fault;
 use super::field::{FieldType, FieldValue, Privacy};
+use super::json::{self, Told};
+use super::salvage::{Notes, Salvage};
 use crate::entity::{EntityKind, ID_BYTES_MAX};
 use crate::value::Value;
 
@@ -55,6 +60,24 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// Reads text out of what somebody garbled: half a surrogate pair is U+FFFD, a number is as it is written.
+///
+/// # Errors
+/// Where it is neither text nor a number.
+pub(super) fn salvage<'a>(raw: &'a RawValue, notes: &mut Notes) -> Result<Text<'a>, Fault> {
+    Ok(Text(match json::text(raw)? {
+        Told::Plain(text) => text,
+        Told::Mended(text) => {
+            notes.note(|| json::HALF_PAIR.to_owned());
+            Cow::Owned(text)
+        }
+        Told::Number(written) => {
+            notes.note(|| "found a number, expected a string".to_owned());
+            Cow::Borrowed(written)
+        }
+    }))
+}
+
 macro_rules! text_type {
     ($(#[$meta:meta])* $name:ident, $privacy:expr, $entities:expr, $empty:expr, $oversized:expr, $check:expr, $shown:expr, $schema:expr) => {
         $(#[$meta])*
@@ -81,8 +104,24 @@ macro_rules! text_type {
         impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
             #[inline]
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let check: fn(Text<'de>) -> Result<Text<'de>, D::Error> = $check;
-                check(Text::deserialize(deserializer)?).map(Self)
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                let text = Text::deserialize(deserializer)?;
+                check(text.as_str()).map_err(de::Error::custom)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl<'a> Salvage<'a> for $name<'a> {
+            fn salvage(raw: &'a RawValue, notes: &mut Notes) -> Result<Self, Fault> {
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                let text = salvage(raw, notes)?;
+                check(text.as_str()).map_err(Fault::whole)?;
+                Ok(Self(text))
+            }
+
+            fn lost() -> Option<Self> {
+                // What is absent where it is empty is lost by being empty.
+                matches!($empty, Value::Absent).then(|| Self::new(""))
             }
         }
 
@@ -133,8 +172,8 @@ macro_rules! text_type {
 macro_rules! identifier {
     ($(#[$meta:meta])* $name:ident, $privacy:expr, [$($kind:ident),*], $doc:literal) => {
         text_type!(
-            $(#[$meta])* $name, $privacy, [$(EntityKind::$kind),*], Value::Absent, is_long, Ok, |id| id.expose(),
-            schemars::json_schema!({ "type": "string", "description": $doc })
+            $(#[$meta])* $name, $privacy, [$(EntityKind::$kind),*], Value::Absent, is_long, |_| Ok(()), |id| id.expose(),
+            schemars::json_schema!({ "type": "string", "maxLength": ID_BYTES_MAX, "description": $doc })
         );
     };
 }
@@ -142,11 +181,16 @@ macro_rules! identifier {
 /// A personal identifier: hidden in debug output, a pseudonym wherever it leaves.
 macro_rules! personal {
     ($(#[$meta:meta])* $name:ident, $pseudonym:ident, [$($kind:ident),*], $check:expr, $doc:literal) => {
+        personal!($(#[$meta])* $name, $pseudonym, [$($kind),*], $check, schemars::json_schema!({
+            "type": "string", "maxLength": ID_BYTES_MAX, "description": $doc
+        }));
+    };
+    ($(#[$meta:meta])* $name:ident, $pseudonym:ident, [$($kind:ident),*], $check:expr, $schema:expr) => {
         text_type!(
             $(#[$meta])* $name, Privacy::Pseudonym(EntityKind::$pseudonym), [$(EntityKind::$kind),*], Value::Absent,
             |text| EntityKind::$pseudonym.is_oversized(text), $check,
             |_| concat!("[", stringify!($name), "]"),
-            schemars::json_schema!({ "type": "string", "description": $doc })
+            $schema
         );
     };
 }
@@ -169,29 +213,31 @@ identifier!(/// An identifier that names no entity of its own: a payment, a rout
     OpaqueId, Privacy::Clear, [], "Opaque.");
 
 personal!(/// A telephone number; keyed and pseudonymised in E.164.
-    Phone, Phone, [Phone, PhonePrefix], Ok, "A telephone number, best in E.164; personal.");
+    Phone, Phone, [Phone, PhonePrefix], |_| Ok(()), "A telephone number, best in E.164; personal.");
 personal!(/// A device identifier.
-    DeviceId, Device, [Device], Ok, "A device; personal.");
+    DeviceId, Device, [Device], |_| Ok(()), "A device; personal.");
 personal!(/// A device fingerprint.
-    Fingerprint, Fingerprint, [Fingerprint], Ok, "A device fingerprint; personal.");
+    Fingerprint, Fingerprint, [Fingerprint], |_| Ok(()), "A device fingerprint; personal.");
 personal!(/// A card, wallet or bank account token.
-    InstrumentId, Instrument, [Instrument], Ok, "A payment instrument's token; personal.");
+    InstrumentId, Instrument, [Instrument], |_| Ok(()), "A payment instrument's token; personal.");
 personal!(/// An IPv4 or IPv6 address.
-    IpAddress, Ip, [Ip, IpPrefix], is_address, "An IPv4 or IPv6 address; personal.");
+IpAddress, Ip, [Ip, IpPrefix], is_address, schemars::json_schema!({
+    "type": "string", "pattern": address_pattern(), "description": "An IPv4 or IPv6 address; personal."
+}));
 
 text_type!(
     /// Why something happened, as people or providers put it; matched against, and never leaves.
-    Reason, Privacy::Hidden, [], Value::Str(""), |_| false, Ok, |_| "[Reason]",
+    Reason, Privacy::Hidden, [], Value::Str(""), |_| false, |_| Ok(()), |_| "[Reason]",
     schemars::json_schema!({ "type": "string", "description": "Why, in somebody's words; personal." })
 );
 text_type!(
     /// A hash of an identity document: two accounts that show one are one person, and that is all it is for.
-    DocumentHash, Privacy::Hidden, [], Value::Absent, is_long, Ok, |_| "[DocumentHash]",
-    schemars::json_schema!({ "type": "string", "description": "A hash of an identity document; personal." })
+    DocumentHash, Privacy::Hidden, [], Value::Absent, is_long, |_| Ok(()), |_| "[DocumentHash]",
+    schemars::json_schema!({ "type": "string", "maxLength": ID_BYTES_MAX, "description": "A hash of an identity document; personal." })
 );
 text_type!(
     /// What a person wrote. It is matched against and never leaves.
-    FreeText, Privacy::Hidden, [], Value::Str(""), |_| false, Ok, |_| "[FreeText]",
+    FreeText, Privacy::Hidden, [], Value::Str(""), |_| false, |_| Ok(()), |_| "[FreeText]",
     schemars::json_schema!({ "type": "string", "description": "What a person wrote; personal." })
 );
 
@@ -201,12 +247,28 @@ fn is_long(text: &str) -> bool {
     text.len() > ID_BYTES_MAX
 }
 
-fn is_address<E: de::Error>(text: Text<'_>) -> Result<Text<'_>, E> {
-    if text.0.is_empty() || text.as_str().parse::<std::net::IpAddr>().is_ok() {
-        Ok(text)
-    } else {
-        Err(E::custom("not an IPv4 or IPv6 address"))
-    }
+/// What [`is_address`] takes, as a pattern for JSON Schema: the two must agree, and a test compares them. A `::` stands for one
+/// group of zeros at least.
+fn address_pattern() -> String {
+    const GROUP: &str = "[0-9A-Fa-f]{1,4}";
+    let byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    let v4 = format!("{byte}(?:\\.{byte}){{3}}");
+    // Up to so many groups, the last two of which may be written as IPv4; none where there is no room.
+    let groups = |most: usize| match most {
+        0 => String::new(),
+        1 => format!("(?:{GROUP})?"),
+        _ => format!("(?:(?:{GROUP}:){{0,{}}}{GROUP}|(?:{GROUP}:){{0,{}}}{v4})?", most - 1, most - 2),
+    };
+    let cut = (0..8).map(|before: usize| match before {
+        0 => format!("::{}", groups(7)),
+        _ => format!("(?:{GROUP}:){{{}}}{GROUP}::{}", before - 1, groups(7 - before)),
+    });
+    let whole = [String::new(), v4.clone(), format!("(?:{GROUP}:){{7}}{GROUP}"), format!("(?:{GROUP}:){{6}}{v4}")];
+    format!("^(?:{})$", whole.into_iter().chain(cut).collect::<Vec<_>>().join("|"))
+}
+
+fn is_address(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || text.parse::<std::net::IpAddr>().is_ok() { Ok(()) } else { Err("not an IPv4 or IPv6 address") }
 }
 
 #[cfg(test)]
@@ -247,6 +309,36 @@ mod tests {
         assert_eq!((UserId::new("م".repeat(128)).oversized(), UserId::new("م".repeat(129)).oversized()), (0, 1));
         let digits = |count: usize| Phone::new(format!("0{}", "1".repeat(count - 1)));
         assert_eq!((digits(254).oversized(), digits(255).oversized()), (0, 1), "+20 takes the place of 0");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_pattern_of_an_address_says_what_is_one(
+            text in "((::)?([0-9a-fA-F]{1,5}:){0,8}(:|::)?([0-9a-f]{0,4}:){0,7}[0-9a-f]{0,4}|[0-9a-f:.]{0,12})(([0-9]{1,3}|25[0-9]|0[0-9])\\.){0,4}[0-9]{0,3}"
+        ) {
+            thread_local! {
+                static PATTERN: regex::Regex = regex::Regex::new(&address_pattern()).expect("a pattern");
+            }
+            let matched = PATTERN.with(|pattern| pattern.is_match(&text));
+            proptest::prop_assert_eq!(is_address(&text).is_ok(), matched, "{}", text);
+        }
+    }
+
+    #[rstest::rstest]
+    #[case("1:2:3:4:5:6:7::", true)]
+    #[case("::2:3:4:5:6:7:8", true)]
+    #[case("1::3:4:5:6:7:8:9", false)]
+    #[case("1:2:3:4::5:6:7:8", false)]
+    #[case("::ffff:192.0.2.1", true)]
+    #[case("1:2:3:4:5:6:192.0.2.1", true)]
+    #[case("1:2:3:4:5:6:7:192.0.2.1", false)]
+    #[case("::", true)]
+    #[case(":::", false)]
+    #[case("192.0.2.01", false)]
+    #[case("fe80::1%eth0", false)]
+    fn an_address_is_one(#[case] text: &str, #[case] good: bool) {
+        assert_eq!(is_address(text).is_ok(), good);
+        assert_eq!(regex::Regex::new(&address_pattern()).expect("a pattern").is_match(text), good);
     }
 
     #[test]

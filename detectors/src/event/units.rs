@@ -5,8 +5,13 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use serde_json::value::RawValue;
+
+use super::fault::Fault;
 use super::field::{FieldType, FieldValue, Privacy};
-use super::time;
+use super::json::{self, Told};
+use super::salvage::{Notes, Salvage};
+use super::{text, time};
 use crate::value::Value;
 
 macro_rules! real {
@@ -36,6 +41,12 @@ macro_rules! real {
             #[inline]
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 f64::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
+            }
+        }
+
+        impl<'a> Salvage<'a> for $name {
+            fn salvage(raw: &'a RawValue, _: &mut Notes) -> Result<Self, Fault> {
+                json::strict(raw)
             }
         }
 
@@ -89,13 +100,66 @@ real!(/// Degrees clockwise from north, 0 to 360.
     Heading, 0.0, 360.0, Privacy::Clear, "out of range, expected a heading of 0 to 360 degrees",
     schemars::json_schema!({ "type": "number", "minimum": 0, "maximum": 360, "description": "Degrees clockwise from north." }));
 
-/// For what a device reports of its own fix: a number out of range is how platforms say that they do not know (iOS: −1),
-/// so it reads as absent. It comes from the client, who must not be able to have an event set aside by it.
-///
-/// # Errors
-/// Where the field is no number.
-pub fn or_unknown<'de, D: Deserializer<'de>, T: TryFrom<f64>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(Option::<f64>::deserialize(deserializer)?.and_then(|number| T::try_from(number).ok()))
+/// What a device reports of its own fix. A negative number is how platforms say that they do not know (iOS: −1): it is
+/// none, and no fault; a negative accuracy says so of the whole place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reported<T> {
+    /// It knows.
+    Known(T),
+    /// It does not.
+    Unsure,
+}
+
+impl<T> Reported<T> {
+    /// What it knows.
+    #[inline]
+    pub fn known(&self) -> Option<&T> {
+        if let Self::Known(value) = self { Some(value) } else { None }
+    }
+
+    /// Whether it says that it does not know.
+    #[inline]
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, Self::Unsure)
+    }
+}
+
+impl<'de, T: TryFrom<f64, Error = &'static str>> Deserialize<'de> for Reported<T> {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        if number < 0.0 { Ok(Self::Unsure) } else { T::try_from(number).map(Self::Known).map_err(de::Error::custom) }
+    }
+}
+
+impl<'a, T: TryFrom<f64, Error = &'static str>> Salvage<'a> for Reported<T> {
+    fn salvage(raw: &'a RawValue, _: &mut Notes) -> Result<Self, Fault> {
+        json::strict(raw)
+    }
+}
+
+impl<T: FieldValue> FieldValue for Reported<T> {
+    const TYPE: FieldType = T::TYPE;
+    const PRIVACY: Privacy = T::PRIVACY;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        self.known().map_or(Value::Absent, T::value)
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Reported<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Reported{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = T::json_schema(generator);
+        schema.remove("minimum");
+        let unit = schema.get("description").and_then(|unit| unit.as_str()).unwrap_or_default().to_owned();
+        schema.insert("description".to_owned(), format!("{unit} Negative: the device does not know.").into());
+        schema
+    }
 }
 
 macro_rules! whole {
@@ -117,6 +181,13 @@ macro_rules! whole {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let value = i64::deserialize(deserializer)?;
                 if $range.contains(&value) { Ok(Self(value)) } else { Err(de::Error::custom($message)) }
+            }
+        }
+
+        impl<'a> Salvage<'a> for $name {
+            fn salvage(raw: &'a RawValue, _: &mut Notes) -> Result<Self, Fault> {
+                let value = json::whole(raw)?;
+                if $range.contains(&value) { Ok(Self(value)) } else { Err(Fault::whole($message)) }
             }
         }
 
@@ -143,14 +214,14 @@ macro_rules! whole {
 
 whole!(/// An amount of money in minor units (piastres), not negative.
     AmountMinor, (0..), "out of range, expected an amount in minor units of 0 or more",
-    schemars::json_schema!({ "type": "integer", "minimum": 0, "description": "Minor units (piastres)." }));
+    schemars::json_schema!({ "type": "integer", "minimum": 0, "maximum": i64::MAX, "description": "Minor units (piastres)." }));
 whole!(/// A balance in minor units, which may be negative.
     BalanceMinor, (i64::MIN..), "unreachable: every balance is in range",
-    schemars::json_schema!({ "type": "integer", "description": "Minor units (piastres), negative when owed." }));
+    schemars::json_schema!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX, "description": "Minor units (piastres), negative when owed." }));
 
 whole!(/// How many, not negative.
     Count, (0..), "out of range, expected a count of 0 or more",
-    schemars::json_schema!({ "type": "integer", "minimum": 0, "description": "How many." }));
+    schemars::json_schema!({ "type": "integer", "minimum": 0, "maximum": i64::MAX, "description": "How many." }));
 whole!(/// One to five stars.
     Rating, (1..=5), "out of range, expected a rating of 1 to 5",
     schemars::json_schema!({ "type": "integer", "minimum": 1, "maximum": 5, "description": "One to five stars." }));
@@ -174,11 +245,24 @@ impl fmt::Debug for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = super::text::Text::deserialize(deserializer)?;
-        match text.as_str().as_bytes() {
+        text::Text::deserialize(deserializer)?.as_str().try_into().map_err(de::Error::custom)
+    }
+}
+
+impl TryFrom<&str> for Currency {
+    type Error = &'static str;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        match text.as_bytes() {
             code @ [a, b, c] if code.iter().all(u8::is_ascii_uppercase) => Ok(Self([*a, *b, *c])),
-            _ => Err(de::Error::custom("not a currency, expected an ISO 4217 code of three capital letters")),
+            _ => Err("not a currency, expected an ISO 4217 code of three capital letters"),
         }
+    }
+}
+
+impl<'a> Salvage<'a> for Currency {
+    fn salvage(raw: &'a RawValue, notes: &mut Notes) -> Result<Self, Fault> {
+        text::salvage(raw, notes)?.as_str().try_into().map_err(Fault::whole)
     }
 }
 
@@ -225,12 +309,25 @@ impl serde::Serialize for Country {
 
 impl<'de> Deserialize<'de> for Country {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = super::text::Text::deserialize(deserializer)?;
-        match text.as_str().as_bytes() {
+        text::Text::deserialize(deserializer)?.as_str().try_into().map_err(de::Error::custom)
+    }
+}
+
+impl TryFrom<&str> for Country {
+    type Error = &'static str;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        match text.as_bytes() {
             // Letters, or what networks use for no country at all, such as T1 for Tor.
             [a, b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() => Ok(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase()])),
-            _ => Err(de::Error::custom("not a country, expected an ISO 3166-1 code of two letters")),
+            _ => Err("not a country, expected an ISO 3166-1 code of two letters"),
         }
+    }
+}
+
+impl<'a> Salvage<'a> for Country {
+    fn salvage(raw: &'a RawValue, notes: &mut Notes) -> Result<Self, Fault> {
+        text::salvage(raw, notes)?.as_str().try_into().map_err(Fault::whole)
     }
 }
 
@@ -251,6 +348,8 @@ impl schemars::JsonSchema for Country {
         schemars::json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9]{2}$", "description": "ISO 3166-1 alpha-2." })
     }
 }
+
+const NO_TIME: &str = "not a time, expected RFC 3339 with a zone";
 
 /// An instant, milliseconds since the Unix epoch; RFC 3339 with a zone on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -283,11 +382,24 @@ impl<'de> Deserialize<'de> for Timestamp {
 
             #[inline]
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                time::parse_rfc3339(text).map(Timestamp).ok_or_else(|| E::custom("not a time, expected RFC 3339 with a zone"))
+                time::parse_rfc3339(text).map(Timestamp).ok_or_else(|| E::custom(NO_TIME))
             }
         }
 
         deserializer.deserialize_str(TimestampVisitor)
+    }
+}
+
+impl<'a> Salvage<'a> for Timestamp {
+    fn salvage(raw: &'a RawValue, _: &mut Notes) -> Result<Self, Fault> {
+        match json::text(raw)? {
+            Told::Plain(text) => match time::parse_rfc3339(&text) {
+                Some(millis) => Ok(Self(millis)),
+                None => Err(Fault::whole(NO_TIME)),
+            },
+            Told::Mended(_) => Err(Fault::whole(NO_TIME)),
+            Told::Number(_) => json::strict(raw),
+        }
     }
 }
 
@@ -305,37 +417,76 @@ impl schemars::JsonSchema for Timestamp {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "date-time", "description": "RFC 3339 with a zone." })
+        schemars::json_schema!({ "type": "string", "format": "date-time", "pattern": time::PATTERN, "description": "RFC 3339 with a zone." })
     }
 }
 
-/// Declares a closed set of words.
+/// Declares a set of words. One that is not among them is unknown, which rules see as `unknown`: a producer has a new word
+/// before we have.
 #[macro_export]
 macro_rules! choice {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
-        pub enum $name { $($(#[$variant_meta])* #[schemars(rename = $word)] $variant,)* }
+        pub enum $name {
+            $($(#[$variant_meta])* #[schemars(rename = $word)] $variant,)*
+            /// Another word.
+            #[schemars(skip)]
+            Unknown,
+        }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = $crate::event::text::Text::deserialize(deserializer)?;
-                match word.as_str() {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err(serde::de::Error::unknown_variant(other, &[$($word,)*])),
+        impl $name {
+            const WORDS: &'static [&'static str] = &[$($word,)*];
+
+            fn of(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
                 }
             }
         }
 
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = $crate::event::text::Text::deserialize(deserializer)?;
+                Self::of(word.as_str()).ok_or_else(|| serde::de::Error::custom("another word"))
+            }
+        }
+
+        impl<'a> $crate::event::salvage::Salvage<'a> for $name {
+            fn salvage(
+                raw: &'a serde_json::value::RawValue,
+                notes: &mut $crate::event::salvage::Notes,
+            ) -> Result<Self, $crate::event::fault::Fault> {
+                let word = $crate::event::text::salvage(raw, notes)?;
+                Ok(Self::of(word.as_str()).unwrap_or_else(|| {
+                    notes.note(|| format!("found another word, expected {}", $crate::event::units::one_of(Self::WORDS)));
+                    Self::Unknown
+                }))
+            }
+        }
+
         impl $crate::event::field::FieldValue for $name {
-            const TYPE: $crate::event::field::FieldType = $crate::event::field::FieldType::Enum(&[$($word,)*]);
+            const TYPE: $crate::event::field::FieldType = $crate::event::field::FieldType::Enum(&[$($word,)* "unknown"]);
 
             #[inline]
             fn value(&self) -> $crate::value::Value<'_> {
-                $crate::value::Value::Str(match self { $(Self::$variant => $word,)* })
+                $crate::value::Value::Str(match self {
+                    $(Self::$variant => $word,)*
+                    Self::Unknown => "unknown",
+                })
             }
         }
     };
+}
+
+/// Words as a message lists them.
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words {
+        [only] => (*only).to_owned(),
+        [one, other] => format!("{one} or {other}"),
+        words => format!("one of {}", words.join(", ")),
+    }
 }
 
 #[cfg(test)]

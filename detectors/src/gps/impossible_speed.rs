@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::detector::Detector;
-use crate::event::position::Position;
+use crate::event::units::Reported;
 use crate::event::{Data, Event, EventType};
 use crate::kernel::lower_bound_speed::{self, Bounds, Fix, judge};
 use crate::signal::{Signal, SignalField};
@@ -79,6 +79,7 @@ pub type State = Option<Fix>;
 impl Detector for ImpossibleSpeed {
     const NAME: &'static str = "impossible_speed";
     const INPUTS: &'static [EventType] = &[EventType::GpsPosition];
+    const READS: &'static [&'static str] = &["lat", "lon", "accuracy_m"];
     const FIELDS: &'static [SignalField] = lower_bound_speed::FIELDS;
     type Params = Params;
     type State = State;
@@ -89,11 +90,11 @@ impl Detector for ImpossibleSpeed {
 
     fn observe(params: &Params, event: &Event<'_>, state: &mut State) -> Option<Signal> {
         let Data::GpsPosition(ping) = &event.data else { return None };
-        let position = Position::new(ping.lat, ping.lon);
+        let position = ping.position()?;
         if position.is_null_island() {
             return None; // a receiver that does not know where it is
         }
-        let radius_m = ping.accuracy_m.map_or(params.radius_m_default, crate::event::units::Metres::get);
+        let radius_m = ping.accuracy_m.as_ref().and_then(Reported::known).map_or(params.radius_m_default, |radius| radius.get());
         let (device_ms, clock_ms) = (event.time.millis(), event.clock());
         let believed = clock_ms - CLOCK_BEHIND_MS_MAX..=clock_ms + CLOCK_AHEAD_MS_MAX;
         let time_ms = if believed.contains(&device_ms) { device_ms } else { clock_ms };
@@ -128,7 +129,7 @@ mod tests {
                 entity_id: DriverId::new("t_1"),
                 lat: Latitude::try_from(30.0444 + north_m / 111_195.08).expect("in range"),
                 lon: Longitude::try_from(31.2357).expect("in range"),
-                accuracy_m: accuracy_m.map(|radius| Metres::try_from(radius).expect("in range")),
+                accuracy_m: accuracy_m.map(|radius| Reported::Known(Metres::try_from(radius).expect("in range"))),
                 speed_mps: None,
                 heading_deg: None,
                 mock: None,

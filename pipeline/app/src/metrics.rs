@@ -5,6 +5,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
+use rasid_engine::FieldCounter;
 use rasid_service::stats::{Breaker, LATENCY_BOUNDS_MS, Readiness, Stats};
 
 use crate::http::ServerStats;
@@ -58,6 +59,14 @@ const ENGINE_RECORDS: Metric = counter("rasid_engine_records", "Records of the w
 const ENGINE_LATE: Metric = counter("rasid_engine_late_events", "Events processed later than the allowed lateness");
 const ENGINE_CONFLICTS: Metric = counter("rasid_engine_duplicate_conflicts", "Duplicates with other content than the first delivery");
 const ENGINE_OVERSIZED: Metric = counter("rasid_engine_oversized_identifiers", "Identifiers of more than 256 bytes, which read as absent");
+const PRODUCER_EVENTS: Metric =
+    counter("rasid_producer_events", "Events read, by producer (`source`); `other` are those beyond the first 32");
+const PRODUCER_BAD_EVENTS: Metric =
+    counter("rasid_producer_bad_events", "Events of which a field was not as the contract says, by producer");
+const PRODUCER_BAD_FIELDS: Metric = counter(
+    "rasid_producer_bad_fields",
+    "Fields that were not as the contract says: absent, unknown or mended, by producer, type and field",
+);
 const ENGINE_FILTER_ERRORS: Metric = counter("rasid_engine_filter_errors", "Where conditions without a value");
 const ENGINE_EVICTED: Metric = counter("rasid_engine_evicted_states", "States forgotten early to stay under the memory bound");
 const ENGINE_STATE: Metric = gauge("rasid_engine_state_bytes", "Keyed state");
@@ -211,6 +220,14 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
         out.one(&ENGINE_STATE, bytes)?;
     }
     out.one(&ENGINE_CLOCK, timestamp(stats.engine.event_clock_ms))?;
+    let producers = || stats.engine.producers.iter();
+    out.labelled(&PRODUCER_EVENTS, "producer", producers().map(|of| (of.producer.as_str(), of.events)))?;
+    out.labelled(&PRODUCER_BAD_EVENTS, "producer", producers().map(|of| (of.producer.as_str(), of.bad_events)))?;
+    let fields = producers().flat_map(|of| of.bad_fields.iter().map(|field| (of.producer.as_str(), field)));
+    let series = fields.map(|(producer, FieldCounter { event_type, field, events })| {
+        ([("producer", producer), ("type", event_type.as_str()), ("field", field.as_str())], *events)
+    });
+    out.family(&PRODUCER_BAD_FIELDS, series)?;
     let rules = || stats.engine.rules.iter();
     out.labelled(&RULE_ALERTS, "rule", rules().map(|of| (of.rule.as_str(), of.alerts)))?;
     out.labelled(&RULE_SUPPRESSED, "rule", rules().map(|of| (of.rule.as_str(), of.suppressed)))?;

@@ -169,7 +169,7 @@ impl Mutator {
             }
             _ => self.random.pick(&wrong).clone(),
         };
-        (event.to_string().into_bytes(), Fate::DeadLetter)
+        (event.to_string().into_bytes(), without(field))
     }
 
     fn missing(&mut self, mut event: Value) -> (Vec<u8>, Fate) {
@@ -177,6 +177,7 @@ impl Mutator {
         if attribute.is_empty() {
             let field = self.required(&event);
             event["data"].as_object_mut().and_then(|data| data.remove(field));
+            return (event.to_string().into_bytes(), without(field));
         } else if self.random.below(2) == 0 {
             event.as_object_mut().and_then(|attributes| attributes.remove(attribute));
         } else {
@@ -239,7 +240,8 @@ impl Mutator {
         let id = text.find("hostile-").expect("every record has an id");
         let (before, after) = text.split_at(id);
         let around = |bytes: &[u8]| [before.as_bytes(), bytes, after.as_bytes()].concat();
-        let bytes = match self.random.below(9) {
+        let which = self.random.below(9);
+        let bytes = match which {
             0 => around(b"\xff"),
             1 => around(b"\xc0\xaf"),         // an overlong slash
             2 => around(b"\xed\xa0\x80"),     // a surrogate written as UTF-8
@@ -250,7 +252,8 @@ impl Mutator {
             7 => [b"\xEF\xBB\xBF", text.as_bytes()].concat(),
             _ => [text.as_bytes(), self.random.pick(&["}", " {}", ",", "x", "]", "\0", " null"]).as_bytes()].concat(),
         };
-        (bytes, Fate::DeadLetter)
+        // Half a surrogate pair is mended; the rest is no text.
+        (bytes, if matches!(which, 4 | 5) { Fate::Event } else { Fate::DeadLetter })
     }
 
     fn times(mut event: Value, which: usize) -> (Vec<u8>, Fate) {
@@ -266,7 +269,8 @@ impl Mutator {
             7 => json!(""),
             _ => json!("2026-02-30T00:00:00Z"),
         };
-        (event.to_string().into_bytes(), Fate::DeadLetter)
+        // A time of receipt that is none leaves the event's own.
+        (event.to_string().into_bytes(), if matches!(which, 3 | 5 | 7) { Fate::Event } else { Fate::DeadLetter })
     }
 
     fn other_type(&mut self, mut event: Value) -> (Vec<u8>, Fate) {
@@ -320,16 +324,21 @@ impl Mutator {
     /// Very long or very deep. Rare, so that the file stays small.
     fn large(&mut self, mut event: Value) -> (Vec<u8>, Fate) {
         match self.random.below(40) {
-            0..2 => {
-                event["data"]["text"] = json!("x".repeat(1_000_000));
+            0 => {
+                event["data"]["text"] = json!("x".repeat(1_100_000));
                 (event.to_string().into_bytes(), Fate::DeadLetter)
+            }
+            1 => {
+                event["data"]["text"] = json!("x".repeat(1_000_000));
+                (event.to_string().into_bytes(), Fate::Event)
             }
             2..4 => {
                 let (open, close) = *self.random.pick(&[("[", "]"), ("{\"a\":", "}"), ("[", ""), ("{\"a\":", "")]);
                 let middle = if open.ends_with(':') { "1" } else { "" };
-                let deep = [open.repeat(200_000), middle.to_owned(), close.repeat(200_000)].concat();
+                let deep = [open.repeat(100_000), middle.to_owned(), close.repeat(100_000)].concat();
                 event["data"]["deep"] = json!("@");
-                (event.to_string().replace("\"@\"", &deep).into_bytes(), Fate::DeadLetter)
+                let fate = if close.is_empty() { Fate::DeadLetter } else { Fate::Event };
+                (event.to_string().replace("\"@\"", &deep).into_bytes(), fate)
             }
             4 => ("[".repeat(200_000).into_bytes(), Fate::DeadLetter),
             5..8 => {
@@ -343,6 +352,11 @@ impl Mutator {
             }
         }
     }
+}
+
+/// What becomes of an event without a field that its type requires: without a number there is none.
+fn without(field: &str) -> Fate {
+    if matches!(field, "lat" | "lon" | "amount") { Fate::DeadLetter } else { Fate::Event }
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
@@ -444,6 +458,7 @@ fn hostile_records_are_accounted_for_and_change_nothing() {
         }
     }
     assert!(run.dead_letters.len() > HOSTILE / 2, "{}", run.summary);
+    assert!(run.count("bad_events") > HOSTILE as u64 / 20, "{}", run.summary);
 
     // What is found about the good events is what is found without the others.
     assert_eq!(run.count("alerts"), run.alerts().len() as u64);

@@ -2,12 +2,15 @@
 
 use rasid_detectors::entity::{ID_BYTES_MAX, KeyHasher};
 use rasid_detectors::event::Event;
-use rasid_detectors::event::envelope::{Decoded, Fault, Limits, decode};
+use rasid_detectors::event::envelope::{Decoded, Limits, decode};
+use rasid_detectors::event::fault::Fault;
+use rasid_detectors::event::salvage::BadField;
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
 use twox_hash::XxHash3_64;
 
 use crate::Record;
+use crate::producers::Tally;
 
 /// A record of fewer bytes holds no identifier that is too long: its envelope alone has some 130.
 const OVERSIZED_FROM: usize = ID_BYTES_MAX + 100;
@@ -65,6 +68,8 @@ pub(crate) struct Chunk<'a> {
     pub(crate) unknown_types: u64,
     /// Identifiers that are longer than one may be.
     pub(crate) oversized_ids: u64,
+    /// Events and bad fields by producer.
+    pub(crate) tally: Tally<'a>,
     /// The cells of all rows, each row's together.
     pub(crate) cells: Vec<Cell>,
 }
@@ -75,29 +80,41 @@ impl<'a> Chunk<'a> {
         let mut chunk = Self { rows: spare.rows, cells: spare.cells, ..Self::default() };
         chunk.rows.reserve(records.len());
         for (index, record) in records.iter().enumerate() {
-            match decode(record.bytes, limits) {
-                Ok(Decoded::Event(event)) => {
-                    let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
-                    let content = XxHash3_64::oneshot(record.bytes);
-                    let at_ms = event.clock();
-                    if record.bytes.len() > OVERSIZED_FROM {
-                        chunk.oversized_ids += u64::from(event.data.oversized());
-                    }
-                    chunk.rows.push(Row {
-                        event,
-                        record: first + index,
-                        identity,
-                        content,
-                        at_ms,
-                        clock_ms: at_ms,
-                        late: false,
-                        live: true,
-                        cells: 0,
-                    });
+            let (event, mut bad) = match decode(record.bytes, limits) {
+                Ok(Decoded::Event(event)) => (event, Vec::new()),
+                Ok(Decoded::Garbled { event, bad }) => (event, bad),
+                Ok(Decoded::UnknownType) => {
+                    chunk.unknown_types += 1;
+                    continue;
                 }
-                Ok(Decoded::UnknownType) => chunk.unknown_types += 1,
-                Err(fault) => chunk.faults.push((first + index, fault)),
+                Err(fault) => {
+                    chunk.faults.push((first + index, fault));
+                    continue;
+                }
+            };
+            if record.bytes.len() > OVERSIZED_FROM {
+                let oversized = event.data.oversized();
+                if oversized > 0 {
+                    chunk.oversized_ids += u64::from(oversized);
+                    bad.extend(event.data.oversized_fields().map(BadField::Known));
+                    bad.sort_unstable();
+                    bad.dedup();
+                }
             }
+            chunk.tally.count(&event.source, event.data.event_type(), &bad);
+            let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
+            let at_ms = event.clock();
+            chunk.rows.push(Row {
+                record: first + index,
+                identity,
+                content: XxHash3_64::oneshot(record.bytes),
+                at_ms,
+                clock_ms: at_ms,
+                late: false,
+                live: true,
+                cells: 0,
+                event,
+            });
         }
         chunk
     }

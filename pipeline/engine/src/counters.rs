@@ -28,6 +28,8 @@ pub struct Counters {
     pub alerts: u64,
     /// Identifiers of more than 256 bytes, which read as absent.
     pub oversized_ids: u64,
+    /// Events of which a field was not as the contract says; each delivery.
+    pub bad_events: u64,
 }
 
 /// The counters as snapshots hold them since their format 1, in this order; what came later stands behind the part's state.
@@ -63,6 +65,7 @@ impl Counters {
             evicted,
             alerts,
             oversized_ids: 0,
+            bad_events: 0,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::condition::{Verdicts, evaluate};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Delivery, Duplicates};
 use crate::plan::Plan;
+use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::{ByShard, Scattered, scatter};
 use crate::score::{Score, ScoreChange};
@@ -119,6 +120,7 @@ pub struct Engine {
     issued: Issued,
     scores: Scores,
     counters: Counters,
+    producers: Producers,
     /// By rule of the ruleset in force.
     rules: Vec<RuleCounters>,
     /// Of the rules that are in it no more, by id.
@@ -163,6 +165,7 @@ impl Engine {
             rule_numbers: ruleset.rules.iter().map(|rule| scores.number(&rule.id)).collect(),
             scores,
             counters: Counters::default(),
+            producers: Producers::default(),
             rules: ruleset.rules.iter().map(|rule| RuleCounters { rule: rule.id.clone(), ..RuleCounters::default() }).collect(),
             former_rules: BTreeMap::new(),
             warming: Warming::new(&ruleset, vec![None; ruleset.bindings.len()]),
@@ -237,6 +240,11 @@ impl Engine {
         Counters { evicted, ..self.counters.clone() }
     }
 
+    /// Counts of each producer so far, in the order in which they first came.
+    pub fn producer_counters(&self) -> Vec<ProducerCounters> {
+        self.producers.counters()
+    }
+
     /// Counts of each rule so far, in the order of their ids.
     pub fn rule_counters(&self) -> &[RuleCounters] {
         &self.rules
@@ -284,7 +292,7 @@ impl Engine {
 
     /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates.
     fn order(&mut self, chunks: &mut [Chunk<'_>], records: &[Record<'_>], output: &mut Output) {
-        let Self { config, counters, duplicates, clock_ms, .. } = self;
+        let Self { config, counters, producers, duplicates, clock_ms, .. } = self;
         counters.records += records.len() as u64;
         let mut dead_letter = |record: usize, field: Option<String>, reason: String| {
             output.dead_letters.push(DeadLetter { record, position: records[record].position, field, reason });
@@ -292,6 +300,8 @@ impl Engine {
         for chunk in chunks.iter_mut() {
             counters.unknown_types += chunk.unknown_types;
             counters.oversized_ids += chunk.oversized_ids;
+            counters.bad_events += chunk.tally.bad_events();
+            producers.add(&chunk.tally);
             for (record, fault) in chunk.faults.drain(..) {
                 dead_letter(record, fault.field, fault.reason);
             }

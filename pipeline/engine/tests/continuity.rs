@@ -160,7 +160,8 @@ fn run(log: &[Entry], course: &Course) -> Left {
         }
     }
     left.live = engine.live_scores();
-    left.counters = format!("{:?} {:?} {}", engine.counters(), engine.rule_counters(), engine.state_bytes());
+    left.counters =
+        format!("{:?} {:?} {:?} {}", engine.counters(), engine.rule_counters(), engine.producer_counters(), engine.state_bytes());
     left.state = parts(&engine.snapshot());
     left
 }

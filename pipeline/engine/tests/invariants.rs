@@ -36,7 +36,7 @@ fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize])
         dead_letters.extend(output.dead_letters.into_iter().map(|letter| (letter.position, letter.field, letter.reason)));
         rest = after;
     }
-    let counters = format!("{:?} {:?}", engine.counters(), engine.rule_counters());
+    let counters = format!("{:?} {:?} {:?}", engine.counters(), engine.rule_counters(), engine.producer_counters());
     Left { alerts, dead_letters, scores: engine.scores(), counters }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
-use rasid_engine::{Counters, RuleCounters, ScoreChange, Snapshot};
+use rasid_engine::{Counters, ProducerCounters, RuleCounters, ScoreChange, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, age_ms};
@@ -65,6 +65,8 @@ pub(crate) struct EngineFigures {
     pub counters: Counters,
     /// Counts of each rule.
     pub rules: Vec<RuleCounters>,
+    /// Counts of each producer.
+    pub producers: Vec<ProducerCounters>,
     /// Rules that were in force before and are no more.
     pub former_rules: Vec<String>,
     /// Rules that run in shadow until their windows are whole, and until when, Unix ms.
@@ -212,6 +214,7 @@ impl EngineThread {
         }
         figures.warming.clear();
         figures.warming.extend(engine.warming_rules().map(|(rule, until_ms)| (rule.to_owned(), until_ms)));
+        figures.producers = engine.producer_counters();
         figures.rules.clear();
         figures.rules.extend_from_slice(engine.rule_counters());
         figures.state_bytes = engine.state_bytes();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rasid_engine::{Counters, RuleCounters};
+use rasid_engine::{Counters, ProducerCounters, RuleCounters};
 use serde::Serialize;
 
 use crate::clock::Seen;
@@ -149,6 +149,8 @@ pub struct EngineStats {
     pub rules: Vec<RuleCounters>,
     /// Active rules that run in shadow until all that they read is as old as its window.
     pub warming: Vec<WarmingRule>,
+    /// Counts of each producer over the whole log.
+    pub producers: Vec<ProducerCounters>,
     /// Bytes of keyed state, where it is known.
     pub state_bytes: Option<u64>,
     /// The event clock, Unix ms.

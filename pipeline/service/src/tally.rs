@@ -166,6 +166,7 @@ impl Tally {
                 counters: figures.counters,
                 rules: figures.rules,
                 warming: figures.warming.into_iter().map(|(rule, until_ms)| WarmingRule { rule, until_ms }).collect(),
+                producers: figures.producers,
                 state_bytes: Some(figures.state_bytes as u64),
                 event_clock_ms: figures.clock_ms,
             },

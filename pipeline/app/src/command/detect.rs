@@ -265,6 +265,7 @@ impl<'a> Summary<'a> {
             evicted,
             alerts,
             oversized_ids,
+            bad_events,
         } = &self.counters;
         say(format_args!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s)));
         let lines = [
@@ -274,6 +275,7 @@ impl<'a> Summary<'a> {
             (*duplicate_conflicts, "of them with other content under the same id"),
             (*unknown_types, "of unknown type"),
             (*late, "late"),
+            (*bad_events, "with a field that is not as the contract says"),
             (*oversized_ids, "identifiers of more than 256 bytes, which read as absent"),
             (*filter_errors, "where conditions without a value"),
             (*evicted, "states evicted"),

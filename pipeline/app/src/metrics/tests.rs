@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::http::{Connections, Times};
-use rasid_engine::RuleCounters;
+use rasid_engine::{FieldCounter, ProducerCounters, RuleCounters};
 use rasid_service::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, SinkStats, SourceStats, WarmingRule};
 
 /// Figures with one of everything.
@@ -21,6 +21,8 @@ fn full() -> Stats {
     stats.ingest = Some(IngestStats { bodies_bytes: 7, bodies_bytes_max: 1 << 20 });
     stats.engine.rules.push(RuleCounters { rule: "auth.otp_flood".to_owned(), alerts: 3, ..RuleCounters::default() });
     stats.engine.warming.push(WarmingRule { rule: "auth.otp_fanout".to_owned(), until_ms: 1_763_719_300_000 });
+    let bad_fields = vec![FieldCounter { event_type: "auth.otp_requested".to_owned(), field: "device_id".to_owned(), events: 12 }];
+    stats.engine.producers.push(ProducerCounters { producer: "/khidma/auth".to_owned(), events: 40, bad_events: 12, bad_fields });
     stats.engine.state_bytes = Some(1 << 20);
     stats.engine.event_clock_ms = 1_763_719_300_500;
     stats.snapshot.position = Some(40);
@@ -57,6 +59,9 @@ fn figures_are_written_in_base_units() {
         "rasid_ingest_bodies_limit_bytes 1048576.0",
         "rasid_source_stopped{stream=\"fluvio:auth/0\"} 1.0",
         "rasid_rule_alerts_total{rule=\"auth.otp_flood\"} 3",
+        "rasid_producer_events_total{producer=\"/khidma/auth\"} 40",
+        "rasid_producer_bad_events_total{producer=\"/khidma/auth\"} 12",
+        "rasid_producer_bad_fields_total{producer=\"/khidma/auth\",type=\"auth.otp_requested\",field=\"device_id\"} 12",
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
         "rasid_rule_warming_until_timestamp_seconds{rule=\"auth.otp_fanout\"} 1763719300.0",
@@ -107,7 +112,7 @@ fn names_end_in_their_unit_and_every_metric_has_help() {
 }
 
 /// `alertname` of what the person on call is told about the service itself, where no metric is called so.
-const PAGES: [&str; 4] = ["rasid_outbox_full", "rasid_page_test", "rasid_replay_divergence", "rasid_stream_gap"];
+const PAGES: [&str; 5] = ["rasid_outbox_full", "rasid_page_test", "rasid_replay_divergence", "rasid_stream_gap", "rasid_stream_stopped"];
 
 /// Alert rules, dashboards and pages name only metrics, and pages to the person on call, that exist.
 #[test]

@@ -4,7 +4,7 @@
 //! 16 parts of postcard, each: header {format, part, records, clock}
 //!   part 0      what there is once: clock, counters, rules, bindings with their births
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
-//!   part 0      behind its shards: what was not counted in format 1
+//!   part 0      behind its shards: what was not counted in format 1, then what was not in format 2
 //!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
 //!   part 5      ends with the former names of scores: (key, name) by key; of format 1 with the scores
 //! ```
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{Config, Engine, EngineError};
 use crate::counters::{Counters, FirstCounters, RuleCounters};
 use crate::duplicates::Duplicates;
+use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::SHARDS;
 use crate::scores::Scores;
@@ -25,8 +26,9 @@ use crate::shard::Shard;
 use crate::suppress::{Issued, Suppression};
 use crate::warming::Warming;
 
-/// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; it is read still.
-const FORMAT: u32 = 2;
+/// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; 2: part 0 ends with
+/// what format 1 did not count. Both are read still.
+const FORMAT: u32 = 3;
 /// The part of the scores.
 const SCORES: usize = 5;
 /// Shards in one part.
@@ -116,6 +118,7 @@ struct Once {
 pub struct Snapshot {
     clock_ms: i64,
     counters: Counters,
+    producers: Vec<ProducerCounters>,
     once: Once,
     shards: Vec<Shard>,
     duplicates: Duplicates,
@@ -136,7 +139,7 @@ impl Snapshot {
         let shards = self.shards.iter().skip(part * SHARDS_A_PART).take(SHARDS_A_PART);
         let out = shards.fold(out, |out, shard| shard.save(out));
         match part {
-            0 => plain(&self.counters.oversized_ids, out),
+            0 => plain(&(self.counters.bad_events, &self.producers), plain(&self.counters.oversized_ids, out)),
             1 => self.duplicates.save_current(out),
             2 => self.duplicates.save_before(out),
             3 => self.suppression.save(out),
@@ -179,6 +182,7 @@ impl Engine {
         Snapshot {
             clock_ms: self.clock_ms,
             counters: self.counters.clone(),
+            producers: self.producers.counters(),
             once,
             shards: self.shards.iter_mut().map(Shard::share).collect(),
             duplicates: self.duplicates.share(),
@@ -223,7 +227,15 @@ impl Engine {
                 0 if header.format > 1 => {
                     let (oversized_ids, rest) = postcard::take_from_bytes(rest).map_err(place("counters"))?;
                     engine.counters.oversized_ids = oversized_ids;
-                    rest
+                    if header.format > 2 {
+                        let (counted, rest) = postcard::take_from_bytes(rest).map_err(place("producers"))?;
+                        let (bad_events, producers) = counted;
+                        engine.counters.bad_events = bad_events;
+                        engine.producers = Producers::of_counters(producers);
+                        rest
+                    } else {
+                        rest
+                    }
                 }
                 1 => engine.duplicates.load_current(rest).map_err(place("duplicates"))?,
                 2 => engine.duplicates.load_before(rest).map_err(place("duplicates"))?,
