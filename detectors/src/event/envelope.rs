@@ -10,7 +10,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visi
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
-use super::json::{self, Escapes, Told};
+use super::json::{self, Told};
 use super::salvage::{BadField, Members, Notes, Salvage as _};
 use super::text::Text;
 use super::units::Timestamp;
@@ -63,8 +63,7 @@ pub fn decode<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Faul
     if record.len() > limits.record_bytes_max {
         return Err(Fault::whole(format!("record of {} bytes, expected {} at most", record.len(), limits.record_bytes_max)));
     }
-    if !json::nested_deeper_than(record, limits.nesting_max)
-        && json::escapes(record) == Escapes::Whole
+    if json::is_plain(record, limits.nesting_max)
         && let Some(decoded) = decode_clean(record)
     {
         return Ok(decoded);
@@ -412,7 +411,7 @@ pub fn unknown_field(record: &[u8], name: &str) -> crate::value::OwnedValue {
 /// shown records that have neither.
 fn unknown_text<'a>(record: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
     let nesting_max = Limits::default().nesting_max;
-    if !json::nested_deeper_than(record, nesting_max) && json::escapes(record) == Escapes::Whole {
+    if json::is_plain(record, nesting_max) {
         let found: sonic_rs::LazyValue<'a> = sonic_rs::get(record, ["data", name].iter()).ok()?;
         return Some(found.as_raw_cow());
     }

@@ -10,6 +10,20 @@ use super::fault::Fault;
 
 pub(super) const HALF_PAIR: &str = "half a surrogate pair, expected a whole character";
 
+/// Whether a record nests no deeper than `max` and has every escape whole. One pass settles the usual record, which has few
+/// brackets and no backslash.
+#[inline]
+pub(super) fn is_plain(record: &[u8], max: usize) -> bool {
+    let mut brackets = 0;
+    for at in memchr::memchr3_iter(b'{', b'[', b'\\', record) {
+        brackets += 1;
+        if brackets > max || record.get(at) == Some(&b'\\') {
+            return !nested_deeper_than(record, max) && escapes(record) == Escapes::Whole;
+        }
+    }
+    true
+}
+
 /// Whether brackets outside strings nest deeper than `max`. Counting every bracket first settles the usual record in
 /// one fast pass: what has no more than `max` of them cannot nest deeper.
 #[inline]
