@@ -87,7 +87,7 @@ const REPLAY_OTHER_VERSION: Metric =
     counter("rasid_replay_other_version", "Replayed outputs that differ from what another version committed");
 const EXCUSED: Metric = counter("rasid_replay_excused", "Replayed outputs that differ behind entries that were lost to damage");
 const LOST: Metric = counter("rasid_log_lost_entries", "Entries gone through that were lost to damage and given up");
-const DEAD_LETTERS: Metric = counter("rasid_dead_letters", "Records set aside");
+const DEAD_LETTERS: Metric = counter("rasid_dead_letters", "Records set aside since the start");
 const SNAPSHOT_POSITION: Metric = gauge("rasid_snapshot_position", "Position of the newest snapshot");
 const SNAPSHOT_TIME: Metric = gauge("rasid_snapshot_timestamp_seconds", "When the newest snapshot was written");
 const SNAPSHOT_TOOK: Metric = gauge("rasid_snapshot_duration_seconds", "What the newest snapshot took");
@@ -247,7 +247,7 @@ fn worker(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.one(&REPLAY_OTHER_VERSION, worker.replay_other_version_total)?;
     out.one(&EXCUSED, worker.excused_total)?;
     out.one(&LOST, worker.lost_total)?;
-    out.one(&DEAD_LETTERS, worker.dead_letters_total)?;
+    out.one(&DEAD_LETTERS, worker.set_aside_total)?;
     let snapshot = &stats.snapshot;
     if let (Some(position), Some(written_ms)) = (snapshot.position, snapshot.written_ms) {
         out.one(&SNAPSHOT_POSITION, position)?;

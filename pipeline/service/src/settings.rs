@@ -205,9 +205,9 @@ pub struct AlertmanagerSettings {
     pub hold_ms: i64,
     /// What is older than this at delivery goes into the catch-up summary, ms.
     pub catch_up_ms: i64,
-    /// Where people reach this service, for links back to an alert.
+    /// Where people reach this service, for the link from an alert that no runbook page explains.
     pub external_url: Option<String>,
-    /// What a rule's runbook path is appended to.
+    /// What a runbook's path is appended to.
     pub runbook_url: Option<String>,
 }
 

@@ -118,7 +118,9 @@ async fn what_is_not_there_is_a_problem_document() {
         assert_eq!((found, kind.as_str()), (status, "application/problem+json"), "{method} {uri}");
         assert_eq!(body["status"], status);
     }
-    let (status, kind, text) = ask(&router, "GET", "/metrics", "").await;
+    // What pages to the person on call link to.
+    let figures = format!("/{}", rasid_connectors::sink::alertmanager::FIGURES);
+    let (status, kind, text) = ask(&router, "GET", &figures, "").await;
     assert_eq!((status, kind.starts_with("application/openmetrics-text")), (200, true));
     assert!(text.as_str().expect("text").contains("rasid_replay_divergence_total 0"));
 }

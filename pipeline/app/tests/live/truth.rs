@@ -35,12 +35,15 @@ async fn a_replay_from_before_what_the_outbox_remembers_is_no_divergence() {
     service.heard("nothing to restore: the log is empty", PATIENCE).await;
     service.heard("redis is new to this service; all live scores were published", PATIENCE).await;
     service.heard("up", PATIENCE).await;
+    fs::write(site.path("events/bad.jsonl"), "no event\n".repeat(13)).expect("a writable folder");
     let traffic = Traffic::start(&site.path("events"), 9, "1");
     // Two snapshots are kept, so with the third one digests are forgotten.
     let written = |service: &Service| service.lines().iter().filter(|line| line.message == "snapshot written").count();
     until("four snapshots", || written(&service) >= 4).await;
     traffic.stop().await;
     site.settle(PATIENCE).await;
+    let dead_letters = || site.status().map(|status| number(&status, "/stats/worker/set_aside_total"));
+    assert!(dead_letters().is_some_and(|records| records >= 13), "{:?}, with those of the traffic", dead_letters());
     assert!(service.drain().await.success());
     assert!(service.lines().iter().all(|line| !line.message.starts_with("redis was flushed")), "it never was");
 
@@ -58,6 +61,7 @@ async fn a_replay_from_before_what_the_outbox_remembers_is_no_divergence() {
     site.settle(PATIENCE).await;
     let status = site.status().expect("it answers");
     assert_eq!(number(&status, "/stats/worker/divergence_total"), 0);
+    assert_eq!(dead_letters(), Some(0), "they are no news");
     assert_eq!(replayed.number("unknown"), Some(number(&status, "/stats/worker/replay_unknown_total")));
     assert!(service.drain().await.success());
     service.assert_sound();

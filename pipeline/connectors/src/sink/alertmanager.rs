@@ -34,6 +34,8 @@ use crate::sink::{Answer, Batch, Sink};
 pub const CATCH_UP: &str = "rasid.catch_up";
 /// `area` of alerts about the service itself.
 const OWN_AREA: &str = "rasid";
+/// Where an alert leads that no page explains: the service's figures, below the address that people reach it by.
+pub const FIGURES: &str = "metrics";
 /// A rule may have changed its severity since its alerts were posted.
 const SEVERITIES: [Severity; 4] = [Severity::Sev0, Severity::Sev1, Severity::Sev2, Severity::Sev3];
 
@@ -50,9 +52,9 @@ pub struct Config {
     pub hold: Duration,
     /// Older than that at delivery, by the event clock, is old news.
     pub catch_up_after: Duration,
-    /// Where people reach this service, for links back to an alert.
+    /// Where people reach this service, for the link from an alert that no runbook page explains.
     pub external_url: Option<String>,
-    /// What a rule's runbook path is appended to.
+    /// What a runbook's path is appended to.
     pub runbook_url: Option<String>,
 }
 
@@ -105,18 +107,21 @@ impl AlertmanagerSink {
 
     /// Raises alerts about the service itself. They stand for `hold`; while the trouble lasts, raise them again before.
     pub async fn raise(&mut self, now_ms: i64, alerts: &[OpsAlert]) -> Answer {
-        let alert = |alert: &OpsAlert| {
-            let mut annotations = json!({"summary": alert.summary});
-            self.add_runbook(&mut annotations, alert.runbook.as_deref());
-            json!({
-                "labels": labels(&alert.name, OWN_AREA, alert.severity),
-                "annotations": annotations,
-                "startsAt": format_rfc3339(now_ms),
-                "endsAt": self.ends_at(now_ms),
-            })
-        };
-        let alerts = alerts.iter().map(alert).collect();
+        let alerts = alerts.iter().map(|alert| self.own(now_ms, alert)).collect();
         self.tell(now_ms, alerts).await
+    }
+
+    fn own(&self, now_ms: i64, alert: &OpsAlert) -> Value {
+        let mut annotations = json!({"summary": alert.summary});
+        self.add_runbook(&mut annotations, alert.runbook.as_deref());
+        let mut page = json!({
+            "labels": labels(&alert.name, OWN_AREA, alert.severity),
+            "annotations": annotations,
+            "startsAt": format_rfc3339(now_ms),
+            "endsAt": self.ends_at(now_ms),
+        });
+        self.add_link(&mut page, alert.runbook.as_deref());
+        page
     }
 
     /// Takes an alert about the service itself back.
@@ -214,9 +219,7 @@ impl AlertmanagerSink {
             "startsAt": format_rfc3339((*since_ms).min(now_ms)),
             "endsAt": self.ends_at(now_ms),
         });
-        if let Some(url) = &self.config.external_url {
-            set(&mut alert, "generatorURL", &format!("{}/v1/alerts/{}", url.trim_end_matches('/'), newest.id));
-        }
+        self.add_link(&mut alert, newest.runbook.as_deref());
         alert
     }
 
@@ -224,12 +227,14 @@ impl AlertmanagerSink {
     fn summary(&self, now_ms: i64, total: &CatchUp) -> Vec<Value> {
         let labels = |severity: &str| json!({"alertname": CATCH_UP, "rule": CATCH_UP, "area": OWN_AREA, "severity": severity});
         let minutes = self.config.catch_up_after.as_secs() / 60;
-        let mut alerts = vec![json!({
+        let mut summary = json!({
             "labels": labels(total.worst),
             "annotations": total.annotations(minutes),
             "startsAt": format_rfc3339(now_ms),
             "endsAt": self.ends_at(now_ms),
-        })];
+        });
+        self.add_link(&mut summary, None);
+        let mut alerts = vec![summary];
         if let Some((_, before)) = self.catch_up.as_ref().filter(|(_, before)| before.worst != total.worst) {
             alerts.push(json!({
                 "labels": labels(before.worst),
@@ -245,12 +250,28 @@ impl AlertmanagerSink {
     }
 
     fn add_runbook(&self, annotations: &mut Value, runbook: Option<&str>) {
-        match (runbook, &self.config.runbook_url) {
-            (Some(page), Some(base)) if !page.contains("://") => {
-                set(annotations, "runbook_url", &format!("{}/{page}", base.trim_end_matches('/')));
-            }
-            (Some(page), _) => set(annotations, if page.contains("://") { "runbook_url" } else { "runbook" }, page),
-            (None, _) => {}
+        match (runbook, self.page(runbook)) {
+            (_, Some(url)) => set(annotations, "runbook_url", &url),
+            (Some(path), None) => set(annotations, "runbook", path),
+            (None, None) => {}
+        }
+    }
+
+    /// Where the runbook can be read; `None` where nobody has said.
+    fn page(&self, runbook: Option<&str>) -> Option<String> {
+        match (runbook?, &self.config.runbook_url) {
+            (url, _) if url.contains("://") => Some(url.to_owned()),
+            (path, Some(base)) => Some(format!("{}/{path}", base.trim_end_matches('/'))),
+            (_, None) => None,
+        }
+    }
+
+    /// What Alertmanager links to as the alert's source: the page that explains it, else the service's figures. An alert has
+    /// no page of its own.
+    fn add_link(&self, alert: &mut Value, runbook: Option<&str>) {
+        let figures = || Some(format!("{}/{FIGURES}", self.config.external_url.as_ref()?.trim_end_matches('/')));
+        if let Some(url) = self.page(runbook).or_else(figures) {
+            set(alert, "generatorURL", &url);
         }
     }
 }

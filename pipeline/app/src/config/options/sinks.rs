@@ -172,9 +172,10 @@ pub(crate) struct AlertmanagerSink {
     /// yesterday.
     #[schemars(range(min = 60, max = 86_400))]
     pub(crate) catch_up_s: u32,
-    /// Where people reach this service, for the link from a page back to its alert, such as `https://rasid.internal`.
+    /// Where people reach this service, such as `https://rasid.internal`: an alert that has no runbook page to link to links
+    /// to the figures there, `/metrics`.
     pub(crate) external_url: Option<String>,
-    /// What a rule's `runbook` is appended to, such as `https://git.internal/rasid/blob/main/`.
+    /// What the path of a runbook is appended to, a rule's or one of our own, such as `https://git.internal/rasid/blob/main/`.
     pub(crate) runbook_url: Option<String>,
 }
 

@@ -50,9 +50,41 @@ fn alerts_of_one_rule_are_one_alert_with_bounded_labels() {
             },
             "startsAt": format_rfc3339(NOW_MS - 5_000),
             "endsAt": format_rfc3339(NOW_MS + 3_600_000),
-            "generatorURL": "https://rasid.example/v1/alerts/al_3",
+            "generatorURL": "https://wiki.example/rasid/docs/runbooks/otp.md",
         })
     );
+}
+
+#[test]
+fn every_alert_links_to_what_is_there() {
+    let (ours, wiki) = (Some("https://rasid.example/".to_owned()), Some("https://wiki.example".to_owned()));
+    let elsewhere = Some("https://pages.example/otp".to_owned());
+    let (figures, page) = (Some("https://rasid.example/metrics"), Some("https://wiki.example/docs/runbooks/otp.md"));
+    for (external_url, runbook_url, runbook, expected) in [
+        (&None, &None, Some("docs/runbooks/otp.md"), None),
+        (&ours, &None, Some("docs/runbooks/otp.md"), figures),
+        (&ours, &wiki, None, figures),
+        (&ours, &wiki, Some("docs/runbooks/otp.md"), page),
+        (&None, &wiki, Some("docs/runbooks/otp.md"), page),
+        (&ours, &wiki, elsewhere.as_deref(), elsewhere.as_deref()),
+    ] {
+        let sink = sink(Config { external_url: external_url.clone(), runbook_url: runbook_url.clone(), ..Config::default() });
+        let mut item = alert(1, "auth.otp_flood", Severity::Sev1, 0);
+        if let Body::Alert(alert) = &mut item.body {
+            alert.runbook = runbook.map(str::to_owned);
+        }
+        let alerts = sink.alerts(&batch(&[item]));
+        assert_eq!(alerts[0].get("generatorURL").and_then(Value::as_str), expected, "{external_url:?} {runbook_url:?} {runbook:?}");
+        let own = OpsAlert {
+            name: "rasid_outbox_full".to_owned(),
+            severity: Severity::Sev1,
+            summary: String::new(),
+            runbook: runbook.map(str::to_owned),
+        };
+        assert_eq!(sink.own(NOW_MS, &own).get("generatorURL").and_then(Value::as_str), expected, "of the service itself");
+        let summary = sink.summary(NOW_MS, &CatchUp::new());
+        assert_eq!(summary[0].get("generatorURL").is_some(), external_url.is_some(), "of what is old news");
+    }
 }
 
 #[test]
