@@ -106,6 +106,15 @@ const SINK_RETRIES: Metric = counter("rasid_sink_retries", "Requests sent again"
 const SINK_BREAKER: Metric = gauge("rasid_sink_breaker_open", "1 while the receiver is left alone after failures, 0.5 while it is tried");
 const SINK_REFUSING: Metric = gauge("rasid_sink_refusing", "1 while the receiver refuses whatever it is sent, and nothing more is parked");
 const SINK_STANDING: Metric = gauge("rasid_sink_standing_pages", "Pages that stand at the receiver and are posted again every minute");
+const REDIS_POLICY: Metric = gauge(
+    "rasid_redis_maxmemory_policy",
+    "Always 1; the label is what a Redis server does when its memory is full, unknown where it does not say",
+);
+const REDIS_LOOKED: Metric = counter("rasid_redis_looked_scores", "Scores that were looked for in Redis");
+const REDIS_MISSING: Metric = counter("rasid_redis_missing_scores", "Scores that were gone from Redis, and were published again");
+const REDIS_FOREIGN: Metric =
+    gauge("rasid_redis_foreign_keys", "Keys of ours under which somebody else's value stands; their scores are not written");
+const REDIS_ROUND: Metric = gauge("rasid_redis_round_seconds", "Time in which every score is looked for in Redis");
 const RULESET: Metric = gauge("rasid_ruleset", "Always 1; the label is the hash of the ruleset in force");
 const RULESET_PAGES: Metric = gauge("rasid_ruleset_paging_rules", "Rules in force that wake the person on call; 0 where nobody is on call");
 const RULESET_RULES: Metric = gauge("rasid_ruleset_rules", "Rules in force");
@@ -278,7 +287,13 @@ fn sinks(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     };
     out.labelled(&SINK_BREAKER, "sink", sinks().map(|of| (of.name.as_str(), open(of.breaker))))?;
     out.labelled(&SINK_REFUSING, "sink", sinks().map(|of| (of.name.as_str(), u64::from(of.refusing))))?;
-    out.labelled(&SINK_STANDING, "sink", sinks().map(|of| (of.name.as_str(), of.standing)))
+    out.labelled(&SINK_STANDING, "sink", sinks().map(|of| (of.name.as_str(), of.standing)))?;
+    let Some(redis) = &stats.redis else { return Ok(()) };
+    out.labelled(&REDIS_POLICY, "policy", redis.policies.iter().map(|policy| (policy.as_str(), 1_u64)))?;
+    out.one(&REDIS_LOOKED, redis.looked_total)?;
+    out.one(&REDIS_MISSING, redis.missing_total)?;
+    out.one(&REDIS_FOREIGN, redis.foreign_keys)?;
+    out.one(&REDIS_ROUND, redis.round_s)
 }
 
 fn rulesets(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {

@@ -22,7 +22,7 @@ use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::{ByShard, Scattered, scatter};
 use crate::score::{Score, ScoreChange};
-use crate::scores::{Moment, Scores};
+use crate::scores::{LivePart, Moment, Scores};
 use crate::shard::{Gathered, Layout, Shard, shards};
 use crate::suppress::{Issued, Suppression};
 use crate::trace::{Trace, trace};
@@ -215,6 +215,12 @@ impl Engine {
     /// change, the level that it has as the one before, and position 0.
     pub fn live_scores(&self) -> Vec<ScoreChange> {
         self.scores.live(Moment { position: 0, clock_ms: self.clock_ms.max(0), ruleset: &self.plan.ruleset.hash })
+    }
+
+    /// The same in parts, so that one who looks through all of them holds nobody up: those in `places` places from `from` on,
+    /// which begins at 0.
+    pub fn live_scores_part(&self, from: usize, places: usize) -> LivePart {
+        self.scores.live_part(Moment { position: 0, clock_ms: self.clock_ms.max(0), ruleset: &self.plan.ruleset.hash }, from, places)
     }
 
     /// How many live scores stand under pseudonyms of another secret alone, and when the last of them ends by itself, Unix

@@ -78,6 +78,26 @@ impl<E: Entry> Entries<E> {
         self.base().iter().filter(hides).chain(&self.beside)
     }
 
+    /// Those of `places` places of the table from `from` on, in no order, and where to go on; 0 where that was the last part.
+    /// An entry that stays is in one part or another, though the table may grow in between; one that is new may be in none.
+    pub(crate) fn part(&self, from: usize, places: usize) -> (Vec<&E>, usize) {
+        let (base, first) = (self.base(), self.base().num_buckets());
+        let (end, all) = (from.saturating_add(places), self.places());
+        let newest = |index: usize| {
+            if index < first {
+                let entry = base.get_bucket(index)?;
+                return Some(find(&self.beside, entry.key()).unwrap_or(entry));
+            }
+            self.beside.get_bucket(index - first).filter(|entry| find(base, entry.key()).is_none())
+        };
+        ((from..end.min(all)).filter_map(newest).collect(), if end < all { end } else { 0 })
+    }
+
+    /// How many places there are, taken or not.
+    pub(crate) fn places(&self) -> usize {
+        self.base().num_buckets() + self.beside.num_buckets()
+    }
+
     /// One hash table of its own, copied if need be: for what goes through all entries.
     pub(crate) fn own(&mut self) -> &mut HashTable<E> {
         self.settle();
@@ -165,6 +185,16 @@ mod tests {
     fn all(entries: &Entries<(u64, u32)>) -> BTreeMap<u64, u32> {
         let all: BTreeMap<u64, u32> = entries.iter().copied().collect();
         assert_eq!((all.len(), entries.iter().count()), (entries.len(), entries.len()), "each once");
+        let (mut parts, mut from) = (Vec::new(), 0);
+        loop {
+            let (part, next) = entries.part(from, 3);
+            parts.extend(part.into_iter().copied());
+            from = next;
+            if from == 0 {
+                break;
+            }
+        }
+        assert_eq!((parts.len(), &parts.into_iter().collect::<BTreeMap<_, _>>()), (all.len(), &all), "and in one part each");
         all
     }
 

@@ -193,6 +193,18 @@ impl<S: Keyed> Table<S> {
         self.version_lost
     }
 
+    /// The same in parts, in no order: those in `places` places from `from` on, and where to go on; 0 after the last part.
+    pub(crate) fn live_part(&self, clock_ms: i64, from: usize, places: usize) -> (Vec<&S>, usize) {
+        let (part, next) = self.entries.part(from, places);
+        let live = part.into_iter().filter(|entry| !entry.expired(self.ttl_ms, clock_ms));
+        (live.map(|entry| &entry.state).collect(), next)
+    }
+
+    /// How many places there are for states, taken or not.
+    pub(crate) fn places(&self) -> usize {
+        self.entries.places()
+    }
+
     /// Every state whose time is not over, by key.
     pub(crate) fn live(&self, clock_ms: i64) -> Vec<&S> {
         let mut live: Vec<&Entry<S>> = self.entries.iter().filter(|entry| !entry.expired(self.ttl_ms, clock_ms)).collect();

@@ -46,4 +46,5 @@ pub use producers::{FieldCounter, ProducerCounters};
 pub use pseudonym::{Pseudonymizer, SEED_BYTES, SecretError};
 pub use scenario::{Outcome, run_tests};
 pub use score::{Level, Reason, Score, ScoreChange};
+pub use scores::LivePart;
 pub use trace::Trace;

@@ -168,6 +168,17 @@ pub(crate) struct Moment<'a> {
     pub(crate) ruleset: &'a str,
 }
 
+/// Some of the scores that are live.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LivePart {
+    /// They, in no order.
+    pub scores: Vec<ScoreChange>,
+    /// Where to go on; 0 after the last part.
+    pub next: usize,
+    /// How many places all parts have together: the scores that are live, and up to some four times as many that are not.
+    pub places: usize,
+}
+
 /// Whom an alert is about.
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
@@ -262,6 +273,14 @@ impl Scores {
             .collect();
         changes.sort_unstable_by(|a, b| a.entity.cmp(&b.entity));
         changes
+    }
+
+    /// The same of one part of the entities, in no order.
+    pub(crate) fn live_part(&self, moment: Moment<'_>, from: usize, places: usize) -> LivePart {
+        let (live, next) = self.entities.live_part(moment.clock_ms, from, places);
+        let told = |doubts: &Doubts| doubts.told(doubts.change(moment, Level::of(doubts.score(moment.clock_ms)), &self.rules));
+        let scores = live.into_iter().flat_map(told).filter(|change| change.score.is_some()).collect();
+        LivePart { scores, next, places: self.entities.places() }
     }
 
     /// Takes another share of memory.
@@ -399,6 +418,34 @@ mod tests {
         assert_eq!((second.version, second.level_before), (6 * HOUR, Some(Level::Low)), "25 by then");
         assert_eq!(second.score.map(|score| (score.level, score.as_of)), Some((Level::Critical, 6 * HOUR)));
         assert_eq!(raise(&mut scores, 2, 0, 6 * HOUR, 6 * HOUR), None);
+    }
+
+    #[test]
+    fn all_parts_together_are_all_that_is_live() {
+        let mut scores = Scores::new(usize::MAX);
+        for (key, name) in (0..500_u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15), format!("user:u_{n}"))) {
+            let about = About { key, entity: &name, former: (key % 3 == 0).then_some("user:former") };
+            let number = scores.number("r.0");
+            scores.raise(about, number, Cast { at_ms: 0, half_life_ms: HOUR, risk: if key % 2 == 0 { 5 } else { 90 } }, moment(0));
+        }
+        for now in [0, 5 * HOUR] {
+            let (mut all, mut from) = (Vec::new(), 0);
+            loop {
+                let part = scores.live_part(moment(now), from, 37);
+                assert!(part.places >= 500 && part.scores.len() <= 2 * 37);
+                all.extend(part.scores);
+                from = part.next;
+                if from == 0 {
+                    break;
+                }
+            }
+            let by_name = |a: &ScoreChange, b: &ScoreChange| (&a.entity, a.version).cmp(&(&b.entity, b.version));
+            let mut expected = scores.live(moment(now));
+            all.sort_unstable_by(by_name);
+            expected.sort_unstable_by(by_name);
+            assert_eq!(all.len(), expected.len(), "at {now}");
+            assert!(all.iter().zip(&expected).all(|(part, whole)| part.entity == whole.entity));
+        }
     }
 
     #[test]

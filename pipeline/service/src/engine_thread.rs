@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
-use rasid_engine::{Counters, ProducerCounters, RuleCounters, ScoreChange, Snapshot};
+use rasid_engine::{Counters, Engine, ProducerCounters, RuleCounters, ScoreChange, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, age_ms};
 use crate::commit_thread::ToCommit;
 use crate::comparison::Compared;
 use crate::progress::Progress;
+use crate::redis_watch::Part;
 use crate::worker::{Step, Worker, WorkerError};
 
 /// How long the thread sleeps when nothing wakes it.
@@ -28,6 +29,8 @@ const FIGURES_EVERY_MS: i64 = 100;
 pub(crate) enum Ask {
     /// Every score of 1 or more.
     LiveScores(oneshot::Sender<LiveScores>),
+    /// Some of them: those in `places` places of its table from `from` on.
+    LivePart { from: usize, places: usize, answer: oneshot::Sender<Part> },
     /// A snapshot when the log has ended and is read to its end.
     LastSnapshot,
 }
@@ -169,9 +172,14 @@ impl EngineThread {
                 // changed since is not told again. Who asks gets no answer, and asks again later.
                 Ask::LiveScores(answer) if self.worker.is_replaying() => drop(answer),
                 Ask::LiveScores(answer) => {
-                    let scores = self.worker.engine().map(rasid_engine::Engine::live_scores).unwrap_or_default();
+                    let scores = self.worker.engine().map(Engine::live_scores).unwrap_or_default();
                     // Who asked may have gone.
                     drop(answer.send(LiveScores { position: self.worker.position(), scores }));
+                }
+                Ask::LivePart { answer, .. } if self.worker.is_replaying() => drop(answer),
+                Ask::LivePart { from, places, answer } => {
+                    let live = self.worker.engine().map(|engine| engine.live_scores_part(from, places)).unwrap_or_default();
+                    drop(answer.send(Part { position: self.worker.position(), live }));
                 }
                 Ask::LastSnapshot => last_snapshot = true,
             }

@@ -27,6 +27,7 @@ mod parked;
 mod progress;
 pub mod recover;
 mod redis_task;
+mod redis_watch;
 mod remembered;
 pub mod replay;
 pub mod route;

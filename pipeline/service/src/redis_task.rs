@@ -1,17 +1,18 @@
 //! The task that keeps Redis as the engine has it: changes as soon as the log is durable, what waited in the outbox, a
-//! heartbeat, and everything again where Redis has lost it.
+//! heartbeat, and everything again where Redis has lost it. What it loses without a word is looked for (`redis_watch.rs`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rasid_connectors::sink::redis::{Epoch, Error, Heartbeat, RedisSink};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::chain::Chain;
 use crate::commit_thread::Ahead;
 use crate::delivery::Delivery;
 use crate::engine_thread::{Ask, EngineFigures, LiveScores};
 use crate::progress::Progress;
+use crate::redis_watch::{Part, Reached, Watch};
 use crate::stats::Latency;
 use crate::tally::Beats;
 
@@ -20,7 +21,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long Redis is left alone after it failed.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Scores written in one round trip.
-const BATCH: usize = 512;
+pub(crate) const BATCH: usize = 512;
 /// Every so many missed heartbeats it is said again.
 const SAY_EVERY: u64 = 60;
 
@@ -32,6 +33,10 @@ pub(crate) struct RedisTask {
     pub(crate) figures: Arc<Mutex<EngineFigures>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
     pub(crate) beats: Arc<Mutex<Beats>>,
+    /// The committed position.
+    pub(crate) committed: watch::Receiver<u64>,
+    /// Whether Redis keeps what it was given.
+    pub(crate) watch: Watch,
     pub(crate) instance: String,
     /// How often the clock had been set when all scores were last known to be in Redis.
     pub(crate) jumps: u64,
@@ -53,9 +58,12 @@ impl RedisTask {
                 // First, and with a turn for what waits: changes may come without a pause.
                 _ = beat.tick() => {
                     self.heartbeat().await;
+                    self.watch.take_foreign(&mut self.delivery.sink);
+                    self.ask_for_a_part();
                     self.delivery.queue.committed();
                     self.delivery.turn().await?;
                 }
+                part = self.watch.part() => self.look(part).await,
                 first = self.ahead.recv() => match first {
                     Some(first) => self.send_ahead(first).await,
                     None => break,
@@ -119,6 +127,7 @@ impl RedisTask {
             Ok(Epoch::Same) => {
                 self.beaten(&beat);
                 self.after_a_jump().await;
+                self.watch.ask_for_policy(&mut self.delivery.sink).await;
             }
             Ok(Epoch::Gone { token }) => {
                 if let Err(error) = self.republish(&token).await {
@@ -192,7 +201,31 @@ impl RedisTask {
             tracing::info!(scores, "redis is new to this service; all live scores were published");
         }
         self.beaten(&beat);
+        self.watch.ask_for_policy(&mut self.delivery.sink).await;
         Ok(())
+    }
+
+    /// Asks the engine for the next scores to look for, while Redis answers. It answers when it has the time.
+    fn ask_for_a_part(&mut self) {
+        if self.missed > 0 || !self.known {
+            return;
+        }
+        let Some((from, places)) = self.watch.wants() else { return };
+        let (answer, part) = oneshot::channel();
+        if self.asks.try_send(Ask::LivePart { from, places, answer }).is_ok() {
+            self.progress.ask();
+            self.watch.asked(part);
+        }
+    }
+
+    async fn look(&mut self, part: Option<Part>) {
+        let Some(part) = part else { return };
+        let reached = Reached {
+            durable: self.progress.now().durable,
+            committed: *self.committed.borrow(),
+            oldest_ms: self.delivery.queue.oldest_ms(),
+        };
+        self.watch.look(&mut self.delivery.sink, part, reached).await;
     }
 
     /// Writes every live score; how many. `None`: just now nobody can say which those are.

@@ -30,6 +30,7 @@ use crate::operator::Operator;
 use crate::progress::Progress;
 use crate::recover::{CannotTakeUp, FolderLock, Layout, Recovered, TakeUpError, layout, recover};
 use crate::redis_task::RedisTask;
+use crate::redis_watch::Watch;
 use crate::route::Routes;
 use crate::rules_watch::{Refusal, RulesWatch};
 use crate::running::{Ended, Parts, Running};
@@ -38,7 +39,7 @@ use crate::settings::{Secret, Settings};
 use crate::sinks::{self, Built};
 use crate::snapshot_task::SnapshotTask;
 use crate::sources;
-use crate::stats::{RulesetStats, SinkStats, SnapshotStats};
+use crate::stats::{RedisStats, RulesetStats, SinkStats, SnapshotStats};
 use crate::switching::{REFUSED, Switching};
 use crate::tally::{self, Beats, LogFigures, Tally};
 use crate::ticker::Ticker;
@@ -164,8 +165,10 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         let ended = ended.clone();
         sink_tasks.spawn(async move { ended.unless_ok("a sink", delivery.run().await) });
     }
-    let mut ahead = None;
+    let (mut ahead, mut redis_stats) = (None, None);
     if let Some((sink, config)) = redis {
+        let stats_of_redis: Arc<Mutex<RedisStats>> = Arc::default();
+        redis_stats = Some(Arc::clone(&stats_of_redis));
         let (sender, receiver) = mpsc::channel(AHEAD_MAX);
         queues.push(tally::Queue::behind("redis", &sender));
         ahead = Some(sender);
@@ -190,6 +193,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
             figures: Arc::clone(&figures),
             latency: Arc::clone(&latency),
             beats: Arc::clone(&beats),
+            committed: is_committed.clone(),
+            watch: Watch::new(clock.clone(), stats_of_redis),
             instance: settings.instance.clone(),
             jumps: clock.seen().jumps_total,
             known: outbox.held().iter().any(|held| held.sink == crate::route::REDIS),
@@ -302,6 +307,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         ruleset: ruleset_stats,
         latency,
         beats,
+        redis: redis_stats,
         lags: sources.lags(),
         ingest: sources.ingest(),
         notices,

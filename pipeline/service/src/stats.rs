@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use rasid_connectors::sink::redis::{KEEPS, UNKNOWN};
 use rasid_engine::{Counters, ProducerCounters, RuleCounters};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Seen;
 
@@ -32,6 +33,8 @@ pub struct Stats {
     pub outbox: OutboxStats,
     /// One a sink.
     pub sinks: Vec<SinkStats>,
+    /// What Redis keeps, where there is one.
+    pub redis: Option<RedisStats>,
     /// The ruleset.
     pub ruleset: RulesetStats,
     /// Bounded queues between the parts.
@@ -273,6 +276,34 @@ impl Trouble {
             None => "not reached".to_owned(),
         };
         Self { why, for_ms: 0, since_ms }
+    }
+}
+
+/// Whether Redis keeps what it was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedisStats {
+    /// `maxmemory-policy` of its servers, each once: one of Redis' own, `other`, or `unknown` where it does not say. Empty
+    /// before one was asked.
+    pub policies: Vec<String>,
+    /// Scores that were looked for.
+    pub looked_total: u64,
+    /// Of these those that were gone, and were published again.
+    pub missing_total: u64,
+    /// Keys of ours under which somebody else's value was found, in this round or the one before; a thousand at most.
+    pub foreign_keys: u64,
+    /// In this time every score is looked for, s.
+    pub round_s: u64,
+}
+
+impl RedisStats {
+    /// Why scores may go without a word, for a person; `None` where they do not, or nobody was asked yet.
+    pub fn may_forget(&self) -> Option<String> {
+        let others: Vec<&str> = self.policies.iter().map(String::as_str).filter(|policy| *policy != KEEPS).collect();
+        match others.as_slice() {
+            [] => None,
+            [UNKNOWN] => Some("redis does not say its maxmemory-policy, so it may take scores away".to_owned()),
+            others => Some(format!("redis may take scores away: its maxmemory-policy is {}", others.join(" and "))),
+        }
     }
 }
 

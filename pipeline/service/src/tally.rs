@@ -17,8 +17,8 @@ use crate::progress::Progress;
 use crate::route::{REDIS, Routes};
 use crate::start::is_full;
 use crate::stats::{
-    EngineStats, Freshness, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RulesetStats, SinkStats, SnapshotStats,
-    SourceStats, Stats, Trouble, WarmingRule, WorkerStats,
+    EngineStats, Freshness, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RedisStats, RulesetStats, SinkStats,
+    SnapshotStats, SourceStats, Stats, Trouble, WarmingRule, WorkerStats,
 };
 
 /// Where each part leaves its figures.
@@ -39,6 +39,7 @@ pub(crate) struct Tally {
     pub(crate) ruleset: Arc<Mutex<RulesetStats>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
     pub(crate) beats: Arc<Mutex<Beats>>,
+    pub(crate) redis: Option<Arc<Mutex<RedisStats>>>,
     pub(crate) lags: Lags,
     pub(crate) ingest: Option<Arc<Ingest<LogAppender>>>,
     pub(crate) notices: Arc<Notices>,
@@ -173,6 +174,7 @@ impl Tally {
             snapshot: locked(&self.snapshot),
             outbox: OutboxStats { bytes, bytes_max: self.outbox_bytes_max, full, commits_total: self.commits.load(Ordering::Relaxed) },
             sinks,
+            redis: self.redis.as_ref().map(|redis| locked(redis)),
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.ruleset) },
             queues: self.queues(),
             latency: locked(&self.latency),

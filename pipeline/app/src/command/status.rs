@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use rasid_detectors::event::time::format_rfc3339;
+use rasid_service::stats::RedisStats;
 use serde_json::Value;
 
 use super::{Failure, OutputFormat, print_json, print_line, span};
@@ -88,6 +89,7 @@ fn lines(status: &Value) -> Vec<String> {
         lines.push(format!("  source   {name} {}", parts.join(", ")));
     }
     at("/stats/sinks").and_then(Value::as_array).into_iter().flatten().for_each(|one| sink(one, &mut lines));
+    lines.extend(forgotten(at("/stats/redis")));
     if at("/stats/outbox/full").and_then(Value::as_bool) == Some(true) {
         lines.push("  FULL     the outbox: nothing is taken until a sink takes something; docs/runbooks/sink_down.md".to_owned());
     }
@@ -151,6 +153,26 @@ fn trouble(trouble: &Value) -> Option<String> {
     Some(if why.starts_with("last answer") { format!("{why} for {lasts}") } else { format!("{} for {lasts}", why.to_uppercase()) })
 }
 
+/// What Redis has lost, may lose, and does not let us write.
+fn forgotten(redis: Option<&Value>) -> Vec<String> {
+    let redis: RedisStats = redis.and_then(|redis| serde_json::from_value(redis.clone()).ok()).unwrap_or_default();
+    let mut lines: Vec<String> =
+        redis.may_forget().into_iter().map(|why| format!("  FORGETS  {why}: docs/runbooks/redis_forgets.md")).collect();
+    if redis.missing_total > 0 {
+        let RedisStats { missing_total, round_s, .. } = redis;
+        lines.push(format!(
+            "  FORGOT   {missing_total} scores were gone from redis and were published again; each is looked for every {round_s} s: docs/runbooks/redis_forgets.md"
+        ));
+    }
+    if redis.foreign_keys > 0 {
+        let keys = redis.foreign_keys;
+        lines.push(format!(
+            "  FOREIGN  {keys} keys in redis hold somebody else's values, and are not written: docs/runbooks/redis_forgets.md"
+        ));
+    }
+    lines
+}
+
 /// Which rules wake a person, where there is one to be woken.
 fn pages(status: &Value) -> Option<String> {
     let sinks = status.pointer("/stats/sinks")?.as_array()?;
@@ -201,6 +223,8 @@ mod tests {
         let away = trouble("not reached", 14_000);
         status.stats.sinks.push(SinkStats { name: "redis".to_owned(), trouble: away, ..SinkStats::default() });
         status.stats.sinks.push(SinkStats { name: "alertmanager".to_owned(), refusing: true, standing: 2, ..SinkStats::default() });
+        let policies = vec!["noeviction".to_owned(), "volatile-lru".to_owned()];
+        status.stats.redis = Some(RedisStats { policies, missing_total: 40, foreign_keys: 1, round_s: 2, ..RedisStats::default() });
         let said = |status: &Status| lines(&serde_json::to_value(status).expect("JSON")).join("\n");
         assert!(said(&status).contains("NO RULE PAGES"), "{}", said(&status));
         status.stats.ruleset.pages = vec!["auth.guess".to_owned(), "payment.refunds".to_owned()];
@@ -223,6 +247,9 @@ mod tests {
             "ASIDE    5 dead letters since the start: rasid dead-letters list",
             "UNKNOWN  3 records of the log have a type that no rule can name: rasid schema events",
             "FULL     the outbox",
+            "FORGETS  redis may take scores away: its maxmemory-policy is volatile-lru: docs",
+            "FORGOT   40 scores were gone from redis and were published again; each is looked for every 2 s",
+            "FOREIGN  1 keys in redis",
             "STOPPED  fluvio:auth cannot be read: there is no such topic: docs/runbooks/stream_stopped.md",
             "2 outputs differ",
             "REFUSED",

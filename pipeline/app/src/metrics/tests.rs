@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::http::{Connections, Times};
 use rasid_engine::{FieldCounter, ProducerCounters, RuleCounters};
-use rasid_service::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, SinkStats, SourceStats, WarmingRule};
+use rasid_service::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule};
 
 /// Figures with one of everything.
 fn full() -> Stats {
@@ -30,6 +30,8 @@ fn full() -> Stats {
     stats.worker.lag_ms = 1_500;
     (stats.worker.lost_total, stats.worker.excused_total) = (12, 2);
     stats.sinks.push(SinkStats { name: "core".to_owned(), breaker: Breaker::HalfOpen, delivered_total: 9, ..SinkStats::default() });
+    let policies = vec!["volatile-lru".to_owned()];
+    stats.redis = Some(RedisStats { policies, looked_total: 64, missing_total: 5, foreign_keys: 1, round_s: 600 });
     stats.ruleset.hash = "sha256:9b1f".to_owned();
     stats.queues.push(QueueStats { name: "append", depth: 2, capacity: 64 });
     stats.hindrances.push(HindranceStats { area: "outbox", now: true, failures_total: 3 });
@@ -72,6 +74,9 @@ fn figures_are_written_in_base_units() {
         "rasid_disk_full_failures_total{area=\"outbox\"} 3",
         "rasid_sink_delivered_items_total{sink=\"core\"} 9",
         "rasid_sink_breaker_open{sink=\"core\"} 0.5",
+        "rasid_redis_maxmemory_policy{policy=\"volatile-lru\"} 1.0",
+        "rasid_redis_missing_scores_total 5",
+        "rasid_redis_round_seconds 600.0",
         "rasid_ruleset{hash=\"sha256:9b1f\"} 1.0",
         "rasid_clock_jumps_total 2",
         "rasid_clock_ahead_seconds -3600.0",

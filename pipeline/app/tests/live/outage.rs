@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rasid_connectors::sink::redis;
 use rasid_testbed::{Alertmanager, Fault};
 use serde_json::Value;
 
@@ -86,6 +87,65 @@ async fn scores_that_redis_has_lost_are_published_again() {
     }
     eprintln!("{} scores were back after {} ms", before.len(), now_ms() - flushed_ms);
     traffic.stop().await;
+    end(&site, service).await;
+}
+
+/// Looks again and again until it holds.
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let held = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(held.await.is_ok(), "not within {PATIENCE:?}: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scores_that_redis_takes_away_come_back_and_a_value_of_others_stops_its_key_alone() {
+    let site = Site::new("").await;
+    let set = async |option: &str, value: &str| {
+        assert_eq!(site.redis.command::<String>(&["CONFIG", "SET", option, value]).await, "OK");
+    };
+    set("maxmemory-policy", "volatile-lru").await;
+    let service = up(&site).await;
+    let warned = service.heard("redis may take scores away: its maxmemory-policy is not noeviction", PATIENCE).await;
+    assert_eq!(warned.text("policy"), Some("volatile-lru"));
+    let traffic = Traffic::start(&site.path("events"), 8, "1");
+    traffic.rounds(200).await;
+    traffic.stop().await;
+    site.settle(PATIENCE).await;
+    let before = judge::reasons_in_redis(&site).await;
+    assert!(before.len() > 10, "there is something to take away");
+    // The heartbeat does not end by itself, so nothing tells readers that scores are away.
+    set("maxmemory", "1").await;
+    until("all are taken away", async || judge::reasons_in_redis(&site).await.is_empty()).await;
+    set("maxmemory", "0").await;
+    let gone_ms = now_ms();
+    until("all are back", async || {
+        let now = judge::reasons_in_redis(&site).await;
+        before.iter().all(|(entity, reasons)| now.get(entity) == Some(reasons))
+    })
+    .await;
+    eprintln!("{} scores were back after {} ms", before.len(), now_ms() - gone_ms);
+    service.heard("scores were gone from redis, and were published again", PATIENCE).await;
+
+    let of = |index: usize| before.keys().nth(index).map(|entity| (entity.clone(), redis::key(entity))).expect("some");
+    let ((entity, theirs), (_, ours)) = (of(0), of(1));
+    assert_eq!(site.redis.command::<String>(&["SET", &theirs, "mine"]).await, "OK");
+    let said = service.heard("redis holds somebody else's value under a key of ours, which alone is not written", PATIENCE).await;
+    assert_eq!((said.text("key"), said.number("keys")), (Some(format!("{{{entity}}}").as_str()), Some(1)));
+    let kind = async |key: &str| site.redis.command::<String>(&["TYPE", key]).await;
+    site.redis.command::<i64>(&["DEL", &ours]).await;
+    until("another is written meanwhile", async || kind(&ours).await == "hash").await;
+    assert_eq!(site.redis.command::<String>(&["GET", &theirs]).await, "mine");
+    let foreign = || site.status().and_then(|status| status.pointer("/stats/redis/foreign_keys").and_then(Value::as_u64));
+    until("it is counted", async || foreign() == Some(1)).await;
+    site.redis.command::<i64>(&["DEL", &theirs]).await;
+    until("it is written once it may be", async || kind(&theirs).await == "hash").await;
+    until("it is counted no more", async || foreign() == Some(0)).await;
+    let missing = site.status().and_then(|status| status.pointer("/stats/redis/missing_total").and_then(Value::as_u64));
+    assert!(missing.is_some_and(|missing| missing >= before.len() as u64 + 2), "{missing:?}");
+    assert!(service.lines().iter().all(|line| !line.message.starts_with("redis was flushed")), "no loss of all was seen");
     end(&site, service).await;
 }
 

@@ -16,12 +16,14 @@ mod cluster;
 mod config;
 mod connection;
 mod link;
+mod look;
+mod memory;
 mod reader;
 mod scripts;
 mod sentinel;
 mod slots;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ::redis::{ServerErrorKind, Value, cmd, from_redis_value};
 use async_trait::async_trait;
@@ -31,6 +33,9 @@ use tracing::info;
 pub use self::config::{Config, Login, Place, Sentinels};
 pub use self::connection::Error;
 use self::link::{Answered, Keyed, Link};
+pub use self::look::Looked;
+use self::look::is_wrong_type;
+pub use self::memory::{KEEPS, Policy, UNKNOWN};
 pub use self::reader::{Reading, read_score};
 use crate::effect::Body;
 use crate::sink::{Answer, Batch, Sink};
@@ -43,8 +48,13 @@ pub const META: &str = "rasid:risk:v1:meta";
 pub const CHANGES: &str = "rasid:risk:v1:changes";
 /// What the keys begin with that tell whether a part of a cluster was flushed.
 const WITNESS: &str = "rasid:risk:v1:witness:";
+/// Keys of which it is remembered that another's value stands there, until somebody asks.
+const FOREIGN_MAX: usize = 1_000;
 /// How often a script is loaded for one call: once, and again where a failover comes in between.
 const LOADS_MAX: usize = 3;
+
+/// Why a score is not written.
+const FOREIGN: &str = "somebody else's value stands under the score's key";
 
 /// The key of an entity's score.
 ///
@@ -102,8 +112,10 @@ pub struct Written {
     pub older: usize,
     /// Rises of level that went to the stream.
     pub rises: usize,
-    /// Not writable, ever: index in the changes given, and why.
+    /// Not writable while another's value stands there: index in the changes given, and why.
     pub refused: Vec<(usize, String)>,
+    /// Rises that could not go to the stream, because another's value stands under its key.
+    pub untold: usize,
 }
 
 /// Redis.
@@ -113,6 +125,8 @@ pub struct RedisSink {
     link: Option<Link>,
     /// SHA-1 of [`scripts::WRITE`], what EVALSHA calls it by.
     write: ::redis::Script,
+    /// Keys under which another's value was found.
+    foreign: BTreeSet<String>,
 }
 
 impl RedisSink {
@@ -123,7 +137,7 @@ impl RedisSink {
     pub fn new(name: &str, config: Config) -> Result<Self, Error> {
         Link::check(&config.place)?;
         config.tls.check()?;
-        Ok(Self { name: name.to_owned(), config, link: None, write: ::redis::Script::new(scripts::WRITE) })
+        Ok(Self { name: name.to_owned(), config, link: None, write: ::redis::Script::new(scripts::WRITE), foreign: BTreeSet::new() })
     }
 
     /// Writes scores: of each entity its newest version, all in one round trip; then rises of level to the stream.
@@ -140,6 +154,52 @@ impl RedisSink {
         }
         let mut link = self.linked().await?;
         let outcome = self.write_to(&mut link, &newest).await;
+        if let Ok(done) = &outcome {
+            let refused = done.refused.iter().filter_map(|(refused, _)| newest.iter().find(|(index, _)| index == refused));
+            let keys: Vec<String> = refused.map(|(_, change)| key(&change.entity)).collect();
+            self.found_foreign(keys);
+            self.found_foreign((done.untold > 0).then(|| CHANGES.to_owned()));
+        }
+        self.keep(link, outcome)
+    }
+
+    fn found_foreign(&mut self, keys: impl IntoIterator<Item = String>) {
+        for key in keys {
+            if self.foreign.len() < FOREIGN_MAX {
+                self.foreign.insert(key);
+            }
+        }
+    }
+
+    /// Keys of ours under which another's value was found since the last call, by writing or by looking; of very many, some.
+    /// Nothing is written there, and everything else is.
+    pub fn take_foreign(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.foreign)
+    }
+
+    /// Looks whether scores are there, which were written some time ago: whatever their version.
+    ///
+    /// # Errors
+    /// Nothing is known then; look again.
+    pub async fn look(&mut self, scores: &[ScoreChange]) -> Result<Looked, Error> {
+        let mut link = self.linked().await?;
+        let outcome = look::look(&mut link, &self.config, scores).await;
+        if let Ok(looked) = &outcome {
+            let keys: Vec<String> =
+                looked.foreign.iter().filter_map(|index| scores.get(*index)).map(|change| key(&change.entity)).collect();
+            self.found_foreign(keys);
+        }
+        self.keep(link, outcome)
+    }
+
+    /// What the servers do when their memory is full, each policy once; only [`KEEPS`] keeps scores. With `anew` all are
+    /// asked, else those that have not been since the connection to them was made.
+    ///
+    /// # Errors
+    /// A server does not answer. One that does not permit the question answers [`UNKNOWN`].
+    pub async fn policies(&mut self, anew: bool) -> Result<BTreeSet<Policy>, Error> {
+        let mut link = self.linked().await?;
+        let outcome = link.policies(&self.config, anew).await;
         self.keep(link, outcome)
     }
 
@@ -162,6 +222,8 @@ impl RedisSink {
             match answer {
                 Ok(Value::BulkString(word)) => match word.as_slice() {
                     b"older" => done.older += 1,
+                    // No number of tries changes that.
+                    b"foreign" => done.refused.push((*index, FOREIGN.to_owned())),
                     b"deleted" => done.deleted += 1,
                     b"rises" => {
                         done.written += 1;
@@ -169,14 +231,14 @@ impl RedisSink {
                     }
                     _ => done.written += 1,
                 },
-                // Somebody else's value under our key: no number of tries changes that.
-                Err(error) if error.to_string().contains("WRONGTYPE") => done.refused.push((*index, error.to_string())),
                 Err(error) => return Err(Error::Command(error.into())),
                 Ok(_) => return Err(Error::Foreign { key: key(&change.entity), reason: "an unexpected answer".to_owned() }),
             }
         }
         done.rises = rises.len();
-        self.announce(link, &rises).await?;
+        if !self.announce(link, &rises).await? {
+            done.untold = rises.len();
+        }
         Ok(done)
     }
 
@@ -200,8 +262,9 @@ impl RedisSink {
         Keyed { key, command }
     }
 
-    /// Appends rises to the stream, and only then takes the marks off that would have them told again.
-    async fn announce(&self, link: &mut Link, rises: &[&ScoreChange]) -> Result<(), Error> {
+    /// Appends rises to the stream, and only then takes the marks off that would have them told again. Whether they are in
+    /// the stream: not where another's value stands under its key.
+    async fn announce(&self, link: &mut Link, rises: &[&ScoreChange]) -> Result<bool, Error> {
         let mut append = Vec::with_capacity(rises.len());
         let mut unmark = Vec::with_capacity(rises.len());
         for change in rises {
@@ -216,11 +279,18 @@ impl RedisSink {
             command.arg(scripts::UNMARK).arg(1).arg(&key).arg(change.version);
             unmark.push(Keyed { key, command });
         }
-        if !append.is_empty() {
-            link.run_all(&self.config, &append).await?;
-            link.run_all(&self.config, &unmark).await?;
+        if append.is_empty() {
+            return Ok(true);
         }
-        Ok(())
+        for answer in link.run(&self.config, &append).await? {
+            match answer {
+                Ok(_) => {}
+                Err(error) if is_wrong_type(&error.to_string()) => return Ok(false),
+                Err(error) => return Err(Error::Command(error.into())),
+            }
+        }
+        link.run_all(&self.config, &unmark).await?;
+        Ok(true)
     }
 
     /// Says that the pipeline is alive and how far it is. Call it every second or so.
@@ -245,7 +315,12 @@ impl RedisSink {
         let mut command = cmd("EVAL");
         command.arg(scripts::HEARTBEAT).arg(1).arg(META).arg(what).arg(link.identity(&self.config).await?).arg(token);
         command.arg(beat.as_of).arg(beat.lag_ms).arg(&beat.ruleset).arg(&beat.instance).arg(random_token());
-        let answers = link.run_all(&self.config, &[Keyed { key: META.to_owned(), command }]).await?;
+        let answers = match link.run_all(&self.config, &[Keyed { key: META.to_owned(), command }]).await {
+            Err(Error::Command(error)) if is_wrong_type(&error.to_string()) => {
+                return Err(Error::Foreign { key: META.to_owned(), reason: "a value of another type".to_owned() });
+            }
+            answers => answers?,
+        };
         let foreign = || Error::Foreign { key: META.to_owned(), reason: "an unexpected answer".to_owned() };
         answers.into_iter().next().and_then(|answer| from_redis_value(answer).ok()).ok_or_else(foreign)
     }

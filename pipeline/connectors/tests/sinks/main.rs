@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod core_api;
+mod forgets;
 mod pages;
 mod places;
 mod proxy;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rasid_connectors::sink::RedisSink;
-use rasid_connectors::sink::redis::{CHANGES, Config, Epoch, Heartbeat, Login, META, Place, Sentinels, key, read_score};
+use rasid_connectors::sink::redis::{CHANGES, Config, Epoch, Heartbeat, KEEPS, Login, Looked, META, Place, Sentinels, key, read_score};
 use rasid_engine::ScoreChange;
 use rasid_testbed::{Node, RedisCluster, RedisSentinel};
 use rstest::rstest;
@@ -162,6 +162,38 @@ async fn a_part_of_a_cluster_that_was_flushed_is_seen() {
     assert_there(&config, &live).await;
 }
 
+#[tokio::test]
+async fn a_cluster_s_masters_are_asked_and_looked_through() {
+    let cluster = RedisCluster::start().await;
+    let config = config(Place::Cluster(cluster.urls()));
+    let mut sink = RedisSink::new("sink", config.clone()).expect("addresses");
+    let live = batch(1);
+    republish(&mut sink, &live).await;
+    assert_eq!(sink.look(&live).await.expect("it answers"), Looked::default());
+    assert_eq!(sink.policies(false).await.expect("it answers").into_iter().collect::<Vec<_>>(), [KEEPS]);
+    cluster.nodes[1].command::<String>(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]).await;
+    let policies = sink.policies(true).await.expect("it answers");
+    assert_eq!(policies.into_iter().collect::<Vec<_>>(), [KEEPS, "volatile-ttl"], "one of three is enough");
+    // One score of each master is gone, and another is somebody else's.
+    let mut gone = Vec::new();
+    for master in 0..RedisCluster::MASTERS {
+        for (index, change) in live.iter().enumerate() {
+            let key = key(&change.entity);
+            if RedisCluster::master_of(cluster.slot(&key).await) == master {
+                cluster.nodes[master].command::<i64>(&["DEL", &key]).await;
+                gone.push(index);
+                break;
+            }
+        }
+    }
+    gone.sort_unstable();
+    let looked = sink.look(&live).await.expect("it answers");
+    assert_eq!((looked.missing, looked.foreign), (gone.clone(), Vec::new()));
+    let lost: Vec<ScoreChange> = gone.iter().map(|index| live[*index].clone()).collect();
+    assert_eq!(sink.write(&lost).await.expect("it answers").written, 3);
+    assert_there(&config, &live).await;
+}
+
 #[rstest]
 #[case::dies(true)]
 #[case::is_demoted(false)]
@@ -186,6 +218,8 @@ async fn the_master_that_sentinels_name_is_followed(#[case] dies: bool) {
     assert!(failed > 0, "it was noticed");
     republish(&mut sink, &live).await;
     assert_there(&config, &live).await;
+    new.command::<String>(&["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]).await;
+    assert_eq!(sink.policies(true).await.expect("it answers").into_iter().collect::<Vec<_>>(), ["volatile-lru"], "of the new master");
     let there: BTreeMap<String, String> = new.command(&["HGETALL", &key("user:u_1")]).await;
     assert_eq!(there["version"], live[1].version.to_string(), "on the new master");
     let nobody = RedisSink::new("sink", self::config(sentinels(&site, "another"))).expect("addresses").write(&batch(1)).await;

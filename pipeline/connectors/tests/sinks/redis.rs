@@ -307,7 +307,7 @@ async fn somebody_else_s_value_under_our_key_parks_that_score_alone() {
     }
     let settled = carry(&mut courier, &mut sink(&server), &mut now_ms(), 1).await;
     assert_eq!(delivered(&settled), [1, 3]);
-    assert!(matches!(&settled[1].fate, Fate::Parked { answer } if answer.contains("WRONGTYPE")), "{settled:?}");
+    assert!(matches!(&settled[1].fate, Fate::Parked { answer } if answer.contains("somebody else's value")), "{settled:?}");
     assert_eq!(server.command::<String>(&["GET", &key("user:u_2")]).await, "mine");
     assert!(matches!(read_score(&config(&server), "user:u_2").await, Err(Error::Command(_))));
 }

@@ -5,7 +5,7 @@
 //! (a master that is away, `CLUSTERDOWN`, `TRYAGAIN`) is an error, and whoever called tries again later. That is harmless
 //! and in order, because each command works on one key and a key holds its version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use ::redis::{ConnectionInfo, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd};
@@ -15,7 +15,7 @@ use super::config::Config;
 use super::connection::{Connected, Error, address, beside, connect, parse};
 use super::link::{Answered, Keyed, answered};
 use super::slots::{self, Slots, slot};
-use super::{WITNESS, random_token, scripts};
+use super::{WITNESS, memory, random_token, scripts};
 
 /// How often a command is sent on. A key moves once at a time; more means that the nodes do not agree.
 const REDIRECTS_MAX: usize = 6;
@@ -222,6 +222,26 @@ impl Cluster {
             script.load_async(&mut to).await.map_err(Error::Command)?;
         }
         Ok(())
+    }
+
+    /// What the masters do when their memory is full. Those that were not asked are, and with `anew` all.
+    pub(super) async fn policies(&mut self, config: &Config, anew: bool) -> Result<BTreeSet<memory::Policy>, Error> {
+        if self.slots.is_empty() {
+            self.survey(config).await?;
+        }
+        let masters = self.slots.masters();
+        for node in &masters {
+            self.connected(config, node).await?;
+            let asked = match self.nodes.get_mut(node) {
+                Some(connected) => memory::ask(connected, anew).await,
+                None => Ok(()),
+            };
+            if asked.is_err() {
+                self.lost(node);
+            }
+            asked?;
+        }
+        Ok(memory::all(self.nodes.iter().filter(|(node, _)| masters.contains(*node)).map(|(_, connected)| connected)))
     }
 
     /// Changes when any part of the cluster may have lost what was written to it. A master that was restarted, or took over

@@ -72,6 +72,8 @@ impl From<Error> for Answer {
 pub(super) struct Connected {
     pub(super) to: MultiplexedConnection,
     pub(super) run_id: String,
+    /// What it does when its memory is full; `None` before it was asked.
+    pub(super) policy: Option<super::memory::Policy>,
 }
 
 pub(super) fn parse(url: &str) -> Result<ConnectionInfo, Error> {
@@ -128,5 +130,5 @@ pub(super) async fn connect(config: &Config, server: &ConnectionInfo) -> Result<
         Err(error) => return Err(Error::Connect { at: address(server), error }),
     };
     let run_id = about.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or("unknown").trim().to_owned();
-    Ok(Connected { to, run_id })
+    Ok(Connected { to, run_id, policy: None })
 }

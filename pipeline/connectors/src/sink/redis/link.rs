@@ -1,11 +1,13 @@
 //! A way to the servers, wherever they are: commands by the key that they work on, and an answer for each.
 
+use std::collections::BTreeSet;
+
 use ::redis::{Cmd, Pipeline, RedisError, ServerError, ServerErrorKind, Value};
 
 use super::cluster::Cluster;
 use super::config::{Config, Place};
 use super::connection::{Connected, Error, connect, parse};
-use super::sentinel;
+use super::{memory, sentinel};
 
 /// A command that works on one key.
 pub(super) struct Keyed {
@@ -81,6 +83,17 @@ impl Link {
         match self {
             Self::One(connected) => Ok(connected.run_id.clone()),
             Self::Many(cluster) => cluster.identity(config).await,
+        }
+    }
+
+    /// What the servers do when their memory is full. Those that were not asked are, and with `anew` all.
+    pub(super) async fn policies(&mut self, config: &Config, anew: bool) -> Result<BTreeSet<memory::Policy>, Error> {
+        match self {
+            Self::One(connected) => {
+                memory::ask(connected, anew).await?;
+                Ok(memory::all(std::iter::once(&*connected)))
+            }
+            Self::Many(cluster) => cluster.policies(config, anew).await,
         }
     }
 

@@ -10,7 +10,8 @@ pub(super) const TOMBSTONE_S: u32 = 30 * 60;
 /// KEYS  the score's key
 /// ARGV  version, seconds for a tombstone, live_until, score, level, as_of, medium_until, high_until, critical_until ('' where there is none),
 ///       reasons, ruleset
-/// ←     older, deleted, written, or rises: written, and the level is above what it was
+/// ←     older, deleted, written, or rises: written, and the level is above what it was; foreign: nothing is done, for what is
+///       there we have not written: another type, or a hash without a version of ours
 /// ```
 ///
 /// What is taken away leaves a hash with its `version` alone, a tombstone: an older write that was still under way would
@@ -18,7 +19,16 @@ pub(super) const TOMBSTONE_S: u32 = 30 * 60;
 /// until the rise of level stands in the stream, which is another key and so another command: if that fails or we die,
 /// the next write of this entity tells again.
 pub(super) const WRITE: &str = r"
-local held = redis.call('HMGET', KEYS[1], 'version', 'medium_until', 'high_until', 'critical_until', 'announce', 'score')
+local held = redis.pcall('HMGET', KEYS[1], 'version', 'medium_until', 'high_until', 'critical_until', 'announce', 'score')
+if held.err then
+  if string.find(held.err, 'WRONGTYPE', 1, true) then return 'foreign' end
+  return held
+end
+if held[1] then
+  if #held[1] > 15 or not string.match(held[1], '^%d+$') then return 'foreign' end
+elseif redis.pcall('EXISTS', KEYS[1]) == 1 then
+  return 'foreign'
+end
 if held[1] and tonumber(held[1]) > tonumber(ARGV[1]) then return 'older' end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -62,8 +72,13 @@ return 'written'
 pub(super) const UNMARK: &str = "if redis.call('HGET', KEYS[1], 'announce') == ARGV[1] then redis.call('HDEL', KEYS[1], 'announce') end";
 
 /// A witness of a part of a cluster: a token that stands as long as nothing was flushed there. `ARGV` is a fresh one, which
-/// is put there where there is none.
-pub(super) const WITNESS: &str = "redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])";
+/// is put there where there is none. Another's value of another type is as good: a flush takes it away, too.
+pub(super) const WITNESS: &str = r"
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+local token = redis.pcall('GET', KEYS[1])
+if type(token) == 'table' and token.err and string.find(token.err, 'WRONGTYPE', 1, true) then return 'foreign' end
+return token
+";
 
 /// The heartbeat.
 ///
