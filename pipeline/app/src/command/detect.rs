@@ -3,7 +3,7 @@
 mod replay;
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
@@ -107,8 +107,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let config = Config { suppress: !args.no_suppress, threads, memory_max: memory_max(args.memory), ..Config::default() };
     let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
     let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
-    // All inputs are opened first, so that a name that is wrong is told before a long run and not in its middle.
-    let sources: Vec<JsonLines> = args.files.iter().map(|file| JsonLines::open_with(file, limits)).collect::<Result<_, _>>()?;
+    // All inputs are looked at first, so that a name that is wrong is told before a long run and not in its middle. They are
+    // opened one after another, because there may be more of them than may be open.
+    for file in args.files.iter().filter(|file| Path::new(file).is_file()) {
+        drop(JsonLines::open_with(file, limits)?);
+    }
+    if let Some(file) = args.files.iter().find(|file| *file != "-" && !Path::new(file).exists()) {
+        drop(JsonLines::open_with(file, limits)?);
+    }
     let scores = args.scores.as_deref().map(JsonLinesSink::create).transpose()?;
     let mut run = Run {
         engine,
@@ -118,8 +124,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         position: 0,
         progress: Progress::start(),
     };
-    for source in sources {
-        run.source(source)?;
+    for file in &args.files {
+        run.source(JsonLines::open_with(file, limits)?)?;
     }
     let Run { engine, alerts, dead_letters, progress, .. } = run;
     let elapsed = progress.end();

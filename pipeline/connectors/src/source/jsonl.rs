@@ -8,11 +8,14 @@
 //! 28 b5 2f fd   zstd, any number of frames; also behind a skippable frame (5x 2a 4d 18), as pzstd writes them
 //! ```
 //!
+//! What is compressed otherwise (xz, bzip2, zip) is refused by that name. NUL bytes behind a gzip member are the padding of
+//! tapes and blocks, and its end. A byte order mark before the first line is none of it.
+//!
 //! Bytes are read straight into the batch. Only what follows the last whole line is copied, once, to begin the next
 //! one; where a read gave more lines than a batch takes, its rest is copied as later batches ask for it.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use super::Batch;
 use crate::Error;
@@ -204,6 +207,7 @@ impl JsonLines {
     fn begin(&mut self) -> Result<(), Error> {
         let Input::Unread(bytes) = std::mem::replace(&mut self.input, Input::Ended) else { return Ok(()) };
         let (bytes, format) = decoded(bytes).map_err(|source| Error::Read { path: self.path.clone(), source })?;
+        let bytes = unmarked(bytes).map_err(|source| Error::Read { path: self.path.clone(), source })?;
         self.input = Input::Open(bytes, format);
         Ok(())
     }
@@ -229,14 +233,83 @@ pub(super) fn decoded(mut bytes: Bytes) -> io::Result<(Bytes, Option<&'static st
     Ok(match format {
         Guess::Gzip => {
             let compressed = BufReader::with_capacity(COMPRESSED_READ, whole);
-            (Box::new(flate2::bufread::MultiGzDecoder::new(compressed)), Some("gzip"))
+            (Box::new(Members::Between { rest: Some(compressed) }), Some("gzip"))
         }
         Guess::Zstd => {
             let compressed = BufReader::with_capacity(COMPRESSED_READ, whole);
             (Box::new(zstd::stream::read::Decoder::with_buffer(compressed)?), Some("zstd"))
         }
+        Guess::Other(format) => {
+            let why = format!("it is {format} data, and only gzip and zstd are read: compress it anew");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
         Guess::Plain | Guess::Unclear => (Box::new(whole), None),
     })
+}
+
+/// A byte order mark, which some programs write before UTF-8.
+pub(super) const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The text without the mark, if it begins with one.
+fn unmarked(mut bytes: Bytes) -> io::Result<Bytes> {
+    let mut first = Vec::with_capacity(MARK.len());
+    while first.len() < MARK.len() && MARK.starts_with(&first) {
+        let mut byte = [0];
+        match read_some(&mut bytes, &mut byte) {
+            Ok(0) => break,
+            Ok(_) => first.extend_from_slice(&byte),
+            // It comes again with the next read.
+            Err(_) if first.is_empty() => return Ok(bytes),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(if first == MARK { bytes } else { Box::new(io::Cursor::new(first).chain(bytes)) })
+}
+
+/// Members of gzip one after another, and NUL bytes behind the last.
+enum Members<R> {
+    Member(Option<Box<flate2::bufread::GzDecoder<R>>>),
+    Between { rest: Option<R> },
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self {
+                Self::Member(member) => {
+                    let Some(decoder) = member else { return Ok(0) };
+                    let read = decoder.read(room)?;
+                    if read > 0 || room.is_empty() {
+                        return Ok(read);
+                    }
+                    let rest = member.take().map(|decoder| decoder.into_inner());
+                    *self = Self::Between { rest };
+                }
+                Self::Between { rest } => {
+                    let Some(input) = rest else { return Ok(0) };
+                    let mut padded = false;
+                    loop {
+                        let available = input.fill_buf()?;
+                        if available.is_empty() {
+                            return Ok(0);
+                        }
+                        let zeros = available.iter().take_while(|byte| **byte == 0).count();
+                        let whole = zeros == available.len();
+                        input.consume(zeros);
+                        padded |= zeros > 0;
+                        if !whole {
+                            break;
+                        }
+                    }
+                    if padded {
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, "something follows the NUL bytes behind a member"));
+                    }
+                    let next = rest.take().map(|rest| Box::new(flate2::bufread::GzDecoder::new(rest)));
+                    *self = Self::Member(next);
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,15 +318,22 @@ enum Guess {
     Plain,
     Gzip,
     Zstd,
+    /// What is not read.
+    Other(&'static str),
 }
+
+/// How compressed data begin, the skippable frames of zstd aside.
+const BEGINNINGS: [&[u8]; 5] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"PK\x03\x04"];
 
 fn format_of(first: &[u8]) -> Guess {
     match first {
         [0x1f, 0x8b, ..] => Guess::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Guess::Zstd,
-        [] | [0x1f | 0x28 | 0x50..=0x5f] | [0x28, 0xb5] | [0x28, 0xb5, 0x2f] | [0x50..=0x5f, 0x2a] | [0x50..=0x5f, 0x2a, 0x4d] => {
-            Guess::Unclear
-        }
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Guess::Other("xz"),
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Guess::Other("bzip2"),
+        [b'P', b'K', 3, 4, ..] => Guess::Other("zip"),
+        [0x50..=0x5f] | [0x50..=0x5f, 0x2a] | [0x50..=0x5f, 0x2a, 0x4d] => Guess::Unclear,
+        _ if BEGINNINGS.iter().any(|beginning| beginning.starts_with(first)) => Guess::Unclear,
         _ => Guess::Plain,
     }
 }

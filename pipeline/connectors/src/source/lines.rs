@@ -1,6 +1,7 @@
 //! Parts bytes into lines with the offset behind each. Sans-IO.
 
 use super::SourceRecord;
+use super::jsonl::MARK;
 
 /// Lines of one stream of bytes, however it is cut into pieces.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct Lines {
     last: Option<u8>,
     /// The offset behind all that came.
     offset: u64,
+    /// No line of the text has ended yet: a byte order mark may stand before it.
+    first: bool,
     line_bytes_max: usize,
 }
 
@@ -26,7 +29,12 @@ pub(crate) struct CutLine {
 impl Lines {
     /// The first byte to come lies at `offset`.
     pub(crate) fn new(offset: u64, line_bytes_max: usize) -> Self {
-        Self { carry: Vec::new(), length: 0, last: None, offset, line_bytes_max }
+        Self { carry: Vec::new(), length: 0, last: None, offset, first: offset == 0, line_bytes_max }
+    }
+
+    /// The same, and a text begins there, whatever the offset.
+    pub(crate) fn of_text(offset: u64, line_bytes_max: usize) -> Self {
+        Self { first: true, ..Self::new(offset, line_bytes_max) }
     }
 
     /// The offset behind all that came, whole lines or not.
@@ -69,6 +77,10 @@ impl Lines {
         if self.last.take() == Some(b'\r') {
             length -= 1;
         }
+        if std::mem::take(&mut self.first) && bytes.starts_with(MARK) {
+            bytes.drain(..MARK.len());
+            length -= MARK.len() as u64;
+        }
         let kept = length.min(self.line_bytes_max as u64);
         bytes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         if kept < length {
@@ -94,6 +106,18 @@ mod tests {
             lines.push((offset, text[..text.len().min(line_bytes_max)].to_vec()));
         }
         (lines, cuts)
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_text_is_none_of_it() {
+        let mut lines = Lines::of_text(1000, 100);
+        let (mut records, mut cuts) = (Vec::new(), Vec::new());
+        lines.feed(b"\xEF\xBB\xBF{}\n\xEF\xBB\xBF{}\n", &mut records, &mut cuts);
+        let found: Vec<_> = records.into_iter().map(|record| (record.offset, record.bytes)).collect();
+        assert_eq!(found, [(1006, b"{}".to_vec()), (1012, b"\xEF\xBB\xBF{}".to_vec())]);
+        lines = Lines::new(6, 100);
+        lines.feed(b"\xEF\xBB\xBF{}\n", &mut Vec::new(), &mut cuts);
+        assert_eq!(lines.offset(), 12);
     }
 
     proptest! {

@@ -68,7 +68,7 @@ pub(super) fn open(
         .name("rasid-pipe".to_owned())
         .spawn(move || pump(input, &path, read_bytes, &sender))
         .map_err(unavailable)?;
-    let lines = Lines::new(after.unwrap_or(0), config.line_bytes_max);
+    let lines = Lines::of_text(after.unwrap_or(0), config.line_bytes_max);
     Ok(PipeSource { stream: stream.to_owned(), pieces, lines, observer, said_head: false, ended: false })
 }
 

@@ -101,7 +101,10 @@ fn zstandard(bytes: &[u8]) -> Vec<u8> {
 #[case::an_empty_windows_line(b"\r\n", b"|")]
 #[case::a_carriage_return_elsewhere_stays(b"a\rb\r\r\nc\r", b"a\rb\r|c\r|")]
 #[case::nul(b"\0\n\0\0\na\0b\n", b"\0|\0\0|a\0b|")]
-#[case::byte_order_mark_stays(b"\xEF\xBB\xBF{}\n", b"\xEF\xBB\xBF{}|")]
+#[case::byte_order_mark_goes(b"\xEF\xBB\xBF{}\n\xEF\xBB\xBF{}\n", b"{}|\xEF\xBB\xBF{}|")]
+#[case::half_a_mark_stays(b"\xEF\xBB{}\n", b"\xEF\xBB{}|")]
+#[case::a_mark_alone(b"\xEF\xBB\xBF", b"")]
+#[case::almost_refused(b"BZip\nPKZ\n\xfd7\n", b"BZip|PKZ|\xfd7|")]
 #[case::no_utf8(b"\xFF\xFE\n\x1f\n", b"\xFF\xFE|\x1f|")]
 #[case::almost_compressed(b"\x28\xb5\n\x2f", b"\x28\xb5|\x2f|")]
 fn lines(#[case] bytes: &[u8], #[case] each_ended_by_a_bar: &[u8]) {
@@ -265,4 +268,26 @@ proptest! {
             prop_assert_eq!(got.expect("memory does not fail"), want.clone());
         }
     }
+}
+
+#[test]
+fn nul_bytes_behind_a_gzip_member_are_its_end() {
+    let padded = |between: &[u8], zeros: usize| [gzip(b"\xEF\xBB\xBFa\nb\n"), between.to_vec(), vec![0; zeros]].concat();
+    for zeros in [0, 1, 512, 300_000] {
+        assert_eq!(whole_lines(&padded(&gzip(b"c\n"), zeros)), [b"a", b"b", b"c"], "{zeros}");
+    }
+    let (lines, error) =
+        drain(JsonLines::new("memory", Cursor::new([padded(b"", 20), gzip(b"c\n")].concat()), SMALL)).expect_err("an error");
+    assert_eq!(lines.len(), 2);
+    assert!(matches!(error, Error::Corrupt { format: "gzip", .. }), "{error}");
+}
+
+#[rstest]
+#[case::xz(b"\xfd7zXZ\0\0\x04", "it is xz data")]
+#[case::bzip2(b"BZh91AY&SY", "it is bzip2 data")]
+#[case::zip(b"PK\x03\x04\x14\0", "it is zip data")]
+fn what_is_compressed_otherwise_is_refused_by_name(#[case] bytes: &[u8], #[case] part: &str) {
+    let (lines, error) = drain(JsonLines::new("memory", Cursor::new(bytes.to_vec()), SMALL)).expect_err("an error");
+    let Error::Read { source, .. } = error else { panic!("{error}") };
+    assert!(lines.is_empty() && source.to_string().starts_with(part), "{source}");
 }
