@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Programs that the tests start, and Debian's packages that bring them. The packages may start services of their own on
 /// the usual ports; that is no matter, the tests use free ports and folders of their own.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("python3", "python3"),
     ("redis-server", "redis-server"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
@@ -28,6 +28,7 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("curl", "curl"),
     ("openssl", "openssl"),
     ("faketime", "faketime"),
+    ("logrotate", "logrotate"),
 ];
 
 fn install() -> Result<()> {

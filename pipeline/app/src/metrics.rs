@@ -53,6 +53,10 @@ const SOURCE_ERRORS: Metric = counter("rasid_source_errors", "Errors of a source
 const SOURCE_STOPPED: Metric = gauge("rasid_source_stopped", "1 where a stream is not read until somebody does something about it");
 const SOURCE_REFUSED: Metric =
     counter("rasid_source_refused", "Requests refused, by reason; http:unknown are those that no signature tells");
+const STREAM_NOTICES: Metric = counter(
+    "rasid_stream_notices",
+    "What streams told, by kind: lost, truncated and vanished are losses, recognised are copies of what was read",
+);
 const BODIES_BYTES: Metric = gauge("rasid_ingest_bodies_size_bytes", "Size of the bodies of requests that come in or are under way");
 const BODIES_MAX: Metric = gauge("rasid_ingest_bodies_limit_bytes", "Size at which the slowest that are not verified are given up");
 const ENGINE_RECORDS: Metric = counter("rasid_engine_records", "Records of the whole log, by what became of them");
@@ -204,6 +208,7 @@ fn sources(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     let refused =
         streams().flat_map(|of| of.refused.iter().map(|(reason, count)| ([("stream", of.stream.as_str()), ("reason", *reason)], *count)));
     out.family(&SOURCE_REFUSED, refused)?;
+    out.labelled(&STREAM_NOTICES, "kind", stats.stream_notices.iter().map(|(kind, count)| (*kind, *count)))?;
     if let Some(ingest) = &stats.ingest {
         out.one(&BODIES_BYTES, ingest.bodies_bytes)?;
         out.one(&BODIES_MAX, ingest.bodies_bytes_max)?;

@@ -38,7 +38,7 @@ use std::ops::Range;
 pub use appender::{Appender, Incoming};
 pub use clock::event_clock;
 pub use contiguity::{Contiguity, Missing, Verdict};
-pub use directory::{DirectoryConfig, follow_directory};
+pub use directory::{DirectoryConfig, FOLLOWED_DIR, Footing, follow_directory};
 pub use file::{FileConfig, FileOpener, StdinOpener};
 pub use jsonl::JsonLines;
 pub use merge::{Lag, Lags, Merge, MergeConfig, MergeHandle, Merged, State};

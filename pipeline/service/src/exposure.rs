@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::recover::layout;
 
 /// Everything that the service makes in the folder; what else lies there is not its own to change.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     layout::LOG,
     layout::KEYS,
     layout::DEAD_LETTERS,
@@ -20,6 +20,7 @@ const OURS: [&str; 10] = [
     layout::LOCK,
     layout::AUDIT,
     layout::CONTROL,
+    layout::FOLLOWED,
 ];
 /// What group and others may do.
 const OTHERS: u32 = 0o077;

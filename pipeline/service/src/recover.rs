@@ -39,6 +39,8 @@ pub mod layout {
     pub const LOCK: &str = "lock";
     /// Who did what, when and why.
     pub const AUDIT: &str = "audit.jsonl";
+    /// Which followed file is which, a file a folder.
+    pub const FOLLOWED: &str = rasid_connectors::source::FOLLOWED_DIR;
     /// Where an operator asks.
     pub const CONTROL: &str = "control.sock";
 }

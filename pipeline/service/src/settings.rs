@@ -117,8 +117,17 @@ pub struct JsonlSourceSettings {
     pub files: Vec<PathBuf>,
     /// Folders whose `*.jsonl` files are followed as they grow and as new ones come.
     pub follow_dirs: Vec<PathBuf>,
+    /// How long a followed file that was renamed or removed is read on after it last grew, s.
+    pub rotate_wait_s: u32,
     /// Whether stdin is read.
     pub stdin: bool,
+}
+
+impl JsonlSourceSettings {
+    /// Whether anything is read by them.
+    pub(crate) fn reads(&self) -> bool {
+        !self.files.is_empty() || !self.follow_dirs.is_empty() || self.stdin
+    }
 }
 
 /// The log and the dead letters.

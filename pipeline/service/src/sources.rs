@@ -3,21 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rasid_connectors::ingest::http::{Ingest, IngestConfig};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::source::{
-    DirectoryConfig, FileConfig, FileOpener, Lags, Merge, MergeConfig, MergeHandle, Notice, Observer, State, StdinOpener, follow_directory,
+    DirectoryConfig, FileConfig, FileOpener, Footing, Lags, Merge, MergeConfig, MergeHandle, Notice, Observer, State, StdinOpener,
+    follow_directory,
 };
 use rasid_connectors::storage::Storage;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::log_writer::LogAppender;
 use crate::remembered;
 use crate::running::Ended;
-use crate::settings::{JsonlSourceSettings, SourcesSettings};
+use crate::settings::SourcesSettings;
 use crate::start::held;
 use crate::tally::Notices;
 use crate::watchman::{Condition, Conditions};
@@ -25,6 +27,10 @@ use crate::{Chain, StartError, sinks};
 
 /// The condition that a stream is not read.
 const STOPPED: &str = "rasid_stream_stopped";
+
+/// Most followed files that are open at once, in all folders; others wait for their turn. Half of the descriptors that
+/// connections leave to everything else.
+const OPEN_FILES_MAX: usize = 128;
 
 /// What runs of them.
 pub(crate) struct Sources {
@@ -92,7 +98,7 @@ pub(crate) async fn start(
     let (stop, stopped) = oneshot::channel::<()>();
     let (of_merge, log) = (ended.clone(), log.clone());
     // Who sends over HTTP is no stream of the merge: where nobody else is, nothing has ended.
-    let reads = settings.fluvio.is_some() || settings.jsonl != JsonlSourceSettings::default();
+    let reads = settings.fluvio.is_some() || settings.jsonl.reads();
     let merging = tokio::spawn(async move {
         let merged = merge.run(log, async { drop(stopped.await) }).await;
         let merged = merged.map(|merged| {
@@ -102,11 +108,17 @@ pub(crate) async fn start(
         });
         of_merge.unless_ok("the sources", merged);
     });
-    add_files(settings, &handle, &observer, &mut followers).await;
+    add_files(settings, &handle, &observer, around.storage, &mut followers).await;
     Ok(Sources { lags, merge: Some((stop, merging)), followers, ingest })
 }
 
-async fn add_files(settings: &SourcesSettings, handle: &MergeHandle, observer: &Arc<dyn Observer>, followers: &mut JoinSet<()>) {
+async fn add_files(
+    settings: &SourcesSettings,
+    handle: &MergeHandle,
+    observer: &Arc<dyn Observer>,
+    storage: &Arc<dyn Storage>,
+    followers: &mut JoinSet<()>,
+) {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     for path in &settings.jsonl.files {
         handle.add(Arc::new(FileOpener::once(&text(path), FileConfig::default(), Arc::clone(observer)))).await;
@@ -114,9 +126,17 @@ async fn add_files(settings: &SourcesSettings, handle: &MergeHandle, observer: &
     if settings.jsonl.stdin {
         handle.add(Arc::new(StdinOpener::new(FileConfig::default(), Arc::clone(observer)))).await;
     }
+    let places = Arc::new(Semaphore::new(OPEN_FILES_MAX));
     for dir in &settings.jsonl.follow_dirs {
-        let (dir, handle, observer) = (text(dir), handle.clone(), Arc::clone(observer));
-        followers.spawn(async move { follow_directory(&dir, DirectoryConfig::default(), handle, observer).await });
+        let footing = Footing {
+            handle: handle.clone(),
+            observer: Arc::clone(observer),
+            places: Arc::clone(&places),
+            storage: Some(Arc::clone(storage)),
+        };
+        let (dir, rotate_wait) = (dir.clone(), Duration::from_secs(settings.jsonl.rotate_wait_s.into()));
+        followers
+            .spawn(async move { follow_directory(&dir, DirectoryConfig { rotate_wait, ..DirectoryConfig::default() }, footing).await });
     }
 }
 
@@ -169,7 +189,7 @@ impl Observer for Watching {
     fn notice(&self, stream: &str, notice: &Notice<'_>) {
         let alert = notice.is_ops_alert();
         let fault = matches!(notice, Notice::Fault { .. });
-        self.notices.count(stream, alert && !fault, fault);
+        self.notices.count(stream, notice.kind(), alert && !fault, fault);
         match notice {
             Notice::Fault { error, .. } if alert => self.stopped(stream, Some(Chain(*error).to_string())),
             Notice::Recovered { .. } => self.stopped(stream, None),

@@ -21,6 +21,8 @@ pub struct Stats {
     pub log: LogStats,
     /// One a stream.
     pub sources: Vec<SourceStats>,
+    /// How often streams told something, by its kind: a loss, a rotation, a copy of what was read.
+    pub stream_notices: BTreeMap<&'static str, u64>,
     /// What takes events over HTTP, where that is on.
     pub ingest: Option<IngestStats>,
     /// The engine.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rasid_connectors::ingest::http::{Ingest, Refused};
 use rasid_connectors::outbox::Outbox;
-use rasid_connectors::source::{Incoming, Lags};
+use rasid_connectors::source::{Incoming, Lags, Notice};
 
 use tokio::sync::mpsc;
 
@@ -86,6 +86,7 @@ impl Queue {
 #[derive(Default)]
 pub(crate) struct Notices {
     by_stream: Mutex<std::collections::BTreeMap<String, Told>>,
+    by_kind: Mutex<std::collections::BTreeMap<&'static str, u64>>,
 }
 
 /// What one stream has told.
@@ -98,11 +99,22 @@ pub(crate) struct Told {
 }
 
 impl Notices {
-    pub(crate) fn count(&self, stream: &str, lost: bool, fault: bool) {
+    /// Counts what a stream told. Faults and losses are counted by stream as well.
+    pub(crate) fn count(&self, stream: &str, kind: &'static str, lost: bool, fault: bool) {
+        *self.by_kind.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
+        if !lost && !fault {
+            return;
+        }
         let mut by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
         let told = by_stream.entry(stream.to_owned()).or_default();
         told.lost += u64::from(lost);
         told.faults += u64::from(fault);
+    }
+
+    /// How often each kind of thing was told, by all streams together.
+    fn by_kind(&self) -> std::collections::BTreeMap<&'static str, u64> {
+        let counted = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        Notice::KINDS.into_iter().map(|kind| (kind, counted.get(kind).copied().unwrap_or(0))).collect()
     }
 
     /// It is not read any more, because; or it is again.
@@ -149,6 +161,7 @@ impl Tally {
             freshness: self.freshness(clock.monotonic_ms(), lag_records, lag_ms, &sinks),
             log: self.log.stats(reached.appended + 1, reached.durable),
             sources: self.sources(),
+            stream_notices: self.notices.by_kind(),
             ingest: self.ingest(),
             worker: WorkerStats {
                 position: figures.position,

@@ -228,6 +228,7 @@ fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
     let jsonl = JsonlSourceSettings {
         files: paths(&options.jsonl.files),
         follow_dirs: paths(&options.jsonl.follow_dirs),
+        rotate_wait_s: options.jsonl.rotate_wait_s,
         stdin: options.jsonl.stdin,
     };
     if fluvio.is_none() && http.is_none() && jsonl.files.is_empty() && jsonl.follow_dirs.is_empty() && !jsonl.stdin {

@@ -56,8 +56,6 @@ enum Mode {
     Once,
     /// For ever.
     Followed,
-    /// Until there is no such file any more.
-    UntilGone,
 }
 
 /// Opens the stream `jsonl:<path>`.
@@ -78,11 +76,6 @@ impl FileOpener {
     /// The file and what will be added to it, for ever; it need not be there yet. A compressed file is read once.
     pub fn followed(path: &str, config: FileConfig, observer: Arc<dyn Observer>) -> Self {
         Self::new(path, Mode::Followed, config, observer)
-    }
-
-    /// The same, ending when the file has been removed and is read.
-    pub(super) fn until_gone(path: &str, config: FileConfig, observer: Arc<dyn Observer>) -> Self {
-        Self::new(path, Mode::UntilGone, config, observer)
     }
 
     fn new(path: &str, mode: Mode, config: FileConfig, observer: Arc<dyn Observer>) -> Self {
@@ -230,9 +223,8 @@ impl FileSource {
                 tokio::time::sleep(self.config.poll).await;
                 Ok(None)
             }
-            successor => {
+            _ => {
                 self.draining = false;
-                self.ended = successor.is_none();
                 let records = self.take_rest();
                 self.notice(&Notice::Rotated { read });
                 self.restart();
@@ -281,7 +273,6 @@ impl Source for FileSource {
             let Some(file) = &mut self.file else {
                 match self.begin().await {
                     Err(Error::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound && self.mode != Mode::Once => {
-                        self.ended = self.mode == Mode::UntilGone;
                         if let Some(head) = self.head().await {
                             return Ok(head);
                         }

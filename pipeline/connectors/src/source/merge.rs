@@ -100,12 +100,14 @@ pub struct Merged {
 #[derive(Clone)]
 pub struct MergeHandle {
     openers: mpsc::Sender<Arc<dyn Opener>>,
+    offsets: Arc<BTreeMap<String, u64>>,
     lags: Lags,
 }
 
 impl MergeHandle {
-    /// Adds a stream; it is opened behind the newest offset that the log had of it when the merge was made. A stream
-    /// that is there already is left as it is. `false`: the merge has ended.
+    /// Adds a stream; it is opened behind the newest offset that the log had of it when the merge was made, or that was
+    /// read of it since: one that has ended or was given up may be added again. A stream that is read is left as it is.
+    /// `false`: the merge has ended.
     pub async fn add(&self, opener: Arc<dyn Opener>) -> bool {
         self.openers.send(opener).await.is_ok()
     }
@@ -113,6 +115,23 @@ impl MergeHandle {
     /// Ready when the merge has ended.
     pub async fn ended(&self) {
         self.openers.closed().await;
+    }
+
+    /// The newest offset of a stream that was read, or that the log had when the merge was made.
+    pub fn offset(&self, stream: &str) -> Option<u64> {
+        self.lags.of(stream).map_or_else(|| self.offsets.get(stream).copied(), |lag| lag.read)
+    }
+
+    /// Whether a stream is not read: never was, has ended or was given up. It may be added.
+    pub fn is_over(&self, stream: &str) -> bool {
+        self.lags.of(stream).is_none_or(|lag| matches!(lag.state, State::Ended | State::GivenUp))
+    }
+
+    /// Shows where a stream stands in the log that need not be read just now.
+    pub(super) fn stands(&self, stream: &str) {
+        if self.lags.of(stream).is_none() {
+            self.lags.add(stream.into(), self.offsets.get(stream).copied()).is(State::Ended);
+        }
     }
 
     /// Where each stream stands.
@@ -124,7 +143,7 @@ impl MergeHandle {
 /// Takes records from many streams, in the order of their event clocks as well as that can be known.
 pub struct Merge {
     config: MergeConfig,
-    offsets: BTreeMap<String, u64>,
+    offsets: Arc<BTreeMap<String, u64>>,
     observer: Arc<dyn Observer>,
     openers: mpsc::Receiver<Arc<dyn Opener>>,
     lags: Lags,
@@ -135,7 +154,8 @@ impl Merge {
     pub fn new(config: MergeConfig, offsets: BTreeMap<String, u64>, observer: Arc<dyn Observer>) -> (Self, MergeHandle) {
         let (sender, openers) = mpsc::channel(64);
         let lags = Lags::default();
-        let handle = MergeHandle { openers: sender, lags: lags.clone() };
+        let offsets = Arc::new(offsets);
+        let handle = MergeHandle { openers: sender, offsets: Arc::clone(&offsets), lags: lags.clone() };
         (Self { config, offsets, observer, openers, lags }, handle)
     }
 
@@ -144,7 +164,7 @@ impl Merge {
     /// its stream is resumed. Runs inside a tokio runtime with time enabled.
     pub async fn run<A: Appender>(self, appender: A, stop: impl Future<Output = ()> + Send) -> Result<Merged, Error> {
         let Self { config, offsets, observer, mut openers, lags } = self;
-        let mut running = Running { heads: Heads::new(&config), appender, in_flight: VecDeque::new(), durable: 0, names: BTreeSet::new() };
+        let mut running = Running { heads: Heads::new(&config), appender, in_flight: VecDeque::new(), durable: 0 };
         let wake = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
@@ -166,16 +186,15 @@ impl Merge {
                 () = &mut stop => break,
                 settled = running.settled(), if !running.in_flight.is_empty() => settled?,
                 opener = openers.recv(), if more_may_come => match opener {
-                    Some(opener) if running.names.insert(opener.stream().to_owned()) => {
+                    Some(opener) => {
                         let name: Arc<str> = opener.stream().into();
-                        let after = offsets.get(&*name).copied();
-                        let standing = lags.add(name.clone(), after);
+                        let Some((standing, after)) = lags.begin(name.clone(), offsets.get(&*name).copied()) else { continue };
+                        given_up.remove(&*name);
                         let (feed, inbox) = stream::feed(&config, wake.clone());
                         running.heads.add(name, inbox, standing.clone(), Instant::now());
                         let reader = stream::Reader { opener, after, config: config.clone(), observer: observer.clone(), standing };
                         tasks.spawn(reader.run(feed));
                     }
-                    Some(_) => {}
                     None => more_may_come = false,
                 },
                 () = wake.notified() => {}
@@ -205,7 +224,6 @@ struct Running<A> {
     /// What was handed over, oldest first: the append, how many records, the newest offset of each stream in it.
     in_flight: VecDeque<(Option<Appending>, Sent)>,
     durable: u64,
-    names: BTreeSet<String>,
 }
 
 struct Sent {

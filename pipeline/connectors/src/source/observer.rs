@@ -45,7 +45,8 @@ pub enum Notice<'a> {
         /// How many.
         records: u64,
     },
-    /// A followed file was renamed or replaced: it was read to its end, and its successor is read from its beginning.
+    /// A followed file was renamed, replaced or removed: it was read to its end, and what has its name now is read from its
+    /// beginning.
     Rotated {
         /// How many bytes of it were read.
         read: u64,
@@ -57,6 +58,19 @@ pub enum Notice<'a> {
         read: u64,
         /// How long it is now.
         length: u64,
+    },
+    /// A followed file is a copy of what was read before, under another name or compressed: as far as it is, it is not read again.
+    Recognised {
+        /// The name under which it was read.
+        of: &'a str,
+        /// How many bytes of text.
+        bytes: u64,
+    },
+    /// A followed file that was being read when the service stopped is nowhere now, nor is a copy of it: what was written to
+    /// it behind what was read is lost.
+    Vanished {
+        /// How many bytes of it had been read.
+        read: u64,
     },
     /// A record is longer than the source takes: only its beginning was handed over.
     Cut {
@@ -80,11 +94,29 @@ impl Notice<'_> {
     /// Whether a person must look: records are lost, or a stream is not read until something is done about it.
     pub fn is_ops_alert(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::Truncated { .. } | Self::Remade { .. } => true,
+            Self::Lost(_) | Self::Truncated { .. } | Self::Vanished { .. } | Self::Remade { .. } => true,
             Self::Fault { error, .. } => error.disposition() == Disposition::Halt,
             _ => false,
         }
     }
+
+    /// All short names.
+    pub const KINDS: [&'static str; 14] = [
+        "fault",
+        "recovered",
+        "gap",
+        "gap_closed",
+        "lost",
+        "remade",
+        "repeated",
+        "rotated",
+        "truncated",
+        "recognised",
+        "vanished",
+        "cut",
+        "partitions",
+        "ended",
+    ];
 
     /// A short name, for a metric's label.
     pub fn kind(&self) -> &'static str {
@@ -98,6 +130,8 @@ impl Notice<'_> {
             Self::Repeated { .. } => "repeated",
             Self::Rotated { .. } => "rotated",
             Self::Truncated { .. } => "truncated",
+            Self::Recognised { .. } => "recognised",
+            Self::Vanished { .. } => "vanished",
             Self::Cut { .. } => "cut",
             Self::Partitions { .. } => "partitions",
             Self::Ended => "ended",

@@ -109,13 +109,26 @@ pub(crate) struct Producer {
 }
 
 /// Files and stdin, one JSON object a line.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct JsonlSource {
     /// Files that are read once, also `.gz` and `.zst`; after a restart from where the log knows them to.
     pub(crate) files: Vec<String>,
-    /// Folders whose `*.jsonl` files are followed as they grow, and as new ones come.
+    /// Folders whose `*.jsonl` and `*.ndjson` files are followed as they grow, are rotated, and as new ones come, and whose `*.gz`
+    /// and `*.zst` files are read once they no longer change.
     pub(crate) follow_dirs: Vec<String>,
+    /// How long a followed file that was renamed or removed is read on after it last grew, in seconds: for writers that open the
+    /// new one late. Higher: a descriptor is held for longer after each rotation. Lower: what such a writer writes later is lost if
+    /// the file has left the folder; in the folder it is read on whenever it grows. The default is longer than a log rotation's
+    /// signal takes to be heeded.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub(crate) rotate_wait_s: u32,
     /// Whether stdin is read. What was written to it and not read when the service stops is lost: for trying things out.
     pub(crate) stdin: bool,
+}
+
+impl Default for JsonlSource {
+    fn default() -> Self {
+        Self { files: Vec::new(), follow_dirs: Vec::new(), rotate_wait_s: 30, stdin: false }
+    }
 }

@@ -213,17 +213,6 @@ async fn what_was_exchanged_while_nobody_looked(#[case] now: &str, #[case] expec
 }
 
 #[tokio::test]
-async fn a_removed_file_ends_where_that_is_wanted() {
-    let place = Place::new();
-    place.write("one\nhalf");
-    let mut source = place.open(Mode::UntilGone, None).await;
-    assert_eq!(texts(&to_head(source.as_mut()).await), ["one"]);
-    fs::remove_file(place.path()).expect("removed");
-    assert_eq!(texts(&to_head(source.as_mut()).await), ["half"]);
-    assert_eq!(source.fetch().await.expect("it reads"), Fetched::End);
-}
-
-#[tokio::test]
 async fn a_long_line_is_cut_and_told() {
     let place = Place::new();
     place.write(&format!("{}\nshort\n", "x".repeat(250)));

@@ -74,16 +74,20 @@ impl Heads {
     }
 
     pub(super) fn add(&mut self, name: Arc<str>, inbox: mpsc::Receiver<Word>, standing: Arc<Standing>, now: Instant) {
-        let index = self.streams.len();
-        self.names.insert(name.clone(), index);
-        self.streams.push(Stream {
-            name,
-            inbox,
-            standing,
-            reversed: Vec::new(),
-            waits: Waits::Until(Some(now + self.opening)),
-            failed: false,
-        });
+        let waits = Waits::Until(Some(now + self.opening));
+        let stream = Stream { name: name.clone(), inbox, standing, reversed: Vec::new(), waits, failed: false };
+        // One that begins again has its old place, unless something of before is still to go.
+        let index = match self.names.get(&name).and_then(|index| Some((*index, self.streams.get_mut(*index)?))) {
+            Some((index, before)) if before.waits == Waits::Ended && before.reversed.is_empty() => {
+                *before = stream;
+                index
+            }
+            _ => {
+                self.streams.push(stream);
+                self.streams.len() - 1
+            }
+        };
+        self.names.insert(name, index);
         self.empty.insert(index);
     }
 

@@ -1,7 +1,8 @@
 //! Where each stream stands, for metrics and for people. Read at any time, from anywhere.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::generation::parts_of;
 
@@ -60,18 +61,44 @@ impl Lag {
 /// All streams of a merge.
 #[derive(Clone, Default)]
 pub struct Lags {
-    all: Arc<Mutex<Vec<Arc<Standing>>>>,
+    all: Arc<Mutex<All>>,
+}
+
+#[derive(Default)]
+struct All {
+    in_order: Vec<Arc<Standing>>,
+    by_name: HashMap<Arc<str>, Arc<Standing>>,
 }
 
 impl Lags {
     /// Each stream, in the order in which they were added.
     pub fn each(&self) -> Vec<Lag> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|standing| standing.lag()).collect()
+        self.lock().in_order.iter().map(|standing| standing.lag()).collect()
+    }
+
+    /// One stream; `None`: it was never added.
+    pub fn of(&self, stream: &str) -> Option<Lag> {
+        self.lock().by_name.get(stream).map(|standing| standing.lag())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream that begins, or begins again behind what was read of it; `None`: it is being read.
+    pub(super) fn begin(&self, stream: Arc<str>, after: Option<u64>) -> Option<(Arc<Standing>, Option<u64>)> {
+        let before = self.lock().by_name.get(&stream).cloned();
+        let Some(standing) = before else { return Some((self.add(stream, after), after)) };
+        let lag = standing.lag();
+        matches!(lag.state, State::Ended | State::GivenUp).then(|| {
+            standing.is(State::Opening);
+            (standing, lag.read)
+        })
     }
 
     pub(super) fn add(&self, stream: Arc<str>, after: Option<u64>) -> Arc<Standing> {
         let standing = Arc::new(Standing {
-            stream,
+            stream: Arc::clone(&stream),
             state: AtomicU8::new(State::Opening as u8),
             read: AtomicU64::new(plus_one(after)),
             durable: AtomicU64::new(plus_one(after)),
@@ -80,7 +107,10 @@ impl Lags {
             repeated: AtomicU64::new(0),
             faults: AtomicU64::new(0),
         });
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(standing.clone());
+        let mut all = self.lock();
+        all.in_order.push(standing.clone());
+        all.by_name.insert(stream, standing.clone());
+        drop(all);
         standing
     }
 }
