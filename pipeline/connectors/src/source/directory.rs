@@ -34,8 +34,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::{FileConfig, MergeHandle, Notice, Observer};
-use crate::Error;
+use crate::error::of_io;
 use crate::storage::Storage;
+use crate::{Disposition, Error};
 use follower::Follower;
 
 pub use known::FOLLOWED_DIR;
@@ -103,7 +104,11 @@ pub async fn follow_directory(dir: &Path, config: DirectoryConfig, footing: Foot
     let failed = |error: &std::io::Error, attempts: &mut u32| {
         *attempts = attempts.saturating_add(1);
         if *attempts == 1 {
-            let error = Error::Unfit { stream: stream.clone(), why: unlisted(error) };
+            let error = match of_io(error) {
+                // It passes, as a full disk does, of which the service itself says what is to be done.
+                Disposition::Retry => Error::Unavailable { stream: stream.clone(), source: error.to_string().into() },
+                _ => Error::Unfit { stream: stream.clone(), why: unlisted(error) },
+            };
             let retry_in_ms = u64::try_from(poll.as_millis()).ok();
             observer.notice(&stream, &Notice::Fault { error: &error, attempt: 1, retry_in_ms });
         }
