@@ -57,7 +57,11 @@ impl Node {
         self.try_command(words).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    async fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
+    /// The same of one that may be refused.
+    ///
+    /// # Errors
+    /// What it answered instead, or that it does not.
+    pub async fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let (name, arguments) = words.split_first().expect("a command");
         cmd(name).arg(arguments).query_async(&mut self.connect().await?).await
     }
