@@ -61,6 +61,9 @@ impl Node {
     ///
     /// # Errors
     /// What it answered instead, or that it does not.
+    ///
+    /// # Panics
+    /// Without a word.
     pub async fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let (name, arguments) = words.split_first().expect("a command");
         cmd(name).arg(arguments).query_async(&mut self.connect().await?).await

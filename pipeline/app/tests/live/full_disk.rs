@@ -205,6 +205,8 @@ async fn a_stop_on_a_full_disk_does_not_wait_for_room() {
     let mut service = start(&site);
     service.heard("up", PATIENCE).await;
     let traffic = Traffic::start(&site.path("events"), 8, "1");
+    // Under way: there is something that cannot be written.
+    traffic.rounds(100).await;
     assert_hindered(&address, &small).await;
     assert_eq!(service.drain().await.code(), Some(3), "not all could be written");
     small.free();

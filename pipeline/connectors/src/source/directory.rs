@@ -90,7 +90,7 @@ pub struct Footing {
     pub storage: Option<Arc<dyn Storage>>,
 }
 
-/// How much of the time looking may take: one part of so many.
+/// How much of a core looking may take: one part of so many.
 const LOOKING: u32 = 40;
 
 /// Reads the files of `dir` and each new one once it is there. Hidden files and folders are passed over. Runs until the
@@ -125,13 +125,14 @@ pub async fn follow_directory(dir: &Path, config: DirectoryConfig, footing: Foot
     loop {
         let (began, lists) = (Instant::now(), listed.is_none_or(|at| at <= Instant::now()));
         let looked = tokio::task::spawn_blocking(move || {
+            let before = own_time();
             let starts = follower.look(lists);
-            (follower, starts)
+            (follower, starts, own_time().saturating_sub(before))
         });
-        let Ok((back, starts)) = looked.await else { return }; // the runtime ends
+        let Ok((back, starts, took)) = looked.await else { return }; // the runtime ends
         follower = back;
         if lists {
-            listed = Some(Instant::now() + poll.max(began.elapsed() * LOOKING));
+            listed = Some(Instant::now() + poll.max(took * LOOKING));
         }
         match starts {
             Ok(starts) => {
@@ -152,6 +153,12 @@ pub async fn follow_directory(dir: &Path, config: DirectoryConfig, footing: Foot
             () = tokio::time::sleep_until(listed.unwrap_or(began)) => {}
         }
     }
+}
+
+/// How long this thread has had the processor: waiting for a busy disk or machine is no reason to look less often.
+fn own_time() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(spent).unwrap_or_default()
 }
 
 /// Why a folder is not read, and what to do about it.
