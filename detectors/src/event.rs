@@ -8,6 +8,7 @@ pub mod admin;
 pub mod auth;
 pub mod booking;
 pub mod chat;
+pub mod encoded;
 pub mod envelope;
 pub mod fault;
 pub mod field;

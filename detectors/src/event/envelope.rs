@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::encoded::open;
 use super::fault::Fault;
 use super::json::{self, Told};
 use super::salvage::{BadField, Members, Notes, Salvage as _};
@@ -52,6 +53,8 @@ pub enum Decoded<'a> {
     },
     /// An envelope of a type that is not in the vocabulary: counted and passed over.
     UnknownType,
+    /// Its data is base64: read what [`open`](super::encoded::open) makes of the record instead.
+    Encoded,
 }
 
 /// Reads one record.
@@ -75,8 +78,9 @@ pub fn decode<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Faul
 pub(super) fn decode_slowly<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Fault> {
     let mut notes = Notes::new(limits.nesting_max, false);
     salvage(record, &mut notes).map(|salvaged| match salvaged {
-        None => Decoded::UnknownType,
-        Some(event) => match notes.into_found() {
+        Salvaged::UnknownType => Decoded::UnknownType,
+        Salvaged::Encoded => Decoded::Encoded,
+        Salvaged::Event(event) => match notes.into_found() {
             (bad, _) if bad.is_empty() => Decoded::Event(event),
             (bad, _) => Decoded::Garbled { event, bad },
         },
@@ -90,6 +94,7 @@ pub(super) fn decode_slowly<'a>(record: &'a [u8], limits: &Limits) -> Result<Dec
 pub fn check(record: &[u8], limits: &Limits) -> Result<(), Fault> {
     match decode(record, limits)? {
         Decoded::Event(_) | Decoded::UnknownType => Ok(()),
+        Decoded::Encoded => check(&open(record, limits)?, limits),
         Decoded::Garbled { event, .. } => {
             let mut notes = Notes::new(limits.nesting_max, true);
             salvage(record, &mut notes)?;
@@ -121,9 +126,22 @@ fn decode_clean(record: &[u8]) -> Option<Decoded<'_>> {
 
 /// The attributes that are read.
 const ATTRIBUTES: [&str; 8] = ["specversion", "id", "source", "type", "time", "receivedtime", "subject", "data"];
+/// Those that are looked at where there is no `data`.
+const INSTEAD: [&str; 2] = ["data_base64", "datacontenttype"];
 
-/// Reads a record attribute by attribute and field by field; `None`: its type is not in the vocabulary.
-fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Option<Event<'a>>, Fault> {
+/// The text of an attribute, and whether it came once.
+type Given<'a> = (Option<&'a RawValue>, bool);
+
+/// The texts of a record's attributes.
+pub(super) struct Attributes<'a> {
+    /// Those that are read, each there once at most, by name.
+    pub(super) read: [(&'static str, Option<&'a RawValue>); ATTRIBUTES.len()],
+    /// Those of [`INSTEAD`].
+    pub(super) instead: [Given<'a>; INSTEAD.len()],
+}
+
+/// Finds them.
+pub(super) fn attributes<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Attributes<'a>, Fault> {
     if record.trim_ascii().is_empty() {
         return Err(Fault::whole("empty record, expected a JSON object"));
     }
@@ -132,19 +150,35 @@ fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Option<Event<'a>>,
     }
     let text = std::str::from_utf8(record).map_err(|error| Fault::whole(format!("invalid UTF-8 at byte {}", error.valid_up_to())))?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let find = |name: &[u8]| ATTRIBUTES.iter().position(|known| known.as_bytes() == name).and_then(|index| u8::try_from(index).ok());
-    let members = Members::read(&mut json, ATTRIBUTES.len(), find, "a CloudEvents object", notes)
+    let names = || ATTRIBUTES.iter().chain(&INSTEAD);
+    let find = |name: &[u8]| names().position(|known| known.as_bytes() == name).and_then(|index| u8::try_from(index).ok());
+    let members = Members::read(&mut json, names().count(), find, "a CloudEvents object", notes)
         .and_then(|members| json.end().map(|()| members))
         .map_err(|error| Fault::of(&error))?;
-    let mut raws = [None; ATTRIBUTES.len()];
-    for ((raw, name), index) in raws.iter_mut().zip(ATTRIBUTES).zip(0..) {
+    let mut raws = ATTRIBUTES.map(|name| (name, None));
+    let mut indices = 0_u8..;
+    for ((name, raw), index) in raws.iter_mut().zip(indices.by_ref()) {
         let (found, once) = members.get(index);
         if !once {
             return Err(Fault::whole("given more than once, expected once").inside(name));
         }
         *raw = found;
     }
-    let [version, id, source, kind, time, received, subject, data] = raws;
+    let instead = INSTEAD.map(|_| indices.next().map_or((None, true), |index| members.get(index)));
+    Ok(Attributes { read: raws, instead })
+}
+
+/// What a record turned out to be.
+enum Salvaged<'a> {
+    UnknownType,
+    Encoded,
+    Event(Event<'a>),
+}
+
+/// Reads a record attribute by attribute and field by field.
+fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Salvaged<'a>, Fault> {
+    let Attributes { read, instead: [(encoded, _), _] } = attributes(record, notes)?;
+    let [version, id, source, kind, time, received, subject, data] = read.map(|(_, raw)| raw);
 
     attribute("specversion", version, |raw| match json::text(raw)? {
         Told::Plain(version) if version == "1.0" => Ok(()),
@@ -154,7 +188,10 @@ fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Option<Event<'a>>,
     let id = attribute("id", id, |raw| identity(raw, "id", notes))?;
     let source = attribute("source", source, |raw| identity(raw, "source", notes))?;
     let kind = attribute("type", kind, |raw| identity(raw, "type", notes))?;
-    let Some(event_type) = EventType::from_name(kind.as_str()) else { return Ok(None) };
+    let Some(event_type) = EventType::from_name(kind.as_str()) else { return Ok(Salvaged::UnknownType) };
+    if data.is_none() && encoded.is_some() {
+        return Ok(Salvaged::Encoded);
+    }
     let time = attribute("time", time.filter(|raw| raw.get() != "null"), |raw| Timestamp::salvage(raw, notes))?;
     let received = received.filter(|raw| raw.get() != "null").and_then(|raw| {
         notes.attribute("receivedtime", |notes| match Timestamp::salvage(raw, notes) {
@@ -178,7 +215,7 @@ fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Option<Event<'a>>,
     }
     let data = attribute("data", data, |raw| Data::salvage(event_type, raw, notes))?;
     let event = Event { id: id.into_inner(), source: source.into_inner(), time, received, data };
-    if EVENT_CLOCK_MS.contains(&event.clock()) { Ok(Some(event)) } else { Err(Fault::whole(CLOCK)) }
+    if EVENT_CLOCK_MS.contains(&event.clock()) { Ok(Salvaged::Event(event)) } else { Err(Fault::whole(CLOCK)) }
 }
 
 /// An attribute that there must be.

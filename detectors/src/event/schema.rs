@@ -18,7 +18,11 @@ pub fn event_schema() -> Value {
         .map(|event_type| {
             json!({
                 "if": { "properties": { "type": { "const": event_type.name() } }, "required": ["type"] },
-                "then": { "properties": { "data": event_type.schema(&mut generator) }, "required": ["time", "data"] },
+                "then": {
+                    "properties": { "data": event_type.schema(&mut generator) },
+                    "required": ["time"],
+                    "anyOf": [{ "required": ["data"] }, { "required": ["data_base64"], "properties": { "data_base64": { "type": "string" } } }],
+                },
             })
         })
         .collect();
@@ -36,6 +40,7 @@ pub fn event_schema() -> Value {
             "time": { "type": "string", "format": "date-time", "pattern": PATTERN, "description": "When it happened, RFC 3339 with zone; for gps.* the device's clock." },
             "receivedtime": { "type": ["string", "null"], "format": "date-time", "pattern": PATTERN, "allOf": [{ "pattern": CLOCK_YEARS }], "description": "When the gateway received it; the event clock where it is given." },
             "subject": { "type": ["string", "null"], "description": "kind:id of the entity the event is mostly about." },
+            "data_base64": { "contentEncoding": "base64", "contentMediaType": "application/json", "description": "The data, where there is no `data`: base64 of JSON, which `datacontenttype` says where it is given." },
         },
         // Without a time of its receipt, an event's own time is the event clock.
         "if": { "properties": { "receivedtime": { "type": "null" } } },

@@ -177,6 +177,7 @@ impl Both {
         let clean = match decode(text.as_bytes(), &Limits::default()) {
             Ok(Decoded::Event(event)) => event.data.oversized() == 0,
             Ok(Decoded::UnknownType) => true,
+            Ok(Decoded::Encoded) => check(text.as_bytes(), &Limits::default()).is_ok(),
             Ok(Decoded::Garbled { .. }) | Err(_) => false,
         };
         let valid = self.validator.is_valid(record);

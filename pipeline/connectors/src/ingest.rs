@@ -1,6 +1,7 @@
 //! Ingesters that others push to: `POST /v1/events`.
 //!
-//! A request is signed as [Standard Webhooks](https://www.standardwebhooks.com) says, with a secret of its sender; its
+//! A request is signed as [Standard Webhooks](https://www.standardwebhooks.com) says, with a secret of its sender; its body may be
+//! lines, one event, an array, or the data of an event whose attributes are headers, packed or not. Its
 //! events become records of the stream `http:<sender>`. The answer is 202, without a body, once all of them are durable
 //! in the log. The same `webhook-id` with the same events is answered the same and appended never again; while the first
 //! is still under way the second waits for it. With other events it is refused: an id stands for one body.
@@ -12,8 +13,9 @@
 //! | 401 | a header is missing, the signature does not fit, the timestamp is more than 5 min off | signed anew |
 //! | 408 | the body did not come in time | yes |
 //! | 409 | the id came before with other events | under an id of its own |
-//! | 413 | the body is too large or has too many events | in smaller pieces |
-//! | 415 | not one of the three content types, or compressed | no |
+//! | 404, 405 | another path, another method | no |
+//! | 413 | the body is too large, as it comes or unpacked, or has too many events | in smaller pieces |
+//! | 415 | another content type, charset or content encoding | no |
 //! | 429 | the sender's rate is used up | after `Retry-After` |
 //! | 503 | no room, the log does not keep up or cannot be written, the outbox is full, or the service is stopping | after `Retry-After`; same id |
 //!
@@ -22,14 +24,18 @@
 //! each record is a hash of the id, its lowest bit marks the last record of its request, and what the id stands for is a
 //! hash of the records ([`Ingest::remember`](http::Ingest::remember)). Each producer's ids have room of their own.
 
+mod binary;
 mod bodies;
 mod body;
 mod bucket;
 mod deliveries;
+pub mod drain;
 pub mod http;
+mod media;
 mod problem;
 mod proof;
 mod refusals;
+mod unpack;
 
 pub use deliveries::{REMEMBERED_MS, delivery_offset};
 pub use proof::Proof;

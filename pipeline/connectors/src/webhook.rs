@@ -21,6 +21,11 @@ pub const TIMESTAMP: &str = "webhook-timestamp";
 /// Header with the signatures.
 pub const SIGNATURE: &str = "webhook-signature";
 
+/// The three, in that order.
+pub const HEADERS: [&str; 3] = [ID, TIMESTAMP, SIGNATURE];
+/// The same as Svix calls them, from whose libraries the specification came.
+pub const SVIX_HEADERS: [&str; 3] = ["svix-id", "svix-timestamp", "svix-signature"];
+
 /// How far the sender's clock may be from ours, s.
 const TOLERANCE_S: i64 = 5 * 60;
 /// What a secret begins with.

@@ -2,6 +2,7 @@
 
 use rasid_detectors::entity::{ID_BYTES_MAX, KeyHasher};
 use rasid_detectors::event::Event;
+use rasid_detectors::event::encoded::open;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use rasid_detectors::event::fault::Fault;
 use rasid_detectors::event::salvage::BadField;
@@ -66,6 +67,8 @@ pub(crate) struct Chunk<'a> {
     /// (record index, what is wrong with it).
     pub(crate) faults: Vec<(usize, Fault)>,
     pub(crate) unknown_types: u64,
+    /// (record index, the record to decode in its place): those whose data was base64.
+    pub(crate) opened: Vec<(usize, Vec<u8>)>,
     /// Identifiers that are longer than one may be.
     pub(crate) oversized_ids: u64,
     /// Events and bad fields by producer.
@@ -85,6 +88,13 @@ impl<'a> Chunk<'a> {
                 Ok(Decoded::Garbled { event, bad }) => (event, bad),
                 Ok(Decoded::UnknownType) => {
                     chunk.unknown_types += 1;
+                    continue;
+                }
+                Ok(Decoded::Encoded) => {
+                    match open(record.bytes, limits) {
+                        Ok(bytes) => chunk.opened.push((first + index, bytes)),
+                        Err(fault) => chunk.faults.push((first + index, fault)),
+                    }
                     continue;
                 }
                 Err(fault) => {
@@ -118,6 +128,17 @@ impl<'a> Chunk<'a> {
         }
         chunk
     }
+}
+
+/// The records with those put in that were opened.
+pub(crate) fn with_opened<'a>(records: &[Record<'a>], opened: &'a [(usize, Vec<u8>)]) -> Vec<Record<'a>> {
+    let mut records = records.to_vec();
+    for (index, bytes) in opened {
+        if let Some(record) = records.get_mut(*index) {
+            record.bytes = bytes;
+        }
+    }
+    records
 }
 
 /// The memory of an earlier chunk, for the next one: giving it back to the system and asking for it again costs a page

@@ -13,7 +13,7 @@ use rasid_rules::ruleset::Ruleset;
 use rayon::prelude::*;
 
 use crate::alert::Alert;
-use crate::batch::{Chunk, Spare};
+use crate::batch::{Chunk, Spare, with_opened};
 use crate::condition::{Verdicts, evaluate};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Delivery, Duplicates};
@@ -189,11 +189,30 @@ impl Engine {
     }
 
     fn step(&mut self, records: &[Record<'_>], traces: Option<&mut Vec<Trace>>) -> Output {
-        let mut output = Output::default();
+        let output = Output::default();
         if records.is_empty() {
             return output;
         }
         let mut chunks = self.decode(records);
+        // Rare, and then worth a second decoding: everything else is read from records as they came.
+        let opened: Vec<_> = chunks.iter_mut().flat_map(|chunk| std::mem::take(&mut chunk.opened)).collect();
+        if opened.is_empty() {
+            return self.decided(chunks, records, output, traces);
+        }
+        self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
+        let records = with_opened(records, &opened);
+        let chunks = self.decode(&records);
+        self.decided(chunks, &records, output, traces)
+    }
+
+    /// What comes of records that are decoded.
+    fn decided(
+        &mut self,
+        mut chunks: Vec<Chunk<'_>>,
+        records: &[Record<'_>],
+        mut output: Output,
+        traces: Option<&mut Vec<Trace>>,
+    ) -> Output {
         self.order(&mut chunks, records, &mut output);
         let scattered = self.scatter(&mut chunks, records);
         self.apply(&mut chunks, &scattered);

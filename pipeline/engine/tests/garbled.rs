@@ -219,6 +219,29 @@ fn escaped(name: &str) -> String {
     format!("{head}\\u{:04x}", last.as_bytes()[0])
 }
 
+/// Every second event with its data as base64, as libraries write data that they were given as bytes.
+#[test]
+fn data_as_base64_decides_as_data_does() {
+    let shipped = Shipped::load();
+    for rule in &shipped.ruleset.rules {
+        let (alone, scenario) = shipped.alone(rule);
+        let plain = lines(scenario, None);
+        let encoded = plain.iter().enumerate().map(|(number, line)| {
+            let mut event: Value = serde_json::from_str(line).expect("JSON");
+            if number % 2 == 0 {
+                let data = event.as_object_mut().and_then(|members| members.remove("data")).expect("data").to_string();
+                event["data_base64"] = data_encoding::BASE64.encode(data.as_bytes()).into();
+                event["datacontenttype"] = "application/json".into();
+            }
+            event.to_string()
+        });
+        let encoded: Vec<String> = encoded.collect();
+        let ((expected, before), (found, after)) = (shipped.run(&alone, &plain), shipped.run(&alone, &encoded));
+        assert_eq!(found, expected, "{}", rule.id);
+        assert_eq!((after.records, after.events), (before.records, before.events), "{}", rule.id);
+    }
+}
+
 #[test]
 fn every_rule_that_does_not_read_a_field_fires_without_it() {
     let (shipped, garbage) = (Shipped::load(), garbage());

@@ -96,6 +96,8 @@ pub struct HttpSettings {
     pub producers: BTreeMap<String, Vec<Secret>>,
     /// Largest body, bytes.
     pub body_bytes_max: usize,
+    /// Largest body, bytes, once it is unpacked.
+    pub unpacked_bytes_max: usize,
     /// Most bytes of all bodies that are held at once.
     pub bodies_bytes_max: usize,
     /// Most events in one request.

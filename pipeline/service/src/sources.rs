@@ -214,6 +214,7 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
     });
     let config = IngestConfig {
         body_bytes_max: http.body_bytes_max,
+        unpacked_bytes_max: http.unpacked_bytes_max,
         bodies_bytes_max: http.bodies_bytes_max,
         events_max: http.request_events_max,
         events_per_s: http.events_per_s_max,

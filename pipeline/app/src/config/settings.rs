@@ -60,6 +60,13 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
             format!("found {}, expected four times `sources.http.body_bytes_max` ({}) or more", http.bodies_bytes_max, http.body_bytes_max);
         fault("sources.http.bodies_bytes_max", message, Some("room for one large body that comes slowly, and for others beside it"));
     }
+    if http.bodies_bytes_max / 2 < http.unpacked_bytes_max {
+        let message = format!(
+            "found {}, expected twice `sources.http.unpacked_bytes_max` ({}) or more",
+            http.bodies_bytes_max, http.unpacked_bytes_max
+        );
+        fault("sources.http.bodies_bytes_max", message, Some("room for one body that is being unpacked, and for others beside it"));
+    }
     for name in config.sources.http.producers.keys() {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
             let help = "lower-case letters, digits and _: it becomes part of the stream's name and of a variable's";
@@ -217,6 +224,7 @@ fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
     let http = options.http.enabled.then(|| HttpSettings {
         producers: producers(loaded, faults),
         body_bytes_max: size(options.http.body_bytes_max),
+        unpacked_bytes_max: size(options.http.unpacked_bytes_max),
         bodies_bytes_max: size(options.http.bodies_bytes_max),
         request_events_max: size(options.http.request_events_max),
         events_per_s_max: options.http.events_per_s_max,

@@ -8,6 +8,7 @@
 //! At the bound a newcomer is let in and another goes, so that strangers who hold connections cannot keep a producer or a
 //! probe out. Whoever reads this knows the order as well, so it must not be one that can be had for a few requests:
 //!
+//! - First goes one whose request was refused and whose rest is only read so that its sender sees the answer.
 //! - A connection over which a request came that was signed by a producer is **proven**; a stranger cannot have one. Proven ones
 //!   go last, and never while a request of theirs is being served.
 //! - Of the others it is the one that has got nowhere for the longest: since it connected, since its request's head was
@@ -57,6 +58,8 @@ enum Phase {
     Serving,
     /// Answered, and nothing has come since.
     Idle,
+    /// Refused, and it closes once what still comes has been read. The reader has bounds of its own.
+    Draining,
 }
 
 /// Why a connection was closed by us.
@@ -236,7 +239,8 @@ fn victim(open: &Open) -> Option<u64> {
     let turn = |(number, state): (&u64, &Arc<State>)| {
         let (phase, since) = *held(&state.at);
         let proven = state.proof.is_given();
-        (!(proven && phase == Phase::Serving)).then_some((proven, since, *number))
+        let refused = phase == Phase::Draining;
+        (!(proven && phase == Phase::Serving)).then_some((proven, !refused, since, *number))
     };
     open.by_number.iter().filter_map(turn).min().map(|(.., number)| number)
 }
@@ -271,7 +275,7 @@ impl Connection {
             let (phase, since) = *held(&self.state.at);
             let (why, time) = match phase {
                 Phase::Head => (Closed::Head, self.of.0.times.head),
-                Phase::Serving => (Closed::Serving, self.of.0.times.serving),
+                Phase::Serving | Phase::Draining => (Closed::Serving, self.of.0.times.serving),
                 Phase::Idle => (Closed::Idle, self.of.0.times.idle),
             };
             if self.state.shed.load(Relaxed) {
@@ -329,8 +333,17 @@ impl State {
         self.is_at(Phase::Idle);
     }
 
+    /// It is answered, and only what still comes is read.
+    pub(super) fn draining(&self) {
+        self.is_at(Phase::Draining);
+    }
+
     fn is_at(&self, phase: Phase) {
-        *held(&self.at) = (phase, Instant::now());
+        let mut at = held(&self.at);
+        if at.0 != Phase::Draining {
+            *at = (phase, Instant::now());
+        }
+        drop(at);
         self.changed.notify_one();
     }
 }
@@ -427,6 +440,25 @@ mod tests {
         last.state.proof.give();
         last.state.serving();
         assert_eq!(over(&producer_served, now).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_refused_goes_first() {
+        let connections = Connections::new(3, times());
+        let stranger = connections.enter();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let (refused, served) = (connections.enter(), connections.enter());
+        refused.state.serving();
+        refused.state.draining();
+        refused.state.answered();
+        refused.state.read();
+        served.state.serving();
+        let newcomer = connections.enter();
+        let now = Duration::from_millis(1);
+        assert_eq!(over(&refused, now).await, Some(Closed::Shed));
+        for connection in [&stranger, &served, &newcomer] {
+            assert_eq!(over(connection, now).await, None);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,8 @@
 //! may take ([`Connections`]), and what to do when the system has no descriptor or no memory for another one: wait, and
 //! try again, since nothing of that is for ever.
 
+mod watched;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -14,17 +16,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as AxumBody;
-use axum::http::{Extensions, HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{Extensions, HeaderValue, Request, header};
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rasid_connectors::ingest::drain::answered;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use super::connections::{Connection, Connections, State};
+use super::problem::Problem;
+use watched::Watched;
 
 /// Longest head of a request, bytes; a longer one is answered 431.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -142,18 +148,23 @@ where
         request.extensions_mut().insert(state.proof.clone());
         let (router, state) = (router.clone(), Arc::clone(&state));
         async move {
-            let response = if head_bytes(&request) > HEAD_BYTES_MAX {
-                head_too_long()
-            } else {
+            let serve = |request| async {
                 match router.oneshot(request).await {
                     Ok(response) => response,
                     Err(never) => match never {},
                 }
             };
+            let too_long = head_bytes(&request) > HEAD_BYTES_MAX;
+            let request = request.map(AxumBody::new);
+            let response = if too_long {
+                answered(request, async |_| refused_head(), || state.draining()).await
+            } else {
+                answered(request, serve, || state.draining()).await
+            };
             Ok::<_, Infallible>(response.map(|body| Answer { body, state }))
         }
     });
-    let io = TokioIo::new(Watched { io, state: Arc::clone(&state) });
+    let io = TokioIo::new(Watched::new(io, Arc::clone(&state)));
     // Its own time-out would count an idle connection and a slow head alike.
     let serving = http1::Builder::new().header_read_timeout(None).max_buf_size(BUFFER_BYTES_MAX).serve_connection(io, service);
     let (mut serving, mut over, mut ending) = (pin!(serving), pin!(connection.over()), pin!(connections.ending()));
@@ -185,51 +196,11 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
     line + headers.sum::<usize>() + "\r\n".len()
 }
 
-/// What hyper answers to the heads that it finds too long itself. The body is not waited for.
-fn head_too_long() -> Response<AxumBody> {
-    let mut response = Response::new(AxumBody::empty());
-    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+/// As hyper answers the heads that it finds too long itself.
+fn refused_head() -> Response {
+    let mut response = Problem::head_too_long().into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-/// A connection that tells when bytes come.
-struct Watched<Io> {
-    io: Io,
-    state: Arc<State>,
-}
-
-impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.io).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.state.read();
-        }
-        read
-    }
-}
-
-impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
 }
 
 /// An answer's body, which tells when it has been handed over for writing.

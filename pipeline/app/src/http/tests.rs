@@ -113,10 +113,23 @@ async fn what_is_not_there_is_a_problem_document() {
     let shared = Shared::new(1, connections(), Hindrances::default());
     shared.up(Arc::new(Double::default()), None);
     let router = router(shared);
-    for (method, uri, status) in [("GET", "/nosuch", 404), ("POST", "/healthz", 405), ("POST", "/v1/events", 404)] {
+    for (method, uri, status) in [
+        ("GET", "/nosuch", 404),
+        ("GET", "/healthz/", 404),
+        ("POST", "/healthz", 405),
+        ("OPTIONS", "/metrics", 405),
+        ("POST", "/v1/events", 404),
+        ("POST", "/v1/events/", 404),
+    ] {
         let (found, kind, body) = ask(&router, method, uri, "").await;
         assert_eq!((found, kind.as_str()), (status, "application/problem+json"), "{method} {uri}");
         assert_eq!(body["status"], status);
+    }
+    for (method, status, allow) in [("HEAD", 200, None), ("POST", 405, Some("GET,HEAD"))] {
+        let request = Request::builder().method(method).uri("/healthz").body(Body::empty()).expect("a request");
+        let response = router.clone().oneshot(request).await.expect("an answer");
+        assert_eq!(response.status().as_u16(), status, "{method}");
+        assert_eq!(response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()), allow, "{method}");
     }
     // What pages to the person on call link to.
     let figures = format!("/{}", rasid_connectors::sink::alertmanager::FIGURES);

@@ -5,6 +5,7 @@
 mod again;
 mod canary;
 mod clock;
+mod early_refusals;
 mod full_disk;
 mod judge;
 mod kill;

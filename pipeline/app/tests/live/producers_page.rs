@@ -40,7 +40,7 @@ fn taken(site: &Site) -> u64 {
 }
 
 /// Whether a program is on this machine.
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 

@@ -3,7 +3,7 @@
 //! What is in the headers anyone can write who has read the specification, so nothing that honest senders need may hang on an
 //! unverified body. It takes memory, and that is bounded in three ways:
 //!
-//! - **Pace.** Half of [`BodiesConfig::time`] for a body's first byte, and for its largest possible one all of it; between them
+//! - **Pace.** Half of [`BodiesConfig::time`] for a body's first byte, and all of it from 1 MiB on; between them
 //!   in proportion. One byte a second is cut off at the half, 1 MiB in 8 s is not.
 //! - **Bytes altogether.** Bodies that come in and bodies of verified requests under way have one bound,
 //!   [`BodiesConfig::bytes_max`]. Each takes what has come of it, not what it announces.
@@ -18,18 +18,17 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, HttpBody as _};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::problem::{Busy, Problem};
 
-/// How long the rest of a body is read for nobody, so that who still sends it can read the answer.
-const DISCARD: Duration = Duration::from_secs(2);
+/// A body of as many bytes has all of the time.
+const PACED_BYTES: usize = 1 << 20;
 
 /// What bodies may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +81,7 @@ impl Bodies {
         let (begun, half) = (Instant::now(), self.config.time / 2);
         let mut bytes = Vec::new();
         loop {
-            let due = begun + half + half.mul_f64(share(bytes.len(), self.config.body_bytes_max));
+            let due = begun + half + half.mul_f64(share(bytes.len(), self.config.body_bytes_max.min(PACED_BYTES)));
             let frame = tokio::select! {
                 frame = timeout_at(due, poll_fn(|context| Pin::new(&mut body).poll_frame(context))) => frame,
                 () = coming.given_up.notified() => return Err(Problem::Busy(Busy::Shed)),
@@ -126,9 +125,10 @@ impl Bodies {
                 room.given_up.notify_one();
             }
         }
-        let Some(room) = held.coming.get_mut(&number) else { return Err(Problem::Busy(Busy::Shed)) };
-        room.bytes += more;
-        held.bytes += more;
+        let Held { coming, kept, bytes, .. } = &mut *held;
+        let taken = coming.get_mut(&number).map(|room| &mut room.bytes).or_else(|| kept.get_mut(&number));
+        *taken.ok_or(Problem::Busy(Busy::Shed))? += more;
+        *bytes += more;
         Ok(())
     }
 
@@ -141,21 +141,6 @@ impl Bodies {
 #[expect(clippy::cast_precision_loss, reason = "sizes of bodies are far below 2^52 bytes")]
 fn share(part: usize, all: usize) -> f64 {
     (part as f64 / all.max(1) as f64).min(1.0)
-}
-
-/// Reads what is left of a body that is not wanted, and forgets it. A sender that is still writing when the connection
-/// closes would find it reset, and never see why.
-pub(super) async fn discard(mut body: Body, bytes_max: usize) {
-    let mut left = bytes_max;
-    let reading = async {
-        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    drop(timeout(DISCARD, reading).await); // who is slower does not see why
 }
 
 /// The room of one body, for as long as this is held.
@@ -172,6 +157,11 @@ impl Coming {
         let Some(room) = held.coming.remove(&self.number) else { return false };
         held.kept.insert(self.number, room.bytes);
         true
+    }
+
+    /// What is made of it takes as many bytes more.
+    pub(super) fn more(&self, bytes: usize) -> Result<(), Problem> {
+        self.bodies.grow(self.number, bytes)
     }
 }
 
@@ -219,9 +209,17 @@ mod tests {
         drop(newcomer);
         let newcomer = bodies.enter();
         assert_eq!(bodies.grow(newcomer.number, 11), Err(Problem::Busy(Busy::Memory)));
-        drop(kept);
+        assert_eq!(kept.more(11), Err(Problem::Busy(Busy::Memory)), "verified alone");
+        kept.more(10).expect("what is left, for what is unpacked");
+        let stranger = bodies.enter();
+        assert_eq!(bodies.grow(stranger.number, 1), Err(Problem::Busy(Busy::Memory)));
+        drop((kept, stranger));
         bodies.grow(newcomer.number, 100).expect("all of it");
-        drop(newcomer);
+        let known = bodies.enter();
+        assert!(known.keep());
+        known.more(60).expect("the newcomer's room");
+        assert!(!newcomer.keep(), "given up for what a known one unpacks");
+        drop((known, newcomer));
         assert_eq!(bodies.bytes().0, 0);
     }
 }

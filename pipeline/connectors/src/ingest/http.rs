@@ -6,35 +6,43 @@
 //! producer's, and is counted, limited and remembered as one of that producer's alone.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::Proof;
-use super::bodies::{Bodies, BodiesConfig, Coming, discard};
-use super::body::{Format, records};
+use super::bodies::{Bodies, BodiesConfig, Coming};
+use super::body::records;
 use super::bucket::Bucket;
 use super::deliveries::{Claim, Content, Deliveries, Known, Outcome, delivery_offset};
-use super::problem::{Busy, Problem};
+use super::media::{self, Encoding, Format};
+use super::problem::{ACCEPT_POST, Busy, METHODS, PATH, Problem};
 use super::refusals::Refusals;
+use super::unpack::unpacked;
 use crate::clock::{Clock, Now};
 use crate::source::{Appender, Incoming};
 use crate::webhook::{self, Claimed, VerifyError, Webhook};
 
+/// A larger body is hashed for one secret, and then for the next after others had their turn.
+const HASHED_BYTES: usize = 64 << 10;
+
 /// What the ingester takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IngestConfig {
-    /// Largest body, bytes. 1 MiB.
+    /// Largest body, bytes, as it comes. 4 MiB.
     pub body_bytes_max: usize,
+    /// Largest body, bytes, once it is unpacked. 8 MiB.
+    pub unpacked_bytes_max: usize,
     /// Bytes of all bodies that are held at once, of those that still come and of requests under way. 64 MiB.
     pub bodies_bytes_max: usize,
     /// Most events in one request. 1,000.
@@ -57,7 +65,8 @@ pub struct IngestConfig {
 impl Default for IngestConfig {
     fn default() -> Self {
         Self {
-            body_bytes_max: 1 << 20,
+            body_bytes_max: 4 << 20,
+            unpacked_bytes_max: 8 << 20,
             bodies_bytes_max: 64 << 20,
             events_max: 1000,
             events_per_s: 20_000,
@@ -123,11 +132,20 @@ pub struct Ingest<A> {
     bodies: Arc<Bodies>,
     deliveries: Arc<Deliveries>,
     concurrent: Arc<Semaphore>,
+    /// Turns to unpack: it is work, and takes memory beside the body.
+    unpacking: Arc<Semaphore>,
     counters: Counters,
     refusals: Refusals,
     stopping: AtomicBool,
     appender: A,
     clock: Clock,
+}
+
+/// What a request says before its body.
+struct Announced<'h> {
+    format: Format,
+    encoding: Option<Encoding>,
+    claimed: Claimed<'h>,
 }
 
 /// Why a request was not taken, and whose it was where that is known.
@@ -158,6 +176,7 @@ impl<A: Appender> Ingest<A> {
             senders: senders.into_iter().map(sender).collect(),
             bodies: Bodies::new(BodiesConfig { body_bytes_max, bytes_max, time }),
             concurrent: Arc::new(Semaphore::new(config.concurrent.max(1))),
+            unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             counters: Counters::default(),
             refusals,
             stopping: AtomicBool::new(false),
@@ -212,50 +231,79 @@ impl<A: Appender> Ingest<A> {
 
     /// `POST /v1/events`. A [`Proof`] in a request's extensions is given when its signature fits.
     pub fn router(self: Arc<Self>) -> Router {
-        Router::new().route("/v1/events", post(events::<A>)).with_state(self)
+        let events = post(events::<A>).options(options).fallback(other_method::<A>);
+        Router::new().route(PATH, events).fallback(other_path::<A>).with_state(self)
     }
 
     async fn take(self: &Arc<Self>, headers: &HeaderMap, body: Body, proof: Option<&Proof>) -> Result<(), Refusal> {
         let Now { wall_ms, .. } = self.clock.now();
-        let (format, claimed) = match self.announced(headers, wall_ms) {
-            Ok(announced) => announced,
-            Err(problem) => {
-                // Who asks before sending has not begun to.
-                if !headers.contains_key(header::EXPECT) && !body.is_end_stream() {
-                    discard(body, self.config.body_bytes_max).await;
-                }
-                return Err(problem.into());
-            }
-        };
+        let Announced { format, encoding, claimed } = self.announced(headers, wall_ms)?;
         let (body, coming) = self.bodies.whole(body).await?;
-        let fits = |sender: &Sender| sender.webhook.fits(&claimed, &body);
-        let index = self.senders.iter().position(fits).ok_or(Problem::Unverified(VerifyError::Signature))?;
+        let index = self.sender(&claimed, &body).await.ok_or(Problem::Unverified(VerifyError::Signature))?;
         if let Some(proof) = proof {
             proof.give();
         }
-        let kept = coming.keep();
-        let taken = if kept { self.verified(index, claimed.id(), format, body, coming).await } else { Err(Problem::Busy(Busy::Shed)) };
-        taken.map_err(|problem| Refusal { sender: Some(index), problem })
+        let known = |problem| Refusal { sender: Some(index), problem };
+        if !coming.keep() {
+            return Err(known(Problem::Busy(Busy::Shed)));
+        }
+        let (body, room) = match encoding {
+            None => (body, coming),
+            Some(encoding) => self.unpacked(encoding, body, coming).await.map_err(known)?,
+        };
+        self.verified(index, claimed.id(), &format, body, room).await.map_err(known)
     }
 
     /// What a request's headers say, before anything of its body is read.
-    fn announced<'h>(&self, headers: &'h HeaderMap, wall_ms: i64) -> Result<(Format, Claimed<'h>), Problem> {
+    fn announced<'h>(&self, headers: &'h HeaderMap, wall_ms: i64) -> Result<Announced<'h>, Problem> {
         if self.stopping.load(Relaxed) {
             return Err(Problem::Busy(Busy::Stopping));
         }
-        let format = format_of(headers)?;
+        let (format, encoding) = media::announced(headers)?;
+        let there = |names: [&'static str; 3]| names.into_iter().any(|name| headers.contains_key(name));
+        let [id, timestamp, signature] = match (there(webhook::HEADERS), there(webhook::SVIX_HEADERS)) {
+            (true, true) => return Err(Problem::Mixed),
+            (false, true) => webhook::SVIX_HEADERS,
+            _ => webhook::HEADERS,
+        };
         let header = |name: &'static str| {
             let mut values = headers.get_all(name).iter();
             let value = values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
             value.ok_or(Problem::Header { name })
         };
-        let (id, timestamp, signature) = (header(webhook::ID)?, header(webhook::TIMESTAMP)?, header(webhook::SIGNATURE)?);
-        let claimed = Claimed::new(id, timestamp, signature, wall_ms).map_err(Problem::Unverified)?;
+        let claimed = Claimed::new(header(id)?, header(timestamp)?, header(signature)?, wall_ms).map_err(Problem::Unverified)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > self.config.body_bytes_max) {
             return Err(self.bodies.too_large());
         }
-        Ok((format, claimed))
+        Ok(Announced { format, encoding, claimed })
+    }
+
+    /// Whose secret signed this body.
+    async fn sender(&self, claimed: &Claimed<'_>, body: &[u8]) -> Option<usize> {
+        for (index, sender) in self.senders.iter().enumerate() {
+            if sender.webhook.fits(claimed, body) {
+                return Some(index);
+            }
+            if body.len() > HASHED_BYTES {
+                tokio::task::yield_now().await;
+            }
+        }
+        None
+    }
+
+    /// What a known sender's body holds, with the room for both.
+    async fn unpacked(&self, encoding: Encoding, packed: Vec<u8>, room: Coming) -> Result<(Vec<u8>, Coming), Problem> {
+        let turn = timeout(self.config.append_timeout, self.unpacking.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(Problem::Busy(Busy::Requests)) };
+        let bytes_max = self.config.unpacked_bytes_max;
+        let work = tokio::task::spawn_blocking(move || {
+            let bytes = unpacked(encoding, &packed, bytes_max, |more| room.more(more));
+            drop(turn);
+            bytes.map(|bytes| (bytes, room))
+        });
+        // It does not panic; a runtime that ends takes it along.
+        work.await.unwrap_or(Err(Problem::Busy(Busy::Stopping)))
     }
 
     /// A whole body of a sender that is known.
@@ -263,7 +311,7 @@ impl<A: Appender> Ingest<A> {
         self: &Arc<Self>,
         index: usize,
         webhook_id: &str,
-        format: Format,
+        format: &Format,
         body: Vec<u8>,
         room: Coming,
     ) -> Result<(), Problem> {
@@ -334,6 +382,11 @@ impl<A: Appender> Ingest<A> {
         }
     }
 
+    fn nothing_there(&self, problem: Problem) -> Response {
+        self.refusals.count(None, &problem);
+        problem.into_response()
+    }
+
     fn repeated(&self) {
         self.counters.repeated.fetch_add(1, Relaxed);
     }
@@ -350,10 +403,15 @@ async fn events<A: Appender>(State(ingest): State<Arc<Ingest<A>>>, request: Requ
     }
 }
 
-fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    if text(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(Problem::MediaType);
-    }
-    text(header::CONTENT_TYPE).and_then(Format::of).ok_or(Problem::MediaType)
+/// For whoever asks what is taken.
+async fn options() -> Response {
+    (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS), (ACCEPT_POST, media::TYPES)]).into_response()
+}
+
+async fn other_method<A: Appender>(State(ingest): State<Arc<Ingest<A>>>) -> Response {
+    ingest.nothing_there(Problem::Method)
+}
+
+async fn other_path<A: Appender>(State(ingest): State<Arc<Ingest<A>>>, uri: Uri) -> Response {
+    ingest.nothing_there(Problem::Path { slash: uri.path().strip_suffix('/') == Some(PATH) })
 }

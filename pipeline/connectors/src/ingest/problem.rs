@@ -1,23 +1,48 @@
 //! Answers that say what is wrong: problem documents, RFC 9457.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::media::{ENCODINGS, TYPES, Unfit};
 use crate::webhook::VerifyError;
+
+/// Says which types of content a path takes (<https://www.w3.org/TR/ldp/#header-accept-post>).
+pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
 /// Why a request was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    Invalid { why: String },
-    Header { name: &'static str },
+    Invalid {
+        why: String,
+    },
+    Header {
+        name: &'static str,
+    },
+    /// Some of the headers of one signature and some of another.
+    Mixed,
     Unverified(VerifyError),
     TooSlow,
     OtherBody,
-    TooLarge { what: &'static str, max: usize },
-    MediaType,
-    Limited { retry_after_s: u64 },
+    TooLarge {
+        what: &'static str,
+        max: usize,
+    },
+    MediaType(Unfit),
+    Limited {
+        retry_after_s: u64,
+    },
     Busy(Busy),
+    /// The path is another; with a slash at its end it is nearly this one.
+    Path {
+        slash: bool,
+    },
+    Method,
 }
+
+/// Where events are taken.
+pub(super) const PATH: &str = "/v1/events";
+/// The methods that the path takes.
+pub(super) const METHODS: &str = "POST, OPTIONS";
 
 /// What there is too much of, or too little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +68,7 @@ pub(super) enum Busy {
 pub(super) struct Reason(usize);
 
 impl Reason {
-    pub(super) const NAMES: [&'static str; 16] = [
+    pub(super) const NAMES: [&'static str; 18] = [
         "invalid_body",
         "header",
         "timestamp",
@@ -60,6 +85,8 @@ impl Reason {
         "hindered",
         "ids",
         "stopping",
+        "path",
+        "method",
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -75,13 +102,13 @@ impl Problem {
     pub(super) fn reason(&self) -> Reason {
         Reason(match self {
             Self::Invalid { .. } => 0,
-            Self::Header { .. } | Self::Unverified(VerifyError::Id | VerifyError::Form) => 1,
+            Self::Header { .. } | Self::Mixed | Self::Unverified(VerifyError::Id | VerifyError::Form) => 1,
             Self::Unverified(VerifyError::Timestamp | VerifyError::TooOld | VerifyError::TooNew) => 2,
             Self::Unverified(VerifyError::Signature) => 3,
             Self::TooSlow => 4,
             Self::OtherBody => 5,
             Self::TooLarge { .. } => 6,
-            Self::MediaType => 7,
+            Self::MediaType(_) => 7,
             Self::Limited { .. } => 8,
             Self::Busy(Busy::Shed) => 9,
             Self::Busy(Busy::Memory) => 10,
@@ -90,32 +117,38 @@ impl Problem {
             Self::Busy(Busy::Hindered(_)) => 13,
             Self::Busy(Busy::Ids) => 14,
             Self::Busy(Busy::Stopping) => 15,
+            Self::Path { .. } => 16,
+            Self::Method => 17,
         })
     }
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
-            Self::Header { .. } | Self::Unverified(_) => StatusCode::UNAUTHORIZED,
+            Self::Header { .. } | Self::Mixed | Self::Unverified(_) => StatusCode::UNAUTHORIZED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::OtherBody => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Path { .. } => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
 
     fn name(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid-body",
-            Self::Header { .. } | Self::Unverified(_) => "not-signed",
+            Self::Header { .. } | Self::Mixed | Self::Unverified(_) => "not-signed",
             Self::TooSlow => "body-too-slow",
             Self::OtherBody => "webhook-id-reused",
             Self::TooLarge { .. } => "too-large",
-            Self::MediaType => "media-type",
+            Self::MediaType(_) => "media-type",
             Self::Limited { .. } => "rate-limited",
             Self::Busy(_) => "busy",
+            Self::Path { .. } => "path",
+            Self::Method => "method",
         }
     }
 
@@ -123,6 +156,7 @@ impl Problem {
         match self {
             Self::Invalid { why } => why.clone(),
             Self::Header { name } => format!("expected one header {name}"),
+            Self::Mixed => "found webhook- and svix- headers, expected one set of three".to_owned(),
             Self::Unverified(error) => error.to_string(),
             Self::TooSlow => "the body did not come in time".to_owned(),
             Self::OtherBody => {
@@ -132,12 +166,19 @@ impl Problem {
             Self::TooLarge { what, max } => {
                 format!("expected {max} {what} at most: send it in smaller pieces, each with its own webhook-id")
             }
-            Self::MediaType => {
-                "expected application/cloudevents+json, application/cloudevents-batch+json or application/x-ndjson, not compressed"
-                    .to_owned()
+            Self::MediaType(Unfit::Type) => {
+                format!("expected one content-type of {TYPES}; or with the headers of a CloudEvent, ce-id and its like, a type of JSON")
             }
+            Self::MediaType(Unfit::Charset) => "expected UTF-8: no other charset is JSON's".to_owned(),
+            Self::MediaType(Unfit::Data) => {
+                "the headers are those of a CloudEvent: expected data of a type of JSON, such as application/json".to_owned()
+            }
+            Self::MediaType(Unfit::Encoding) => format!("expected a body that is packed once at most: {ENCODINGS}"),
             Self::Limited { retry_after_s } => format!("more events than agreed; try again in {retry_after_s} s"),
             Self::Busy(busy) => format!("{}; try again in {} s with the same webhook-id", busy.what(), busy.retry_after_s()),
+            Self::Path { slash: true } => format!("there is nothing at this path: events are taken at {PATH}, without a slash at its end"),
+            Self::Path { slash: false } => format!("there is nothing at this path: events are taken at {PATH}"),
+            Self::Method => format!("events are sent by POST, expected one of {METHODS}"),
         }
     }
 
@@ -185,6 +226,16 @@ impl IntoResponse for Problem {
         let mut response = (status, document.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self {
+            Self::MediaType(unfit) => {
+                headers.insert(ACCEPT_POST, HeaderValue::from_static(TYPES));
+                if unfit == Unfit::Encoding {
+                    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ENCODINGS));
+                }
+            }
+            Self::Method => drop(headers.insert(header::ALLOW, HeaderValue::from_static(METHODS))),
+            _ => {}
+        }
         if let Some(seconds) = self.retry_after_s() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -248,7 +248,7 @@ pub(super) fn decoded(mut bytes: Bytes) -> io::Result<(Bytes, Option<&'static st
 }
 
 /// A byte order mark, which some programs write before UTF-8.
-pub(super) const MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(crate) const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The text without the mark, if it begins with one.
 fn unmarked(mut bytes: Bytes) -> io::Result<Bytes> {

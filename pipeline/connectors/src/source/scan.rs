@@ -80,8 +80,8 @@ fn nested_length(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The texts of an array's elements; `None`: the text is no array.
-pub(crate) fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
+/// The texts of an array's elements, the first `max` of them; `None`: the text is no array.
+pub(crate) fn elements(text: &[u8], max: usize) -> Option<Vec<&[u8]>> {
     let mut scan = Scan::new(text);
     let mut found = Vec::new();
     scan.expect(b'[')?;
@@ -89,7 +89,10 @@ pub(crate) fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
         scan.expect(b']')?;
     } else {
         loop {
-            found.push(scan.value()?);
+            let value = scan.value()?;
+            if found.len() < max {
+                found.push(value);
+            }
             match scan.peek()? {
                 b',' => scan.expect(b',')?,
                 b']' => break scan.expect(b']')?,

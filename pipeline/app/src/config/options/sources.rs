@@ -47,13 +47,18 @@ pub(crate) struct Http {
     pub(crate) enabled: bool,
     /// Who may send: `[sources.http.producers.checkout]` makes the stream `http:checkout`.
     pub(crate) producers: BTreeMap<String, Producer>,
-    /// Largest body, bytes. Higher: a request may take more memory. The default holds some 2000 events.
+    /// Largest body, bytes, as it comes, packed or not. Higher: a request may take more memory. The default holds some 8000 events, or
+    /// one of the largest size, 1 MiB, among others.
     #[schemars(range(min = 1024, max = 67_108_864))]
     pub(crate) body_bytes_max: u32,
-    /// Most bytes of all bodies that are held at once, of those that still come and of requests under way; at least four times
-    /// `body_bytes_max`. Where there is no room for more, the body that has been on its way the longest is given up if its
+    /// Largest body, bytes, once it is unpacked (`content-encoding: gzip` or `zstd`). Higher: a request of a few kB may take more
+    /// memory and time. The default is as many events as a request may have, of 8 kB each.
+    #[schemars(range(min = 1024, max = 268_435_456))]
+    pub(crate) unpacked_bytes_max: u32,
+    /// Most bytes of all bodies that are held at once, of those that still come and of requests under way, packed and unpacked; at
+    /// least four times `body_bytes_max` and twice `unpacked_bytes_max`. Where there is no room for more, the body that has been on its way the longest is given up if its
     /// signature is not verified yet, else the newcomer is sent away (503). Higher: more memory, about three times as much while
-    /// requests are under way. Lower: strangers who send bodies put out slow honest ones sooner. The default is 64 of the largest bodies.
+    /// requests are under way. Lower: strangers who send bodies put out slow honest ones sooner. The default is 16 of the largest bodies.
     #[schemars(range(min = 65_536, max = 4_294_967_295_u64))]
     pub(crate) bodies_bytes_max: u32,
     /// Most events in one request. Higher: one request holds up the others for longer. Lower: more signatures to check for the
@@ -86,7 +91,8 @@ impl Default for Http {
         Self {
             enabled: false,
             producers: BTreeMap::new(),
-            body_bytes_max: 1 << 20,
+            body_bytes_max: 4 << 20,
+            unpacked_bytes_max: 8 << 20,
             bodies_bytes_max: 64 << 20,
             request_events_max: 1000,
             events_per_s_max: 20_000,

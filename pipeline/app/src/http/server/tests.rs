@@ -163,10 +163,112 @@ async fn a_head_has_64_kib_and_not_a_byte_more() {
             drop(to.write_all(&head_of(bytes)).await);
             to
         });
-        let mut answer = [0; 64];
+        let mut answer = [0; 1024];
         let read = tokio::time::timeout(PATIENCE, from.read(&mut answer)).await.expect("in time").expect("an answer");
         let said = String::from_utf8_lossy(&answer[..read]);
         assert_eq!(said.lines().next(), Some(expected), "{bytes}");
+        if expected.contains("431") {
+            assert_problem(&said, 431);
+        }
         drop(writing.await);
+    }
+}
+
+/// An answer is a problem document of that status, and the last on its connection.
+fn assert_problem(answer: &str, status: u16) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("a head in {answer}"));
+    assert!(head.contains("content-type: application/problem+json") && head.contains("connection: close"), "{answer}");
+    assert!(
+        head.contains(&format!("content-length: {}\r\n", body.len())) || head.ends_with(&format!("content-length: {}", body.len())),
+        "{answer}"
+    );
+    let document: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+    assert_eq!(document["status"], status);
+    assert!(document["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+}
+
+/// All that comes until the connection is closed.
+async fn until_closed(mut from: impl AsyncRead + Unpin) -> String {
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, from.read_to_end(&mut answer)).await.expect("closed in time").expect("an end, and no reset");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_told_so() {
+    let address = listening(&Connections::new(4, Times::default())).await;
+    for (bytes, status) in [
+        (b"GET\r\n\r\n".to_vec(), 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), 400),
+        (b"GET / HTTP/1.1\r\nhost: rasid\r\nbad header\r\n\r\n".to_vec(), 400),
+        (b"POST /v1/events HTTP/1.1\r\nhost: rasid\r\ncontent-length: x\r\n\r\n".to_vec(), 400),
+        ([b"GET /", &vec![b'x'; 70_000][..], b" HTTP/1.1\r\n\r\n"].concat(), 414),
+        ([b"GET / HTTP/1.1\r\n".to_vec(), b"a: b\r\n".repeat(101), b"\r\n".to_vec()].concat(), 431),
+        // What comes behind it is read, so that it is no reset.
+        ([b"GET\r\n\r\n", &vec![b'x'; 300_000][..]].concat(), 400),
+    ] {
+        let mut stream = connect(address).await;
+        stream.write_all(&bytes).await.expect("written");
+        stream.shutdown().await.expect("written");
+        assert_problem(&until_closed(stream).await, status);
+    }
+}
+
+/// Says no to everything, before anything of a body is read.
+fn refusing() -> Router {
+    Router::new().fallback(|| async { Problem::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "no") })
+}
+
+/// Most clients write all of a body before they look for an answer.
+#[tokio::test]
+async fn who_is_refused_may_write_to_the_end_and_reads_why() {
+    let connections = Connections::new(4, Times::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(serve("http", listener, refusing(), connections.clone(), |_| Extensions::new()));
+    for bytes in [0, 1, 100_000, 20 << 20] {
+        let mut stream = connect(address).await;
+        stream.write_all(format!("POST / HTTP/1.1\r\nhost: rasid\r\ncontent-length: {bytes}\r\n\r\n").as_bytes()).await.expect("written");
+        tokio::time::timeout(PATIENCE, stream.write_all(&vec![b'x'; bytes])).await.expect("in time").expect("all of it is read");
+        if bytes > 0 {
+            assert_problem(&until_closed(stream).await, 413);
+        } else {
+            // Nothing is left, so the connection stands.
+            assert_eq!(ask(&mut stream, "POST", "/").await.as_deref(), Some("HTTP/1.1 413 Payload Too Large"));
+        }
+    }
+    // The answer does not wait for what is to come.
+    let mut stream = connect(address).await;
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: rasid\r\ncontent-length: 1000\r\n\r\nx").await.expect("written");
+    assert_problem(&until_closed(stream).await, 413);
+}
+
+/// Who is refused and goes on without an end is cut off, by time or by silence; and who asks before it sends is not waited for.
+#[tokio::test(start_paused = true)]
+async fn the_rest_is_read_for_a_while_only() {
+    for (head, drips) in [("", false), ("", true), ("expect: 100-continue\r\n", false)] {
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let told = Told(Mutex::new([Ok(theirs)].into()));
+        tokio::spawn(serve("http", told, refusing(), Connections::new(4, Times::default()), |_| Extensions::new()));
+        let (from, mut to) = tokio::io::split(ours);
+        let began = Instant::now();
+        to.write_all(format!("POST / HTTP/1.1\r\nhost: rasid\r\ncontent-length: 1000000\r\n{head}\r\n").as_bytes()).await.expect("written");
+        if drips {
+            tokio::spawn(async move {
+                while to.write_all(b"x").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            });
+        }
+        assert_problem(&until_closed(from).await, 413);
+        let took = began.elapsed().as_secs_f64();
+        let expected = if drips {
+            9.0..11.0
+        } else if head.is_empty() {
+            1.5..3.0
+        } else {
+            0.0..0.1
+        };
+        assert!(expected.contains(&took), "{took} s with {head:?}, dripping {drips}");
     }
 }

@@ -18,7 +18,8 @@ use super::*;
 #[case::comma_last("[1,]", None)]
 #[case::empty("", None)]
 fn an_array_is_parted(#[case] text: &str, #[case] expected: Option<Vec<&str>>) {
-    let found = elements(text.as_bytes()).map(|all| all.into_iter().map(|one| std::str::from_utf8(one).expect("cut at ASCII")).collect());
+    let found = elements(text.as_bytes(), usize::MAX)
+        .map(|all| all.into_iter().map(|one| std::str::from_utf8(one).expect("cut at ASCII")).collect());
     assert_eq!(found, expected);
 }
 
@@ -43,14 +44,14 @@ proptest! {
     fn the_parts_are_the_elements(values in prop::collection::vec(json(), 0..6), pretty in any::<bool>()) {
         let whole = serde_json::Value::from(values.clone());
         let text = if pretty { serde_json::to_string_pretty(&whole) } else { serde_json::to_string(&whole) }.expect("JSON");
-        let parts = elements(text.as_bytes()).expect("an array");
+        let parts = elements(text.as_bytes(), usize::MAX).expect("an array");
         let decoded: Vec<serde_json::Value> = parts.into_iter().map(|part| serde_json::from_slice(part).expect("an element")).collect();
         prop_assert_eq!(decoded, values);
     }
 
     #[test]
     fn any_bytes_end(bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\ 1a".to_vec()), 0..40)) {
-        if let Some(parts) = elements(&bytes) {
+        if let Some(parts) = elements(&bytes, usize::MAX) {
             prop_assert!(parts.iter().all(|part| !part.is_empty()));
         }
     }

@@ -1,155 +1,18 @@
 //! The HTTP ingester over loopback, as a sender sees it.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+mod forms;
+mod service;
+
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use rasid_connectors::Error;
-use rasid_connectors::clock::Clock;
-use rasid_connectors::ingest::http::{Counts, Ingest, IngestConfig, Logged};
+use rasid_connectors::ingest::http::{Counts, IngestConfig};
 use rasid_connectors::ingest::{REMEMBERED_MS, delivery_offset};
-use rasid_connectors::source::{Appender, Incoming};
-use rasid_connectors::webhook::Webhook;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::StatusCode;
 use rstest::rstest;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 
-const EVENT: &str = "application/cloudevents+json";
-const BATCH: &str = "application/cloudevents-batch+json";
-const LINES: &str = "application/x-ndjson";
-/// 2026-11-21T10:00:00Z.
-const NOW_MS: i64 = 1_795_255_200_000;
-
-/// A log in memory that lets through as many appends as it has permits.
-#[derive(Clone)]
-struct Book {
-    written: Arc<Mutex<Vec<Incoming>>>,
-    gate: Arc<Semaphore>,
-    broken: bool,
-    hindered: bool,
-}
-
-impl Book {
-    fn open() -> Self {
-        Self { written: Arc::default(), gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), broken: false, hindered: false }
-    }
-
-    fn stalled() -> Self {
-        Self { gate: Arc::new(Semaphore::new(0)), ..Self::open() }
-    }
-
-    fn records(&self) -> Vec<(String, u64, String)> {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-        self.written.lock().expect("no panic").iter().map(|one| (one.stream.to_string(), one.offset, text(&one.bytes))).collect()
-    }
-
-    fn texts(&self) -> Vec<String> {
-        self.records().into_iter().map(|(.., text)| text).collect()
-    }
-}
-
-#[async_trait]
-impl Appender for Book {
-    async fn append(&self, records: Vec<Incoming>) -> Result<u64, Error> {
-        if self.broken {
-            return Err(Error::Append { source: "as told".into() });
-        }
-        self.gate.acquire().await.expect("not closed").forget();
-        let mut written = self.written.lock().expect("no panic");
-        written.extend(records);
-        Ok(written.len() as u64)
-    }
-
-    fn hindrance(&self) -> Option<&'static str> {
-        self.hindered.then_some("the disk has no room")
-    }
-}
-
-struct Service {
-    book: Book,
-    ingest: Arc<Ingest<Book>>,
-    url: String,
-    client: Client,
-    now_ms: Arc<AtomicI64>,
-}
-
-fn webhook(secret: u8) -> Webhook {
-    use data_encoding::BASE64;
-    Webhook::new(&[format!("whsec_{}", BASE64.encode(&[secret; 32]))]).expect("a good secret")
-}
-
-fn config() -> IngestConfig {
-    IngestConfig { body_bytes_max: 2000, events_max: 20, append_timeout: Duration::from_mins(1), ..IngestConfig::default() }
-}
-
-impl Service {
-    async fn start(config: IngestConfig, book: Book) -> Self {
-        // Without TLS; the provider is only asked for.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let now_ms = Arc::new(AtomicI64::new(NOW_MS));
-        let (wall, monotonic) = (now_ms.clone(), now_ms.clone());
-        let clock = Clock::new(move || wall.load(SeqCst), move || monotonic.load(SeqCst));
-        let senders = BTreeMap::from([("checkout".to_owned(), webhook(1)), ("telco".to_owned(), webhook(2))]);
-        let ingest = Ingest::new(config, senders, book.clone(), clock);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}/v1/events", listener.local_addr().expect("bound"));
-        let router = ingest.clone().router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { book, ingest, url, client: Client::new(), now_ms }
-    }
-
-    /// Sends as the sender with this secret.
-    async fn send(&self, secret: u8, id: &str, content_type: &str, body: &str) -> Response {
-        let timestamp_s = self.now_ms.load(SeqCst) / 1000;
-        self.send_signed(id, timestamp_s, &webhook(secret).sign(id, timestamp_s, body.as_bytes()), content_type, body).await
-    }
-
-    async fn send_signed(&self, id: &str, timestamp_s: i64, signature: &str, content_type: &str, body: &str) -> Response {
-        let request = self.client.post(&self.url).header("webhook-id", id).header("webhook-timestamp", timestamp_s.to_string());
-        let request = request.header("webhook-signature", signature).header("content-type", content_type);
-        request.body(body.to_owned()).send().await.expect("an answer")
-    }
-
-    fn counts(&self) -> Counts {
-        self.ingest.counts()
-    }
-
-    /// What was refused: producer, reason, how many.
-    fn refused(&self) -> Vec<(String, &'static str, u64)> {
-        let each = self
-            .ingest
-            .refused()
-            .into_iter()
-            .flat_map(|of| of.by_reason.into_iter().map(move |(why, count)| (of.stream.clone(), why, count)));
-        each.filter(|(.., count)| *count > 0).collect()
-    }
-
-    /// Tells it of records, as a start does from the log.
-    fn told(&self, records: &[(String, u64, String)]) {
-        for (stream, offset, text) in records {
-            let logged = Logged { stream, offset: *offset, arrival_ms: NOW_MS, bytes: text.as_bytes() };
-            self.ingest.remember(&logged, 0);
-        }
-    }
-}
-
-fn header<'r>(response: &'r Response, name: &str) -> &'r str {
-    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-async fn problem(response: Response, status: u16) -> serde_json::Value {
-    assert_eq!(response.status().as_u16(), status);
-    assert_eq!(header(&response, "content-type"), "application/problem+json");
-    let document: serde_json::Value = serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON");
-    let field = |name| document.get(name).expect("a field of every problem document");
-    assert_eq!(*field("status"), status);
-    assert!(field("type").as_str().is_some_and(|kind| kind.starts_with("urn:rasid:problem:")));
-    assert!(field("title").is_string() && field("detail").is_string());
-    document
-}
+use service::{BATCH, Book, EVENT, LINES, NOW_MS, Service, config, header, problem, webhook};
 
 #[rstest]
 #[case::event(EVENT, "{\"id\":\n\"1\"}", &["{\"id\": \"1\"}"])]
@@ -339,8 +202,9 @@ async fn chunked(url: &str, body: Vec<u8>) -> String {
 }
 
 #[rstest]
-#[case::not_ours("application/json", None, 415)]
-#[case::compressed(EVENT, Some("gzip"), 415)]
+#[case::not_ours("text/plain", None, 415)]
+#[case::not_compressed_as_it_says(EVENT, Some("gzip"), 400)]
+#[case::compressed_otherwise(EVENT, Some("br"), 415)]
 #[case::said_to_be_plain(EVENT, Some("identity"), 202)]
 #[case::not_one_object(BATCH, None, 400)]
 #[tokio::test]
