@@ -15,8 +15,11 @@ pub(crate) mod schema;
 pub(crate) mod score;
 pub(crate) mod simulate;
 pub(crate) mod status;
+pub(crate) mod token;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use rasid_detectors::event::time::parse_rfc3339;
@@ -24,6 +27,8 @@ use rasid_detectors::shown::{block, json, shown};
 use rasid_rules::LoadError;
 use rasid_service::Chain;
 use rasid_service::control::Who;
+
+use crate::user;
 
 /// Why a command could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +140,16 @@ pub(crate) fn reason(text: &str) -> Result<String, Failure> {
 pub(crate) fn who() -> Who {
     let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
     Who::from(named.unwrap_or_default())
+}
+
+/// Whether what is written into a data folder will belong to whoever the folder belongs to: else the service could not read it.
+pub(crate) fn is_owner(data: &Path, act: &str) -> Result<(), Failure> {
+    let Ok(owner) = std::fs::metadata(data).map(|folder| folder.uid()) else { return Ok(()) };
+    if owner == user::own() {
+        return Ok(());
+    }
+    let name = user::named_or_numbered(owner);
+    Err(Failure::Configuration(format!("{} belongs to {name}: {act} as that user, or the service cannot read it", data.display())))
 }
 
 /// A span of time for people: `3.2 s`, `5 min`, `7 h`, `12 d`.

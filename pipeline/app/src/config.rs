@@ -4,7 +4,7 @@
 
 mod check;
 mod options;
-mod secret_file;
+pub(crate) mod secret_file;
 mod settings;
 mod sinks;
 mod tree;

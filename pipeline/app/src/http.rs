@@ -7,6 +7,7 @@ mod control;
 pub(crate) mod descriptors;
 mod problem;
 mod server;
+mod tls;
 
 use std::sync::{Arc, OnceLock};
 
@@ -26,6 +27,7 @@ pub(crate) use connections::{Connections, ServerStats, Times};
 pub(crate) use control::{SOCKET, bind as bind_control, introduce, router as control_router};
 use problem::Problem;
 pub(crate) use server::serve;
+pub(crate) use tls::{Secured, ServerTls, is_this_machine, over_tcp, over_tls};
 
 /// A service that is up.
 struct Live {
@@ -42,6 +44,7 @@ struct Inner {
     live: OnceLock<Live>,
     fresh_lag_ms_max: u64,
     connections: Connections,
+    tls: OnceLock<Arc<ServerTls>>,
     /// What a start waits for.
     hindrances: Hindrances,
 }
@@ -49,7 +52,12 @@ struct Inner {
 impl Shared {
     /// `connections` are those over which the handlers are asked; `hindrances` what a start waits for.
     pub(crate) fn new(fresh_lag_ms_max: u64, connections: Connections, hindrances: Hindrances) -> Self {
-        Self(Arc::new(Inner { live: OnceLock::new(), fresh_lag_ms_max, connections, hindrances }))
+        Self(Arc::new(Inner { live: OnceLock::new(), fresh_lag_ms_max, connections, tls: OnceLock::new(), hindrances }))
+    }
+
+    /// Its connections are secured by this; called once.
+    pub(crate) fn secured_by(&self, tls: Arc<ServerTls>) {
+        drop(self.0.tls.set(tls));
     }
 
     /// Why nothing is accepted before the service is up.
@@ -109,8 +117,9 @@ async fn readyz(State(shared): State<Shared>) -> Result<Response, Problem> {
 }
 
 async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let text =
-        crate::metrics::encode(shared.stats(), shared.0.connections.stats()).map_err(|_| Problem::internal("metrics cannot be written"))?;
+    let certificate_unusable = shared.0.tls.get().map(|tls| tls.is_unusable());
+    let server = ServerStats { certificate_unusable, ..shared.0.connections.stats() };
+    let text = crate::metrics::encode(shared.stats(), server).map_err(|_| Problem::internal("metrics cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text).into_response())
 }
 

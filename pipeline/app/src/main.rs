@@ -63,6 +63,8 @@ enum Command {
     Pseudonym(command::pseudonym::Args),
     /// Take a rule's alerts and their effect on scores back
     Retract(command::retract::Args),
+    /// Bearer tokens, for programs that cannot sign what they send
+    Token(command::token::Args),
     /// Print a JSON Schema, for editors and producers
     Schema(command::schema::Args),
     /// Print a completion script for a shell
@@ -93,6 +95,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => command::demo::run(&args),
         Command::Simulate(args) => command::simulate::run(&args),
         Command::Check(args) => command::check::run(&args),
+        Command::Token(args) => command::token::run(&args),
         Command::Schema(args) => command::schema::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rasid", &mut std::io::stdout());

@@ -36,6 +36,10 @@ const CONNECTIONS_ACCEPTED: Metric = counter("rasid_http_connections_accepted", 
 const CONNECTIONS_CLOSED: Metric =
     counter("rasid_http_connections_closed", "Connections that the server closed, by reason; shed: another needed the room");
 const ACCEPT_ERRORS: Metric = counter("rasid_http_accept_errors", "Connections that the system had no descriptor or memory for");
+const CERTIFICATE_UNUSABLE: Metric =
+    gauge("rasid_http_certificate_unusable", "1 while the server's certificate was replaced by one that cannot be used");
+const TOKENS_UNUSABLE: Metric =
+    gauge("rasid_tokens_unusable", "1 while the file of tokens cannot be used; those that were read before stay in force");
 const LOG_FIRST: Metric = gauge("rasid_log_first_position", "Oldest position kept in the log");
 const LOG_NEXT: Metric = gauge("rasid_log_next_position", "Position that the next entry gets");
 const LOG_DURABLE: Metric = gauge("rasid_log_durable_position", "Newest position that survives a crash");
@@ -181,7 +185,8 @@ fn server(out: &mut Out<'_>, server: &ServerStats) -> std::fmt::Result {
     out.one(&CONNECTIONS_MAX, server.max)?;
     out.one(&CONNECTIONS_ACCEPTED, server.accepted_total)?;
     out.labelled(&CONNECTIONS_CLOSED, "reason", server.closed_total.iter().copied())?;
-    out.one(&ACCEPT_ERRORS, server.accept_errors_total)
+    out.one(&ACCEPT_ERRORS, server.accept_errors_total)?;
+    server.certificate_unusable.map_or(Ok(()), |unusable| out.one(&CERTIFICATE_UNUSABLE, u64::from(unusable)))
 }
 
 fn log(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
@@ -212,6 +217,7 @@ fn sources(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     if let Some(ingest) = &stats.ingest {
         out.one(&BODIES_BYTES, ingest.bodies_bytes)?;
         out.one(&BODIES_MAX, ingest.bodies_bytes_max)?;
+        out.one(&TOKENS_UNUSABLE, u64::from(ingest.tokens_unusable))?;
     }
     Ok(())
 }

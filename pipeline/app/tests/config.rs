@@ -109,6 +109,12 @@ fn what_one_option_cannot_know_is_found_too() {
             "sinks.alertmanager.proxy: a user or password must not stand in the address\n",
         ),
         ("server.listen = \"localhost:8480\"\n", "server.listen: found \"localhost:8480\", expected address:port\n"),
+        ("server.tls.cert_file = \"a.pem\"\n", "server.tls.cert_file: `server.tls.cert_file` without `server.tls.key_file`\n"),
+        ("server.tls.key_file = \"a.key\"\n", "server.tls.key_file: `server.tls.key_file` without `server.tls.cert_file`\n"),
+        (
+            "sources.http.unpacked_bytes_max = 67108864\n",
+            "sources.http.bodies_bytes_max: found 67108864, expected twice `sources.http.unpacked_bytes_max` (67108864) or more\n",
+        ),
         ("sources.fluvio.topics = [\"auth\"]\n", "sources.fluvio.topics: topics without `sources.fluvio.endpoint`\n"),
         ("log.bytes_max = 67108864\n", "log.bytes_max: found 67108864, expected twice `log.segment_bytes` (67108864) or more\n"),
         ("[sources.http.producers.\"Check out\"]\nsecret_file = \"x\"\n", "no name for a producer\n"),

@@ -1,6 +1,7 @@
 //! Ingesters that others push to: `POST /v1/events`.
 //!
-//! A request is signed as [Standard Webhooks](https://www.standardwebhooks.com) says, with a secret of its sender; its body may be
+//! A request is signed as [Standard Webhooks](https://www.standardwebhooks.com) says, with a secret of its sender, or shows a bearer
+//! token ([`tokens`](crate::tokens)), where nobody else can read it; its body may be
 //! lines, one event, an array, or the data of an event whose attributes are headers, packed or not. Its
 //! events become records of the stream `http:<sender>`. The answer is 202, without a body, once all of them are durable
 //! in the log. The same `webhook-id` with the same events is answered the same and appended never again; while the first
@@ -10,7 +11,8 @@
 //! |---|---|---|
 //! | 202 | durable, now or before | no |
 //! | 400 | the body is not what its content type says | no |
-//! | 401 | a header is missing, the signature does not fit, the timestamp is more than 5 min off | signed anew |
+//! | 401 | a header is missing, the signature does not fit, the timestamp is more than 5 min off, the token is none | signed anew |
+//! | 403 | the token is not for events, or came over a connection that others can read | no |
 //! | 408 | the body did not come in time | yes |
 //! | 409 | the id came before with other events | under an id of its own |
 //! | 404, 405 | another path, another method | no |
@@ -30,6 +32,7 @@ mod body;
 mod bucket;
 mod deliveries;
 pub mod drain;
+mod head;
 pub mod http;
 mod media;
 mod problem;
@@ -38,5 +41,5 @@ mod refusals;
 mod unpack;
 
 pub use deliveries::{REMEMBERED_MS, delivery_offset};
-pub use proof::Proof;
+pub use proof::{Proof, Wire};
 pub use refusals::UNKNOWN;

@@ -15,6 +15,7 @@ pub mod sink;
 pub mod snapshot;
 pub mod source;
 pub mod storage;
+pub mod tokens;
 pub mod webhook;
 
 pub use error::{Disposition, Error, of_io};

@@ -93,6 +93,12 @@ pub enum VerifyError {
     Signature,
 }
 
+/// Whether it can be what a delivery is called.
+pub(crate) fn check_id(id: &str) -> Result<(), VerifyError> {
+    let wrong = id.is_empty() || id.len() > ID_BYTES_MAX || id.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'.');
+    if wrong { Err(VerifyError::Id) } else { Ok(()) }
+}
+
 /// What the three headers of a request say, found to be in form and of now. Whether it is true takes the body.
 #[derive(Clone, Debug)]
 pub struct Claimed<'h> {
@@ -105,9 +111,7 @@ impl<'h> Claimed<'h> {
     /// Of the headers' values at that time, Unix ms. It costs next to nothing, so that it can be asked before anything of a
     /// body is read; but whoever knows the form can have it.
     pub fn new(id: &'h str, timestamp: &'h str, signatures: &str, now_ms: i64) -> Result<Self, VerifyError> {
-        if id.is_empty() || id.len() > ID_BYTES_MAX || id.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'.') {
-            return Err(VerifyError::Id);
-        }
+        check_id(id)?;
         // Digits alone: "+1", "01" and "1" would be one second with different signatures.
         let seconds: i64 = timestamp.parse().map_err(|_| VerifyError::Timestamp)?;
         if seconds.to_string() != timestamp {

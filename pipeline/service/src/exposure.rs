@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::recover::layout;
 
 /// Everything that the service makes in the folder; what else lies there is not its own to change.
-const OURS: [&str; 11] = [
+const OURS: [&str; 13] = [
     layout::LOG,
     layout::KEYS,
     layout::DEAD_LETTERS,
@@ -21,6 +21,8 @@ const OURS: [&str; 11] = [
     layout::AUDIT,
     layout::CONTROL,
     layout::FOLLOWED,
+    "tokens.json",
+    "tokens.lock",
 ];
 /// What group and others may do.
 const OTHERS: u32 = 0o077;

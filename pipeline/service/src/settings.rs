@@ -92,8 +92,10 @@ pub struct FluvioSettings {
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// By producer's name, the secrets that its signatures may be made with, as they are handed out (`whsec_…`):
-    /// several while a secret is being changed.
+    /// several while a secret is being changed, none where it shows a token.
     pub producers: BTreeMap<String, Vec<Secret>>,
+    /// Folder with the file of tokens: the data folder.
+    pub tokens_dir: PathBuf,
     /// Largest body, bytes.
     pub body_bytes_max: usize,
     /// Largest body, bytes, once it is unpacked.

@@ -12,6 +12,7 @@ use rasid_connectors::source::{
     follow_directory,
 };
 use rasid_connectors::storage::Storage;
+use rasid_connectors::tokens::TokenFile;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -209,8 +210,8 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
     let Surroundings { log, storage, keys, clock, .. } = *around;
     let Some(http) = &settings.http else { return Ok(None) };
     let producers = http.producers.iter().map(|(name, secrets)| {
-        let webhook = sinks::webhook(&format!("the secret of the producer {name}"), secrets)?;
-        Ok((name.clone(), webhook))
+        let webhook = || sinks::webhook(&format!("the secret of the producer {name}"), secrets);
+        Ok((name.clone(), if secrets.is_empty() { None } else { Some(webhook()?) }))
     });
     let config = IngestConfig {
         body_bytes_max: http.body_bytes_max,
@@ -223,7 +224,11 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
         ids_max: http.webhook_ids_max,
         ..IngestConfig::default()
     };
-    let ingest = Ingest::new(config, producers.collect::<Result<_, StartError>>()?, log.clone(), clock.clone());
+    let tokens = TokenFile::of(&http.tokens_dir);
+    let ingest = Ingest::new(config, producers.collect::<Result<_, StartError>>()?, tokens, log.clone(), clock.clone());
+    for producer in ingest.unheard() {
+        tracing::warn!(producer, "a producer has neither a secret nor a token: nothing that it sends is taken");
+    }
     remembered::tell(storage, keys, clock.wall_ms(), |logged, age_ms| ingest.remember(logged, age_ms))
         .map_err(|error| StartError::Outside(Box::new(error)))?;
     Ok(Some(ingest))

@@ -143,6 +143,8 @@ pub struct IngestStats {
     pub bodies_bytes: u64,
     /// Most that may be.
     pub bodies_bytes_max: u64,
+    /// Whether the file of tokens as it is now cannot be used; those that were read before stay in force.
+    pub tokens_unusable: bool,
 }
 
 /// The engine.

@@ -281,8 +281,9 @@ impl Tally {
     }
 
     fn ingest(&self) -> Option<IngestStats> {
-        let (bytes, max) = self.ingest.as_ref()?.bodies_bytes();
-        Some(IngestStats { bodies_bytes: bytes as u64, bodies_bytes_max: max as u64 })
+        let ingest = self.ingest.as_ref()?;
+        let (bytes, max) = ingest.bodies_bytes();
+        Some(IngestStats { bodies_bytes: bytes as u64, bodies_bytes_max: max as u64, tokens_unusable: ingest.tokens_unusable() })
     }
 
     fn queues(&self) -> Vec<QueueStats> {

@@ -1,14 +1,13 @@
 //! `rasid log`: what of a data folder is whole, and mending what is not.
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rasid_connectors::log::{Positions, Segment};
 use rasid_service::damage::{Act, DamageError, Folder, Looked, Lost, Means, Report};
 use rasid_service::settings::Secret;
 
-use super::{Failure, OutputFormat, print_json, print_line, reason, say, who};
+use super::{Failure, OutputFormat, is_owner, print_json, print_line, reason, say, who};
 use crate::clock::now_ms;
 use crate::config::{self, Layers};
 use crate::user;
@@ -77,7 +76,7 @@ fn check(data: Option<&Path>, layers: &Layers, output: OutputFormat) -> Result<(
 
 fn mend(data: Option<&Path>, why: &str, yes: bool, layers: &Layers, output: OutputFormat) -> Result<(), Failure> {
     let (data, secret) = folder(data, layers)?;
-    is_owner(&data)?;
+    is_owner(&data, "mend it")?;
     let folder = Folder::take(&data, &secret).map_err(outside)?;
     tell(folder.report(), output)?;
     if !folder.report().needs_mending() {
@@ -115,19 +114,6 @@ fn outside(error: DamageError) -> Failure {
         error @ DamageError::NoLog { .. } => Failure::Configuration(error.to_string()),
         error => Failure::Outside(Box::new(error)),
     }
-}
-
-/// Whether what is written here will belong to whoever the folder belongs to: else the service could not read it.
-fn is_owner(data: &Path) -> Result<(), Failure> {
-    let Ok(owner) = std::fs::metadata(data).map(|folder| folder.uid()) else { return Ok(()) };
-    if owner == user::own() {
-        return Ok(());
-    }
-    let name = user::named_or_numbered(owner);
-    Err(Failure::Configuration(format!(
-        "{} belongs to {name}: mend it as that user, or the service cannot read what is mended",
-        data.display()
-    )))
 }
 
 /// Asks the person at the terminal; without one, nothing is given up.

@@ -1,11 +1,11 @@
 //! `rasid run`: the live service until it is stopped.
 
-use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Extensions;
 use rasid_connectors::of_io;
+use rasid_connectors::tokens::TokenFile;
 use rasid_service::control::Restored;
 use rasid_service::hindrance::{Area, Hindrances};
 use rasid_service::settings::Settings;
@@ -84,12 +84,27 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
             "the limit of open files leaves room for fewer connections than server.connections_max; raise LimitNOFILE"
         );
     }
-    let listener = listen(server.listen).await?;
+    let listener = listen(server).await?;
     let listen = listener.local_addr().unwrap_or(server.listen);
     let data = settings.data_dir.clone();
+    if server.tls.is_none()
+        && !http::is_this_machine(server.listen)
+        && settings.sources.http.is_some()
+        && !TokenFile::of(&data).current().is_empty()
+    {
+        tracing::warn!("there are tokens, and none is taken from beyond this machine: that takes TLS");
+    }
     let hindrances = Hindrances::within(&data);
     let shared = Shared::new(server.fresh_lag_ms_max, connections.clone(), hindrances.clone());
-    tokio::spawn(http::serve("http", listener, http::router(shared.clone()), connections.clone(), |_| Extensions::new()));
+    let router = http::router(shared.clone());
+    match &server.tls {
+        None => drop(tokio::spawn(http::serve("http", listener, router, connections.clone(), http::over_tcp))),
+        Some(tls) => {
+            shared.secured_by(Arc::clone(tls));
+            let secured = http::Secured { listener, tls: Arc::clone(tls) };
+            tokio::spawn(http::serve("http", secured, router, connections.clone(), http::over_tls));
+        }
+    }
     let starting = async {
         let running = Service::start(settings, clock::clock(), hindrances.clone()).await.map_err(refused)?;
         Ok::<_, Failure>((running, bind_control(&data, &hindrances).await?))
@@ -190,8 +205,9 @@ fn refused(error: StartError) -> Failure {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    if !address.ip().is_loopback() {
+async fn listen(server: &Server) -> Result<TcpListener, Failure> {
+    let address = server.listen;
+    if !http::is_this_machine(address) && server.tls.is_none() {
         tracing::warn!(listen = %address, "listening beyond this machine, without TLS or login");
     }
     let bound = TcpListener::bind(address).await;

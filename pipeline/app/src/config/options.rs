@@ -221,9 +221,11 @@ impl Default for Outbox {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
-    /// `address:port` to listen at. The default is reachable from this machine only; there is no TLS and no login here, so
-    /// put a proxy before anything wider.
+    /// `address:port` to listen at. The default is reachable from this machine only; for anything wider set `server.tls`, or put a
+    /// proxy before it: probes and metrics have no login.
     pub(crate) listen: String,
+    /// TLS, in place of plain HTTP, for all that is served at `server.listen`.
+    pub(crate) tls: ServerTls,
     /// Most connections at once. At the bound the one that has got nowhere for the longest is closed for a new one, those of
     /// producers whose signature was seen last. Higher: more memory, some 20 kB each at rest. Lower: strangers who come in a
     /// crowd put out honest ones sooner. What the limit of open files leaves after 256 for everything else is a bound as well
@@ -243,8 +245,26 @@ pub(crate) struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8480".to_owned(), connections_max: 1024, fresh_lag_ms_max: 10_000, drain_s_max: 30 }
+        Self {
+            listen: "127.0.0.1:8480".to_owned(),
+            tls: ServerTls::default(),
+            connections_max: 1024,
+            fresh_lag_ms_max: 10_000,
+            drain_s_max: 30,
+        }
     }
+}
+
+/// TLS, in place of plain HTTP: 1.2 or newer. Both files or none.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerTls {
+    /// File with the certificate, PEM, and what leads from it to an authority, in that order. Both files are read anew when they
+    /// change, so that a renewed certificate needs no restart.
+    pub(crate) cert_file: Option<String>,
+    /// File with its private key, PEM, not encrypted. One that others may read is refused, as of every secret
+    /// (`secrets.shared_files`).
+    pub(crate) key_file: Option<String>,
 }
 
 /// What the service says on stderr.

@@ -14,14 +14,14 @@ const PERMISSIONS: u32 = 0o7777;
 
 /// Why a file is not taken for a secret; lines for a person.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+pub(crate) struct Refused {
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
 }
 
 /// The secret in the file at `path`, without the white space around it. Links are followed: what is judged is the file that
 /// is read. `shared` takes one that others may read as well.
-pub(super) fn read(path: &str, shared: bool) -> Result<Vec<u8>, Refused> {
+pub(crate) fn read(path: &str, shared: bool) -> Result<Vec<u8>, Refused> {
     let plain = |message: String| Refused { message, help: None };
     let cannot = |error: std::io::Error| plain(format!("cannot read {path}: {error}"));
     // Judged by the open file, so that it is the one that is read.

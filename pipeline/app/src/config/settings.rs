@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rasid_connectors::sink::tls::ClientFiles;
 use rasid_connectors::webhook::Webhook;
 use rasid_service::settings::{
     EngineSettings, FluvioSettings, HttpSettings, JsonlSourceSettings, LogSettings, RulesSettings, Secret, Settings, SnapshotSettings,
@@ -14,12 +16,15 @@ use rasid_service::settings::{
 use super::options::SecretText;
 use super::{Fault, Loaded, environment_name, failure, secret_file};
 use crate::command::Failure;
+use crate::http::ServerTls;
 use crate::key::DEVELOPMENT_KEY;
 
 /// What the program needs to serve HTTP.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
+    /// What it is secured by, where it is.
+    pub(crate) tls: Option<Arc<ServerTls>>,
     pub(crate) connections_max: usize,
     pub(crate) fresh_lag_ms_max: u64,
     pub(crate) drain_max: Duration,
@@ -39,6 +44,11 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
     if config.server.listen.parse::<SocketAddr>().is_err() {
         let help = "a name is not looked up: 127.0.0.1:8480, [::1]:8480";
         fault("server.listen", format!("found \"{}\", expected address:port", config.server.listen), Some(help));
+    }
+    let tls = &config.server.tls;
+    if tls.cert_file.is_some() != tls.key_file.is_some() {
+        let (there, missing) = if tls.cert_file.is_some() { ("cert_file", "key_file") } else { ("key_file", "cert_file") };
+        fault(&format!("server.tls.{there}"), format!("`server.tls.{there}` without `server.tls.{missing}`"), None);
     }
     let fluvio = &config.sources.fluvio;
     match (&fluvio.endpoint, fluvio.topics.is_empty()) {
@@ -157,6 +167,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
         faults.push(fault);
         None
     });
+    let tls = server_tls(loaded, &mut faults);
     let (Some(secret), Ok(listen), true) = (secret, config.server.listen.parse(), faults.is_empty()) else { return Err(failure(&faults)) };
     let settings = Settings {
         instance: config.telemetry.instance.clone().unwrap_or_else(machine),
@@ -185,11 +196,30 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
     };
     let server = Server {
         listen,
+        tls,
         connections_max: size(config.server.connections_max),
         fresh_lag_ms_max: config.server.fresh_lag_ms_max.into(),
         drain_max: Duration::from_secs(config.server.drain_s_max.into()),
     };
     Ok((settings, server))
+}
+
+/// Certificate and key of the server, which are there and fit one another now.
+fn server_tls(loaded: &Loaded, faults: &mut Vec<Fault>) -> Option<Arc<ServerTls>> {
+    let options = &loaded.config.server.tls;
+    let (certificate, key) = options.cert_file.as_ref().zip(options.key_file.as_ref())?;
+    let files = ClientFiles { certificate: PathBuf::from(certificate), key: PathBuf::from(key) };
+    match ServerTls::new(files, loaded.config.secrets.shared_files) {
+        Ok(tls) => Some(Arc::new(tls)),
+        Err((message, help)) => {
+            let fault = Fault::new(&loaded.origin("server.tls.cert_file"), "server.tls", message);
+            faults.push(match help {
+                Some(help) => fault.help(help),
+                None => fault,
+            });
+            None
+        }
+    }
 }
 
 fn usable_key(loaded: &Loaded, faults: &mut Vec<Fault>) -> Option<Secret> {
@@ -223,6 +253,7 @@ fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
     });
     let http = options.http.enabled.then(|| HttpSettings {
         producers: producers(loaded, faults),
+        tokens_dir: PathBuf::from(&loaded.config.data.dir),
         body_bytes_max: size(options.http.body_bytes_max),
         unpacked_bytes_max: size(options.http.unpacked_bytes_max),
         bodies_bytes_max: size(options.http.bodies_bytes_max),
@@ -250,7 +281,7 @@ fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
 fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<Secret>> {
     let options = &loaded.config.sources.http;
     if options.producers.is_empty() {
-        let help = "name each in a section `[sources.http.producers.NAME]` with a `secret_file`";
+        let help = "name each in a section `[sources.http.producers.NAME]`, with a `secret_file` where it signs what it sends";
         let origin = loaded.origin("sources.http.enabled");
         faults.push(Fault::new(&origin, "sources.http.producers", "HTTP is on and nobody may send").help(help));
     }
@@ -262,7 +293,8 @@ fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<S
                 faults.extend(unusable(loaded, &option, producer.secret_file.as_deref().filter(|_| producer.secret.is_none()), &text));
                 producers.insert(name.clone(), lines(&text));
             }
-            Ok(None) => faults.push(missing(loaded, &format!("sources.http.producers.{name}"), &option)),
+            // It shows tokens.
+            Ok(None) => drop(producers.insert(name.clone(), Vec::new())),
             Err(fault) => faults.push(fault),
         }
     }

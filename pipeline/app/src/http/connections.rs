@@ -102,6 +102,8 @@ pub(crate) struct ServerStats {
     pub(crate) closed_total: Vec<(&'static str, u64)>,
     /// Times that the system had no connection to give: no descriptor, no memory.
     pub(crate) accept_errors_total: u64,
+    /// Whether its certificate was replaced by one that cannot be used; `None` where it has none.
+    pub(crate) certificate_unusable: Option<bool>,
 }
 
 /// The open connections of one server.
@@ -153,6 +155,7 @@ impl Connections {
             accepted_total: inner.accepted.load(Relaxed),
             closed_total: Closed::ALL.iter().zip(&inner.closed).map(|(why, times)| (why.name(), times.load(Relaxed))).collect(),
             accept_errors_total: inner.accept_errors.load(Relaxed),
+            certificate_unusable: None,
         }
     }
 

@@ -7,7 +7,7 @@
 mod watched;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -45,14 +45,20 @@ const SAID_EVERY: Duration = Duration::from_mins(1);
 
 /// Where connections come from.
 pub(crate) trait Listen: Send + Sync + 'static {
-    /// One of them.
+    /// One of them, as it is accepted.
+    type Raw: Send + 'static;
+    /// The same, ready to be asked over.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next.
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Raw>> + Send;
+
+    /// Makes it ready, which may take as long as the other side likes.
+    fn open(&self, raw: Self::Raw) -> impl Future<Output = io::Result<Self::Io>> + Send + 'static;
 }
 
 impl Listen for TcpListener {
+    type Raw = TcpStream;
     type Io = TcpStream;
 
     async fn accept(&self) -> io::Result<TcpStream> {
@@ -61,13 +67,22 @@ impl Listen for TcpListener {
         drop(stream.set_nodelay(true));
         Ok(stream)
     }
+
+    fn open(&self, raw: TcpStream) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
+        ready(Ok(raw))
+    }
 }
 
 impl Listen for UnixListener {
+    type Raw = UnixStream;
     type Io = UnixStream;
 
     async fn accept(&self) -> io::Result<UnixStream> {
         self.accept().await.map(|(stream, _)| stream)
+    }
+
+    fn open(&self, raw: UnixStream) -> impl Future<Output = io::Result<UnixStream>> + Send + 'static {
+        ready(Ok(raw))
     }
 }
 
@@ -77,7 +92,7 @@ pub(crate) async fn serve<L: Listen>(
     listener: L,
     router: Router,
     connections: Connections,
-    introduce: fn(&L::Io) -> Extensions,
+    introduce: fn(&L::Raw) -> Extensions,
 ) {
     let (mut pause, mut said) = (PAUSE, Said::default());
     loop {
@@ -108,7 +123,7 @@ pub(crate) async fn serve<L: Listen>(
         // Here and not in its task: a crowd that is accepted before its tasks begin has to be counted.
         let entered = connections.enter();
         let known = introduce(&io);
-        tokio::spawn(connection(name, io, known, router.clone(), connections.clone(), entered));
+        tokio::spawn(connection(name, listener.open(io), known, router.clone(), connections.clone(), entered));
     }
 }
 
@@ -137,11 +152,33 @@ impl Said {
     }
 }
 
-async fn connection<Io>(name: &'static str, io: Io, known: Extensions, router: Router, connections: Connections, connection: Connection)
-where
+async fn connection<Io>(
+    name: &'static str,
+    opening: impl Future<Output = io::Result<Io>>,
+    known: Extensions,
+    router: Router,
+    connections: Connections,
+    connection: Connection,
+) where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let state = connection.state();
+    // One that is not open has got nowhere, and is judged as that.
+    let opened = tokio::select! {
+        opened = opening => opened,
+        why = connection.over() => {
+            tracing::trace!(server = name, ?why, "a connection is closed");
+            return;
+        }
+        () = connections.ending() => return,
+    };
+    let io = match opened {
+        Ok(io) => io,
+        Err(error) => {
+            tracing::trace!(server = name, %error, "a connection did not open");
+            return;
+        }
+    };
     let service = service_fn(|mut request: Request<Incoming>| {
         state.serving();
         request.extensions_mut().extend(known.clone());

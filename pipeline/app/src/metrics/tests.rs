@@ -19,7 +19,7 @@ fn full() -> Stats {
     let refused = [("id_reused", 2), ("signature", 0)].into();
     stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), refused, ..SourceStats::default() });
     stats.stream_notices = [("recognised", 4), ("vanished", 0)].into();
-    stats.ingest = Some(IngestStats { bodies_bytes: 7, bodies_bytes_max: 1 << 20 });
+    stats.ingest = Some(IngestStats { bodies_bytes: 7, bodies_bytes_max: 1 << 20, tokens_unusable: true });
     stats.engine.rules.push(RuleCounters { rule: "auth.otp_flood".to_owned(), alerts: 3, ..RuleCounters::default() });
     stats.engine.warming.push(WarmingRule { rule: "auth.otp_fanout".to_owned(), until_ms: 1_763_719_300_000 });
     let bad_fields = vec![FieldCounter { event_type: "auth.otp_requested".to_owned(), field: "device_id".to_owned(), events: 12 }];
@@ -44,7 +44,7 @@ fn full() -> Stats {
 }
 
 fn server() -> ServerStats {
-    Connections::new(16, Times::default()).stats()
+    ServerStats { certificate_unusable: Some(false), ..Connections::new(16, Times::default()).stats() }
 }
 
 #[test]
@@ -62,6 +62,8 @@ fn figures_are_written_in_base_units() {
         "rasid_stream_notices_total{kind=\"recognised\"} 4",
         "rasid_stream_notices_total{kind=\"vanished\"} 0",
         "rasid_ingest_bodies_limit_bytes 1048576.0",
+        "rasid_tokens_unusable 1.0",
+        "rasid_http_certificate_unusable 0.0",
         "rasid_source_stopped{stream=\"fluvio:auth/0\"} 1.0",
         "rasid_rule_alerts_total{rule=\"auth.otp_flood\"} 3",
         "rasid_producer_events_total{producer=\"/khidma/auth\"} 40",

@@ -22,5 +22,6 @@ mod seen;
 mod service;
 mod site;
 mod strangers;
+mod tokens;
 mod traffic;
 mod truth;

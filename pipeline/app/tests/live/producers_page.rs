@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::receiver::{CHECKOUT, Receiver, client, events, refused, send, stream};
 use crate::site::Site;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 

@@ -75,9 +75,13 @@ impl Bodies {
         (self.held().bytes, self.config.bytes_max)
     }
 
-    /// All of a body, if it comes in time, is no larger than it may be, and is not given up for others.
-    pub(super) async fn whole(self: &Arc<Self>, mut body: Body) -> Result<(Vec<u8>, Coming), Problem> {
+    /// All of a body, if it comes in time, is no larger than it may be, and is not given up for others; `known` where its sender
+    /// is, and it is not given up at all.
+    pub(super) async fn whole(self: &Arc<Self>, mut body: Body, known: bool) -> Result<(Vec<u8>, Coming), Problem> {
         let coming = self.enter();
+        if known {
+            coming.keep();
+        }
         let (begun, half) = (Instant::now(), self.config.time / 2);
         let mut bytes = Vec::new();
         loop {

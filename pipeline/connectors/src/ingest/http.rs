@@ -1,8 +1,8 @@
 //! `POST /v1/events` as an axum router.
 //!
-//! What is asked of a request, in order, each before anything that costs more: its headers (there once each, in form, of
+//! What is asked of a request, in order, each before anything that costs more: its token, where it shows one, its headers (there once each, in form, of
 //! now, no longer than allowed), its body ([`bodies`](super::bodies) says how strangers are kept from taking what honest
-//! senders need), its signature, its records, its id, its sender's rate, a permit, the log. From the signature on it is a
+//! senders need), its signature, its records, its id, its sender's rate, a permit, the log. From the signature or the token on it is a
 //! producer's, and is counted, limited and remembered as one of that producer's alone.
 
 use std::collections::BTreeMap;
@@ -14,24 +14,27 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Proof;
 use super::bodies::{Bodies, BodiesConfig, Coming};
 use super::body::records;
 use super::bucket::Bucket;
 use super::deliveries::{Claim, Content, Deliveries, Known, Outcome, delivery_offset};
+use super::head::{self, Announced, Whose};
 use super::media::{self, Encoding, Format};
-use super::problem::{ACCEPT_POST, Busy, METHODS, PATH, Problem};
+use super::problem::{ACCEPT_POST, Busy, Exposed, METHODS, PATH, Problem, Unusable};
 use super::refusals::Refusals;
 use super::unpack::unpacked;
-use crate::clock::{Clock, Now};
+use super::{Proof, Wire};
+use crate::clock::Clock;
 use crate::source::{Appender, Incoming};
-use crate::webhook::{self, Claimed, VerifyError, Webhook};
+use crate::tokens::{Scope, TokenFile};
+use crate::webhook::{Claimed, VerifyError, Webhook};
 
 /// A larger body is hashed for one secret, and then for the next after others had their turn.
 const HASHED_BYTES: usize = 64 << 10;
@@ -45,7 +48,7 @@ pub struct IngestConfig {
     pub unpacked_bytes_max: usize,
     /// Bytes of all bodies that are held at once, of those that still come and of requests under way. 64 MiB.
     pub bodies_bytes_max: usize,
-    /// Most events in one request. 1,000.
+    /// Most events in one request. 10,000.
     pub events_max: usize,
     /// Events a second that one sender may send in the long run. 20,000.
     pub events_per_s: u32,
@@ -68,7 +71,7 @@ impl Default for IngestConfig {
             body_bytes_max: 4 << 20,
             unpacked_bytes_max: 8 << 20,
             bodies_bytes_max: 64 << 20,
-            events_max: 1000,
+            events_max: 10_000,
             events_per_s: 20_000,
             burst: 200_000,
             concurrent: 64,
@@ -120,15 +123,18 @@ struct Counters {
 }
 
 struct Sender {
+    name: String,
     stream: Arc<str>,
-    webhook: Webhook,
+    /// What verifies its signatures, where it has a secret.
+    webhook: Option<Webhook>,
     bucket: Mutex<Bucket>,
 }
 
-/// Takes events from senders that have a secret.
+/// Takes events from senders that have a secret or a token.
 pub struct Ingest<A> {
     config: IngestConfig,
     senders: Vec<Sender>,
+    tokens: TokenFile,
     bodies: Arc<Bodies>,
     deliveries: Arc<Deliveries>,
     concurrent: Arc<Semaphore>,
@@ -139,13 +145,6 @@ pub struct Ingest<A> {
     stopping: AtomicBool,
     appender: A,
     clock: Clock,
-}
-
-/// What a request says before its body.
-struct Announced<'h> {
-    format: Format,
-    encoding: Option<Encoding>,
-    claimed: Claimed<'h>,
 }
 
 /// Why a request was not taken, and whose it was where that is known.
@@ -161,12 +160,20 @@ impl From<Problem> for Refusal {
 }
 
 impl<A: Appender> Ingest<A> {
-    /// `senders` are their names, which become the streams `http:<name>`, and what verifies their requests.
-    pub fn new(config: IngestConfig, senders: BTreeMap<String, Webhook>, appender: A, clock: Clock) -> Arc<Self> {
+    /// `senders` are their names, which become the streams `http:<name>`, and what verifies their requests where they sign them;
+    /// `tokens` are what they may show instead.
+    pub fn new(
+        config: IngestConfig,
+        senders: BTreeMap<String, Option<Webhook>>,
+        tokens: TokenFile,
+        appender: A,
+        clock: Clock,
+    ) -> Arc<Self> {
         let now_ms = clock.monotonic_ms();
         let refusals = Refusals::new(senders.keys().map(|name| Arc::from(name.as_str())));
-        let sender = |(name, webhook): (String, Webhook)| Sender {
+        let sender = |(name, webhook): (String, Option<Webhook>)| Sender {
             stream: format!("http:{name}").into(),
+            name,
             webhook,
             bucket: Mutex::new(Bucket::new(config.events_per_s, config.burst, now_ms)),
         };
@@ -181,6 +188,7 @@ impl<A: Appender> Ingest<A> {
             refusals,
             stopping: AtomicBool::new(false),
             config,
+            tokens,
             appender,
             clock,
         })
@@ -224,65 +232,101 @@ impl<A: Appender> Ingest<A> {
         self.refusals.pressed()
     }
 
+    /// Whether the file of tokens as it is now is not what is in force.
+    pub fn tokens_unusable(&self) -> bool {
+        self.tokens.is_unusable()
+    }
+
+    /// Producers that can send nothing: they have no secret, and no token for events.
+    pub fn unheard(&self) -> Vec<&str> {
+        let tokens = self.tokens.current();
+        let has_token = |name: &str| tokens.iter().any(|token| token.producer == name && token.allows(Scope::WriteEvents));
+        let unheard = self.senders.iter().filter(|sender| sender.webhook.is_none() && !has_token(&sender.name));
+        unheard.map(|sender| sender.name.as_str()).collect()
+    }
+
     /// Takes no more; what is under way is appended.
     pub fn stop(&self) {
         self.stopping.store(true, Relaxed);
     }
 
-    /// `POST /v1/events`. A [`Proof`] in a request's extensions is given when its signature fits.
+    /// `POST /v1/events`. A [`Proof`] in a request's extensions is given when its signature fits or its token is good; a
+    /// [`Wire`] says whether a token may have come.
     pub fn router(self: Arc<Self>) -> Router {
         let events = post(events::<A>).options(options).fallback(other_method::<A>);
         Router::new().route(PATH, events).fallback(other_path::<A>).with_state(self)
     }
 
-    async fn take(self: &Arc<Self>, headers: &HeaderMap, body: Body, proof: Option<&Proof>) -> Result<(), Refusal> {
-        let Now { wall_ms, .. } = self.clock.now();
-        let Announced { format, encoding, claimed } = self.announced(headers, wall_ms)?;
-        let (body, coming) = self.bodies.whole(body).await?;
-        let index = self.sender(&claimed, &body).await.ok_or(Problem::Unverified(VerifyError::Signature))?;
-        if let Some(proof) = proof {
-            proof.give();
+    async fn take(self: &Arc<Self>, parts: &Parts, body: Body) -> Result<(), Refusal> {
+        let Parts { headers, extensions, .. } = parts;
+        let (wire, wall_ms) = (extensions.get().copied().unwrap_or_default(), self.clock.now().wall_ms);
+        let prove = || extensions.get::<Proof>().into_iter().for_each(Proof::give);
+        if self.stopping.load(Relaxed) {
+            return Err(Problem::Busy(Busy::Stopping).into());
         }
+        let shown = self.shown(headers, wire, wall_ms)?;
+        if shown.is_some() {
+            prove();
+        }
+        let of_shown = |problem| Refusal { sender: shown, problem };
+        let Announced { format, encoding, whose } = self.announced(headers, wire, shown, wall_ms).map_err(of_shown)?;
+        let (body, coming) = self.bodies.whole(body, shown.is_some()).await.map_err(of_shown)?;
+        let (index, id) = match whose {
+            Whose::Shown { index, id } => (index, id),
+            Whose::Signed(claimed) => {
+                let index = self.sender(&claimed, &body).await.ok_or(Problem::Unverified(VerifyError::Signature))?;
+                prove();
+                if !coming.keep() {
+                    return Err(Refusal { sender: Some(index), problem: Problem::Busy(Busy::Shed) });
+                }
+                (index, claimed.id().to_owned())
+            }
+        };
         let known = |problem| Refusal { sender: Some(index), problem };
-        if !coming.keep() {
-            return Err(known(Problem::Busy(Busy::Shed)));
-        }
         let (body, room) = match encoding {
             None => (body, coming),
             Some(encoding) => self.unpacked(encoding, body, coming).await.map_err(known)?,
         };
-        self.verified(index, claimed.id(), &format, body, room).await.map_err(known)
+        self.verified(index, &id, &format, body, room).await.map_err(known)
+    }
+
+    /// Whose bearer token a request shows; `None` where it shows none. It is good or not by the head alone.
+    fn shown(&self, headers: &HeaderMap, wire: Wire, wall_ms: i64) -> Result<Option<usize>, Refusal> {
+        let Some(text) = head::bearer(headers)? else { return Ok(None) };
+        let tokens = self.tokens.current();
+        let token = tokens.find(&text);
+        let sender = token.and_then(|token| self.senders.iter().position(|sender| sender.name == token.producer));
+        let refused = |problem| Err(Refusal { sender, problem });
+        match (token, sender) {
+            _ if wire == Wire::Open => refused(Problem::Unprotected(Exposed::Token)),
+            (None, _) => refused(Problem::Token(Unusable::Unknown)),
+            (Some(token), _) if token.is_expired(wall_ms) => refused(Problem::Token(Unusable::Expired)),
+            (Some(token), _) if !token.allows(Scope::WriteEvents) => refused(Problem::Scope),
+            (Some(_), None) => refused(Problem::Token(Unusable::Unconfigured)),
+            (Some(_), Some(index)) => Ok(Some(index)),
+        }
     }
 
     /// What a request's headers say, before anything of its body is read.
-    fn announced<'h>(&self, headers: &'h HeaderMap, wall_ms: i64) -> Result<Announced<'h>, Problem> {
-        if self.stopping.load(Relaxed) {
-            return Err(Problem::Busy(Busy::Stopping));
-        }
+    fn announced<'h>(&self, headers: &'h HeaderMap, wire: Wire, shown: Option<usize>, wall_ms: i64) -> Result<Announced<'h>, Problem> {
         let (format, encoding) = media::announced(headers)?;
-        let there = |names: [&'static str; 3]| names.into_iter().any(|name| headers.contains_key(name));
-        let [id, timestamp, signature] = match (there(webhook::HEADERS), there(webhook::SVIX_HEADERS)) {
-            (true, true) => return Err(Problem::Mixed),
-            (false, true) => webhook::SVIX_HEADERS,
-            _ => webhook::HEADERS,
+        let whose = match shown {
+            Some(index) => Whose::Shown { index, id: head::delivery(headers)? },
+            None if wire == Wire::Open && matches!(format, Format::Data(_)) => return Err(Problem::Unprotected(Exposed::Attributes)),
+            None => Whose::Signed(head::claimed(headers, wall_ms)?),
         };
-        let header = |name: &'static str| {
-            let mut values = headers.get_all(name).iter();
-            let value = values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
-            value.ok_or(Problem::Header { name })
-        };
-        let claimed = Claimed::new(header(id)?, header(timestamp)?, header(signature)?, wall_ms).map_err(Problem::Unverified)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > self.config.body_bytes_max) {
             return Err(self.bodies.too_large());
         }
-        Ok(Announced { format, encoding, claimed })
+        Ok(Announced { format, encoding, whose })
     }
 
     /// Whose secret signed this body.
     async fn sender(&self, claimed: &Claimed<'_>, body: &[u8]) -> Option<usize> {
         for (index, sender) in self.senders.iter().enumerate() {
-            if sender.webhook.fits(claimed, body) {
+            let Some(webhook) = &sender.webhook else { continue };
+            if webhook.fits(claimed, body) {
                 return Some(index);
             }
             if body.len() > HASHED_BYTES {
@@ -394,7 +438,7 @@ impl<A: Appender> Ingest<A> {
 
 async fn events<A: Appender>(State(ingest): State<Arc<Ingest<A>>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    match ingest.take(&parts.headers, body, parts.extensions.get()).await {
+    match ingest.take(&parts, body).await {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(Refusal { sender, problem }) => {
             ingest.refusals.count(sender, &problem);

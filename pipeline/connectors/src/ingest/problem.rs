@@ -32,6 +32,11 @@ pub(super) enum Problem {
         retry_after_s: u64,
     },
     Busy(Busy),
+    Token(Unusable),
+    /// The token is for something else.
+    Scope,
+    /// It would have to be believed what others could have read, or changed.
+    Unprotected(Exposed),
     /// The path is another; with a slash at its end it is nearly this one.
     Path {
         slash: bool,
@@ -39,10 +44,31 @@ pub(super) enum Problem {
     Method,
 }
 
+/// What may be shown in place of a signature, RFC 6750.
+const BEARER: &str = "Bearer realm=\"rasid\"";
+const BEARER_INVALID: &str = "Bearer realm=\"rasid\", error=\"invalid_token\"";
 /// Where events are taken.
 pub(super) const PATH: &str = "/v1/events";
 /// The methods that the path takes.
 pub(super) const METHODS: &str = "POST, OPTIONS";
+
+/// Why a token is good for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// It is none, or none any more.
+    Unknown,
+    Expired,
+    /// The configuration does not have its producer.
+    Unconfigured,
+}
+
+/// What lay open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exposed {
+    Token,
+    /// The attributes of an event, which no signature covers.
+    Attributes,
+}
 
 /// What there is too much of, or too little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +94,7 @@ pub(super) enum Busy {
 pub(super) struct Reason(usize);
 
 impl Reason {
-    pub(super) const NAMES: [&'static str; 18] = [
+    pub(super) const NAMES: [&'static str; 21] = [
         "invalid_body",
         "header",
         "timestamp",
@@ -87,6 +113,9 @@ impl Reason {
         "stopping",
         "path",
         "method",
+        "token",
+        "scope",
+        "unprotected",
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -119,13 +148,17 @@ impl Problem {
             Self::Busy(Busy::Stopping) => 15,
             Self::Path { .. } => 16,
             Self::Method => 17,
+            Self::Token(_) => 18,
+            Self::Scope => 19,
+            Self::Unprotected(_) => 20,
         })
     }
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
-            Self::Header { .. } | Self::Mixed | Self::Unverified(_) => StatusCode::UNAUTHORIZED,
+            Self::Header { .. } | Self::Mixed | Self::Unverified(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::Scope | Self::Unprotected(_) => StatusCode::FORBIDDEN,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::OtherBody => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -147,6 +180,9 @@ impl Problem {
             Self::MediaType(_) => "media-type",
             Self::Limited { .. } => "rate-limited",
             Self::Busy(_) => "busy",
+            Self::Token(_) => "token",
+            Self::Scope => "scope",
+            Self::Unprotected(_) => "unprotected",
             Self::Path { .. } => "path",
             Self::Method => "method",
         }
@@ -176,6 +212,18 @@ impl Problem {
             Self::MediaType(Unfit::Encoding) => format!("expected a body that is packed once at most: {ENCODINGS}"),
             Self::Limited { retry_after_s } => format!("more events than agreed; try again in {retry_after_s} s"),
             Self::Busy(busy) => format!("{}; try again in {} s with the same webhook-id", busy.what(), busy.retry_after_s()),
+            Self::Token(Unusable::Unknown) => "the bearer token is none, or was revoked".to_owned(),
+            Self::Token(Unusable::Expired) => "the bearer token has expired".to_owned(),
+            Self::Token(Unusable::Unconfigured) => "the bearer token is good, but its producer is not in the configuration".to_owned(),
+            Self::Scope => "the bearer token is not for this: expected one with the scope write:events".to_owned(),
+            Self::Unprotected(Exposed::Token) => {
+                "a bearer token came over a connection that others can read: expected TLS, or a client on this machine; this token is to be revoked"
+                    .to_owned()
+            }
+            Self::Unprotected(Exposed::Attributes) => {
+                "a signature does not cover an event's attributes in headers: expected TLS, a client on this machine, or another content type"
+                    .to_owned()
+            }
             Self::Path { slash: true } => format!("there is nothing at this path: events are taken at {PATH}, without a slash at its end"),
             Self::Path { slash: false } => format!("there is nothing at this path: events are taken at {PATH}"),
             Self::Method => format!("events are sent by POST, expected one of {METHODS}"),
@@ -232,6 +280,10 @@ impl IntoResponse for Problem {
                 if unfit == Unfit::Encoding {
                     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ENCODINGS));
                 }
+            }
+            Self::Token(_) => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(BEARER_INVALID))),
+            Self::Header { .. } | Self::Mixed | Self::Unverified(_) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(BEARER));
             }
             Self::Method => drop(headers.insert(header::ALLOW, HeaderValue::from_static(METHODS))),
             _ => {}

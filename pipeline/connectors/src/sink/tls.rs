@@ -99,7 +99,7 @@ impl std::fmt::Debug for ClientMaterial {
 }
 
 /// By what it is seen that a file was replaced: when it was changed, how long it is, which file it is.
-pub(super) type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
+pub type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
 
 impl TlsFiles {
     /// Whether there are any.
@@ -121,7 +121,8 @@ impl TlsFiles {
         Ok(Material { ca, client })
     }
 
-    pub(super) fn stamp(&self) -> Stamp {
+    /// How the files stand now.
+    pub fn stamp(&self) -> Stamp {
         let client = self.client.as_ref();
         let files = [self.ca.as_ref(), client.map(|client| &client.certificate), client.map(|client| &client.key)];
         let stamp = |path: &PathBuf| {
@@ -142,13 +143,26 @@ fn authorities(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 fn client(files: &ClientFiles) -> Result<ClientMaterial, TlsError> {
-    let certificate = read(&files.certificate)?;
-    let chain = certificates(&files.certificate, &certificate)?;
-    let key = Zeroizing::new(read(&files.key)?);
+    let (certificate, key) = (read(&files.certificate)?, Zeroizing::new(read(&files.key)?));
+    pair(files, &certificate, &key)?;
+    Ok(ClientMaterial { certificate, key })
+}
+
+/// A certificate with its key, found to be a pair: for whoever shows it, a server as well.
+///
+/// # Errors
+/// [`TlsError`] where one is not what it should be.
+pub fn certified(files: &ClientFiles) -> Result<CertifiedKey, TlsError> {
+    let (certificate, key) = (read(&files.certificate)?, Zeroizing::new(read(&files.key)?));
+    pair(files, &certificate, &key)
+}
+
+fn pair(files: &ClientFiles, certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsError> {
+    let chain = certificates(&files.certificate, certificate)?;
     let unusable = || TlsError::Key { path: files.key.clone() };
-    let parsed = PrivateKeyDer::from_pem_slice(&key).map_err(|_| unusable())?;
+    let parsed = PrivateKeyDer::from_pem_slice(key).map_err(|_| unusable())?;
     match CertifiedKey::from_der(chain, parsed, &rustls::crypto::ring::default_provider()) {
-        Ok(_) => Ok(ClientMaterial { certificate, key }),
+        Ok(certified) => Ok(certified),
         Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             Err(TlsError::Pair { certificate: files.certificate.clone(), key: files.key.clone() })
         }

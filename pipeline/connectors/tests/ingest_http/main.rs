@@ -1,5 +1,6 @@
 //! The HTTP ingester over loopback, as a sender sees it.
 
+mod bearer;
 mod forms;
 mod service;
 

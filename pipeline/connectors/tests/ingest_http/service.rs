@@ -1,6 +1,5 @@
 //! An ingester over loopback before a log in memory, and what a sender asks of it.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,11 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rasid_connectors::Error;
 use rasid_connectors::clock::Clock;
+use rasid_connectors::ingest::Wire;
 use rasid_connectors::ingest::drain::answered;
 use rasid_connectors::ingest::http::{Counts, Ingest, IngestConfig, Logged};
 use rasid_connectors::source::{Appender, Incoming};
+use rasid_connectors::tokens::TokenFile;
 use rasid_connectors::webhook::Webhook;
 use reqwest::{Client, Response};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
@@ -74,6 +76,8 @@ pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) client: Client,
     pub(crate) now_ms: Arc<AtomicI64>,
+    /// Its data folder.
+    pub(crate) folder: TempDir,
 }
 
 pub(crate) fn webhook(secret: u8) -> Webhook {
@@ -87,16 +91,23 @@ pub(crate) fn config() -> IngestConfig {
 
 impl Service {
     pub(crate) async fn start(config: IngestConfig, book: Book) -> Self {
+        Self::start_on(Wire::Private, config, book).await
+    }
+
+    /// Over connections that others can read, or cannot.
+    pub(crate) async fn start_on(wire: Wire, config: IngestConfig, book: Book) -> Self {
         // Without TLS; the provider is only asked for.
         rustls::crypto::ring::default_provider().install_default().ok();
         let now_ms = Arc::new(AtomicI64::new(NOW_MS));
         let (wall, monotonic) = (now_ms.clone(), now_ms.clone());
         let clock = Clock::new(move || wall.load(SeqCst), move || monotonic.load(SeqCst));
-        let senders = BTreeMap::from([("checkout".to_owned(), webhook(1)), ("telco".to_owned(), webhook(2))]);
-        let ingest = Ingest::new(config, senders, book.clone(), clock);
+        let senders = [("checkout", Some(webhook(1))), ("shipper", None), ("telco", Some(webhook(2)))];
+        let senders = senders.map(|(name, webhook)| (name.to_owned(), webhook)).into();
+        let folder = tempfile::tempdir().expect("a folder");
+        let ingest = Ingest::new(config, senders, TokenFile::of(folder.path()), book.clone(), clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/v1/events", listener.local_addr().expect("bound"));
-        let router = ingest.clone().router();
+        let router = ingest.clone().router().layer(axum::Extension(wire));
         // As the service has it: who is still writing can read its answer.
         let router = axum::Router::new().fallback(move |request: axum::extract::Request| {
             let router = router.clone();
@@ -104,7 +115,7 @@ impl Service {
             async move { answered(request, serve, || {}).await }
         });
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { book, ingest, url, client: Client::new(), now_ms }
+        Self { book, ingest, url, client: Client::new(), now_ms, folder }
     }
 
     /// Sends as the sender with this secret.

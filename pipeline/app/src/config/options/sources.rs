@@ -43,16 +43,18 @@ impl Default for Fluvio {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
-    /// Whether events are taken over HTTP. Each request is signed as <https://www.standardwebhooks.com> says.
+    /// Whether events are taken over HTTP. Each request is signed as <https://www.standardwebhooks.com> says, or shows a bearer token
+    /// (`rasid token`).
     pub(crate) enabled: bool,
-    /// Who may send: `[sources.http.producers.checkout]` makes the stream `http:checkout`.
+    /// Who may send: `[sources.http.producers.checkout]` makes the stream `http:checkout`. One that shows tokens and signs nothing needs
+    /// its name alone: `producers.vector = {}`.
     pub(crate) producers: BTreeMap<String, Producer>,
     /// Largest body, bytes, as it comes, packed or not. Higher: a request may take more memory. The default holds some 8000 events, or
     /// one of the largest size, 1 MiB, among others.
     #[schemars(range(min = 1024, max = 67_108_864))]
     pub(crate) body_bytes_max: u32,
     /// Largest body, bytes, once it is unpacked (`content-encoding: gzip` or `zstd`). Higher: a request of a few kB may take more
-    /// memory and time. The default is as many events as a request may have, of 8 kB each.
+    /// memory and time. The default is as many events as a request may have, of 800 bytes each.
     #[schemars(range(min = 1024, max = 268_435_456))]
     pub(crate) unpacked_bytes_max: u32,
     /// Most bytes of all bodies that are held at once, of those that still come and of requests under way, packed and unpacked; at
@@ -62,7 +64,8 @@ pub(crate) struct Http {
     #[schemars(range(min = 65_536, max = 4_294_967_295_u64))]
     pub(crate) bodies_bytes_max: u32,
     /// Most events in one request. Higher: one request holds up the others for longer. Lower: more signatures to check for the
-    /// same events.
+    /// same events, and log shippers, which send what they have at once, are refused. The default is more than Fluent Bit puts into a
+    /// request, 2 MB.
     #[schemars(range(min = 1, max = 100_000))]
     pub(crate) request_events_max: u32,
     /// Most events of one producer in a second, in the long run; above it the answer is 429 with Retry-After. Higher: one
@@ -94,7 +97,7 @@ impl Default for Http {
             body_bytes_max: 4 << 20,
             unpacked_bytes_max: 8 << 20,
             bodies_bytes_max: 64 << 20,
-            request_events_max: 1000,
+            request_events_max: 10_000,
             events_per_s_max: 20_000,
             events_burst_max: 200_000,
             requests_max: 64,

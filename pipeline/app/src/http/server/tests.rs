@@ -101,6 +101,7 @@ async fn heads_that_do_not_end_and_connections_that_do_nothing_are_closed() {
 struct Told(Mutex<VecDeque<io::Result<DuplexStream>>>);
 
 impl Listen for Told {
+    type Raw = DuplexStream;
     type Io = DuplexStream;
 
     async fn accept(&self) -> io::Result<DuplexStream> {
@@ -109,6 +110,10 @@ impl Listen for Told {
             Some(next) => next,
             None => std::future::pending().await,
         }
+    }
+
+    fn open(&self, raw: DuplexStream) -> impl Future<Output = io::Result<DuplexStream>> + Send + 'static {
+        ready(Ok(raw))
     }
 }
 
