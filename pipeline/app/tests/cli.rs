@@ -251,3 +251,18 @@ fn what_is_printed_moves_no_cursor() {
         assert!(!printed.is_empty());
     }
 }
+
+#[test]
+fn more_files_than_may_be_open_at_once_are_gone_through() {
+    let folder = folder();
+    let names: Vec<String> = (0..300).map(|number| format!("many/{number:03}.jsonl")).collect();
+    std::fs::create_dir(folder.path().join("many")).expect("a folder");
+    for name in &names {
+        std::fs::write(folder.path().join(name), MESSAGE.replace("\"id\":\"1\"", &format!("\"id\":\"{name}\""))).expect("a file");
+    }
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=64:64", env!("CARGO_BIN_EXE_rasid"), "detect"]).args(&names).current_dir(folder.path());
+    let output = command.output().expect("prlimit is there");
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), names.len(), "{}", said(&output));
+}

@@ -9,6 +9,7 @@ mod early_refusals;
 mod full_disk;
 mod judge;
 mod kill;
+mod many_files;
 mod mend;
 mod outage;
 mod pages;

@@ -21,9 +21,11 @@
 
 mod content;
 mod follower;
+mod input;
 mod known;
 mod listing;
 mod print;
+mod recognise;
 mod source;
 
 use std::path::{Path, PathBuf};

@@ -4,8 +4,10 @@ mod book;
 mod contents;
 mod matrix;
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use rasid_connectors::source::State;
@@ -83,6 +85,25 @@ async fn after_a_restart_every_file_goes_on_where_it_was() {
         assert_eq!(found, expected);
         following.stop().await;
     }
+}
+
+/// Names are bytes: Windows-1256 and Latin-1 have left many that are no UTF-8.
+#[tokio::test]
+async fn a_name_that_is_not_utf_8_is_read_and_read_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join(OsStr::from_bytes(b"caf\xe9-\xe3\xd5\xd1.jsonl"));
+    fs::write(&path, event(1)).expect("written");
+    let book = Book::default();
+    let following = Following::start(dir.path(), &book);
+    following.book.holds(1).await;
+    let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
+    file.write_all(event(2).as_bytes()).expect("written");
+    assert_eq!(seconds(&following.book.holds(2).await), [1, 2]);
+    following.stop().await;
+    file.write_all(event(3).as_bytes()).expect("written");
+    let following = Following::start(dir.path(), &book);
+    assert_eq!(seconds(&following.book.holds(3).await), [1, 2, 3], "known again by its name");
+    following.stop().await;
 }
 
 fn gzip(text: &str) -> Vec<u8> {

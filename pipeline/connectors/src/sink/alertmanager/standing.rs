@@ -37,19 +37,18 @@ impl Pages {
 
     /// `alertname` of each.
     pub(super) fn names(&self) -> BTreeSet<String> {
-        self.standing.keys().filter_map(|key| key.split(' ').next()).map(str::to_owned).collect()
+        self.standing.keys().map(|key| name_of(key).to_owned()).collect()
     }
 
     /// The end, now, of all that stands under a name, or whose end was not taken yet.
     pub(super) fn ends(&self, now_ms: i64, name: &str) -> Vec<Value> {
-        let is_of = |key: &str| key.split(' ').next() == Some(name);
         let standing = self.standing.iter().map(|(key, page)| (key, &page.json)).chain(&self.ending);
         let end = |json: &str| {
             let mut alert: Value = serde_json::from_str(json).ok()?;
             set(&mut alert, "endsAt", &format_rfc3339(now_ms));
             Some(alert)
         };
-        standing.filter(|(key, _)| is_of(key)).filter_map(|(_, json)| end(json)).collect()
+        standing.filter(|(key, _)| name_of(key) == name).filter_map(|(_, json)| end(json)).collect()
     }
 
     /// What is about to be posted. One that stands goes on: since when it did, and at least as long as it was to.
@@ -116,6 +115,11 @@ fn read(alert: &Value) -> Option<(String, i64, i64)> {
     let key = format!("{} {}", label("alertname")?, label("severity")?);
     let ends_ms = parse_rfc3339(alert.get("endsAt")?.as_str()?)?;
     Some((key, starts_ms(alert).unwrap_or(ends_ms), ends_ms))
+}
+
+/// `alertname` in a key.
+fn name_of(key: &str) -> &str {
+    key.split_once(' ').map_or(key, |(name, _)| name)
 }
 
 fn starts_ms(alert: &Value) -> Option<i64> {

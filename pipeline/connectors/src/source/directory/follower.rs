@@ -1,6 +1,6 @@
 //! Decides which file is which, and which are read. It blocks: it looks at files.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -20,12 +20,14 @@ use super::content::{Content, End, Named, State};
 use super::known::{Known, NO_FILE};
 use super::listing::{Kind, Listed, list, shown};
 use super::print::{HEAD, Identity, Print, Shape, Text, hash};
+use super::recognise::{Found, recognise};
 use super::source::{ContentOpener, Shared};
 use super::{DirectoryConfig, Footing};
 use crate::Error;
 
-/// How many whole looks a content that was cut or has vanished is looked for before it is told to be lost.
-const LOOKS: u32 = 3;
+mod orphans;
+
+use orphans::LOOKS;
 
 pub(super) struct Follower {
     dir: PathBuf,
@@ -50,19 +52,6 @@ pub(super) struct Follower {
     /// Compressed files that end in their middle: since when, and whether that was told.
     torn: HashMap<Identity, (Instant, bool)>,
     first: bool,
-}
-
-/// What a file is found to be.
-enum Found {
-    /// A copy of that content, up to there; `whole`: and no more.
-    Copy {
-        of: Arc<Content>,
-        upto: u64,
-        whole: bool,
-    },
-    /// A copy of what is being read, and more: which of the two goes on is seen later.
-    Later,
-    New,
 }
 
 impl Follower {
@@ -125,7 +114,14 @@ impl Follower {
             self.settle_orphans(&mut starts)?;
         }
         self.known.keep(&self.reading, !starts.is_empty())?;
-        self.reading.retain(|content| content.state().live);
+        self.reading.retain(|content| {
+            let mut state = content.state();
+            // What has ended lies in its file; only of one that was cut is that no more so.
+            if !state.live && state.end != End::Cut {
+                state.settle();
+            }
+            state.live
+        });
         Ok(starts)
     }
 
@@ -268,7 +264,7 @@ impl Follower {
             }
         }
         let Some(name) = name else { return Ok(()) };
-        match self.recognise(&text)? {
+        match recognise(&self.known, &text)? {
             Found::Later => return Ok(()),
             Found::Copy { of, upto, whole } => {
                 of.state().copied = upto;
@@ -331,7 +327,7 @@ impl Follower {
             let state = before.state();
             (state.resume, state.print.position)
         };
-        let upto = match self.recognise(text)? {
+        let upto = match recognise(&self.known, text)? {
             Found::Copy { upto, .. } => upto,
             Found::Later => return Ok(()),
             Found::New => 0,
@@ -403,94 +399,6 @@ impl Follower {
         let stream = stream_of(&format!("{}/{name}", shown(self.dir.as_os_str())));
         if slot == 0 { stream } else { format!("{stream}#{slot}") }
     }
-
-    /// Whether the file is a copy of a content, as far as that is read.
-    fn recognise(&self, text: &Text) -> io::Result<Found> {
-        for content in self.known.beginning_like(&text.head()?) {
-            let state = content.state().clone();
-            if state.shape.identity == text.shape.identity || state.print.position == 0 {
-                continue;
-            }
-            let position = state.print.position;
-            let tails = text.tails(&[position])?;
-            if tails.length >= position {
-                if tails.hashes != [Some(state.print.tail)] {
-                    continue;
-                }
-                if tails.length > position && state.live {
-                    return Ok(Found::Later);
-                }
-                let upto = state.resume.min(tails.length);
-                return Ok(Found::Copy { of: content, upto, whole: upto == tails.length });
-            }
-            // It ends before: a copy that was made a moment ago, or long ago.
-            let at_end = match state.tail_at(tails.length) {
-                Some(tail) => Some(tail),
-                None => tail_of_file(&state, tails.length)?,
-            };
-            if at_end.is_some() && text.tails(&[tails.length])?.hashes == [at_end] {
-                let upto = tails.length.min(state.resume);
-                return Ok(Found::Copy { of: content, upto, whole: upto == tails.length });
-            }
-        }
-        Ok(Found::New)
-    }
-
-    /// Finds copies of contents that are no more, or says that they are lost.
-    fn settle_orphans(&mut self, starts: &mut Vec<ContentOpener>) -> io::Result<()> {
-        if self.orphans.is_empty() {
-            return Ok(());
-        }
-        let stems: BTreeSet<String> = self.orphans.iter().map(|(orphan, _)| self.stem(&orphan.name)).collect();
-        let wanted = |_: u64, name: &OsStr| stems.iter().any(|stem| shown(name).starts_with(stem));
-        let beside: Vec<Listed> = list(&self.dir, |_| Kind::Other, wanted)?;
-        for (orphan, looks) in std::mem::take(&mut self.orphans) {
-            if self.copy_of(&orphan, &beside, starts)? {
-                orphan.state().settle();
-            } else if looks > 1 {
-                self.orphans.push((orphan, looks - 1));
-            } else {
-                self.lost(&orphan);
-            }
-        }
-        Ok(())
-    }
-
-    fn copy_of(&mut self, orphan: &Arc<Content>, beside: &[Listed], starts: &mut Vec<ContentOpener>) -> io::Result<bool> {
-        let state = orphan.state().clone();
-        if state.print.position == 0 {
-            return Ok(false);
-        }
-        if state.copied >= state.resume {
-            self.observer.notice(&orphan.stream, &Notice::Rotated { read: state.resume });
-            return Ok(true);
-        }
-        for listed in beside.iter().filter(|listed| self.known.of(listed.shape.identity).is_none()) {
-            let text = match Text::open(&listed.path) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => continue,
-                opened => opened?,
-            };
-            if text.fits(&state.print)? {
-                let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Ok(false) };
-                self.observer.notice(&orphan.stream, &Notice::Rotated { read: state.resume });
-                let content =
-                    self.take_up(&orphan.name, listed, &text, state.resume, (state.resume == state.print.position).then_some(state.print))?;
-                content.state().named = Named::Otherwise;
-                self.start(content, place, starts);
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn lost(&self, orphan: &Content) {
-        let mut state = orphan.state();
-        state.settle();
-        let (read, length, cut) = (state.resume, state.shape.length, state.end == End::Cut);
-        drop(state);
-        let notice = if cut { Notice::Truncated { read, length } } else { Notice::Vanished { read } };
-        self.observer.notice(&orphan.stream, &notice);
-    }
 }
 
 /// What is known of a text that is read up to `position`.
@@ -502,16 +410,4 @@ fn print_at(text: &Text, position: u64) -> io::Result<Print> {
     let head = head.get(..head.len().min(usize::try_from(position).unwrap_or(HEAD))).unwrap_or_default();
     let tail = text.tails(&[position])?.hashes.first().copied().flatten().unwrap_or_default();
     Ok(Print { head_len: head.len(), head: hash(head), position, tail })
-}
-
-/// The hash of what lies before `position` in the file that a content is of, if it still is that.
-fn tail_of_file(state: &State, position: u64) -> io::Result<Option<u64>> {
-    match Text::open(&state.path) {
-        Ok(text) if text.shape.identity == state.shape.identity && state.end != End::Cut && text.fits(&state.print)? => {
-            Ok(text.tails(&[position])?.hashes.first().copied().flatten())
-        }
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

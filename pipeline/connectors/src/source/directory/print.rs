@@ -83,14 +83,13 @@ impl Text {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let shape = Shape::of(&file.metadata()?);
-        let (_, format) = decoded(Box::new(File::open(path)?))?;
+        let (_, format) = decoded(Box::new(At { file: file.try_clone()?, at: 0 }))?;
         Ok(Self { file, shape, compressed: format.is_some() })
     }
 
     /// The text from its beginning.
     fn text(&self) -> io::Result<Bytes> {
-        let start = At { file: self.file.try_clone()?, at: 0 };
-        Ok(decoded(Box::new(start))?.0)
+        Ok(decoded(Box::new(At { file: self.file.try_clone()?, at: 0 }))?.0)
     }
 
     /// The first bytes of the text, at most [`HEAD`].
