@@ -1,5 +1,5 @@
 //! Metrics, made from the service's figures at each scrape: base units, bounded labels. Rule ids, sinks, streams and queues
-//! are labels; entities, alerts and event ids never are.
+//! are labels; entities, alerts and event ids never are, nor are the files of a followed folder.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -9,6 +9,9 @@ use rasid_engine::FieldCounter;
 use rasid_service::stats::{Breaker, LATENCY_BOUNDS_MS, Readiness, Stats};
 
 use crate::http::ServerStats;
+use streams::by_label;
+
+mod streams;
 
 /// What the answer is, for `Content-Type`.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -203,13 +206,15 @@ fn log(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
 }
 
 fn sources(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
+    let streams = by_label(&stats.sources);
+    let streams = || streams.values();
+    out.labelled(&SOURCE_OFFSET, "stream", streams().filter_map(|of| Some((of.label, of.offset?))))?;
+    out.labelled(&SOURCE_LAG, "stream", streams().filter_map(|of| Some((of.label, of.lag_records?))))?;
+    out.labelled(&SOURCE_RECORDS, "stream", streams().map(|of| (of.label, of.records)))?;
+    out.labelled(&SOURCE_GAPS, "stream", streams().map(|of| (of.label, of.gaps)))?;
+    out.labelled(&SOURCE_ERRORS, "stream", streams().map(|of| (of.label, of.errors)))?;
+    out.labelled(&SOURCE_STOPPED, "stream", streams().map(|of| (of.label, u64::from(of.stopped))))?;
     let streams = || stats.sources.iter();
-    out.labelled(&SOURCE_OFFSET, "stream", streams().filter_map(|of| Some((of.stream.as_str(), of.offset?))))?;
-    out.labelled(&SOURCE_LAG, "stream", streams().filter_map(|of| Some((of.stream.as_str(), of.lag_records?))))?;
-    out.labelled(&SOURCE_RECORDS, "stream", streams().map(|of| (of.stream.as_str(), of.records_total)))?;
-    out.labelled(&SOURCE_GAPS, "stream", streams().map(|of| (of.stream.as_str(), of.gaps_total)))?;
-    out.labelled(&SOURCE_ERRORS, "stream", streams().map(|of| (of.stream.as_str(), of.errors_total)))?;
-    out.labelled(&SOURCE_STOPPED, "stream", streams().map(|of| (of.stream.as_str(), u64::from(of.stopped.is_some()))))?;
     let refused =
         streams().flat_map(|of| of.refused.iter().map(|(reason, count)| ([("stream", of.stream.as_str()), ("reason", *reason)], *count)));
     out.family(&SOURCE_REFUSED, refused)?;

@@ -113,6 +113,11 @@ pub(crate) async fn start(
     Ok(Sources { lags, merge: Some((stop, merging)), followers, ingest })
 }
 
+/// What the names of a followed folder's streams begin with, before the `/`.
+pub(crate) fn folder_stream(dir: &Path) -> String {
+    format!("jsonl:{}", dir.display())
+}
+
 async fn add_files(
     settings: &SourcesSettings,
     handle: &MergeHandle,

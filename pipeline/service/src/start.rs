@@ -289,6 +289,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         ended: &ended,
         clock: &clock,
     };
+    let folders = settings.sources.jsonl.follow_dirs.iter().map(|dir| sources::folder_stream(dir)).collect();
     let sources = sources::start(&settings.sources, opened.offsets, around).await?;
 
     let tally = Arc::new(Tally {
@@ -309,6 +310,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         beats,
         redis: redis_stats,
         lags: sources.lags(),
+        folders,
         ingest: sources.ingest(),
         notices,
         draining: Arc::clone(&stopping),

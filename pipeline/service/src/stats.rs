@@ -119,6 +119,8 @@ pub struct LogStats {
 pub struct SourceStats {
     /// `fluvio:auth/0`, `jsonl:/path`, `http:checkout`.
     pub stream: String,
+    /// The followed folder whose file it is, as a stream: `jsonl:/folder`. There may be many thousands of one.
+    pub folder: Option<String>,
     /// Newest offset in the log.
     pub offset: Option<u64>,
     /// Records that the source has and the log has not, where the source says so.

@@ -41,6 +41,8 @@ pub(crate) struct Tally {
     pub(crate) beats: Arc<Mutex<Beats>>,
     pub(crate) redis: Option<Arc<Mutex<RedisStats>>>,
     pub(crate) lags: Lags,
+    /// Followed folders, as their streams' names begin.
+    pub(crate) folders: Vec<String>,
     pub(crate) ingest: Option<Arc<Ingest<LogAppender>>>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) draining: Arc<AtomicBool>,
@@ -260,6 +262,7 @@ impl Tally {
                     gaps_total: told.lost,
                     errors_total: told.faults,
                     stopped: told.stopped,
+                    folder: self.folder_of(&lag.stream).cloned(),
                     stream: lag.stream.to_string(),
                     ..SourceStats::default()
                 }
@@ -268,6 +271,11 @@ impl Tally {
             .collect();
         sources.extend(self.notices.stopped_besides(&sources));
         sources
+    }
+
+    fn folder_of(&self, stream: &str) -> Option<&String> {
+        let parent = stream.rsplit_once('/')?.0;
+        self.folders.iter().find(|folder| *folder == parent)
     }
 
     /// What came over HTTP: each producer's stream, and last what was refused of those that no signature tells.

@@ -1,5 +1,6 @@
 //! `rasid status`: where a running service stands.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rasid_detectors::event::time::format_rfc3339;
@@ -65,29 +66,7 @@ fn lines(status: &Value) -> Vec<String> {
     if !why.is_empty() {
         lines.push(format!("  scores   {} old: {why}", span(number("/stats/freshness/lag_ms"))));
     }
-    for source in at("/stats/sources").and_then(Value::as_array).into_iter().flatten() {
-        let field = |name: &str| source.get(name).and_then(Value::as_u64);
-        let name = source.get("stream").and_then(Value::as_str).unwrap_or_default();
-        if let Some(why) = source.get("stopped").and_then(Value::as_str) {
-            lines.push(format!("  STOPPED  {why}: docs/runbooks/stream_stopped.md"));
-            continue;
-        }
-        let refused = source.get("refused").and_then(Value::as_object).into_iter().flat_map(|reasons| reasons.values());
-        let refused = refused.filter_map(Value::as_u64).sum::<u64>();
-        let records = field("records_total").unwrap_or_default();
-        let mut parts = Vec::new();
-        match field("offset") {
-            Some(offset) => parts.push(format!("at {offset}, {records} records since the start")),
-            // Who sends keeps its own place; what came of it is counted.
-            None if records > 0 => parts.push(format!("{records} records since the start")),
-            None if refused > 0 => {}
-            None => parts.push("nothing read yet".to_owned()),
-        }
-        parts.extend(field("lag_records").map(|lag| format!("{lag} behind")));
-        parts.extend(field("gaps_total").filter(|gaps| *gaps > 0).map(|gaps| format!("{gaps} GAPS")));
-        parts.extend((refused > 0).then(|| format!("{refused} requests refused since the start")));
-        lines.push(format!("  source   {name} {}", parts.join(", ")));
-    }
+    lines.extend(sources(at("/stats/sources")));
     at("/stats/sinks").and_then(Value::as_array).into_iter().flatten().for_each(|one| sink(one, &mut lines));
     lines.extend(forgotten(at("/stats/redis")));
     if at("/stats/outbox/full").and_then(Value::as_bool) == Some(true) {
@@ -187,6 +166,58 @@ fn pages(status: &Value) -> Option<String> {
     })
 }
 
+/// Most files of one folder that have a line each.
+const FILES_SHOWN: usize = 20;
+
+/// A line a source; of folders with very many files one for all of them, and one for each that has lost something.
+fn sources(sources: Option<&Value>) -> Vec<String> {
+    let all = || sources.and_then(Value::as_array).into_iter().flatten();
+    let number = |source: &Value, name: &str| source.get(name).and_then(Value::as_u64);
+    let mut folders: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for source in all() {
+        if let Some(folder) = source.get("folder").and_then(Value::as_str) {
+            folders.entry(folder).or_default().push(source);
+        }
+    }
+    folders.retain(|_, files| files.len() > FILES_SHOWN);
+    let lines_of_folders = folders.iter().map(|(folder, files)| {
+        let sum = |name: &str| files.iter().filter_map(|file| number(file, name)).sum::<u64>();
+        let (records, behind) = (sum("records_total"), sum("lag_records"));
+        format!("  source   {folder} {} files, {records} records since the start, {behind} behind", files.len())
+    });
+    let mut lines: Vec<String> = lines_of_folders.collect();
+    for source in all() {
+        let folded = source.get("folder").and_then(Value::as_str).is_some_and(|folder| folders.contains_key(folder));
+        if !folded || number(source, "gaps_total") > Some(0) || source.get("stopped").is_some_and(|why| !why.is_null()) {
+            lines.push(one_source(source));
+        }
+    }
+    lines
+}
+
+fn one_source(source: &Value) -> String {
+    let field = |name: &str| source.get(name).and_then(Value::as_u64);
+    let name = source.get("stream").and_then(Value::as_str).unwrap_or_default();
+    if let Some(why) = source.get("stopped").and_then(Value::as_str) {
+        return format!("  STOPPED  {why}: docs/runbooks/stream_stopped.md");
+    }
+    let refused = source.get("refused").and_then(Value::as_object).into_iter().flat_map(|reasons| reasons.values());
+    let refused = refused.filter_map(Value::as_u64).sum::<u64>();
+    let records = field("records_total").unwrap_or_default();
+    let mut parts = Vec::new();
+    match field("offset") {
+        Some(offset) => parts.push(format!("at {offset}, {records} records since the start")),
+        // Who sends keeps its own place; what came of it is counted.
+        None if records > 0 => parts.push(format!("{records} records since the start")),
+        None if refused > 0 => {}
+        None => parts.push("nothing read yet".to_owned()),
+    }
+    parts.extend(field("lag_records").map(|lag| format!("{lag} behind")));
+    parts.extend(field("gaps_total").filter(|gaps| *gaps > 0).map(|gaps| format!("{gaps} GAPS")));
+    parts.extend((refused > 0).then(|| format!("{refused} requests refused since the start")));
+    format!("  source   {name} {}", parts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +243,12 @@ mod tests {
         status.stats.sources.push(SourceStats { refused, ..received("http:payments", 50_000) });
         status.stats.sources.push(SourceStats { refused: [("signature", 9)].into(), ..received("http:unknown", 0) });
         status.stats.sources.push(received("jsonl:new", 0));
+        status.stats.sources.extend((0..1_100).map(|number| SourceStats {
+            folder: Some("jsonl:/in".to_owned()),
+            gaps_total: u64::from(number == 7),
+            lag_records: Some(2),
+            ..received(&format!("jsonl:/in/{number}.jsonl"), 3)
+        }));
         let warming = |rule: &str| WarmingRule { rule: rule.to_owned(), until_ms: 1_795_000_000_000 };
         status.stats.engine.warming = vec![warming("booking.spree")];
         let breaker = Breaker::HalfOpen;
@@ -242,6 +279,8 @@ mod tests {
             "http:payments 50000 records since the start, 5 requests refused since the start",
             "http:unknown 9 requests refused since the start",
             "jsonl:new nothing read yet",
+            "source   jsonl:/in 1100 files, 3300 records since the start, 2200 behind",
+            "source   jsonl:/in/7.jsonl 3 records since the start, 2 behind, 1 GAPS",
             "core with 4 waiting, the oldest for 1 min, 0 parked, last answer 401 for 1 min, breaker half open",
             "redis with 0 waiting, 0 parked, NOT REACHED for 14.0 s",
             "ASIDE    5 dead letters since the start: rasid dead-letters list",
@@ -258,5 +297,6 @@ mod tests {
         ] {
             assert!(lines.contains(part), "{part} in\n{lines}");
         }
+        assert!(!lines.contains("/in/8.jsonl"), "{lines}");
     }
 }

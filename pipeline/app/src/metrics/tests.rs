@@ -18,6 +18,17 @@ fn full() -> Stats {
     });
     let refused = [("id_reused", 2), ("signature", 0)].into();
     stats.sources.push(SourceStats { stream: "http:checkout".to_owned(), refused, ..SourceStats::default() });
+    for (name, records_total, gaps_total) in [("a", 5, 0), ("b", 7, 2)] {
+        stats.sources.push(SourceStats {
+            stream: format!("jsonl:/in/{name}.jsonl"),
+            folder: Some("jsonl:/in".to_owned()),
+            offset: Some(400),
+            lag_records: Some(3),
+            records_total,
+            gaps_total,
+            ..SourceStats::default()
+        });
+    }
     stats.stream_notices = [("recognised", 4), ("vanished", 0)].into();
     stats.ingest = Some(IngestStats { bodies_bytes: 7, bodies_bytes_max: 1 << 20, tokens_unusable: true });
     stats.engine.rules.push(RuleCounters { rule: "auth.otp_flood".to_owned(), alerts: 3, ..RuleCounters::default() });
@@ -57,6 +68,9 @@ fn figures_are_written_in_base_units() {
         "rasid_log_entries_total{kind=\"event\"} 0",
         "rasid_source_offset{stream=\"fluvio:auth/0\"} 41.0",
         "rasid_source_gaps_total{stream=\"fluvio:auth/0\"} 1",
+        "rasid_source_records_total{stream=\"jsonl:/in\"} 12",
+        "rasid_source_gaps_total{stream=\"jsonl:/in\"} 2",
+        "rasid_source_lag_records{stream=\"jsonl:/in\"} 6.0",
         "rasid_source_refused_total{stream=\"http:checkout\",reason=\"id_reused\"} 2",
         "rasid_source_refused_total{stream=\"http:checkout\",reason=\"signature\"} 0",
         "rasid_stream_notices_total{kind=\"recognised\"} 4",
