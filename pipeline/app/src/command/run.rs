@@ -39,6 +39,10 @@ pub(crate) struct Args {
     layers: Layers,
 }
 
+/// Most threads that wait for the disk at once. Each keeps some 4 MB that it has allocated and freed, so that tokio's 512 would
+/// take 2 GB where a folder has very many files.
+const BLOCKING_THREADS_MAX: usize = 32;
+
 /// Runs the service.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let loaded = args.layers.load()?;
@@ -58,7 +62,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "the bound on state is over half of the memory here: lower engine.memory_bytes_max"
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
+    // A file that is no plain one may hold a thread for as long as nothing comes.
+    let blocking = BLOCKING_THREADS_MAX + settings.sources.jsonl.files.len() + usize::from(settings.sources.jsonl.stdin);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(blocking).build();
+    let runtime = runtime.map_err(|error| Failure::Outside(Box::new(error)))?;
     let outcome = runtime.block_on(live(settings, &server));
     if outcome.is_ok() {
         // The last that holds the outbox closes it, so that the next start need not check it.

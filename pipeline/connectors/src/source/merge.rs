@@ -171,6 +171,10 @@ impl Merge {
         let (mut batch, mut more_may_come) = (Vec::new(), true);
         let mut given_up = BTreeSet::new();
         loop {
+            // However busy it is: what a reader held is kept until it is seen to have ended.
+            while let Some(ended) = tasks.try_join_next() {
+                given_up.extend(ended.ok().flatten());
+            }
             let next = running.heads.collect(&mut batch, Instant::now());
             if !batch.is_empty() && running.in_flight.len() < config.in_flight.max(1) {
                 running.hand_over(std::mem::take(&mut batch)).await;
@@ -199,18 +203,14 @@ impl Merge {
                 },
                 () = wake.notified() => {}
                 () = tokio::time::sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                    if let Ok(Some(name)) = ended {
-                        given_up.insert(name);
-                    }
-                }
+                Some(ended) = tasks.join_next(), if !tasks.is_empty() => given_up.extend(ended.ok().flatten()),
             }
         }
         while !running.in_flight.is_empty() {
             running.settled().await?;
         }
-        while let Some(Ok(Some(name))) = tasks.try_join_next() {
-            given_up.insert(name);
+        while let Some(ended) = tasks.try_join_next() {
+            given_up.extend(ended.ok().flatten());
         }
         Ok(Merged { records: running.durable, given_up: given_up.into_iter().collect() })
     }

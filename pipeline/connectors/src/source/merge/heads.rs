@@ -37,7 +37,8 @@ enum Waits {
 
 struct Stream {
     name: Arc<str>,
-    inbox: mpsc::Receiver<Word>,
+    /// `None`: it has ended, and has given back what the buffer took.
+    inbox: Option<mpsc::Receiver<Word>>,
     standing: Arc<Standing>,
     /// In order; taken from the back of `reversed` so that a piece is moved once.
     reversed: Vec<Ready>,
@@ -75,7 +76,7 @@ impl Heads {
 
     pub(super) fn add(&mut self, name: Arc<str>, inbox: mpsc::Receiver<Word>, standing: Arc<Standing>, now: Instant) {
         let waits = Waits::Until(Some(now + self.opening));
-        let stream = Stream { name: name.clone(), inbox, standing, reversed: Vec::new(), waits, failed: false };
+        let stream = Stream { name: name.clone(), inbox: Some(inbox), standing, reversed: Vec::new(), waits, failed: false };
         // One that begins again has its old place, unless something of before is still to go.
         let index = match self.names.get(&name).and_then(|index| Some((*index, self.streams.get_mut(*index)?))) {
             Some((index, before)) if before.waits == Waits::Ended && before.reversed.is_empty() => {
@@ -143,7 +144,7 @@ impl Heads {
     fn look(&mut self, index: usize, now: Instant) -> Option<Instant> {
         let stream = self.streams.get_mut(index)?;
         loop {
-            match stream.inbox.try_recv() {
+            match stream.inbox.as_mut().map_or(Err(mpsc::error::TryRecvError::Disconnected), mpsc::Receiver::try_recv) {
                 Ok(Word::Records(mut records)) => {
                     records.reverse();
                     stream.waits = Waits::Until(None);
@@ -163,6 +164,7 @@ impl Heads {
                 }
                 Ok(Word::Ended) | Err(mpsc::error::TryRecvError::Disconnected) => {
                     stream.waits = Waits::Ended;
+                    stream.inbox = None;
                     self.empty.remove(&index);
                     return None;
                 }
