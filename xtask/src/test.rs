@@ -1,7 +1,7 @@
 //! `cargo xtask test`: installs what the tests need and is not there, then runs every check; the first that fails is
 //! the last.
 
-use std::env;
+use std::{env, fs};
 
 use anyhow::Result;
 
@@ -20,8 +20,9 @@ pub(crate) fn run() -> Result<()> {
 
 /// Programs that the tests start, and Debian's packages that bring them. The packages may start services of their own on
 /// the usual ports; that is no matter, the tests use free ports and folders of their own.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("python3", "python3"),
+    ("pip3", "python3-pip"),
     ("redis-server", "redis-server"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
     ("promtool", "prometheus"),
@@ -44,8 +45,41 @@ fn install() -> Result<()> {
         install.args(&packages);
         step::run(&format!("install {}", packages.join(", ")), install)?;
     }
+    install_clients()?;
     if !step::present(step::cargo(["nextest", "--version"])) {
         step::run("install cargo-nextest", step::cargo(["install", "cargo-nextest", "--locked", "--quiet"]))?;
+    }
+    Ok(())
+}
+
+/// The HTTP clients of `fixtures/clients`, where Python's and Node's own installers put them: `target/clients`. Node's are left
+/// out where there is no Node.
+fn install_clients() -> Result<()> {
+    let (from, to) = (step::root().join("fixtures/clients"), step::root().join("target/clients"));
+    let node = to.join("node");
+    fs::create_dir_all(&node)?;
+    let pinned = fs::read(from.join("requirements.txt"))?;
+    if fs::read(to.join("requirements.txt")).ok().as_ref() != Some(&pinned) {
+        let mut pip = step::command("pip3");
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target", "target/clients/python"]);
+        pip.args(["--requirement", "fixtures/clients/requirements.txt"]);
+        step::run("install Python's HTTP clients", pip)?;
+        fs::write(to.join("requirements.txt"), pinned)?;
+    }
+    let mut npm = step::command("npm");
+    npm.arg("--version");
+    if !step::present(npm) {
+        return Ok(());
+    }
+    let pinned = fs::read(from.join("package-lock.json"))?;
+    if fs::read(to.join("package-lock.json")).ok().as_ref() != Some(&pinned) {
+        for name in ["package.json", "package-lock.json"] {
+            fs::copy(from.join(name), node.join(name))?;
+        }
+        let mut npm = step::command("npm");
+        npm.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "target/clients/node"]);
+        step::run("install Node's HTTP clients", npm)?;
+        fs::write(to.join("package-lock.json"), pinned)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod again;
 mod canary;
+mod clients;
 mod clock;
 mod early_refusals;
 mod full_disk;
