@@ -309,7 +309,7 @@ fn settings(data: &Path, rules: std::path::PathBuf, url: String) -> Settings {
             dead_letter_retention_ms: 30 * 86_400_000,
             dead_letter_bytes_max: u64::MAX,
         },
-        engine: EngineSettings { threads: 1, memory_bytes_max: 4 << 30, lateness_ms: 300_000, future_ms: 300_000 },
+        engine: EngineSettings { threads: 1, memory_bytes_max: 4 << 30, events_per_s: 5_000, lateness_ms: 300_000, future_ms: 300_000 },
         snapshot: SnapshotSettings { interval_ms: 10_000, keep: 2 },
         outbox_bytes_max: 1 << 30,
         sinks: SinksSettings {

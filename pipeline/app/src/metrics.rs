@@ -81,6 +81,8 @@ const PRODUCER_BAD_FIELDS: Metric = counter(
 const ENGINE_FILTER_ERRORS: Metric = counter("rasid_engine_filter_errors", "Where conditions without a value");
 const ENGINE_EVICTED: Metric = counter("rasid_engine_evicted_states", "States forgotten early to stay under the memory bound");
 const ENGINE_STATE: Metric = gauge("rasid_engine_state_bytes", "Keyed state");
+const ENGINE_REACH: Metric =
+    gauge("rasid_engine_duplicate_reach_seconds", "How far back an event that is delivered again is known, of the event clock, by kind");
 const ENGINE_CLOCK: Metric = gauge("rasid_engine_event_clock_timestamp_seconds", "The event clock");
 const RULE_ALERTS: Metric = counter("rasid_rule_alerts", "Alerts opened, by rule");
 const RULE_SUPPRESSED: Metric = counter("rasid_rule_suppressed_hits", "Hits that counted towards an open alert, by rule");
@@ -244,6 +246,7 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     if let Some(bytes) = stats.engine.state_bytes {
         out.one(&ENGINE_STATE, bytes)?;
     }
+    out.labelled(&ENGINE_REACH, "kind", stats.engine.duplicate_reach_s.iter().map(|(kind, reach)| (*kind, *reach)))?;
     out.one(&ENGINE_CLOCK, timestamp(stats.engine.event_clock_ms))?;
     let producers = || stats.engine.producers.iter();
     out.labelled(&PRODUCER_EVENTS, "producer", producers().map(|of| (of.producer.as_str(), of.events)))?;

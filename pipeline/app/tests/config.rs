@@ -117,6 +117,15 @@ fn what_one_option_cannot_know_is_found_too() {
         ),
         ("sources.fluvio.topics = [\"auth\"]\n", "sources.fluvio.topics: topics without `sources.fluvio.endpoint`\n"),
         ("log.bytes_max = 67108864\n", "log.bytes_max: found 67108864, expected twice `log.segment_bytes` (67108864) or more\n"),
+        (
+            "[engine]\nmemory_bytes_max = 1073741824\nevents_per_s = 20000\n",
+            "engine.events_per_s: found 20000, expected 13048 at most: 30 minutes of it take 822857280 bytes, over half of \
+             `engine.memory_bytes_max` (1073741824)\n",
+        ),
+        (
+            "engine.memory_bytes_max = 16777216\n",
+            "  = help: raise `engine.memory_bytes_max` to 411428800 or more, or lower the rate to what comes at most\n",
+        ),
         ("[sources.http.producers.\"Check out\"]\nsecret_file = \"x\"\n", "no name for a producer\n"),
         ("telemetry.log_filter = \"loud=very=much\"\n", "telemetry.log_filter: found \"loud=very=much\": "),
     ] {

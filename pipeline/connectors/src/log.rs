@@ -153,13 +153,17 @@ struct Known {
     ruleset: Option<Switched>,
 }
 
-/// The same as it is stored, followed by the [`Keys`] where there are any: without them it has the form of before.
+/// The same as it is stored, followed by the [`Keys`] where there are any, then by the rate: without them it has the form of
+/// before. No keys before a rate are those of number 0, which no secret has.
 #[derive(Serialize, Deserialize)]
 struct StoredKnown<'a> {
     offsets: Cow<'a, BTreeMap<String, u64>>,
     /// Position, ruleset, engine, settings.
     ruleset: Option<(u64, Cow<'a, str>, Cow<'a, str>, StoredSettings)>,
 }
+
+/// Where there are none.
+const NO_KEYS: Keys = Keys { number: 0, former: None };
 
 impl Known {
     fn take(&mut self, position: u64, entry: &Entry<'_>) {
@@ -184,20 +188,28 @@ impl Known {
         });
         let known = StoredKnown { offsets: Cow::Borrowed(&self.offsets), ruleset };
         let stored = postcard::to_stdvec(&known).map_err(Error::Encode)?;
-        match self.ruleset.as_ref().and_then(|switched| switched.settings.keys) {
-            Some(keys) => postcard::to_extend(&keys, stored).map_err(Error::Encode),
-            None => Ok(stored),
-        }
+        let (keys, events_per_s) =
+            self.ruleset.as_ref().map_or((None, 0), |Switched { settings, .. }| (settings.keys, settings.events_per_s));
+        let stored = match (keys, events_per_s) {
+            (None, 0) => Ok(stored),
+            (Some(keys), 0) => postcard::to_extend(&keys, stored),
+            (keys, rate) => postcard::to_extend(&(keys.unwrap_or(NO_KEYS), rate), stored),
+        };
+        stored.map_err(Error::Encode)
     }
 
     fn read(stored: &[u8]) -> Result<Self, postcard::Error> {
         let (StoredKnown { offsets, ruleset }, rest) = postcard::take_from_bytes(stored)?;
-        let keys = if rest.is_empty() { None } else { Some(postcard::from_bytes(rest)?) };
+        let (keys, rest): (Option<Keys>, _) = match rest {
+            [] => (None, rest),
+            rest => postcard::take_from_bytes(rest).map(|(keys, rest)| (Some(keys), rest))?,
+        };
+        let events_per_s = if rest.is_empty() { 0 } else { postcard::from_bytes(rest)? };
         let ruleset = ruleset.map(|(position, ruleset, engine, settings)| Switched {
             position,
             ruleset: ruleset.into_owned(),
             engine: engine.into_owned(),
-            settings: settings.with(keys),
+            settings: settings.with(keys.filter(|keys| *keys != NO_KEYS), events_per_s),
         });
         Ok(Self { offsets: offsets.into_owned(), ruleset })
     }

@@ -197,6 +197,8 @@ pub enum Kind {
     Block = 2,
     /// A part of a snapshot.
     Snapshot = 3,
+    /// A part that several snapshots share.
+    Lasting = 4,
 }
 
 /// The 96-bit nonce: kind, part, position. Under one day key a nonce should name one text.

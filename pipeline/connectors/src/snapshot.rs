@@ -3,10 +3,11 @@
 //! ```text
 //! snapshots/00000000000000048213/part-000 … part-015   sealed, one chunk a file
 //! snapshots/00000000000000048213/manifest.json         put last: without it the snapshot does not exist
+//! snapshots/lasting/0/…, snapshots/lasting/1/…         parts that never change, written once and referred to by many
 //! ```
 //!
-//! The manifest names position, ruleset, engine, settings, and length and BLAKE3 of every part; it holds nothing
-//! personal. Parts are sealed with the key of the day, bound to the manifest's head and to their place in it, so a part of
+//! The manifest names position, ruleset, engine, settings, and length and BLAKE3 of every part, also of the lasting ones;
+//! it holds nothing personal. Parts are sealed with the key of the day, bound to the manifest's head and to their place in it, so a part of
 //! another snapshot never passes for one of this. A snapshot that cannot be used is refused with the reason, and the one
 //! before it is taken.
 
@@ -18,25 +19,62 @@ use crate::seal::{Day, Keyring, Kind, Nonce};
 use crate::storage::Storage;
 
 mod error;
+mod lasting;
 mod manifest;
 #[cfg(test)]
 mod tests;
 mod version;
 
 pub use error::{Error, Refused, Why};
+use lasting::Verified;
 use manifest::{Manifest, Part};
 
 const MANIFEST: &str = "manifest.json";
 /// The keys of snapshots are kept as long as the snapshots, whatever becomes of the log's.
 const KEYS: &str = "snapshots";
 
+/// What a snapshot is made of.
+pub trait Contents {
+    /// How many parts it has of its own.
+    fn parts(&self) -> usize;
+
+    /// The bytes of one of them.
+    fn part(&self, number: usize) -> Vec<u8>;
+
+    /// Names of the lasting parts: of letters, digits and hyphens, and the same name the same bytes for ever.
+    fn lasting(&self) -> Vec<String>;
+
+    /// The bytes of one of them.
+    fn lasting_part(&self, name: &str) -> Vec<u8>;
+}
+
+impl Contents for rasid_engine::Snapshot {
+    fn parts(&self) -> usize {
+        Self::PARTS
+    }
+
+    fn part(&self, number: usize) -> Vec<u8> {
+        self.write(number)
+    }
+
+    fn lasting(&self) -> Vec<String> {
+        Self::lasting(self).map(str::to_owned).collect()
+    }
+
+    fn lasting_part(&self, name: &str) -> Vec<u8> {
+        self.write_lasting(name).expect("it names it")
+    }
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Its position.
     pub position: u64,
-    /// Bytes on disk.
+    /// Bytes on disk, the lasting parts that it refers to with them.
     pub bytes: u64,
+    /// Bytes written for it: without the lasting parts that were there.
+    pub written_bytes: u64,
     /// Whether it was there already, whole; then nothing was written.
     pub already: bool,
     /// Positions of the snapshots dropped because newer ones are there.
@@ -89,7 +127,13 @@ impl Found {
 
     /// Bytes on disk, the manifest apart.
     pub fn bytes(&self) -> u64 {
-        self.manifest.parts.iter().map(|part| part.bytes).sum()
+        self.manifest.bytes()
+    }
+
+    /// What was given as the lasting part of that name.
+    pub fn lasting(&self, called: &str) -> Result<Vec<u8>, Error> {
+        let part = self.store.lasting_part(&self.manifest, called);
+        part.map_err(|why| Error::Part { name: name(self.manifest.position), why })
     }
 
     /// What was given as part `number`.
@@ -107,6 +151,7 @@ pub struct SnapshotStore {
     keys: Keyring,
     engine: String,
     keep: usize,
+    verified: Verified,
 }
 
 impl std::fmt::Debug for SnapshotStore {
@@ -120,47 +165,57 @@ impl SnapshotStore {
     /// The snapshots in `dir`, of which the newest `keep` are kept (1 at least), for the engine of version `engine`. They
     /// are sealed with a family of keys of their own, dropped with the last snapshot of their day.
     pub fn open(storage: Arc<dyn Storage>, dir: &str, keys: &Keyring, engine: &str, keep: usize) -> Self {
-        Self { storage, dir: dir.to_owned(), keys: keys.family(KEYS), engine: engine.to_owned(), keep: keep.max(1) }
+        Self {
+            storage,
+            dir: dir.to_owned(),
+            keys: keys.family(KEYS),
+            engine: engine.to_owned(),
+            keep: keep.max(1),
+            verified: Verified::default(),
+        }
     }
 
-    /// Writes the snapshot of `position` with `parts` parts, durably, then drops those that are older than the newest
-    /// `keep`. If it fails, or the process ends before it returns, the snapshots that were there still are.
+    /// Writes the snapshot of `position`, durably, then drops those that are older than the newest `keep`, and the lasting
+    /// parts that none refers to any more. If it fails, or the process ends before it returns, the snapshots that were there still are.
     pub fn write(
         &self,
         position: u64,
         ruleset: &str,
         settings: &Settings,
-        parts: usize,
-        mut part: impl FnMut(usize) -> Vec<u8>,
+        contents: &impl Contents,
         now_ms: i64,
     ) -> Result<Written, Error> {
         self.remove_unfinished()?;
         if self.has_manifest(position)? {
             match self.examine(position) {
                 Ok(found) if found.ruleset == ruleset && found.settings == *settings => {
-                    let bytes = found.parts.iter().map(|part| part.bytes).sum();
-                    return Ok(Written { position, bytes, already: true, dropped: self.drop_old()? });
+                    return Ok(Written { position, bytes: found.bytes(), written_bytes: 0, already: true, dropped: self.drop_old()? });
                 }
                 _ => self.remove(position)?,
             }
         }
         let mut manifest = Manifest::head(position, ruleset, &self.engine, settings, now_ms);
-        if let Err(error) = self.write_parts(&mut manifest, parts, &mut part) {
-            // What is there of it takes up room that may be what was missing.
-            if let Err(also) = self.remove_folder(position) {
-                tracing::warn!(position, error = %also, "snapshot: unfinished folder stays until the next one is written");
+        let lasting_bytes = match self.write_parts(&mut manifest, contents) {
+            Ok(lasting_bytes) => lasting_bytes,
+            Err(error) => {
+                // What is there of it takes up room that may be what was missing.
+                if let Err(also) = self.remove_folder(position).and_then(|()| self.remove_unreferenced()) {
+                    tracing::warn!(position, error = %also, "snapshot: unfinished folder stays until the next one is written");
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
-        let bytes = manifest.parts.iter().map(|part| part.bytes).sum();
-        Ok(Written { position, bytes, already: false, dropped: self.drop_old()? })
+        };
+        let written_bytes = lasting_bytes + manifest.parts.iter().map(|part| part.bytes).sum::<u64>();
+        Ok(Written { position, bytes: manifest.bytes(), written_bytes, already: false, dropped: self.drop_old()? })
     }
 
-    fn write_parts(&self, manifest: &mut Manifest, parts: usize, part: &mut dyn FnMut(usize) -> Vec<u8>) -> Result<(), Error> {
+    /// Writes what is not there yet, the manifest last; the bytes of new lasting parts.
+    fn write_parts(&self, manifest: &mut Manifest, contents: &impl Contents) -> Result<u64, Error> {
+        let (lasting_bytes, parts) = (self.write_lasting(manifest, contents)?, contents.parts());
         let head = manifest.clone();
         for number in 0..parts {
             let path = self.path(manifest.position, &part_name(number));
-            let mut sealed = part(number);
+            let mut sealed = contents.part(number);
             let nonce = Nonce::new(Kind::Snapshot, head.position, place(number));
             let done = self.keys.seal(head.day(), nonce, &head.bound(parts, number), &mut sealed);
             done.map_err(|source| Error::Seal { path: path.clone(), source })?;
@@ -169,7 +224,8 @@ impl SnapshotStore {
             manifest.parts.push(Part::of(number, &sealed));
         }
         let path = self.path(manifest.position, MANIFEST);
-        self.storage.replace(&path, &manifest.sealed()).map_err(|source| Error::Io { what: "write", path, source })
+        self.storage.replace(&path, &manifest.sealed()).map_err(|source| Error::Io { what: "write", path, source })?;
+        Ok(lasting_bytes)
     }
 
     /// The newest whole snapshot that this engine reads, and why each newer one is refused.
@@ -217,6 +273,7 @@ impl SnapshotStore {
                 self.part(&manifest, 0)?;
             }
         }
+        self.check_lasting(&manifest)?;
         Ok(manifest)
     }
 
@@ -254,7 +311,8 @@ impl SnapshotStore {
                 kept += 1;
             }
         }
-        let days = self.finished()?.into_iter().filter_map(|position| Some(self.manifest(position).ok()?.day()));
+        self.remove_unreferenced()?;
+        let days = self.finished()?.into_iter().filter_map(|position| Some(self.manifest(position).ok()?.oldest_day()));
         if let Some(oldest) = days.min() {
             self.keys.forget_before(oldest).map_err(Error::Keys)?;
         }
@@ -263,7 +321,9 @@ impl SnapshotStore {
 
     fn has_every_byte(&self, position: u64) -> bool {
         let Ok(manifest) = self.manifest(position) else { return false };
-        manifest.parts.iter().all(|part| self.storage.len(&self.path(position, &part.name)).is_ok_and(|bytes| bytes == part.bytes))
+        let has = |path: &str, bytes| self.storage.len(path).is_ok_and(|found| found == bytes);
+        manifest.parts.iter().all(|part| has(&self.path(position, &part.name), part.bytes))
+            && manifest.lasting.iter().all(|part| has(&self.lasting_path(manifest.copy, &part.name), part.bytes))
     }
 
     fn remove_unfinished(&self) -> Result<(), Error> {

@@ -23,8 +23,8 @@ pub(crate) struct Row<'a> {
     pub(crate) record: usize,
     /// Keyed hash of (source, id).
     pub(crate) identity: u64,
-    /// Hash of the record's bytes.
-    pub(crate) content: u64,
+    /// A part of the hash of the record's bytes.
+    pub(crate) content: u32,
     /// The event clock of this event, ms.
     pub(crate) at_ms: i64,
     /// The newest event clock up to and with this event, ms: what its state is read at.
@@ -117,7 +117,7 @@ impl<'a> Chunk<'a> {
             chunk.rows.push(Row {
                 record: first + index,
                 identity,
-                content: XxHash3_64::oneshot(record.bytes),
+                content: content(record.bytes),
                 at_ms,
                 clock_ms: at_ms,
                 late: false,
@@ -139,6 +139,12 @@ pub(crate) fn with_opened<'a>(records: &[Record<'a>], opened: &'a [(usize, Vec<u
         }
     }
     records
+}
+
+/// The low half of the hash: two records of one id are the same for it once in four billion.
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is kept")]
+fn content(record: &[u8]) -> u32 {
+    XxHash3_64::oneshot(record) as u32
 }
 
 /// The memory of an earlier chunk, for the next one: giving it back to the system and asking for it again costs a page

@@ -1,34 +1,105 @@
 //! Duplicate deliveries: the same (source, id) within the horizon has no second effect (invariant E3).
 //!
-//! Two generations of fifteen minutes of event clock, so an identity is remembered for at least fifteen minutes and at
-//! most thirty. An identity is a 64-bit keyed hash. What was delivered first wins; the same identity with other bytes
-//! is counted apart, because a producer that reuses ids loses events by it.
+//! ```text
+//! gps.*       generations of 10 min   remembered for 30 min at the least, 40 at most
+//! all else    generations of 1 h      for 3 days at the least, 73 h at most
+//! ```
+//!
+//! where memory allows. An identity (a 64-bit keyed hash) belongs to the generation that the event clock is in when it is
+//! first delivered; only a first delivery moves that clock. What was delivered first wins; the same identity with other
+//! bytes is counted apart, because a producer that reuses ids loses events by it.
+//!
+//! A generation is a list of twelve bytes an entry that only grows, until its time is over or it is full; then it never
+//! changes. One index over all of them (`duplicates/index.rs`) says where an identity stands. Whether it still counts is decided by
+//! its generation alone: what the index yet names of those that are over is taken out a little with each delivery, and how
+//! far that has come shows nowhere.
+//!
+//! When memory is full whole generations are forgotten: first what of `gps.*` is beyond its half hour, then what of all
+//! else is beyond half an hour, the oldest first; then whatever is oldest. One generation of each kind may reach over that half hour on either side, and none holds
+//! more than a sixteenth: so with memory for eight sevenths of half an hour of events, half an hour of them is never
+//! forgotten ([`reserve_bytes`]).
 
-use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::entries::{Entries, Entry};
+mod generation;
+mod index;
+mod saved;
+#[cfg(test)]
+mod tests;
 
-/// Length of one generation, ms of event clock.
-const GENERATION_MS: i64 = 15 * 60_000;
+pub(crate) use generation::Kind;
+use generation::{Closed, Generation, Seen};
+use index::Index;
+pub(crate) use saved::{LoadError, Shared};
 
-/// A delivered event: its identity, and the hash of its record's bytes. Hashes, which would take ten bytes each as varints.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Seen(#[serde(with = "postcard::fixint::le")] u64, #[serde(with = "postcard::fixint::le")] u64);
+/// What an entry is counted as, bytes: twelve in its generation and some six in the index (measured: 18 to 19 of a full
+/// memory), with room for what is not yet taken out.
+const ENTRY_MEMORY: usize = 20;
+/// What is always remembered, ms of event clock, where events come no faster than memory was reserved for.
+pub(crate) const ALWAYS_MS: i64 = 30 * 60_000;
+/// The shortest generation, ms: nothing ends in between.
+const TURN_MS: i64 = 10 * 60_000;
+/// Bits of a sequence number that say which entry of its generation; the others say which generation.
+const ENTRY_BITS: u32 = 18;
+/// Most entries of a generation.
+const GENERATION_ENTRIES: usize = 1 << ENTRY_BITS;
+/// Most generations at a time.
+const SLOTS: usize = 1 << (u32::BITS - ENTRY_BITS);
+/// Most entries at a time: more would need more slots.
+const ENTRIES: usize = 1 << 31;
+/// Fewest entries that are remembered, whatever the share of memory.
+const ENTRIES_MIN: usize = 1024;
 
-impl Entry for Seen {
-    fn key(&self) -> u64 {
-        self.0
-    }
+/// Memory in which half an hour of `events_per_s` events a second is always remembered, bytes.
+pub(crate) fn reserve_bytes(events_per_s: u32) -> u64 {
+    (u64::from(events_per_s) * (ALWAYS_MS as u64 / 1000)).div_ceil(7) * 8 * ENTRY_MEMORY as u64
 }
 
 /// What was delivered lately.
 pub(crate) struct Duplicates {
-    current: Entries<Seen>,
-    before: Entries<Seen>,
-    /// Number of the current generation: event clock over its length.
-    generation: i64,
+    index: Index,
+    slots: Vec<Slot>,
+    /// Slots that are free.
+    free: Vec<u16>,
+    memories: [Memory; 2],
+    /// Slots of generations that are over, and that the index still names; the one that came first is the first.
+    over: VecDeque<u16>,
+    /// Entries of the first of them that are taken out of the index.
+    swept: usize,
+    /// The newest event clock of a first delivery, Unix ms.
+    clock_ms: i64,
+    /// The event clock at which a generation may be over, Unix ms.
+    turn_ms: i64,
+    /// Entries of generations that are not over.
+    live: usize,
     entries_max: usize,
     evicted: u64,
+}
+
+/// A generation, by the first bits of its entries' sequence numbers.
+struct Slot {
+    held: Held,
+    /// It is not over.
+    live: bool,
+}
+
+enum Held {
+    Nothing,
+    Open(Generation),
+    Closed(Arc<Closed>),
+}
+
+/// The generations of one kind.
+#[derive(Default)]
+struct Memory {
+    /// The slots of those that are closed and not over, oldest first.
+    closed: VecDeque<u16>,
+    open: Option<u16>,
+    /// Generations so far.
+    opened: u64,
+    /// Event clock of the newest first delivery that memory has made it forget, Unix ms.
+    lost_ms: Option<i64>,
 }
 
 /// What a delivery is.
@@ -40,44 +111,85 @@ pub(crate) enum Delivery {
     Conflict,
 }
 
+impl Slot {
+    fn generation(&self) -> &Generation {
+        match &self.held {
+            Held::Open(generation) => generation,
+            Held::Closed(closed) => &closed.generation,
+            Held::Nothing => unreachable!("a free slot is asked for nothing"),
+        }
+    }
+}
+
+impl Memory {
+    fn oldest(&self) -> Option<u16> {
+        self.closed.front().copied().or(self.open)
+    }
+}
+
+/// The entry with that sequence number, in a slot that is not free.
+#[inline]
+fn entry(slots: &[Slot], sequence: u32) -> Seen {
+    slots[(sequence >> ENTRY_BITS) as usize].generation().entries[(sequence as usize) % GENERATION_ENTRIES]
+}
+
+fn sequence(slot: u16, entry: usize) -> u32 {
+    u32::from(slot) << ENTRY_BITS | u32::try_from(entry).expect("fewer than a generation holds")
+}
+
 impl Duplicates {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        // Two generations of 17 bytes an entry at a load of seven eighths, doubling while a table grows.
+        let entries_max = entries_max(bytes_max);
         Self {
-            current: Entries::with_capacity(0),
-            before: Entries::with_capacity(0),
-            generation: i64::MIN,
-            entries_max: (bytes_max / 80).max(1024),
+            index: Index::new(entries_max),
+            slots: Vec::new(),
+            free: Vec::new(),
+            memories: Default::default(),
+            over: VecDeque::new(),
+            swept: 0,
+            clock_ms: i64::MIN,
+            turn_ms: i64::MIN,
+            live: 0,
+            entries_max,
             evicted: 0,
         }
     }
 
-    /// Looks the delivery of an event at `at_ms` up, and remembers it if it is the first. Only a first delivery moves
-    /// the horizon, as only it moves the event clock.
-    pub(crate) fn check(&mut self, identity: u64, content: u64, at_ms: i64) -> Delivery {
-        let found = self.current.find(identity).or_else(|| self.before.find(identity));
-        if let Some(Seen(_, known)) = found {
-            return if *known == content { Delivery::Duplicate } else { Delivery::Conflict };
+    /// Looks the delivery of an event at `at_ms` up, and remembers it if it is the first.
+    #[inline]
+    pub(crate) fn check(&mut self, kind: Kind, identity: u64, content: u32, at_ms: i64) -> Delivery {
+        if let Some(known) = self.find(identity) {
+            return if known.content() == content { Delivery::Duplicate } else { Delivery::Conflict };
         }
-        let generation = at_ms.div_euclid(GENERATION_MS);
-        if generation > self.generation {
-            let next = self.generation.checked_add(1) == Some(generation);
-            self.rotate();
-            if !next {
-                self.before.clear();
-            }
-            self.generation = generation;
-        } else if self.current.len() >= self.entries_max {
-            self.evicted += self.before.len() as u64;
-            self.rotate(); // memory is bounded: under such a flood the horizon is shorter
+        self.clock_ms = self.clock_ms.max(at_ms);
+        if self.clock_ms >= self.turn_ms {
+            self.turn();
         }
-        self.current.insert(Seen(identity, content));
+        if self.live >= self.entries_max {
+            self.evict(self.entries_max - 1);
+        }
+        let slot = self.open(kind);
+        let clock_ms = self.clock_ms;
+        let Held::Open(open) = &mut self.slots[usize::from(slot)].held else { unreachable!("it was just opened") };
+        let number = sequence(slot, open.entries.len());
+        open.entries.push(Seen::new(identity, content));
+        open.last_ms = clock_ms;
+        self.live += 1;
+        let slots = &self.slots;
+        self.index.insert(identity, number, |other| entry(slots, other).identity());
+        self.sweep();
         Delivery::First
     }
 
-    /// Takes another share of memory; a smaller one holds from the next identity on.
+    /// Takes another share of memory, and keeps to it at once.
     pub(crate) fn set_share(&mut self, bytes_max: usize) {
-        self.entries_max = (bytes_max / 80).max(1024);
+        self.entries_max = entries_max(bytes_max);
+        if self.live > self.entries_max {
+            self.evict(self.entries_max);
+        }
+        if !self.index.is_of(self.entries_max) {
+            self.reindex();
+        }
     }
 
     /// Identities that the memory bound has made it forget before their time.
@@ -85,120 +197,159 @@ impl Duplicates {
         self.evicted
     }
 
-    fn rotate(&mut self) {
-        std::mem::swap(&mut self.current, &mut self.before);
-        self.current.clear();
+    /// How far back every first delivery of the kind is still known, ms of event clock; its horizon at most.
+    pub(crate) fn reach_ms(&self, kind: Kind) -> i64 {
+        let lost_ms = self.memories[kind as usize].lost_ms;
+        lost_ms.map_or(i64::MAX, |lost_ms| self.clock_ms.saturating_sub(lost_ms)).min(kind.horizon_ms())
     }
 
-    /// The same for a snapshot.
-    pub(crate) fn share(&mut self) -> Self {
-        Self { current: self.current.share(), before: self.before.share(), ..*self }
+    #[inline]
+    fn find(&self, identity: u64) -> Option<Seen> {
+        let slots = &self.slots;
+        let counts = |sequence: u32| slots[(sequence >> ENTRY_BITS) as usize].live && entry(slots, sequence).identity() == identity;
+        self.index.find(identity, counts).map(|sequence| entry(slots, sequence))
     }
 
-    /// Appends the current generation and what both hang on.
-    pub(crate) fn save_current(&self, out: Vec<u8>) -> Vec<u8> {
-        let out = postcard::to_extend(&(self.generation, self.evicted), out).expect("plain data, into a vector that grows");
-        save(&self.current, out)
-    }
-
-    /// Appends the generation before.
-    pub(crate) fn save_before(&self, out: Vec<u8>) -> Vec<u8> {
-        save(&self.before, out)
-    }
-
-    /// Reads what [`Duplicates::save_current`] wrote, and gives the bytes after it.
-    pub(crate) fn load_current<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        let (numbers, rest) = postcard::take_from_bytes(bytes)?;
-        (self.generation, self.evicted) = numbers;
-        let (current, rest) = load(rest)?;
-        self.current = current;
-        Ok(rest)
-    }
-
-    /// Reads what [`Duplicates::save_before`] wrote, and gives the bytes after it.
-    pub(crate) fn load_before<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        let (before, rest) = load(bytes)?;
-        self.before = before;
-        Ok(rest)
-    }
-}
-
-/// By identity, so that equal contents are equal bytes.
-fn save(seen: &Entries<Seen>, out: Vec<u8>) -> Vec<u8> {
-    let mut entries: Vec<Seen> = seen.iter().copied().collect();
-    entries.sort_unstable_by_key(|entry| entry.0);
-    postcard::to_extend(&entries, out).expect("plain data, into a vector that grows")
-}
-
-fn load(bytes: &[u8]) -> Result<(Entries<Seen>, &[u8]), postcard::Error> {
-    let (entries, rest): (Vec<Seen>, _) = postcard::take_from_bytes(bytes)?;
-    let mut seen = Entries::with_capacity(entries.len());
-    for entry in entries {
-        seen.insert(entry);
-    }
-    Ok((seen, rest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: i64 = 60_000;
-
-    #[test]
-    fn an_identity_is_remembered_for_fifteen_minutes_and_forgotten_after_thirty() {
-        let mut duplicates = Duplicates::new(1 << 20);
-        assert_eq!(duplicates.check(1, 7, 14 * MINUTE), Delivery::First);
-        assert_eq!(duplicates.check(2, 7, 29 * MINUTE), Delivery::First);
-        assert_eq!(duplicates.check(1, 7, 14 * MINUTE), Delivery::Duplicate);
-        assert_eq!(duplicates.check(1, 8, 14 * MINUTE), Delivery::Conflict);
-        assert_eq!(duplicates.check(3, 7, 30 * MINUTE), Delivery::First);
-        assert_eq!(duplicates.check(1, 7, 14 * MINUTE), Delivery::First);
-    }
-
-    #[test]
-    fn a_long_silence_forgets_what_was_before_it_and_not_what_ended_it() {
-        let mut duplicates = Duplicates::new(1 << 20);
-        assert_eq!(duplicates.check(1, 7, 0), Delivery::First);
-        assert_eq!(duplicates.check(1, 7, 0), Delivery::Duplicate, "the very first event");
-        assert_eq!(duplicates.check(2, 7, 100 * MINUTE), Delivery::First);
-        assert_eq!(duplicates.check(2, 7, 100 * MINUTE), Delivery::Duplicate);
-        assert_eq!(duplicates.check(1, 7, 0), Delivery::First);
-    }
-
-    #[test]
-    fn a_conflict_from_later_moves_no_horizon() {
-        let mut duplicates = Duplicates::new(1 << 20);
-        assert_eq!(duplicates.check(1, 7, 0), Delivery::First);
-        assert_eq!(duplicates.check(1, 8, 100 * MINUTE), Delivery::Conflict);
-        assert_eq!(duplicates.check(1, 7, 0), Delivery::Duplicate);
-    }
-
-    #[test]
-    fn while_a_snapshot_is_written_nothing_is_forgotten_and_nothing_of_it_changes() {
-        let mut duplicates = Duplicates::new(1 << 20);
-        assert_eq!(duplicates.check(1, 7, 0), Delivery::First);
-        let snapshot = duplicates.share();
-        let bytes = snapshot.save_current(Vec::new());
-        assert_eq!(duplicates.check(2, 7, 1), Delivery::First);
-        assert_eq!((duplicates.check(1, 7, 1), duplicates.check(2, 8, 1)), (Delivery::Duplicate, Delivery::Conflict));
-        assert_eq!(snapshot.save_current(Vec::new()), bytes);
-        let shared = duplicates.save_current(Vec::new());
-        drop(snapshot);
-        assert_eq!(duplicates.check(3, 7, 20 * MINUTE), Delivery::First, "the next generation");
-        assert_eq!(duplicates.save_before(Vec::new()), shared[shared.len() - duplicates.save_before(Vec::new()).len()..]);
-        for identity in 1..=3 {
-            assert_eq!(duplicates.check(identity, 7, 20 * MINUTE), Delivery::Duplicate);
+    /// Ends what the event clock has gone past.
+    #[cold]
+    fn turn(&mut self) {
+        self.turn_ms = self.clock_ms.div_euclid(TURN_MS).saturating_add(1).saturating_mul(TURN_MS);
+        for kind in Kind::ALL {
+            let number = self.clock_ms.div_euclid(kind.generation_ms());
+            if let Some(open) = self.memories[kind as usize].open
+                && self.slots[usize::from(open)].generation().number < number
+            {
+                self.close(kind);
+            }
+            while let Some(oldest) = self.memories[kind as usize].closed.front().copied()
+                && self.slots[usize::from(oldest)].generation().number.saturating_add(kind.generations()) < number
+            {
+                self.retire(kind);
+            }
         }
     }
 
-    #[test]
-    fn a_flood_shortens_the_horizon_and_not_the_memory() {
-        let mut duplicates = Duplicates::new(0);
-        for identity in 0..10_000 {
-            assert_eq!(duplicates.check(identity, 0, 0), Delivery::First);
-            assert!(duplicates.current.len() + duplicates.before.len() <= 2 * 1024);
+    /// The slot of the kind's open generation, which has room for one more.
+    fn open(&mut self, kind: Kind) -> u16 {
+        let entries_max = (self.entries_max / 16).min(GENERATION_ENTRIES);
+        if let Some(open) = self.memories[kind as usize].open {
+            if self.slots[usize::from(open)].generation().entries.len() < entries_max {
+                return open;
+            }
+            self.close(kind);
         }
-        assert_eq!(duplicates.check(9_999, 0, 0), Delivery::Duplicate);
+        let (number, clock_ms) = (self.clock_ms.div_euclid(kind.generation_ms()), self.clock_ms);
+        let memory = &mut self.memories[kind as usize];
+        let ordinal = memory.opened;
+        memory.opened += 1;
+        let generation = Generation { kind, ordinal, number, first_ms: clock_ms, last_ms: clock_ms, entries: Vec::new() };
+        let slot = self.hold(Held::Open(generation));
+        self.memories[kind as usize].open = Some(slot);
+        slot
     }
+
+    fn close(&mut self, kind: Kind) {
+        let memory = &mut self.memories[kind as usize];
+        let Some(open) = memory.open.take() else { return };
+        memory.closed.push_back(open);
+        let held = &mut self.slots[usize::from(open)].held;
+        if let Held::Open(generation) = std::mem::replace(held, Held::Nothing) {
+            *held = Held::Closed(Arc::new(Closed::new(generation)));
+        }
+    }
+
+    /// A slot for a generation that is not over.
+    fn hold(&mut self, held: Held) -> u16 {
+        let slot = Slot { held, live: true };
+        while self.free.is_empty() && self.slots.len() == SLOTS {
+            self.sweep_one();
+        }
+        if let Some(free) = self.free.pop() {
+            self.slots[usize::from(free)] = slot;
+            return free;
+        }
+        self.slots.push(slot);
+        u16::try_from(self.slots.len() - 1).expect("there are fewer slots")
+    }
+
+    /// Ends the oldest generation of a kind; how many entries it has, and the event clock of the newest.
+    fn retire(&mut self, kind: Kind) -> (usize, i64) {
+        if self.memories[kind as usize].closed.is_empty() {
+            self.close(kind);
+        }
+        let slot = self.memories[kind as usize].closed.pop_front().expect("there is one");
+        self.over.push_back(slot);
+        let slot = &mut self.slots[usize::from(slot)];
+        slot.live = false;
+        let generation = slot.generation();
+        let retired = (generation.entries.len(), generation.last_ms);
+        self.live -= retired.0;
+        retired
+    }
+
+    /// Forgets whole generations, in the order of the module's header, until no more than `entries` are left.
+    #[cold]
+    fn evict(&mut self, entries: usize) {
+        while self.live > entries {
+            let newest = |kind: Kind| Some(self.slots[usize::from(self.memories[kind as usize].oldest()?)].generation().last_ms);
+            let is_owed = |newest_ms: i64| newest_ms > self.clock_ms.saturating_sub(ALWAYS_MS);
+            let kind = match (newest(Kind::Gps), newest(Kind::Other)) {
+                (None, _) => Kind::Other,
+                (_, None) => Kind::Gps,
+                (Some(gps), _) if !is_owed(gps) => Kind::Gps,
+                (Some(gps), Some(other)) if is_owed(other) && gps < other => Kind::Gps,
+                _ => Kind::Other,
+            };
+            let (count, newest_ms) = self.retire(kind);
+            self.evicted += count as u64;
+            let lost_ms = &mut self.memories[kind as usize].lost_ms;
+            *lost_ms = (*lost_ms).max(Some(newest_ms));
+        }
+    }
+
+    /// Takes a few entries of generations that are over out of the index: more than come in, and more of them when many
+    /// are over at once.
+    #[inline]
+    fn sweep(&mut self) {
+        if self.over.is_empty() {
+            return;
+        }
+        for _ in 0..2 + self.over.len() / 16 {
+            self.sweep_one();
+        }
+    }
+
+    fn sweep_one(&mut self) {
+        let Some(slot) = self.over.front().copied() else { return };
+        let entries = &self.slots[usize::from(slot)].generation().entries;
+        let (seen, last) = (entries[self.swept], self.swept + 1 == entries.len());
+        self.index.remove(seen.identity(), sequence(slot, self.swept));
+        self.swept += 1;
+        if last {
+            self.slots[usize::from(slot)] = Slot { held: Held::Nothing, live: false };
+            self.free.push(slot);
+            self.over.pop_front();
+            self.swept = 0;
+        }
+    }
+
+    /// Makes the index anew, of what is not over.
+    fn reindex(&mut self) {
+        for slot in std::mem::take(&mut self.over) {
+            self.slots[usize::from(slot)].held = Held::Nothing;
+            self.free.push(slot);
+        }
+        self.swept = 0;
+        self.index = Index::new(self.entries_max);
+        let slots = &self.slots;
+        for (number, slot) in (0..).zip(slots).filter(|(_, slot)| slot.live) {
+            for (place, seen) in slot.generation().entries.iter().enumerate() {
+                self.index.insert(seen.identity(), sequence(number, place), |other| entry(slots, other).identity());
+            }
+        }
+    }
+}
+
+fn entries_max(bytes_max: usize) -> usize {
+    (bytes_max / ENTRY_MEMORY).clamp(ENTRIES_MIN, ENTRIES)
 }

@@ -2,13 +2,13 @@
 
 mod change;
 mod conclude;
+mod config;
 mod reconfigure;
 mod snapshot;
 
 use std::collections::BTreeMap;
 
 use rasid_detectors::entity::KeyHasher;
-use rasid_detectors::event::envelope::Limits;
 use rasid_rules::ruleset::Ruleset;
 use rayon::prelude::*;
 
@@ -16,7 +16,8 @@ use crate::alert::Alert;
 use crate::batch::{Chunk, Spare, with_opened};
 use crate::condition::{Verdicts, evaluate};
 use crate::counters::{Counters, RuleCounters};
-use crate::duplicates::{Delivery, Duplicates};
+use crate::duplicates::{Delivery, Duplicates, Kind};
+use crate::memory::Shares;
 use crate::plan::Plan;
 use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
@@ -28,7 +29,8 @@ use crate::suppress::{Issued, Suppression};
 use crate::trace::{Trace, trace};
 use crate::warming::Warming;
 
-pub use snapshot::{BoxError, RestoreError, Snapshot};
+pub use config::Config;
+pub use snapshot::{BoxError, Part, RestoreError, Snapshot};
 
 /// One record of the log.
 #[derive(Clone, Copy, Debug)]
@@ -39,32 +41,6 @@ pub struct Record<'a> {
     pub arrival_ms: i64,
     /// The record as it came.
     pub bytes: &'a [u8],
-}
-
-/// How the engine is set up. Every value but `threads` is part of what the log means: change one, and the same log
-/// gives other alerts.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Bounds on one record.
-    pub limits: Limits,
-    /// An event this far behind the newest one is late: processed, and its alerts marked. ms; 5 min: what a phone in a
-    /// tunnel needs to catch up.
-    pub lateness_ms: i64,
-    /// An event this far ahead of its arrival is from the future and set aside: one of them would otherwise make every
-    /// honest event late. ms; 5 min: what badly set clocks differ by.
-    pub future_ms: i64,
-    /// Bound on keyed state, bytes.
-    pub memory_max: usize,
-    /// Whether rules' `suppress` holds; without it every hit is an alert.
-    pub suppress: bool,
-    /// Threads that share the work of a batch; 0 and 1 are the calling one alone.
-    pub threads: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { limits: Limits::default(), lateness_ms: 300_000, future_ms: 300_000, memory_max: 4 << 30, suppress: true, threads: 1 }
-    }
 }
 
 /// A record set aside.
@@ -89,6 +65,15 @@ pub struct Output {
     pub dead_letters: Vec<DeadLetter>,
     /// Scores changed, each change.
     pub scores: Vec<ScoreChange>,
+}
+
+/// How far back every first delivery is still known, ms of event clock: the horizon, or less where memory has cost some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Of `gps.*`; half an hour where memory allows.
+    pub gps_ms: i64,
+    /// Of all else; three days where memory allows.
+    pub other_ms: i64,
 }
 
 /// Why an engine cannot be set up.
@@ -150,18 +135,17 @@ impl Engine {
                     .map_err(|source| EngineError::Threads { threads, source })?,
             ),
         };
-        // An eighth each for duplicates, suppression, issued alerts and scores; the rest is keyed state.
-        let eighth = config.memory_max / 8;
-        let mut scores = Scores::new(eighth);
+        let Shares { duplicates, each, .. } = Shares::of(&config);
+        let mut scores = Scores::new(each);
         Ok(Self {
             hasher: pseudonymizer.key_hasher(),
             pseudonymizer,
             pool,
             clock_ms: i64::MIN,
-            duplicates: Duplicates::new(eighth),
+            duplicates: Duplicates::new(duplicates),
             shards: shards(layout(&ruleset, &config)),
-            suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, eighth),
-            issued: Issued::new(eighth),
+            suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, each),
+            issued: Issued::new(each),
             rule_numbers: ruleset.rules.iter().map(|rule| scores.number(&rule.id)).collect(),
             scores,
             counters: Counters::default(),
@@ -292,6 +276,11 @@ impl Engine {
         &self.plan.ruleset.hash
     }
 
+    /// How far back an event that is delivered again is known.
+    pub fn reach(&self) -> Reach {
+        Reach { gps_ms: self.duplicates.reach_ms(Kind::Gps), other_ms: self.duplicates.reach_ms(Kind::Other) }
+    }
+
     /// Keyed state as the memory bound counts it, bytes.
     pub fn state_bytes(&self) -> usize {
         self.shards.iter().map(Shard::bytes).sum()
@@ -338,7 +327,7 @@ impl Engine {
                     dead_letter(row.record, Some(field.to_owned()), reason);
                     continue;
                 }
-                match duplicates.check(row.identity, row.content, row.at_ms) {
+                match duplicates.check(Kind::of(row.event.data.event_type()), row.identity, row.content, row.at_ms) {
                     Delivery::First => {}
                     delivery => {
                         row.live = false;
@@ -414,7 +403,7 @@ impl Engine {
 
 /// What keyed state is made for.
 fn layout<'a>(ruleset: &'a Ruleset, config: &Config) -> Layout<'a> {
-    Layout { bindings: &ruleset.bindings, lateness_ms: config.lateness_ms, bytes_max: config.memory_max / 8 * 4 }
+    Layout { bindings: &ruleset.bindings, lateness_ms: config.lateness_ms, bytes_max: Shares::of(config).keyed }
 }
 
 fn suppress_ms_max(ruleset: &Ruleset) -> i64 {

@@ -111,15 +111,6 @@ impl<E: Entry> Entries<E> {
         }
     }
 
-    /// Forgets all, and keeps the memory unless a snapshot still reads it.
-    pub(crate) fn clear(&mut self) {
-        self.settle();
-        match &mut self.base {
-            Base::Own(own) => own.clear(),
-            Base::Shared(_) => *self = Self::with_capacity(0),
-        }
-    }
-
     /// The same entries for a snapshot; they do not change with these.
     pub(crate) fn share(&mut self) -> Self {
         self.settle();
@@ -210,12 +201,6 @@ mod tests {
                     0 => held.push((entries.share(), model.clone())),
                     1 => held.clear(),
                     2 => { held.pop(); }
-                    4 => {
-                        if key == 0 {
-                            entries.clear();
-                            model.clear();
-                        }
-                    }
                     3 => {
                         entries.own().retain(|entry| entry.0 != key);
                         model.remove(&key);

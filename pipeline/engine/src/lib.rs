@@ -27,6 +27,7 @@ mod duplicates;
 mod engine;
 mod entries;
 mod keyed_state;
+mod memory;
 mod plan;
 mod producers;
 mod pseudonym;
@@ -41,7 +42,8 @@ mod warming;
 
 pub use alert::{Alert, EventRef, Values};
 pub use counters::{Counters, RuleCounters};
-pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Record, RestoreError, Snapshot};
+pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, Record, RestoreError, Snapshot};
+pub use memory::{events_per_s_max, reserved_bytes};
 pub use producers::{FieldCounter, ProducerCounters};
 pub use pseudonym::{Pseudonymizer, SEED_BYTES, SecretError};
 pub use scenario::{Outcome, run_tests};

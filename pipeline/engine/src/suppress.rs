@@ -102,8 +102,8 @@ impl Keyed for Given {
     }
 }
 
-/// Alerts that were given (invariant E2). An event that is delivered again after the horizon of duplicates is processed
-/// again; the alert that it opened is not.
+/// Alerts that were given (invariant E2). An event that is delivered again after the horizon of duplicates, half an hour or three
+/// days, is processed again; the alert that it opened is not, for a week.
 pub(crate) struct Issued {
     given: Table<Given>,
 }

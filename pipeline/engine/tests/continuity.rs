@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use rasid_engine::{Config, DeadLetter, Engine, Pseudonymizer, Record, ScoreChange, Snapshot};
+use rasid_engine::{Config, DeadLetter, Engine, Part, Pseudonymizer, Record, ScoreChange, Snapshot};
 use rasid_rules::ruleset::{Receiver, Ruleset};
 
 mod common;
 
-use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, START_MS, draws_of, json, ruleset};
+use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, START_MS, Saved, draws_of, json, ruleset};
 
 /// One entry of a log.
 #[derive(Clone, Debug)]
@@ -51,9 +51,19 @@ static RULESETS: LazyLock<Vec<Ruleset>> = LazyLock::new(|| {
 
 fn log(count: usize) -> impl Strategy<Value = Vec<Entry>> {
     let control = (any::<prop::sample::Index>(), 0_u8..8, 0_usize..4, 0_i64..4_000_000);
-    (draws_of(6, count), proptest::collection::vec(control, 0..6)).prop_map(|(draws, controls)| {
+    let copies = proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..40);
+    // An hour, or a day and more of it: over the ends of what duplicates are remembered in.
+    let slower = prop_oneof![3 => Just(1_i64), 1 => Just(30)];
+    (draws_of(6, count), copies, slower, proptest::collection::vec(control, 0..6)).prop_map(|(mut draws, copies, slower, controls)| {
+        for draw in &mut draws {
+            draw.at_ms *= slower;
+        }
         let mut log: Vec<Entry> = draws.iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect();
         let end = draws.last().map_or(0, |draw| draw.at_ms);
+        for (what, place) in copies {
+            let copy = log[what.index(log.len())].clone();
+            log.insert(place.index(log.len()), copy);
+        }
         for (place, what, which, ago_ms) in controls {
             let rule = ["auth.otp_flood", "auth.otp_fanout", "payment.refunds", "chat.leak"][which];
             let entry = match what {
@@ -69,10 +79,6 @@ fn log(count: usize) -> impl Strategy<Value = Vec<Entry>> {
 
 fn pseudonymizer() -> Pseudonymizer {
     Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")
-}
-
-fn parts(snapshot: &Snapshot) -> Vec<Vec<u8>> {
-    (0..Snapshot::PARTS).map(|part| snapshot.write(part)).collect()
 }
 
 /// How a log is worked off.
@@ -101,14 +107,14 @@ struct Left {
     changes: Vec<ScoreChange>,
     live: Vec<ScoreChange>,
     counters: String,
-    state: Vec<Vec<u8>>,
+    state: Saved,
 }
 
 fn run(log: &[Entry], course: &Course) -> Left {
     let (mut engine, mut in_force) = (Engine::new(RULESETS[0].clone(), course.config.clone(), pseudonymizer()).expect("an engine"), 0);
     let mut left = Left::default();
     let (mut next, mut sizes) = (0, course.sizes.iter().cycle());
-    let mut held: Option<(Snapshot, Vec<Vec<u8>>)> = None;
+    let mut held: Option<(Snapshot, Saved)> = None;
     while next < log.len() {
         let position = next as u64 + 1;
         let stops = course.restores.keys().copied().chain([course.held.start, course.held.end]).filter(|stop| *stop > next);
@@ -143,26 +149,26 @@ fn run(log: &[Entry], course: &Course) -> Left {
         next += size;
         if course.held.contains(&next) && held.is_none() {
             let snapshot = engine.snapshot();
-            let written = parts(&snapshot);
+            let written = Saved::of(&snapshot);
             held = Some((snapshot, written));
         }
         if next == course.held.end
             && let Some((snapshot, written)) = held.take()
         {
-            assert!(parts(&snapshot) == written, "a snapshot does not change while the engine goes on");
+            assert!(Saved::of(&snapshot) == written, "a snapshot does not change while the engine goes on");
         }
         if let Some(threads) = course.restores.get(&next) {
-            let saved = parts(&engine.snapshot());
+            let saved = Saved::of(&engine.snapshot());
             let config = Config { threads: *threads, ..course.config.clone() };
-            let mut part = |number: usize| Ok(saved[number].clone());
+            let mut part = |part: Part<'_>| saved.get(part);
             engine = Engine::restore(RULESETS[in_force].clone(), config, pseudonymizer(), &mut part).expect("what was saved");
-            assert!(parts(&engine.snapshot()) == saved, "a restored engine is the same to the byte");
+            assert!(Saved::of(&engine.snapshot()) == saved, "a restored engine is the same to the byte");
         }
     }
     left.live = engine.live_scores();
     left.counters =
         format!("{:?} {:?} {:?} {}", engine.counters(), engine.rule_counters(), engine.producer_counters(), engine.state_bytes());
-    left.state = parts(&engine.snapshot());
+    left.state = Saved::of(&engine.snapshot());
     left
 }
 

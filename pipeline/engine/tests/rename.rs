@@ -1,11 +1,11 @@
 //! The secret behind pseudonyms changes in the middle of a stream: names change from there on and nothing else does.
 
 use proptest::prelude::*;
-use rasid_engine::{Alert, Config, Engine, Output, Pseudonymizer, Record, ScoreChange, Snapshot};
+use rasid_engine::{Alert, Config, Engine, Output, Part, Pseudonymizer, Record, ScoreChange};
 
 mod common;
 
-use common::{ARRIVAL_MS, Draw, all_rules, draws_of, engine, json, ruleset};
+use common::{ARRIVAL_MS, Draw, Saved, all_rules, draws_of, engine, json, ruleset};
 
 fn first() -> Pseudonymizer {
     Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")
@@ -22,14 +22,13 @@ fn step(engine: &mut Engine, position: usize, text: &str) -> Output {
 }
 
 fn restored(engine: &mut Engine, pseudonymizer: &Pseudonymizer) -> Engine {
-    let snapshot = engine.snapshot();
-    let mut part = |number: usize| Ok(snapshot.write(number));
+    let saved = bytes(engine);
+    let mut part = |part: Part<'_>| saved.get(part);
     Engine::restore(ruleset(&all_rules()), Config::default(), pseudonymizer.clone(), &mut part).expect("whole")
 }
 
-fn bytes(engine: &mut Engine) -> Vec<Vec<u8>> {
-    let snapshot = engine.snapshot();
-    (0..Snapshot::PARTS).map(|part| snapshot.write(part)).collect()
+fn bytes(engine: &mut Engine) -> Saved {
+    Saved::of(&engine.snapshot())
 }
 
 /// What an alert says, but for the names.

@@ -1,14 +1,12 @@
 //! Snapshots that are damaged, mixed up or of something else are refused and told; and what taking one costs.
 
-#![expect(clippy::indexing_slicing, reason = "what is out of range fails the test")]
-
-use rasid_engine::{Config, Engine, Pseudonymizer, Record, RestoreError, Snapshot};
+use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record, RestoreError, Snapshot};
 use rasid_rules::ruleset::Ruleset;
 use rstest::rstest;
 
 mod common;
 
-use common::{ARRIVAL_MS, Draw, RULES, START_MS, all_rules, engine, json, ruleset};
+use common::{ARRIVAL_MS, Draw, RULES, START_MS, Saved, all_rules, engine, json, ruleset};
 
 fn fed(events: usize) -> Engine {
     let mut engine = engine(&all_rules(), Config::default());
@@ -20,13 +18,12 @@ fn fed(events: usize) -> Engine {
     engine
 }
 
-fn parts(engine: &mut Engine) -> Vec<Vec<u8>> {
-    let snapshot = engine.snapshot();
-    (0..Snapshot::PARTS).map(|part| snapshot.write(part)).collect()
+fn parts(engine: &mut Engine) -> Saved {
+    Saved::of(&engine.snapshot())
 }
 
-fn restore(ruleset: Ruleset, secret: &[u8], parts: &[Vec<u8>]) -> Result<Engine, RestoreError> {
-    let mut part = |number: usize| Ok(parts[number].clone());
+fn restore(ruleset: Ruleset, secret: &[u8], saved: &Saved) -> Result<Engine, RestoreError> {
+    let mut part = |part: Part<'_>| saved.get(part);
     Engine::restore(ruleset, Config::default(), Pseudonymizer::new(secret, 1).expect("long enough"), &mut part)
 }
 
@@ -36,9 +33,9 @@ const SECRET: &[u8] = b"a secret for the tests";
 fn every_cut_of_every_part_is_refused_by_its_number(#[values(0, 1, 2, 3, 4, 5, 15)] part: usize) {
     let whole = parts(&mut fed(400));
     assert!(restore(ruleset(&all_rules()), SECRET, &whole).is_ok());
-    for cut in (0..whole[part].len()).step_by(7).chain([whole[part].len() - 1]) {
+    for cut in (0..whole.parts[part].len()).step_by(7).chain([whole.parts[part].len() - 1]) {
         let mut damaged = whole.clone();
-        damaged[part].truncate(cut);
+        damaged.parts[part].truncate(cut);
         match restore(ruleset(&all_rules()), SECRET, &damaged) {
             Err(RestoreError::Decode { part: told, .. }) => assert_eq!(told, part),
             Err(other) => panic!("{other}"),
@@ -46,42 +43,89 @@ fn every_cut_of_every_part_is_refused_by_its_number(#[values(0, 1, 2, 3, 4, 5, 1
         }
     }
     let mut longer = whole;
-    longer[part].push(0);
+    longer.parts[part].push(0);
     assert!(matches!(restore(ruleset(&all_rules()), SECRET, &longer), Err(RestoreError::Foreign { part: told, .. }) if told == part));
 }
 
 #[test]
 fn parts_that_do_not_belong_together_are_refused() {
     let (whole, later) = (parts(&mut fed(400)), parts(&mut fed(401)));
-    let said = |parts: &[Vec<u8>]| restore(ruleset(&all_rules()), SECRET, parts).err().map(|error| error.to_string());
+    let said = |parts: &Saved| restore(ruleset(&all_rules()), SECRET, parts).err().map(|error| error.to_string());
     let mut mixed = whole.clone();
-    mixed[9].clone_from(&later[9]);
+    mixed.parts[9].clone_from(&later.parts[9]);
     assert_eq!(said(&mixed).as_deref(), Some("part 9 of the snapshot is of another snapshot than part 0"));
     let mut swapped = whole.clone();
-    swapped.swap(6, 7);
+    swapped.parts.swap(6, 7);
     assert_eq!(said(&swapped).as_deref(), Some("part 6 of the snapshot is its part 7"));
     let mut newer = whole;
-    newer[0][0] = 4;
-    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 4, and this engine reads 3"));
+    newer.parts[0][0] = 5;
+    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 5, and this engine reads 4"));
+}
+
+/// What 0.2.0 wrote of [`of_before`]: its sixteen parts.
+const BEFORE: &[u8] = include_bytes!("snapshots/0.2.0.bin");
+
+/// An event a minute for an hour.
+fn of_before() -> impl Iterator<Item = (usize, String)> {
+    (0_u8..60).map(|who| {
+        let (id, at_ms) = (usize::from(who), i64::from(who) * 60_000);
+        (id, json(id, &Draw { at_ms, kind: who % 4, who, how: who }))
+    })
 }
 
 #[test]
-fn a_snapshot_of_a_format_before_is_read() {
-    let mut engine = fed(400);
-    let uncounted = postcard::to_allocvec(&(engine.counters().bad_events, engine.producer_counters())).expect("plain data");
-    let mut older = parts(&mut engine);
-    let restored = |older: &mut [Vec<u8>], format: u8| {
-        for part in older.iter_mut() {
+fn snapshots_of_formats_before_are_read() {
+    let mut now = engine(&RULES[..2], Config::default());
+    for (id, text) in of_before() {
+        now.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
+    }
+    let mut older = Saved { parts: postcard::from_bytes(BEFORE).expect("sixteen parts"), ..Saved::default() };
+    let restored = |older: &mut Saved, format: u8| {
+        for part in &mut older.parts {
             part[0] = format;
         }
-        restore(ruleset(&all_rules()), SECRET, older).expect("it is read")
+        restore(ruleset(&RULES[..2]), SECRET, older).expect("it is read")
     };
-    let left = older[0].len() - uncounted.len();
-    assert_eq!(older[0].split_off(left), uncounted); // what format 2 did not count
+    let mut of_3 = restored(&mut older, 3);
+    assert_eq!(of_3.producer_counters(), now.producer_counters());
+    assert_eq!((of_3.counters(), of_3.live_scores()), (now.counters(), now.live_scores()));
+
+    // It had two generations of 15 minutes: the newest 28 events, and nothing before.
+    assert_eq!((of_3.reach().gps_ms, of_3.reach().other_ms), (1_640_000, 1_640_000));
+    let again = |engine: &mut Engine| {
+        let before = engine.counters();
+        for (_, text) in of_before() {
+            engine.process(&[Record { position: 100, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
+        }
+        let after = engine.counters();
+        (after.duplicates - before.duplicates, after.duplicate_conflicts - before.duplicate_conflicts)
+    };
+    assert_eq!(again(&mut of_3), (28, 0));
+    assert_eq!(again(&mut of_3), (60, 0));
+
+    let uncounted = postcard::to_allocvec(&(now.counters().bad_events, now.producer_counters())).expect("plain data");
+    let left = older.parts[0].len() - uncounted.len();
+    assert_eq!(older.parts[0].split_off(left), uncounted); // what format 2 did not count
     assert!(restored(&mut older, 2).producer_counters().is_empty());
-    older[0].pop(); // what format 1 did not count: none
-    older[5].pop(); // nor were there former names
-    assert_eq!(restored(&mut older, 1).counters().records, engine.counters().records);
+    older.parts[0].pop(); // what format 1 did not count: none
+    older.parts[5].pop(); // nor were there former names
+    assert_eq!(restored(&mut older, 1).counters().records, now.counters().records);
+}
+
+#[test]
+fn a_lasting_part_that_is_gone_or_another_is_told() {
+    let whole = parts(&mut fed(4_000));
+    assert!(!whole.lasting.is_empty(), "it goes over an hour");
+    let said = |saved: &Saved| restore(ruleset(&all_rules()), SECRET, saved).err().map(|error| error.to_string());
+    assert_eq!(said(&whole), None);
+    for name in whole.lasting.keys() {
+        let mut gone = whole.clone();
+        gone.lasting.remove(name);
+        assert_eq!(said(&gone), Some(format!("cannot read the lasting part {name} of the snapshot")));
+        let mut other = whole.clone();
+        other.lasting.get_mut(name).expect("it is there")[5] ^= 4;
+        assert_eq!(said(&other), Some(format!("the lasting part {name} is not what the snapshot names by it")));
+    }
 }
 
 #[test]
@@ -89,7 +133,7 @@ fn another_ruleset_another_secret_and_a_missing_part_are_refused() {
     let whole = parts(&mut fed(50));
     assert!(matches!(restore(ruleset(RULES), SECRET, &whole), Err(RestoreError::Ruleset { .. })));
     assert!(matches!(restore(ruleset(&all_rules()), b"another secret of tests", &whole), Err(RestoreError::Secret)));
-    let mut part = |number: usize| if number == 3 { Err("gone".into()) } else { Ok(whole[number].clone()) };
+    let mut part = |part: Part<'_>| if part == Part::Numbered(3) { Err("gone".into()) } else { whole.get(part) };
     let pseudonymizer = Pseudonymizer::new(SECRET, 1).expect("long enough");
     let error = Engine::restore(ruleset(&all_rules()), Config::default(), pseudonymizer, &mut part).err().expect("part 3 is gone");
     assert_eq!(error.to_string(), "cannot read part 3 of the snapshot");

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
-use rasid_engine::{Counters, Engine, ProducerCounters, RuleCounters, ScoreChange, Snapshot};
+use rasid_engine::{Counters, Engine, ProducerCounters, Reach, RuleCounters, ScoreChange, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, age_ms};
@@ -62,6 +62,8 @@ pub(crate) struct EngineFigures {
     pub clock_ms: i64,
     /// Keyed state, bytes.
     pub state_bytes: usize,
+    /// How far back duplicates are known.
+    pub reach: Option<Reach>,
     /// Hash of the ruleset in force.
     pub ruleset: String,
     /// Counts of the whole log.
@@ -226,6 +228,7 @@ impl EngineThread {
         figures.rules.clear();
         figures.rules.extend_from_slice(engine.rule_counters());
         figures.state_bytes = engine.state_bytes();
+        figures.reach = Some(engine.reach());
         now_ms
     }
 }

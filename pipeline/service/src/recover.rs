@@ -11,7 +11,7 @@ use rasid_connectors::outbox::{self, Outbox};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::snapshot::{self, SnapshotStore};
 use rasid_connectors::storage::Storage;
-use rasid_engine::{Engine, RestoreError};
+use rasid_engine::{Engine, Part, RestoreError};
 
 use crate::comparison::Committed;
 use crate::route::Routes;
@@ -29,7 +29,7 @@ pub mod layout {
     pub const KEYS: &str = "keys";
     /// Segments of dead letters.
     pub const DEAD_LETTERS: &str = "dead-letters";
-    /// One folder a snapshot.
+    /// One folder a snapshot, and one of parts that they share.
     pub const SNAPSHOTS: &str = "snapshots";
     /// Bundles by hash.
     pub const RULESETS: &str = "rulesets";
@@ -223,7 +223,10 @@ fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRuleset
     }
     let ruleset = rulesets.load(found.ruleset()).map_err(|error| error.to_string())?;
     let config = setup.config(found.settings());
-    let mut part = |number| found.part(number).map_err(Into::into);
+    let mut part = |part: Part<'_>| match part {
+        Part::Numbered(number) => found.part(number).map_err(Into::into),
+        Part::Lasting(name) => found.lasting(name).map_err(Into::into),
+    };
     let pseudonymizer = setup.pseudonymizer(found.settings());
     let pseudonymizer =
         pseudonymizer.ok_or_else(|| format!("its names are made with a secret that is not known: {:?}", found.settings().keys))?;

@@ -156,6 +156,8 @@ pub struct EngineSettings {
     pub threads: usize,
     /// Bound on keyed state, bytes.
     pub memory_bytes_max: u64,
+    /// Events a second of which half an hour of duplicates is always known.
+    pub events_per_s: u32,
     /// An event this far behind the newest is late, ms.
     pub lateness_ms: i64,
     /// An event this far ahead of its arrival is from the future, ms.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::snapshot::{self, SnapshotStore};
-use rasid_engine::Snapshot;
 use tokio::sync::{mpsc, watch};
 
 use crate::chain::Chain;
@@ -60,7 +59,7 @@ impl SnapshotTask {
             match written.await {
                 Ok(Ok((written, duration_ms, oldest))) => {
                     self.hindrances.over(Area::Snapshot);
-                    tracing::info!(position, bytes = written.bytes, duration_ms, "snapshot written");
+                    tracing::info!(position, bytes = written.bytes, written_bytes = written.written_bytes, duration_ms, "snapshot written");
                     {
                         let mut stats = self.lock();
                         let failures_total = stats.failures_total;
@@ -111,5 +110,5 @@ impl SnapshotTask {
 
 /// Writes a job's state; the parts are encoded one at a time.
 pub(crate) fn write(store: &SnapshotStore, job: &SnapshotJob, now_ms: i64) -> Result<snapshot::Written, snapshot::Error> {
-    store.write(job.position, &job.ruleset, &job.settings, Snapshot::PARTS, |part| job.snapshot.write(part), now_ms)
+    store.write(job.position, &job.ruleset, &job.settings, &job.snapshot, now_ms)
 }

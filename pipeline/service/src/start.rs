@@ -78,6 +78,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         lateness_ms: settings.engine.lateness_ms,
         future_ms: settings.engine.future_ms,
         memory_max: settings.engine.memory_bytes_max,
+        events_per_s: settings.engine.events_per_s,
         keys: secrets.keys(),
     };
     let rules: Rules = match (loaded, &in_force) {

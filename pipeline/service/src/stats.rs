@@ -162,6 +162,9 @@ pub struct EngineStats {
     pub producers: Vec<ProducerCounters>,
     /// Bytes of keyed state, where it is known.
     pub state_bytes: Option<u64>,
+    /// How far back an event that is delivered again is known, s of event clock, by kind (`gps`, `other`); none before the first
+    /// ruleset.
+    pub duplicate_reach_s: BTreeMap<&'static str, u64>,
     /// The event clock, Unix ms.
     pub event_clock_ms: i64,
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rasid_connectors::ingest::http::{Ingest, Refused};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::source::{Incoming, Lags, Notice};
+use rasid_engine::Reach;
 
 use tokio::sync::mpsc;
 
@@ -184,6 +185,7 @@ impl Tally {
                 warming: figures.warming.into_iter().map(|(rule, until_ms)| WarmingRule { rule, until_ms }).collect(),
                 producers: figures.producers,
                 state_bytes: Some(figures.state_bytes as u64),
+                duplicate_reach_s: figures.reach.map(in_seconds).unwrap_or_default(),
                 event_clock_ms: figures.clock_ms,
             },
             snapshot: locked(&self.snapshot),
@@ -358,4 +360,10 @@ impl LogFigures {
             sync_ms_max: self.sync_ms_max.swap(0, Ordering::Relaxed),
         }
     }
+}
+
+/// By kind, whole seconds.
+fn in_seconds(reach: Reach) -> std::collections::BTreeMap<&'static str, u64> {
+    let seconds = |ms: i64| u64::try_from(ms / 1000).unwrap_or_default();
+    [("gps", seconds(reach.gps_ms)), ("other", seconds(reach.other_ms))].into()
 }

@@ -32,6 +32,7 @@ impl EngineSetup {
             lateness_ms: settings.lateness_ms,
             future_ms: settings.future_ms,
             memory_max: usize::try_from(settings.memory_max).unwrap_or(usize::MAX),
+            events_per_s: settings.events_per_s,
             threads: self.threads,
             ..Config::default()
         }

@@ -66,6 +66,7 @@ fn run_all(seeds: impl IntoIterator<Item = u64>) -> Covered {
         sum.retired += covered.retired;
         sum.deaths += covered.deaths;
         sum.hindered += covered.hindered;
+        sum.lasting += covered.lasting;
     }
     sum
 }
@@ -81,8 +82,10 @@ fn receivers_have_what_one_run_through_the_log_gives() {
     let first = number("SIM_FIRST").unwrap_or(0);
     let sum = run_all(first..first + seeds);
     eprintln!("{seeds} seeds: {sum:?}");
-    let least =
-        [sum.alerts, sum.dead_letters, sum.scores, sum.retracted].map(|count| count as u64).into_iter().chain([sum.deaths, sum.retired]);
+    let least = [sum.alerts, sum.dead_letters, sum.scores, sum.retracted, sum.lasting]
+        .map(|count| count as u64)
+        .into_iter()
+        .chain([sum.deaths, sum.retired]);
     assert!(least.into_iter().all(|count| count >= seeds), "the world is too quiet: {sum:?}");
     assert!(sum.hindered >= seeds / 8, "no disk was full: {sum:?}");
 }

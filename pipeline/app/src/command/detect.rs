@@ -10,7 +10,7 @@ use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
 use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
 use rasid_detectors::shown::json;
-use rasid_engine::{Config, Counters, Engine, Record, RuleCounters};
+use rasid_engine::{Config, Counters, Engine, Record, RuleCounters, events_per_s_max};
 use serde::Serialize;
 
 use super::{Failure, OutputFormat, colour, json_text, say, say_block};
@@ -104,7 +104,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Said(2));
     }
     let threads = usize::from(args.threads);
-    let config = Config { suppress: !args.no_suppress, threads, memory_max: memory_max(args.memory), ..Config::default() };
+    let memory_max = memory_max(args.memory);
+    // As the service has it, as far as the memory given goes.
+    let events_per_s = Config::default().events_per_s.min(events_per_s_max(memory_max as u64));
+    let config = Config { suppress: !args.no_suppress, threads, memory_max, events_per_s, ..Config::default() };
     let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
     let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
     // All inputs are looked at first, so that a name that is wrong is told before a long run and not in its middle. They are

@@ -11,6 +11,9 @@ use super::{Failure, OutputFormat, print_json, print_line, span};
 use crate::config::Layers;
 use crate::http::Client;
 
+/// What is always to be known of events that come again, s.
+const ALWAYS_S: u64 = 1_800;
+
 /// See `--help`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rasid status\n  rasid status --data /var/lib/rasid --output json")]
@@ -96,6 +99,7 @@ fn lines(status: &Value) -> Vec<String> {
     if unknown > 0 {
         lines.push(format!("  UNKNOWN  {unknown} records of the log have a type that no rule can name: rasid schema events"));
     }
+    lines.extend(forgotten_duplicates(at("/stats/engine/duplicate_reach_s")));
     let lost = number("/stats/worker/lost_total");
     if lost > 0 {
         let excused = number("/stats/worker/excused_total");
@@ -130,6 +134,16 @@ fn trouble(trouble: &Value) -> Option<String> {
     let why = trouble.get("why")?.as_str()?;
     let lasts = span(trouble.get("for_ms")?.as_u64()?);
     Some(if why.starts_with("last answer") { format!("{why} for {lasts}") } else { format!("{} for {lasts}", why.to_uppercase()) })
+}
+
+/// Of which kinds of events one that comes again is not known for as long as it always should be.
+fn forgotten_duplicates(reach: Option<&Value>) -> Vec<String> {
+    let of = |(kind, named): (&str, &str)| {
+        let reach_s = reach?.get(kind)?.as_u64().filter(|reach_s| *reach_s < ALWAYS_S)?;
+        let reach = span(reach_s * 1000);
+        Some(format!("  REACH    {named} that come again are known for {reach} alone: docs/runbooks/duplicates_forgotten.md"))
+    };
+    [("gps", "gps.*"), ("other", "other events")].into_iter().filter_map(of).collect()
 }
 
 /// What Redis has lost, may lose, and does not let us write.
@@ -233,6 +247,7 @@ mod tests {
         (status.stats.freshness.lag_ms, status.stats.freshness.why) = (12_000, "4 scores wait for Redis".to_owned());
         (status.stats.worker.divergence_total, status.stats.worker.set_aside_total) = (2, 5);
         status.stats.engine.counters.unknown_types = 3;
+        status.stats.engine.duplicate_reach_s = [("gps", 720), ("other", 1_800)].into();
         status.stats.ruleset.refused = true;
         status.stats.clock.ahead_ms = -3_600_000;
         status.stats.sources.push(SourceStats { stream: "jsonl:events".to_owned(), offset: Some(3), ..SourceStats::default() });
@@ -266,6 +281,7 @@ mod tests {
         assert!(said(&status).contains("NO RULE PAGES"), "{}", said(&status));
         status.stats.ruleset.pages = vec!["auth.guess".to_owned(), "payment.refunds".to_owned()];
         let lines = said(&status);
+        assert!(!lines.contains("REACH    other"), "{lines}");
         for part in [
             "pages    2 of the rules: auth.guess, payment.refunds",
             "alertmanager with 0 waiting, 0 parked, 2 pages stand",
@@ -293,6 +309,7 @@ mod tests {
             "2 outputs differ",
             "REFUSED",
             "set 60 min back just now",
+            "REACH    gps.* that come again are known for 12 min alone",
             "WARMING  booking.spree alerts in shadow alone until 2026-11-18T",
         ] {
             assert!(lines.contains(part), "{part} in\n{lines}");

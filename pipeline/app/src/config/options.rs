@@ -166,6 +166,13 @@ pub(crate) struct Engine {
     /// which alerts there are, so the default is a number and no share of the machine, and a change is written into the log.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
     pub(crate) memory_bytes_max: u64,
+    /// Events a second of which the last 30 minutes are always remembered, so that one delivered again has no second effect
+    /// (docs/producers.md): memory for that, 41 kB for each event a second, is taken of `memory_bytes_max` before anything
+    /// else is dealt, and a start is refused where it is more than half. Higher: a faster flood is stood. Lower: more memory
+    /// for all else, down to the eighth that duplicates always have. The default is within that eighth of the default memory,
+    /// so it costs nothing. A change is written into the log. Since 0.3.0.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(crate) events_per_s: u32,
     /// An event this far behind the newest is late, s: processed, and its alerts marked. Higher: memory for longer. The default is
     /// what a phone in a tunnel needs to catch up.
     #[schemars(range(min = 0, max = 86_400))]
@@ -178,7 +185,7 @@ pub(crate) struct Engine {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { threads: 1, memory_bytes_max: 4 << 30, lateness_s: 300, future_s: 300 }
+        Self { threads: 1, memory_bytes_max: 4 << 30, events_per_s: 5_000, lateness_s: 300, future_s: 300 }
     }
 }
 

@@ -86,6 +86,16 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
             fault(&format!("sources.http.producers.{name}"), message, Some("name the service that sends"));
         }
     }
+    let (rate, bound) = (config.engine.events_per_s, config.engine.memory_bytes_max);
+    let most = rasid_engine::events_per_s_max(bound);
+    if rate > most {
+        let reserved = rasid_engine::reserved_bytes(rate);
+        let message = format!(
+            "found {rate}, expected {most} at most: 30 minutes of it take {reserved} bytes, over half of `engine.memory_bytes_max` ({bound})"
+        );
+        let help = format!("raise `engine.memory_bytes_max` to {} or more, or lower the rate to what comes at most", reserved * 2);
+        fault("engine.events_per_s", message, Some(&help));
+    }
     let pseudonyms = &config.pseudonyms;
     let former = pseudonyms.former_key.is_some() || pseudonyms.former_key_file.is_some();
     match pseudonyms.former_key_number {
@@ -187,6 +197,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
         engine: EngineSettings {
             threads: config.engine.threads.into(),
             memory_bytes_max: config.engine.memory_bytes_max,
+            events_per_s: config.engine.events_per_s,
             lateness_ms: seconds_ms(config.engine.lateness_s),
             future_ms: seconds_ms(config.engine.future_s),
         },

@@ -36,6 +36,7 @@ fn full() -> Stats {
     let bad_fields = vec![FieldCounter { event_type: "auth.otp_requested".to_owned(), field: "device_id".to_owned(), events: 12 }];
     stats.engine.producers.push(ProducerCounters { producer: "/khidma/auth".to_owned(), events: 40, bad_events: 12, bad_fields });
     stats.engine.state_bytes = Some(1 << 20);
+    stats.engine.duplicate_reach_s = [("gps", 1_800), ("other", 259_200)].into();
     stats.engine.event_clock_ms = 1_763_719_300_500;
     stats.snapshot.position = Some(40);
     stats.snapshot.written_ms = Some(1_763_719_300_000);

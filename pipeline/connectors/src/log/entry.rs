@@ -86,6 +86,9 @@ pub struct Settings {
     pub future_ms: i64,
     /// The bound of the engine's memory, bytes.
     pub memory_max: u64,
+    /// Events a second of which half an hour is always remembered; 0 before there was such a rate.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub events_per_s: u32,
     /// The pseudonym secrets; `None` before the first of them was ever changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Keys>,
@@ -100,8 +103,13 @@ pub struct Keys {
     pub former: Option<u8>,
 }
 
-/// A control record as it is stored. A log whose secret was never changed has the form of before there were [`Keys`],
-/// byte for byte, and a version of before reads it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_none(events_per_s: &u32) -> bool {
+    *events_per_s == 0
+}
+
+/// A control record as it is stored. What has no rate, or no [`Keys`] either, has the form of before there were such, byte for
+/// byte.
 #[derive(Clone, Serialize, Deserialize)]
 enum StoredControl {
     SwitchWithoutKeys { ruleset: String, engine: String, settings: StoredSettings },
@@ -109,9 +117,10 @@ enum StoredControl {
     Tick { at_ms: i64 },
     Switch { ruleset: String, engine: String, settings: StoredSettings, keys: Keys },
     Lost,
+    SwitchAtRate { ruleset: String, engine: String, settings: StoredSettings, keys: Option<Keys>, events_per_s: u32 },
 }
 
-/// [`Settings`] as they are stored in the log, the keys apart.
+/// [`Settings`] as they are stored in the log, the keys and the rate apart.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct StoredSettings {
     lateness_ms: i64,
@@ -121,13 +130,13 @@ pub(super) struct StoredSettings {
 
 impl StoredSettings {
     pub(super) fn of(settings: Settings) -> Self {
-        let Settings { lateness_ms, future_ms, memory_max, keys: _ } = settings;
+        let Settings { lateness_ms, future_ms, memory_max, events_per_s: _, keys: _ } = settings;
         Self { lateness_ms, future_ms, memory_max }
     }
 
-    pub(super) fn with(self, keys: Option<Keys>) -> Settings {
+    pub(super) fn with(self, keys: Option<Keys>, events_per_s: u32) -> Settings {
         let Self { lateness_ms, future_ms, memory_max } = self;
-        Settings { lateness_ms, future_ms, memory_max, keys }
+        Settings { lateness_ms, future_ms, memory_max, events_per_s, keys }
     }
 }
 
@@ -135,10 +144,13 @@ impl From<StoredControl> for Control {
     fn from(stored: StoredControl) -> Self {
         match stored {
             StoredControl::SwitchWithoutKeys { ruleset, engine, settings } => {
-                Self::Switch { ruleset, engine, settings: settings.with(None) }
+                Self::Switch { ruleset, engine, settings: settings.with(None, 0) }
             }
             StoredControl::Switch { ruleset, engine, settings, keys } => {
-                Self::Switch { ruleset, engine, settings: settings.with(Some(keys)) }
+                Self::Switch { ruleset, engine, settings: settings.with(Some(keys), 0) }
+            }
+            StoredControl::SwitchAtRate { ruleset, engine, settings, keys, events_per_s } => {
+                Self::Switch { ruleset, engine, settings: settings.with(keys, events_per_s) }
             }
             StoredControl::Retract { rule, since_ms } => Self::Retract { rule, since_ms },
             StoredControl::Tick { at_ms } => Self::Tick { at_ms },
@@ -152,7 +164,9 @@ impl From<Control> for StoredControl {
         match control {
             Control::Switch { ruleset, engine, settings } => {
                 let stored = StoredSettings::of(settings);
-                match settings.keys {
+                let Settings { events_per_s, keys, .. } = settings;
+                match keys {
+                    _ if events_per_s > 0 => Self::SwitchAtRate { ruleset, engine, settings: stored, keys, events_per_s },
                     None => Self::SwitchWithoutKeys { ruleset, engine, settings: stored },
                     Some(keys) => Self::Switch { ruleset, engine, settings: stored, keys },
                 }

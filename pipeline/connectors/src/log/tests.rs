@@ -97,7 +97,7 @@ fn copy(disk: &Memory) -> Memory {
 }
 
 fn switch(ruleset: &str) -> Control {
-    let settings = Settings { lateness_ms: 300_000, future_ms: 300_000, memory_max: 1 << 30, keys: None };
+    let settings = Settings { lateness_ms: 300_000, future_ms: 300_000, memory_max: 1 << 30, events_per_s: 0, keys: None };
     Control::Switch { ruleset: ruleset.to_owned(), engine: "0.1.0".to_owned(), settings }
 }
 
@@ -133,6 +133,31 @@ fn entries_come_back_in_order_with_positions_from_one() {
     assert_eq!(opened.offsets, BTreeMap::from([("a".to_owned(), 5), ("b".to_owned(), 9)]));
     let ruleset = opened.ruleset.expect("there was a switch");
     assert_eq!((ruleset.position, ruleset.ruleset.as_str(), ruleset.settings.lateness_ms), (3, "sha256:aa", 300_000));
+}
+
+/// With and without a rate and keys, in an entry and in a segment's summary; what has neither is stored as it always was.
+#[test]
+fn settings_come_back_whole() {
+    let keys = [None, Some(Keys { number: 3, former: None }), Some(Keys { number: 3, former: Some(2) })];
+    for (events_per_s, keys) in [0, 1, 5_000].into_iter().flat_map(|rate| keys.map(|keys| (rate, keys))) {
+        let Control::Switch { ruleset, engine, settings } = switch("sha256:aa") else { unreachable!("it is one") };
+        let control = Control::Switch { ruleset, engine, settings: Settings { events_per_s, keys, ..settings } };
+        let stored = postcard::to_allocvec(&control).expect("plain data");
+        assert_eq!(postcard::from_bytes::<Control>(&stored).expect("it was stored"), control);
+        assert_eq!(
+            stored.first(),
+            Some(&if events_per_s > 0 {
+                5
+            } else if keys.is_some() {
+                3
+            } else {
+                0
+            })
+        );
+        let mut known = Known::default();
+        known.take(7, &Entry::Control(control));
+        assert_eq!(Known::read(&known.stored().expect("plain data")).expect("it was stored"), known);
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lasting::{self, COPIES};
 use super::{Day, Settings, Why, part_name};
 
 /// Of manifest and parts together. It rises when a reader of the old one would misread the new one.
-const FORMAT: u64 = 1;
+/// 1: there are no lasting parts; it is read still.
+const FORMAT: u64 = 2;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -16,6 +18,11 @@ pub(super) struct Manifest {
     pub(super) settings: Settings,
     /// Unix ms; the key of its day seals the parts.
     pub(super) written_ms: i64,
+    /// Which copies of the lasting parts it refers to.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(super) copy: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) lasting: Vec<Lasting>,
     pub(super) parts: Vec<Part>,
     /// BLAKE3 of the manifest as compact JSON in this order with this empty.
     pub(super) blake3: String,
@@ -28,6 +35,21 @@ pub(super) struct Part {
     pub(super) blake3: String,
 }
 
+/// A part that snapshots share, which may have been written for one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lasting {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) blake3: String,
+    /// Unix ms; the key of its day seals it.
+    pub(super) written_ms: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_first(copy: &u8) -> bool {
+    *copy == 0
+}
+
 impl Manifest {
     /// A manifest as it is before there are parts.
     pub(super) fn head(position: u64, ruleset: &str, engine: &str, settings: &Settings, now_ms: i64) -> Self {
@@ -38,6 +60,8 @@ impl Manifest {
             engine: engine.to_owned(),
             settings: *settings,
             written_ms: now_ms,
+            copy: 0,
+            lasting: Vec::new(),
             parts: Vec::new(),
             blake3: String::new(),
         }
@@ -75,7 +99,7 @@ impl Manifest {
         let json: serde_json::Value =
             serde_json::from_slice(bytes).map_err(|error| foreign(format!("its manifest is not JSON ({error})")))?;
         match json.get("format").and_then(serde_json::Value::as_u64) {
-            Some(FORMAT) => {}
+            Some(1..=FORMAT) => {}
             Some(format) if format > FORMAT => return Err(Why::NewerFormat { format, ours: FORMAT }),
             _ => return Err(foreign("its manifest names no snapshot format of rasid".to_owned())),
         }
@@ -90,7 +114,23 @@ impl Manifest {
         if let Some((_, part)) = manifest.parts.iter().enumerate().find(|(number, part)| part.name != part_name(*number)) {
             return Err(foreign(format!("its manifest names a part {:?}", part.name)));
         }
+        if manifest.copy >= COPIES {
+            return Err(foreign(format!("its manifest names a copy {} of lasting parts", manifest.copy)));
+        }
+        if let Some(part) = manifest.lasting.iter().find(|part| !lasting::is_name(&part.name)) {
+            return Err(foreign(format!("its manifest names a lasting part {:?}", part.name)));
+        }
         Ok(manifest)
+    }
+
+    /// The oldest day whose key it needs.
+    pub(super) fn oldest_day(&self) -> Day {
+        self.lasting.iter().map(|part| Day::of_ms(part.written_ms)).chain([self.day()]).min().unwrap_or(self.day())
+    }
+
+    /// Bytes of all its parts.
+    pub(super) fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).chain(self.lasting.iter().map(|part| part.bytes)).sum()
     }
 
     fn digest(&self) -> String {
@@ -110,13 +150,28 @@ impl Part {
 
     /// Whether the file is what was written.
     pub(super) fn check(&self, sealed: &[u8]) -> Result<(), Why> {
-        let name = &self.name;
-        if sealed.len() as u64 != self.bytes {
-            return Err(Why::Torn { what: format!("{name} has {} of {} bytes", sealed.len(), self.bytes) });
-        }
-        if blake3::hash(sealed).to_hex().as_str() != self.blake3 {
-            return Err(Why::Torn { what: format!("{name} is not what was written (BLAKE3 differs)") });
-        }
-        Ok(())
+        check(&self.name, self.bytes, &self.blake3, sealed)
     }
+}
+
+impl Lasting {
+    pub(super) fn of(name: &str, sealed: &[u8], written_ms: i64) -> Self {
+        let blake3 = blake3::hash(sealed).to_hex().to_string();
+        Self { name: name.to_owned(), bytes: sealed.len() as u64, blake3, written_ms }
+    }
+
+    /// Whether the file `path` is what was written.
+    pub(super) fn check(&self, path: &str, sealed: &[u8]) -> Result<(), Why> {
+        check(path, self.bytes, &self.blake3, sealed)
+    }
+}
+
+fn check(name: &str, bytes: u64, blake3: &str, sealed: &[u8]) -> Result<(), Why> {
+    if sealed.len() as u64 != bytes {
+        return Err(Why::Torn { what: format!("{name} has {} of {bytes} bytes", sealed.len()) });
+    }
+    if blake3::hash(sealed).to_hex().as_str() != blake3 {
+        return Err(Why::Torn { what: format!("{name} is not what was written (BLAKE3 differs)") });
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Other settings from one record on: what else the log's meaning hangs on beside the ruleset.
 
 use super::{Config, Engine};
+use crate::memory::Shares;
 use crate::pseudonym::Pseudonymizer;
 
 impl Engine {
@@ -14,15 +15,15 @@ impl Engine {
         self.pseudonymizer = pseudonymizer;
     }
 
-    /// Puts the allowed lateness, the bound on the future and the memory bound of `config` in force, from the next record
+    /// Puts the allowed lateness, the bound on the future and the memory bound with what is reserved of it, of `config` in force, from the next record
     /// on; threads and the rest stay as they are. Call [`Engine::switch`] next: it lays keyed state out under them.
     pub fn reconfigure(&mut self, config: &Config) {
-        let Config { lateness_ms, future_ms, memory_max, .. } = *config;
-        self.config = Config { lateness_ms, future_ms, memory_max, ..self.config.clone() };
-        let eighth = memory_max / 8;
-        self.duplicates.set_share(eighth);
-        self.suppression.set_share(eighth, self.clock_ms);
-        self.issued.set_share(eighth, self.clock_ms);
-        self.scores.set_share(eighth, self.clock_ms);
+        let Config { lateness_ms, future_ms, memory_max, events_per_s, .. } = *config;
+        self.config = Config { lateness_ms, future_ms, memory_max, events_per_s, ..self.config.clone() };
+        let Shares { duplicates, each, .. } = Shares::of(&self.config);
+        self.duplicates.set_share(duplicates);
+        self.suppression.set_share(each, self.clock_ms);
+        self.issued.set_share(each, self.clock_ms);
+        self.scores.set_share(each, self.clock_ms);
     }
 }

@@ -5,10 +5,12 @@
 //!   part 0      what there is once: clock, counters, rules, bindings with their births
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
 //!   part 0      behind its shards: what was not counted in format 1, then what was not in format 2
-//!   parts 1–5   duplicates (this generation, the one before), suppression, issued alerts, scores
+//!   parts 1–5   duplicates (gps.*, all else), suppression, issued alerts, scores
 //!   part 5      ends with the former names of scores: (key, name) by key; of format 1 with the scores
+//! and lasting parts, by name: what was delivered, in generations that are closed
 //! ```
 //!
+//! A lasting part never changes, so one that is written already need not be written again (`duplicates/saved.rs`).
 //! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: while it is
 //! held, the engine copies each entry that it changes (`entries.rs`).
 
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Config, Engine, EngineError};
 use crate::counters::{Counters, FirstCounters, RuleCounters};
-use crate::duplicates::Duplicates;
+use crate::duplicates::{self, Kind, LoadError};
 use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::SHARDS;
@@ -27,8 +29,9 @@ use crate::suppress::{Issued, Suppression};
 use crate::warming::Warming;
 
 /// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; 2: part 0 ends with
-/// what format 1 did not count. Both are read still.
-const FORMAT: u32 = 3;
+/// what format 1 did not count; 3: parts 1 and 2
+/// hold this generation of duplicates and the one before. All are read still.
+const FORMAT: u32 = 4;
 /// The part of the scores.
 const SCORES: usize = 5;
 /// Shards in one part.
@@ -67,6 +70,21 @@ pub enum RestoreError {
         part: usize,
         /// What it is.
         why: String,
+    },
+    /// A lasting part could not be had.
+    #[error("cannot read the lasting part {name} of the snapshot")]
+    ReadLasting {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// A lasting part is another than the one that the snapshot names.
+    #[error("the lasting part {name} is not what the snapshot names by it")]
+    ForeignLasting {
+        /// Its name.
+        name: String,
     },
     /// The snapshot was taken under another ruleset.
     #[error("the snapshot is of ruleset {saved}, not of {given}")]
@@ -114,6 +132,15 @@ struct Once {
     bindings: Vec<(String, Option<i64>)>,
 }
 
+/// What a restore asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// A part of the snapshot alone, 0 to 15.
+    Numbered(usize),
+    /// What [`Snapshot::write_lasting`] gave under that name, for this snapshot or one before.
+    Lasting(&'a str),
+}
+
 /// All of an engine's state at one place in the log. It does not change while the engine goes on.
 pub struct Snapshot {
     clock_ms: i64,
@@ -121,7 +148,7 @@ pub struct Snapshot {
     producers: Vec<ProducerCounters>,
     once: Once,
     shards: Vec<Shard>,
-    duplicates: Duplicates,
+    duplicates: duplicates::Shared,
     suppression: Suppression,
     issued: Issued,
     scores: Scores,
@@ -140,13 +167,24 @@ impl Snapshot {
         let out = shards.fold(out, |out, shard| shard.save(out));
         match part {
             0 => plain(&(self.counters.bad_events, &self.producers), plain(&self.counters.oversized_ids, out)),
-            1 => self.duplicates.save_current(out),
-            2 => self.duplicates.save_before(out),
+            1 => self.duplicates.save(Kind::Gps, out),
+            2 => self.duplicates.save(Kind::Other, out),
             3 => self.suppression.save(out),
             4 => self.issued.save(out),
             SCORES => self.scores.save_former_names(self.scores.save(out)),
             _ => out,
         }
+    }
+
+    /// Names of the lasting parts that belong to it, of letters, digits and hyphens. Two of one name are equal, whichever
+    /// snapshot they are of.
+    pub fn lasting(&self) -> impl Iterator<Item = &str> {
+        self.duplicates.lasting()
+    }
+
+    /// The bytes of the lasting part of that name; `None` where it is none of this snapshot's.
+    pub fn write_lasting(&self, name: &str) -> Option<Vec<u8>> {
+        self.duplicates.lasting_bytes(name)
     }
 
     fn header(&self, part: usize) -> Header {
@@ -192,7 +230,7 @@ impl Engine {
         }
     }
 
-    /// An engine with the state of a snapshot, whose parts `part` gives: from here on it does what the one did that the
+    /// An engine with the state of a snapshot, whose parts, also the lasting ones, `part` gives: from here on it does what the one did that the
     /// snapshot was taken of. The ruleset must be the one that was in force, the secret the same; the rest of `config` but
     /// `threads` is part of what the log means, and should be.
     ///
@@ -202,12 +240,12 @@ impl Engine {
         ruleset: Ruleset,
         config: Config,
         pseudonymizer: Pseudonymizer,
-        part: &mut dyn FnMut(usize) -> Result<Vec<u8>, BoxError>,
+        part: &mut dyn FnMut(Part<'_>) -> Result<Vec<u8>, BoxError>,
     ) -> Result<Self, RestoreError> {
         let mut engine = Self::new(ruleset, config, pseudonymizer)?;
         let mut order = Vec::new();
         for number in 0..Snapshot::PARTS {
-            let bytes = part(number).map_err(|source| RestoreError::Read { part: number, source })?;
+            let bytes = part(Part::Numbered(number)).map_err(|source| RestoreError::Read { part: number, source })?;
             let place = |place: &'static str| move |source| RestoreError::Decode { part: number, place, source };
             let (header, mut rest) = postcard::take_from_bytes::<Header>(&bytes).map_err(place("header"))?;
             if number == 0 {
@@ -237,8 +275,15 @@ impl Engine {
                         rest
                     }
                 }
-                1 => engine.duplicates.load_current(rest).map_err(place("duplicates"))?,
-                2 => engine.duplicates.load_before(rest).map_err(place("duplicates"))?,
+                1 | 2 if header.format < 4 => {
+                    let clock_ms = engine.clock_ms;
+                    engine.duplicates.load_former(number == 2, rest, clock_ms).map_err(place("duplicates"))?
+                }
+                1 | 2 => {
+                    let kind = if number == 1 { Kind::Gps } else { Kind::Other };
+                    let loaded = engine.duplicates.load(kind, rest, &mut |name| part(Part::Lasting(name)));
+                    loaded.map_err(|error| error.of_part(number))?
+                }
                 3 => engine.suppression.load(rest).map_err(place("suppression"))?,
                 4 => engine.issued.load(rest).map_err(place("issued alerts"))?,
                 SCORES => engine.scores.load(rest).map_err(place("scores"))?,
@@ -251,6 +296,7 @@ impl Engine {
                 return Err(RestoreError::Foreign { part: number, why: format!("longer than its contents, by {} bytes", rest.len()) });
             }
         }
+        engine.duplicates.loaded();
         engine.rule_numbers = engine.plan.ruleset.rules.iter().map(|rule| engine.scores.number(&rule.id)).collect();
         Ok(engine)
     }
@@ -307,5 +353,16 @@ impl Engine {
     /// A hash that only the same secret gives.
     fn secret(&self) -> u64 {
         self.hasher.hash(&[b"snapshot"])
+    }
+}
+
+impl LoadError<BoxError> {
+    fn of_part(self, part: usize) -> RestoreError {
+        match self {
+            Self::Decode(source) => RestoreError::Decode { part, place: "duplicates", source },
+            Self::Lasting { name, source } => RestoreError::ReadLasting { name, source },
+            Self::Foreign(why) => RestoreError::Foreign { part, why },
+            Self::ForeignLasting(name) => RestoreError::ForeignLasting { name },
+        }
     }
 }

@@ -3,8 +3,10 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses some of it")]
 #![allow(clippy::indexing_slicing, reason = "what is out of range fails the test")]
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
-use rasid_engine::{Config, Engine, Pseudonymizer};
+use rasid_engine::{BoxError, Config, Engine, Part, Pseudonymizer, Snapshot};
 use rasid_rules::SourceFile;
 use rasid_rules::ruleset::Ruleset;
 
@@ -191,6 +193,27 @@ pub fn ruleset(rules: &[(&str, &str)]) -> Ruleset {
 
 pub fn engine(rules: &[(&str, &str)], config: Config) -> Engine {
     Engine::new(ruleset(rules), config, Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")).expect("threads")
+}
+
+/// All parts of a snapshot.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Saved {
+    pub parts: Vec<Vec<u8>>,
+    pub lasting: BTreeMap<String, Vec<u8>>,
+}
+
+impl Saved {
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let lasting = snapshot.lasting().map(|name| (name.to_owned(), snapshot.write_lasting(name).expect("it names it")));
+        Self { parts: (0..Snapshot::PARTS).map(|part| snapshot.write(part)).collect(), lasting: lasting.collect() }
+    }
+
+    pub fn get(&self, part: Part<'_>) -> Result<Vec<u8>, BoxError> {
+        match part {
+            Part::Numbered(number) => Ok(self.parts[number].clone()),
+            Part::Lasting(name) => self.lasting.get(name).cloned().ok_or_else(|| "gone".into()),
+        }
+    }
 }
 
 /// An event of the streams below: (minutes and ms after the start, kind, who, how).

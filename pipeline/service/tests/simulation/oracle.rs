@@ -42,13 +42,16 @@ pub(crate) struct Covered {
     pub(crate) retired: u64,
     pub(crate) deaths: u64,
     pub(crate) hindered: u64,
+    /// Files that snapshots share.
+    pub(crate) lasting: usize,
 }
 
 /// Lets everything drain, and judges.
 pub(crate) fn judge(world: &mut World) -> Covered {
     settle_down(world);
     let mut reference = reference(world);
-    let covered = compare(world, &reference);
+    let mut covered = compare(world, &reference);
+    covered.lasting = world.storage.paths().iter().filter(|path| path.starts_with("snapshots/lasting/")).count();
     // And once more from the disk: the same state, nothing to say again.
     world.die(true);
     world.boot(false);
@@ -200,6 +203,7 @@ fn compare(world: &mut World, reference: &Reference) -> Covered {
         retired: first - 1,
         deaths: world.deaths,
         hindered: world.hindered,
+        lasting: 0,
     };
     world.service = Some(service);
     covered

@@ -230,8 +230,7 @@ impl Service {
     pub(crate) fn write_snapshot(&mut self, now_ms: i64) -> Result<Option<u64>, Failed> {
         let committed = self.committer.position();
         let Some(job) = self.job.take_if(|job| committed >= job.position) else { return Ok(None) };
-        let part = |part| job.snapshot.write(part);
-        self.snapshots.write(job.position, &job.ruleset, &job.meaning, Snapshot::PARTS, part, now_ms)?;
+        self.snapshots.write(job.position, &job.ruleset, &job.meaning, &job.snapshot, now_ms)?;
         let oldest = self.snapshots.oldest_position()?.unwrap_or(0);
         (self.covered, self.forget) = (Some(oldest), Some(oldest));
         Ok(Some(job.position))

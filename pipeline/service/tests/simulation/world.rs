@@ -106,7 +106,7 @@ impl World {
             ..courier::Config::default()
         };
         let memory_max = if random.one_in(8) { 200_000 } else { 64 << 20 };
-        let meaning = Meaning { lateness_ms: 60_000, future_ms: 300_000, memory_max, keys: None };
+        let meaning = Meaning { lateness_ms: 60_000, future_ms: 300_000, memory_max, events_per_s: 1, keys: None };
         let mut trace = Trace::new(seed);
         trace.note(START_MS, format!("{meaning:?} {config:?} {courier:?}"));
         let now_ms = START_MS + if random.one_in(3) { DAY_MS * 3 / 8 } else { 0 };

@@ -1,0 +1,70 @@
+//! Where identities stand: the sequence numbers of entries by identity, four bytes and a tag each.
+//!
+//! Many small tables and not one of millions: one that grows, or clears away what was removed from it, goes through its
+//! entries at once, and a small one takes about a millisecond for it. There are as many as a full memory fills to four
+//! fifths, so that an entry takes some six bytes when it counts.
+
+use hashbrown::HashTable;
+
+/// Entries of one table in a full memory: four fifths of 32 Ki places, of which seven eighths may be taken.
+const TABLE_ENTRIES: usize = (1 << 15) / 5 * 4;
+
+/// See the module's header. Whether an entry still counts is not known here.
+pub(super) struct Index {
+    tables: Vec<HashTable<u32>>,
+}
+
+impl Index {
+    /// For a memory of so many entries.
+    pub(super) fn new(entries_max: usize) -> Self {
+        Self { tables: (0..tables(entries_max)).map(|_| HashTable::new()).collect() }
+    }
+
+    /// Whether a memory of so many entries has another number of tables.
+    pub(super) fn is_of(&self, entries_max: usize) -> bool {
+        self.tables.len() == tables(entries_max)
+    }
+
+    /// The sequence number of the identity for which `is` holds.
+    #[inline]
+    pub(super) fn find(&self, identity: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
+        self.tables[self.table(identity)].find(identity, |sequence| is(*sequence)).copied()
+    }
+
+    /// Adds one; `identity_of` says the identity of any that is there.
+    #[inline]
+    pub(super) fn insert(&mut self, identity: u64, sequence: u32, identity_of: impl Fn(u32) -> u64) {
+        let table = self.table(identity);
+        self.tables[table].insert_unique(identity, sequence, |sequence| identity_of(*sequence));
+    }
+
+    /// Takes one out that is there.
+    pub(super) fn remove(&mut self, identity: u64, sequence: u32) {
+        let table = self.table(identity);
+        let found = self.tables[table].find_entry(identity, |other| *other == sequence);
+        found.expect("every entry stands in the index until it is swept").remove();
+    }
+
+    /// Bytes that the tables take of the system.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.tables.iter().map(HashTable::allocation_size).sum::<usize>() + self.tables.len() * size_of::<HashTable<u32>>()
+    }
+
+    /// How many entries there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tables.iter().map(HashTable::len).sum()
+    }
+
+    /// By bits of the identity that say nothing of its place and its tag within a table, which are the lowest and the highest.
+    #[inline]
+    fn table(&self, identity: u64) -> usize {
+        let middle = (identity >> 25) & u64::from(u32::MAX);
+        usize::try_from((middle * self.tables.len() as u64) >> 32).expect("below the number of tables")
+    }
+}
+
+fn tables(entries_max: usize) -> usize {
+    entries_max.div_ceil(TABLE_ENTRIES).max(1)
+}
