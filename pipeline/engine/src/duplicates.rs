@@ -48,6 +48,8 @@ const GENERATION_ENTRIES: usize = 1 << ENTRY_BITS;
 const SLOTS: usize = 1 << (u32::BITS - ENTRY_BITS);
 /// Most entries at a time: more would need more slots.
 const ENTRIES: usize = 1 << 31;
+/// Entries that are taken out of the index together, so that their cache misses overlap.
+const SWEEP: usize = 64;
 /// Fewest entries that are remembered, whatever the share of memory.
 const ENTRIES_MIN: usize = 1024;
 
@@ -67,6 +69,8 @@ pub(crate) struct Duplicates {
     over: VecDeque<u16>,
     /// Entries of the first of them that are taken out of the index.
     swept: usize,
+    /// Entries that are to be taken out of it next.
+    due: usize,
     /// The newest event clock of a first delivery, Unix ms.
     clock_ms: i64,
     /// The event clock at which a generation may be over, Unix ms.
@@ -147,6 +151,7 @@ impl Duplicates {
             memories: Default::default(),
             over: VecDeque::new(),
             swept: 0,
+            due: 0,
             clock_ms: i64::MIN,
             turn_ms: i64::MIN,
             live: 0,
@@ -179,6 +184,12 @@ impl Duplicates {
         self.index.insert(identity, number, |other| entry(slots, other).identity());
         self.sweep();
         Delivery::First
+    }
+
+    /// Prepares for [`Duplicates::check`] of several identities, before the first of them is looked up.
+    #[inline]
+    pub(crate) fn prefetch(&self, identities: impl Iterator<Item = u64>) {
+        identities.for_each(|identity| self.index.prefetch(identity));
     }
 
     /// Takes another share of memory, and keeps to it at once.
@@ -307,14 +318,23 @@ impl Duplicates {
         }
     }
 
-    /// Takes a few entries of generations that are over out of the index: more than come in, and more of them when many
+    /// Takes entries of generations that are over out of the index: twice as many as come in, and more when many generations
     /// are over at once.
     #[inline]
     fn sweep(&mut self) {
         if self.over.is_empty() {
             return;
         }
-        for _ in 0..2 + self.over.len() / 16 {
+        self.due += 2 + self.over.len() / 16;
+        if self.due < SWEEP {
+            return;
+        }
+        let due = std::mem::take(&mut self.due);
+        if let Some(first) = self.over.front() {
+            let entries = self.slots[usize::from(*first)].generation().entries.iter();
+            entries.skip(self.swept).take(due).for_each(|seen| self.index.prefetch(seen.identity()));
+        }
+        for _ in 0..due {
             self.sweep_one();
         }
     }

@@ -32,6 +32,9 @@ use crate::warming::Warming;
 pub use config::Config;
 pub use snapshot::{BoxError, Part, RestoreError, Snapshot};
 
+/// Rows whose identities are looked for together.
+const PREFETCH: usize = 32;
+
 /// One record of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
@@ -319,28 +322,31 @@ impl Engine {
             for (record, fault) in chunk.faults.drain(..) {
                 dead_letter(record, fault.field, fault.reason);
             }
-            for row in &mut chunk.rows {
-                if row.at_ms > records[row.record].arrival_ms.saturating_add(config.future_ms) {
-                    row.live = false;
-                    let field = if row.event.received.is_some() { "receivedtime" } else { "time" };
-                    let reason = format!("future: more than {} s ahead of its arrival", config.future_ms / 1000);
-                    dead_letter(row.record, Some(field.to_owned()), reason);
-                    continue;
-                }
-                match duplicates.check(Kind::of(row.event.data.event_type()), row.identity, row.content, row.at_ms) {
-                    Delivery::First => {}
-                    delivery => {
+            for rows in chunk.rows.chunks_mut(PREFETCH) {
+                duplicates.prefetch(rows.iter().map(|row| row.identity));
+                for row in rows {
+                    if row.at_ms > records[row.record].arrival_ms.saturating_add(config.future_ms) {
                         row.live = false;
-                        counters.duplicates += 1;
-                        counters.duplicate_conflicts += u64::from(delivery == Delivery::Conflict);
+                        let field = if row.event.received.is_some() { "receivedtime" } else { "time" };
+                        let reason = format!("future: more than {} s ahead of its arrival", config.future_ms / 1000);
+                        dead_letter(row.record, Some(field.to_owned()), reason);
                         continue;
                     }
+                    match duplicates.check(Kind::of(row.event.data.event_type()), row.identity, row.content, row.at_ms) {
+                        Delivery::First => {}
+                        delivery => {
+                            row.live = false;
+                            counters.duplicates += 1;
+                            counters.duplicate_conflicts += u64::from(delivery == Delivery::Conflict);
+                            continue;
+                        }
+                    }
+                    row.late = row.at_ms < clock_ms.saturating_sub(config.lateness_ms);
+                    *clock_ms = (*clock_ms).max(row.at_ms);
+                    row.clock_ms = *clock_ms;
+                    counters.events += 1;
+                    counters.late += u64::from(row.late);
                 }
-                row.late = row.at_ms < clock_ms.saturating_sub(config.lateness_ms);
-                *clock_ms = (*clock_ms).max(row.at_ms);
-                row.clock_ms = *clock_ms;
-                counters.events += 1;
-                counters.late += u64::from(row.late);
             }
         }
         output.dead_letters.sort_by_key(|letter| letter.record);

@@ -6,8 +6,10 @@
 
 use hashbrown::HashTable;
 
-/// Entries of one table in a full memory: four fifths of 32 Ki places, of which seven eighths may be taken.
-const TABLE_ENTRIES: usize = (1 << 15) / 5 * 4;
+/// Places of one table in a full memory, of which seven eighths may be taken.
+const TABLE_PLACES: usize = 1 << 15;
+/// Entries of one table in a full memory.
+const TABLE_ENTRIES: usize = TABLE_PLACES / 5 * 4;
 
 /// See the module's header. Whether an entry still counts is not known here.
 pub(super) struct Index {
@@ -31,11 +33,25 @@ impl Index {
         self.tables[self.table(identity)].find(identity, |sequence| is(*sequence)).copied()
     }
 
+    /// Brings what is needed of an identity's place into the cache. Done for several before any is used, their cache misses
+    /// overlap, as the processor sees that they do not depend on each other.
+    #[inline]
+    pub(super) fn prefetch(&self, identity: u64) {
+        std::hint::black_box(self.find(identity, |sequence| sequence == u32::MAX));
+    }
+
     /// Adds one; `identity_of` says the identity of any that is there.
     #[inline]
     pub(super) fn insert(&mut self, identity: u64, sequence: u32, identity_of: impl Fn(u32) -> u64) {
         let table = self.table(identity);
-        self.tables[table].insert_unique(identity, sequence, |sequence| identity_of(*sequence));
+        let table = &mut self.tables[table];
+        let places = table.num_buckets();
+        if table.len() == table.capacity() && places < TABLE_PLACES {
+            // Four times at once: an entry's identity is a cache miss away, and each growth asks for all of them.
+            let more = (places.max(8) * 4).min(TABLE_PLACES) / 8 * 7 - table.len();
+            table.reserve(more, |sequence| identity_of(*sequence));
+        }
+        table.insert_unique(identity, sequence, |sequence| identity_of(*sequence));
     }
 
     /// Takes one out that is there.
