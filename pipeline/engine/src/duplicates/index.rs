@@ -1,15 +1,16 @@
 //! Where identities stand: the sequence numbers of entries by identity, four bytes and a tag each.
 //!
 //! Many small tables and not one of millions: one that grows, or clears away what was removed from it, goes through its
-//! entries at once, and a small one takes about a millisecond for it. There are as many as a full memory fills to four
-//! fifths, so that an entry takes some six bytes when it counts.
+//! entries at once, and a small one is soon through. There are as many as a full memory fills to seven tenths, so that an
+//! entry takes some seven bytes when it counts.
 
 use hashbrown::HashTable;
 
 /// Places of one table in a full memory, of which seven eighths may be taken.
 const TABLE_PLACES: usize = 1 << 15;
-/// Entries of one table in a full memory.
-const TABLE_ENTRIES: usize = TABLE_PLACES / 5 * 4;
+/// Entries of one table in a full memory: what lies between them and seven eighths is how many may be taken out before the table is
+/// made anew.
+const TABLE_ENTRIES: usize = TABLE_PLACES / 10 * 7;
 
 /// See the module's header. Whether an entry still counts is not known here.
 pub(super) struct Index {
@@ -50,6 +51,14 @@ impl Index {
             // Four times at once: an entry's identity is a cache miss away, and each growth asks for all of them.
             let more = (places.max(8) * 4).min(TABLE_PLACES) / 8 * 7 - table.len();
             table.reserve(more, |sequence| identity_of(*sequence));
+        }
+        if table.len() == table.capacity() && places == TABLE_PLACES && table.len() < TABLE_PLACES / 20 * 17 {
+            // What was taken out has left marks. A table that is to grow for them would take twice the memory: it is made anew.
+            let mut anew = HashTable::with_capacity(TABLE_PLACES / 8 * 7);
+            for sequence in table.drain() {
+                anew.insert_unique(identity_of(sequence), sequence, |sequence| identity_of(*sequence));
+            }
+            *table = anew;
         }
         table.insert_unique(identity, sequence, |sequence| identity_of(*sequence));
     }
