@@ -9,13 +9,7 @@ fn main() -> io::Result<()> {
     let folder = fs::canonicalize("../../rules")?;
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
-    for entry in fs::read_dir(&folder)? {
-        let path = entry?.path();
-        // The crate that reads rules lies in the same folder.
-        if path.is_dir() && !path.ends_with("src") && !path.ends_with("tests") {
-            yaml_files(&path, &mut files)?;
-        }
-    }
+    yaml_files(&folder, &mut files)?;
     files.sort();
     let mut list = String::from("[\n");
     for file in &files {

@@ -22,9 +22,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use rasid_compiler::LoadError;
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_detectors::shown::{block, json, shown};
-use rasid_rules::LoadError;
 use rasid_service::Chain;
 use rasid_service::control::Who;
 

@@ -1,7 +1,7 @@
 //! The shipped rules, inside the binary: `demo` needs nothing beside it.
 
-use rasid_rules::ruleset::Ruleset;
-use rasid_rules::{Report, SourceFile};
+use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::{Report, SourceFile};
 
 /// The files' names below `rules/`, and their texts, as `build.rs` found them.
 const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/shipped_rules.rs"));
@@ -12,5 +12,5 @@ const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/shipped_rule
 /// A [`Report`] of their faults; there are none in a released binary.
 pub(crate) fn ruleset() -> Result<Ruleset, Report> {
     let files: Vec<SourceFile> = FILES.iter().map(|&(name, text)| SourceFile { text: text.to_owned(), name: name.to_owned() }).collect();
-    rasid_rules::compile(&files)
+    rasid_compiler::compile(&files)
 }

@@ -19,7 +19,7 @@ fn blatant_and_moderate_campaigns_of_ten_days_are_caught() {
     let mut caught_of: BTreeMap<(String, String), (u32, u32)> = BTreeMap::new();
     for seed in 1..=10 {
         let config = rasid_simulate::Config { seed, ..rasid_simulate::Config::default() };
-        let ruleset = rasid_rules::load(&rules).unwrap_or_else(|error| panic!("{error}"));
+        let ruleset = rasid_compiler::load(&rules).unwrap_or_else(|error| panic!("{error}"));
         let pseudonymizer = Pseudonymizer::new(b"a secret for the tests", 0).expect("long enough");
         let mut engine = Engine::new(ruleset, Config::default(), pseudonymizer).expect("one thread");
         let mut simulation = simulate(&config);

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use rasid_rules::ruleset::Ruleset;
-use rasid_rules::{Report, SourceFile};
+use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::{Report, SourceFile};
 use serde::{Deserialize, Serialize};
 
 use crate::Disposition;
@@ -152,7 +152,7 @@ impl BundleStore {
         })?;
         let bundle: Bundle = serde_json::from_slice(&bytes).map_err(|source| Error::NotBundle { path: path.clone(), source })?;
         let files: Vec<SourceFile> = bundle.files.into_iter().map(|file| SourceFile { name: file.name, text: file.text }).collect();
-        let ruleset = rasid_rules::compile(&files).map_err(|report| Error::Faults {
+        let ruleset = rasid_compiler::compile(&files).map_err(|report| Error::Faults {
             hash: hash.to_owned(),
             engine: bundle.engine,
             report: Box::new(report),

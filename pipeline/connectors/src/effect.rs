@@ -1,7 +1,7 @@
 //! What leaves: one item a sink, kept in the outbox until its receiver has acknowledged it.
 
+use rasid_compiler::ruleset::Severity;
 use rasid_engine::ScoreChange;
-use rasid_rules::ruleset::Severity;
 use serde::{Deserialize, Serialize};
 
 /// One effect on its way to one sink.

@@ -1,10 +1,10 @@
 //! Alerts: immutable, and nothing raw in them. This is the one place where values leave the engine.
 
+use rasid_compiler::ruleset::{Mode, Piece, Program, Receiver, Rule, Severity, Shown, Trigger};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_detectors::value::Value;
-use rasid_rules::ruleset::{Mode, Piece, Program, Receiver, Rule, Severity, Shown, Trigger};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 

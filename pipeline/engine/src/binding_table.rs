@@ -1,5 +1,6 @@
 //! One binding's keyed state: what each event changes in it, and what a condition reads.
 
+use rasid_compiler::ruleset::{Binding, BindingKind, Feed, Of};
 use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::event::field::{self, FieldType};
 use rasid_detectors::value::{OwnedValue, Value, from_ordered_bits, ordered_bits};
@@ -9,7 +10,6 @@ use rasid_detectors::window::mean::Mean;
 use rasid_detectors::window::newest::Newest;
 use rasid_detectors::window::ratio::Ratio;
 use rasid_detectors::window::series::{Max, Merge, Min, Series, Total};
-use rasid_rules::ruleset::{Binding, BindingKind, Feed, Of};
 
 use crate::batch::{Cell, Row};
 use crate::detector_table::{DetectorTable, new_detector_table};

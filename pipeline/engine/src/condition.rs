@@ -1,12 +1,12 @@
 //! Conditions over gathered rows.
 
+use rasid_compiler::expression::{EvalError, Scope};
+use rasid_compiler::is_hit;
+use rasid_compiler::ruleset::{Program, Trigger};
 use rasid_detectors::event::Event;
 use rasid_detectors::event::envelope::unknown_field;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
-use rasid_rules::expression::{EvalError, Scope};
-use rasid_rules::is_hit;
-use rasid_rules::ruleset::{Program, Trigger};
 
 use crate::Record;
 use crate::batch::{Cell, Chunk, Row};

@@ -8,8 +8,8 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 
+use rasid_compiler::ruleset::Ruleset;
 use rasid_detectors::entity::KeyHasher;
-use rasid_rules::ruleset::Ruleset;
 use rayon::prelude::*;
 
 use crate::alert::Alert;

@@ -1,8 +1,8 @@
 //! What each event type sets in motion, worked out once for a ruleset: work per event grows with what its type
 //! touches, not with the number of rules.
 
+use rasid_compiler::ruleset::{BindingKind, KeyPart, Mode, Rule, Ruleset, Trigger};
 use rasid_detectors::event::EventType;
-use rasid_rules::ruleset::{BindingKind, KeyPart, Mode, Rule, Ruleset, Trigger};
 
 /// A ruleset, laid out for running.
 pub(crate) struct Plan {

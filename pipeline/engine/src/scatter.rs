@@ -1,11 +1,11 @@
 //! From rows to shards: which state each event reads and changes, and under which key.
 
+use rasid_compiler::expression::Scope;
+use rasid_compiler::is_hit;
+use rasid_compiler::ruleset::KeyPart;
 use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::Event;
 use rasid_detectors::value::Value;
-use rasid_rules::expression::Scope;
-use rasid_rules::is_hit;
-use rasid_rules::ruleset::KeyPart;
 
 use crate::Record;
 use crate::batch::{Cell, Chunk};

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use rasid_compiler::Report;
+use rasid_compiler::ruleset::{ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
 use rasid_detectors::entity::EntityKind;
-use rasid_rules::Report;
-use rasid_rules::ruleset::{ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
 
 use crate::alert::Alert;
 use crate::engine::{Config, Engine, EngineError, Record};

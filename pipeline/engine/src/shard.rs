@@ -1,8 +1,8 @@
 //! One of 256 parts of all keyed state. A shard applies its share of a batch in stream order and never looks at
 //! another, so who runs it, and when, changes nothing.
 
+use rasid_compiler::ruleset::Binding;
 use rasid_detectors::entity::KeyHasher;
-use rasid_rules::ruleset::Binding;
 
 use crate::batch::{Cell, Chunk};
 use crate::binding_table::{BindingTable, Visit};

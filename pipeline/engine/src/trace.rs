@@ -1,6 +1,6 @@
 //! What the conditions saw, event by event: for people who ask why a rule fired, or why it did not.
 
-use rasid_rules::expression::EvalError;
+use rasid_compiler::expression::EvalError;
 
 use crate::Record;
 use crate::alert::Values;

@@ -5,7 +5,7 @@
 //! the beginning of the log is as old as the log, so it is never younger than its window. A detector keeps its own time
 //! and says nothing before it has seen enough; it has no window to wait for.
 
-use rasid_rules::ruleset::{Mode, Rule, Ruleset, WhileWarming};
+use rasid_compiler::ruleset::{Mode, Rule, Ruleset, WhileWarming};
 
 /// See the module's header.
 pub(crate) struct Warming {

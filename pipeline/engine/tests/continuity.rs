@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
+use rasid_compiler::ruleset::{Receiver, Ruleset};
 use rasid_engine::{Config, DeadLetter, Engine, Part, Pseudonymizer, Record, ScoreChange, Snapshot};
-use rasid_rules::ruleset::{Receiver, Ruleset};
 
 mod common;
 

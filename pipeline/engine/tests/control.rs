@@ -2,8 +2,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "what is out of range fails the test")]
 
+use rasid_compiler::ruleset::{Mode, Receiver};
 use rasid_engine::{Alert, Config, Engine, Level, Output, Record};
-use rasid_rules::ruleset::{Mode, Receiver};
 use rstest::rstest;
 
 mod common;

@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::prelude::*;
+use rasid_compiler::expression::{Expr, StringTest};
+use rasid_compiler::ruleset::{BindingKind, KeyPart, Mode, Rule, Ruleset, Scenario};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType};
 use rasid_engine::{Config, Counters, Engine, Pseudonymizer, Record};
-use rasid_rules::expression::{Expr, StringTest};
-use rasid_rules::ruleset::{BindingKind, KeyPart, Mode, Rule, Ruleset, Scenario};
 use serde_json::{Value, json};
 
 const START_MS: i64 = 1_767_225_600_000;
@@ -167,7 +167,7 @@ type Opened = Vec<(String, String, u64, String)>;
 impl Shipped {
     fn load() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
-        let mut ruleset = rasid_rules::load(&folder).unwrap_or_else(|error| panic!("{error}"));
+        let mut ruleset = rasid_compiler::load(&folder).unwrap_or_else(|error| panic!("{error}"));
         for rule in &mut ruleset.rules {
             rule.mode = Mode::Active;
         }
@@ -195,7 +195,7 @@ impl Shipped {
 fn lines(scenario: &Scenario, garbled: Option<(EventType, Option<&str>, &str, &str)>) -> Vec<String> {
     let mut events: Vec<_> = scenario.events.iter().collect();
     events.sort_by_key(|event| event.at_ms);
-    let line = |(number, event): (usize, &&rasid_rules::ruleset::ScenarioEvent)| {
+    let line = |(number, event): (usize, &&rasid_compiler::ruleset::ScenarioEvent)| {
         let Some((_, object, name, garbage)) = garbled.filter(|(of, ..)| *of == event.event) else { return event.record(START_MS, number) };
         let mut changed = (*event).clone();
         let mut holder = &mut changed.data;

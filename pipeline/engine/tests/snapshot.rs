@@ -1,7 +1,7 @@
 //! Snapshots that are damaged, mixed up or of something else are refused and told; and what taking one costs.
 
+use rasid_compiler::ruleset::Ruleset;
 use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record, RestoreError, Snapshot};
-use rasid_rules::ruleset::Ruleset;
 use rstest::rstest;
 
 mod common;

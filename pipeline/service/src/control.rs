@@ -2,8 +2,8 @@
 //! open that socket may ask.
 
 use async_trait::async_trait;
+use rasid_compiler::ruleset::Severity;
 pub use rasid_connectors::sink::alertmanager::PageShown;
-use rasid_rules::ruleset::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::Stats;

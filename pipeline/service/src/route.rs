@@ -1,9 +1,9 @@
 //! Which sink is told what.
 
+use rasid_compiler::ruleset::{Mode, Receiver};
 use rasid_connectors::effect::{AlertItem, Body, Item, RetractedItem};
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Alert, ScoreChange};
-use rasid_rules::ruleset::{Mode, Receiver};
 
 /// The core API: alerts, scores, retractions.
 pub const CORE: &str = "core";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use rasid_rules::ruleset::Ruleset;
+use rasid_compiler::ruleset::Ruleset;
 
 /// Names that a line of the log says; of the others how many.
 const NAMES_MAX: usize = 20;
@@ -84,7 +84,7 @@ impl fmt::Display for Names {
 
 #[cfg(test)]
 mod tests {
-    use rasid_rules::{SourceFile, compile};
+    use rasid_compiler::{SourceFile, compile};
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rasid_rules::ruleset::Ruleset;
-use rasid_rules::{LoadError, Look, Report};
+use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::{LoadError, Look, Report};
 
 use crate::BoxError;
 
@@ -47,7 +47,7 @@ fn first(report: &Report) -> String {
 /// # Errors
 /// [`Refusal`]; such a ruleset is never active.
 fn load_tested(dir: &Path) -> Result<Ruleset, Refusal> {
-    let ruleset = rasid_rules::load(dir)?;
+    let ruleset = rasid_compiler::load(dir)?;
     match rasid_engine::run_tests(&ruleset)?.failures {
         None => Ok(ruleset),
         Some(mut report) => {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rasid_compiler::ruleset::Ruleset;
 use rasid_connectors::bundle::BundleStore;
-use rasid_rules::ruleset::Ruleset;
 
 use crate::worker::Rulesets;
 

@@ -1,6 +1,6 @@
 //! The service as its program sees it.
 
-use rasid_rules::{LoadError, Report};
+use rasid_compiler::{LoadError, Report};
 
 use crate::clock::Clock;
 use crate::hindrance::Hindrances;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use rasid_compiler::ruleset::Ruleset;
 use rasid_connectors::audit::Audit;
 use rasid_connectors::ingest::http::Ingest;
 use rasid_connectors::log::{LogConfig, Settings as LogMeaning};
@@ -11,7 +12,6 @@ use rasid_connectors::outbox::Outbox;
 use rasid_connectors::seal::{self, Change, Given, Keyring, Secrets};
 use rasid_connectors::sink::Sink as _;
 use rasid_connectors::storage::{Disk, Storage};
-use rasid_rules::ruleset::Ruleset;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 

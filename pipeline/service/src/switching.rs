@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rasid_compiler::ruleset::Ruleset;
 use rasid_connectors::Disposition;
 use rasid_connectors::audit::{self, Audit};
 use rasid_connectors::log::{Control, Settings as LogMeaning};
-use rasid_rules::ruleset::Ruleset;
 
 use crate::chain::Chain;
 use crate::clock::Clock;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rasid_compiler::ruleset::Severity;
 use rasid_connectors::sink::alertmanager::{AlertmanagerSink, OpsAlert};
 use rasid_connectors::sink::{Answer, Sink as _};
-use rasid_rules::ruleset::Severity;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;

@@ -1,11 +1,11 @@
 //! The log into effects: the engine over one block after another, and after a crash the comparison with what had been
 //! committed.
 
+use rasid_compiler::ruleset::Ruleset;
 use rasid_connectors::effect::Item;
 use rasid_connectors::log::{Block, Control, Entry, Keys, Settings as LogSettings};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Config, Engine, EngineError, Output, Pseudonymizer, Record, ScoreChange, Snapshot};
-use rasid_rules::ruleset::Ruleset;
 
 use crate::comparison::{Committed, Compared, Comparison};
 use crate::route::Routes;

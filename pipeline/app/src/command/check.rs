@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rasid_rules::ruleset::Ruleset;
-use rasid_rules::{Diagnostic, LoadError, Report};
+use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::{Diagnostic, LoadError, Report};
 use serde::Serialize;
 
 use super::{Failure, OutputFormat, colour, print_json, print_line, say_block};
@@ -33,8 +33,8 @@ struct Part {
 impl Part {
     fn load(&self) -> Result<Ruleset, LoadError> {
         match &self.names {
-            None => rasid_rules::load(&self.dir),
-            Some(names) => rasid_rules::load_some(&self.dir, names),
+            None => rasid_compiler::load(&self.dir),
+            Some(names) => rasid_compiler::load_some(&self.dir, names),
         }
     }
 }
@@ -54,7 +54,7 @@ fn parts(paths: &[PathBuf]) -> Result<Vec<Part>, Failure> {
         }
     }
     for file in paths.iter().filter(|path| is_file(path)) {
-        let (dir, name) = rasid_rules::place_of(file);
+        let (dir, name) = rasid_compiler::place_of(file);
         match parts.iter_mut().find(|part| known(&part.dir) == known(&dir)) {
             None => parts.push(Part { dir, names: Some(vec![name]) }),
             Some(Part { names: Some(names), .. }) => names.push(name),

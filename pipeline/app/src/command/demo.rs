@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
+use rasid_compiler::ruleset::Severity;
 use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record, Score};
-use rasid_rules::ruleset::Severity;
 use rasid_simulate::{Kind, Level, simulate};
 
 use super::simulate::World;

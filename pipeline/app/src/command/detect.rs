@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     args.check_files()?;
     let rules = args.rules.clone().unwrap_or_else(|| PathBuf::from("rules"));
-    let ruleset = rasid_rules::load(&rules)?;
+    let ruleset = rasid_compiler::load(&rules)?;
     // A rule whose tests fail is never active (R1).
     if let Some(mut report) = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?.failures {
         report.dir = Some(rules);

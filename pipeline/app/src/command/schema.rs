@@ -27,7 +27,7 @@ enum Subject {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let schema = match args.of {
         Subject::Events => rasid_detectors::event::schema::event_schema(),
-        Subject::Rules => rasid_rules::rule_schema(),
+        Subject::Rules => rasid_compiler::rule_schema(),
         Subject::Config => crate::config::schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;

@@ -8,7 +8,7 @@ use crate::storage::Memory;
 const OTHER: &str = "sha256:00000000000000000000000000000000000000000000000000000000000000ff";
 
 fn shipped() -> Ruleset {
-    rasid_rules::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules"))).unwrap()
+    rasid_compiler::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules"))).unwrap()
 }
 
 fn store(disk: &Memory) -> BundleStore {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use rasid_compiler::ruleset::Severity;
 use rasid_engine::{Level, Reason, Score, ScoreChange};
-use rasid_rules::ruleset::Severity;
 use redb::{Database, TableDefinition};
 use rstest::rstest;
 

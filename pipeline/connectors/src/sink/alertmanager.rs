@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rasid_compiler::ruleset::Severity;
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_rules::ruleset::Severity;
 use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};

@@ -198,7 +198,7 @@ fn score(change: &ScoreChange) -> String {
 mod tests {
     use super::*;
     use crate::effect::{AlertItem, RetractedItem};
-    use rasid_rules::ruleset::Severity;
+    use rasid_compiler::ruleset::Severity;
 
     fn item(body: Body) -> Item {
         Item { sink: "core".to_owned(), seq: 1, position: 7, committed_ms: 1_000, body }

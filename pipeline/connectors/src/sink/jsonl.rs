@@ -329,7 +329,7 @@ mod tests {
         let alert = |id: &&str| crate::effect::AlertItem {
             id: (*id).to_owned(),
             rule: "auth.otp_flood".to_owned(),
-            severity: rasid_rules::ruleset::Severity::Sev2,
+            severity: rasid_compiler::ruleset::Severity::Sev2,
             entity: "user:u_1".to_owned(),
             opened_at_ms: 0,
             title: String::new(),

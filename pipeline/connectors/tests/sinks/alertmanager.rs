@@ -1,10 +1,10 @@
 use std::time::Duration;
 
+use rasid_compiler::ruleset::Severity;
 use rasid_connectors::effect::{Item, Standing};
 use rasid_connectors::sink::alertmanager::{CATCH_UP, Config, OpsAlert, PageShown, TEST_PAGE};
 use rasid_connectors::sink::{AlertmanagerSink, Answer, Batch, Reach, Sink as _};
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_rules::ruleset::Severity;
 use rasid_testbed::{Alertmanager, Pager};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};

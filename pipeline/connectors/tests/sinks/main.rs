@@ -9,11 +9,11 @@ mod proxy;
 mod redis;
 mod tls;
 
+use rasid_compiler::ruleset::Severity;
 use rasid_connectors::courier::{Config, Courier, Next, Parcel};
 use rasid_connectors::effect::{AlertItem, Body, Item, RetractedItem, Settled};
 use rasid_connectors::sink::Sink;
 use rasid_engine::{Level, Reason, Score, ScoreChange};
-use rasid_rules::ruleset::Severity;
 
 const HOUR: i64 = 3_600_000;
 

@@ -1,6 +1,6 @@
 //! Control records: what changes the engine between two events, without a restart.
 
-use rasid_rules::ruleset::{Mode, Ruleset};
+use rasid_compiler::ruleset::{Mode, Ruleset};
 use rayon::prelude::*;
 
 use super::{Engine, Output, layout, suppress_ms_max};

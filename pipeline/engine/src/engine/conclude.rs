@@ -1,6 +1,6 @@
 //! The end of a step: what the hits of a batch come to.
 
-use rasid_rules::ruleset::Mode;
+use rasid_compiler::ruleset::Mode;
 
 use super::{Engine, Output, Record};
 use crate::alert::{Alert, Opening, entity_of, former_entity_of};

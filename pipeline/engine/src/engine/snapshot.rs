@@ -14,7 +14,7 @@
 //! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: while it is
 //! held, the engine copies each entry that it changes (`entries.rs`).
 
-use rasid_rules::ruleset::Ruleset;
+use rasid_compiler::ruleset::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Engine, EngineError};

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use rasid_compiler::SourceFile;
+use rasid_compiler::ruleset::Ruleset;
 use rasid_engine::{BoxError, Config, Engine, Part, Pseudonymizer, Snapshot};
-use rasid_rules::SourceFile;
-use rasid_rules::ruleset::Ruleset;
 
 pub const START_MS: i64 = 1_790_000_000_000;
 pub const ARRIVAL_MS: i64 = START_MS + 30 * 86_400_000;
@@ -188,7 +188,7 @@ explain: "{sends} {by_purpose} {addresses} {newest} {used} {first}"
 pub fn ruleset(rules: &[(&str, &str)]) -> Ruleset {
     let files: Vec<SourceFile> =
         rules.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
-    rasid_rules::compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+    rasid_compiler::compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
 }
 
 pub fn engine(rules: &[(&str, &str)], config: Config) -> Engine {

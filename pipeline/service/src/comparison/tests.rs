@@ -1,7 +1,7 @@
 //! What counts as a difference, and what does not.
 
+use rasid_compiler::ruleset::{Mode, Severity};
 use rasid_engine::{Alert, EventRef, Values};
-use rasid_rules::ruleset::{Mode, Severity};
 use rstest::rstest;
 
 use super::*;

@@ -1,10 +1,10 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use rasid_compiler::ruleset::Severity;
 use rasid_connectors::courier;
 use rasid_connectors::effect::{AlertItem, Body, Item, Page, Standing};
 use rasid_connectors::outbox::{Commit, Outbox};
 use rasid_connectors::sink::Batch;
-use rasid_rules::ruleset::Severity;
 
 use super::*;
 

@@ -1,9 +1,9 @@
 //! What comes in: four partitions of bursts, everyday events, repetitions, late ones, ones from the future and rubbish,
 //! and the rulesets that make something of it.
 
+use rasid_compiler::SourceFile;
+use rasid_compiler::ruleset::Ruleset;
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_rules::SourceFile;
-use rasid_rules::ruleset::Ruleset;
 
 use super::random::Random;
 
@@ -85,7 +85,7 @@ pub(crate) fn ruleset(number: usize) -> Ruleset {
         1 => vec![flood(2), fanout(), refunds("shadow")],
         _ => vec![flood(3), refunds("active"), speed()],
     };
-    rasid_rules::compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+    rasid_compiler::compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
 }
 
 /// A partition of a source.

@@ -1,6 +1,6 @@
 //! A receiver that refuses everything is told from items that are at fault.
 
-use rasid_rules::ruleset::Severity;
+use rasid_compiler::ruleset::Severity;
 
 use super::*;
 use crate::effect::AlertItem;

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use rasid_compiler::ruleset::Severity;
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_rules::ruleset::Severity;
 use serde_json::{Value, json};
 
 use super::label;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use granit_parser::{Event, Parser};
+use rasid_compiler::ruleset::Severity;
 use rasid_detectors::event::time::{format_rfc3339, parse_rfc3339};
-use rasid_rules::ruleset::Severity;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

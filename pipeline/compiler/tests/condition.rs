@@ -1,6 +1,6 @@
 //! Which conditions are taken, and what is said of the others.
 
-use rasid_rules::{Code, SourceFile, compile};
+use rasid_compiler::{Code, SourceFile, compile};
 use rstest::rstest;
 
 /// The codes of a condition's faults.

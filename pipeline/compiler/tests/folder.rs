@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use rasid_rules::{Code, LoadError, Look, Report, load, load_some, place_of};
+use rasid_compiler::{Code, LoadError, Look, Report, load, load_some, place_of};
 use rstest::{Context, rstest};
 
 const RULE: &str = "rule: auth.any
@@ -158,6 +158,17 @@ fn a_file_that_must_not_be_read_is_told() {
     let looked = looks.output().expect("it starts");
     let said = String::from_utf8_lossy(&looked.stdout);
     assert!(looked.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&looked.stderr));
+}
+
+#[test]
+fn no_name_of_an_area_is_special() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for area in ["src", "tests", "target"] {
+        fs::create_dir(folder.path().join(area)).expect("a folder");
+        fs::write(folder.path().join(area).join("any.yaml"), RULE.replace("auth.any", &format!("{area}.any"))).expect("a file");
+    }
+    let ruleset = load(folder.path()).expect("three good rules");
+    assert_eq!(ruleset.rules.len(), 3);
 }
 
 #[test]

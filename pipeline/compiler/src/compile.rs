@@ -39,30 +39,22 @@ pub enum LoadError {
     #[error("{0}")]
     Faults(Report),
     /// There is no rule file at all.
-    #[error("no rule file (*.yaml, *.yml) below {}{}", dir.display(), of_passed_over(passed_over))]
+    #[error("no rule file (*.yaml, *.yml) below {}", dir.display())]
     Empty {
         /// Where.
         dir: PathBuf,
-        /// Folders in it that hold no rules by their names: `src`, `tests`.
-        passed_over: Vec<&'static str>,
     },
 }
 
-fn of_passed_over(names: &[&str]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { String::new() } else { format!("; {} is passed over: name the area otherwise", names.join(" and ")) }
-}
-
 /// Compiles every rule file below `dir`, with its `shared.yaml` and the lists in `lists`: `*.yaml` and `*.yml`, less
-/// hidden files and the folders `src` and `tests`, which belong to this crate where it lies in the same folder. What cannot
-/// be read is a fault like any other.
+/// hidden files. What cannot be read is a fault like any other.
 ///
 /// # Errors
 /// See [`LoadError`].
 pub fn load(dir: &Path) -> Result<Ruleset, LoadError> {
     let files = folder::read(dir).map_err(|source| LoadError::Io { path: dir.to_owned(), source })?;
     if !files.iter().any(|read| is_rule(&read.file.name) || !read.faults.is_empty()) {
-        return Err(LoadError::Empty { dir: dir.to_owned(), passed_over: folder::passed_over(dir) });
+        return Err(LoadError::Empty { dir: dir.to_owned() });
     }
     compile_read(files).map_err(|report| LoadError::Faults(Report { dir: Some(dir.to_owned()), ..report }))
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use rasid_compiler::{Code, SourceFile, compile, rule_schema};
 use rasid_detectors::detector::DETECTORS;
-use rasid_rules::{Code, SourceFile, compile, rule_schema};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -88,7 +88,7 @@ fn a_part_has_the_keys_of_its_schema(#[case] part: &str, #[case] file: &str, #[c
 
 #[test]
 fn the_committed_schema_is_the_one_in_force() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/rule.schema.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules/rule.schema.json");
     let mut text = serde_json::to_string_pretty(&rule_schema()).expect("a schema");
     text.push('\n');
     if std::env::var_os("RASID_BLESS").is_some() {

@@ -9,11 +9,11 @@ use cel::objects::{Key, Value as CelValue};
 use cel::{Context, Program};
 use proptest::prelude::*;
 use proptest::sample::select;
+use rasid_compiler::expression::Scope;
+use rasid_compiler::{SourceFile, compile, is_hit};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldPath, find};
 use rasid_detectors::value::{OwnedValue, Value};
-use rasid_rules::expression::Scope;
-use rasid_rules::{SourceFile, compile, is_hit};
 
 /// An event, what lies outside its vocabulary, and the bindings.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rasid_rules::{Code, Report, SourceFile, compile};
+use rasid_compiler::{Code, Report, SourceFile, compile};
 use rstest::rstest;
 
 /// The faults of a file of `broken/`, together with its twin (`.yml`) and what rules share, in the folder of its name.

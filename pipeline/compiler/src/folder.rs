@@ -16,8 +16,6 @@ use crate::SourceFile;
 use crate::diagnostic::{Code, Fault};
 use crate::{list, yaml};
 
-/// The folders beside the areas that hold no rules: this crate's own sources where it shares the folder.
-const NO_AREAS: [&str; 2] = ["src", "tests"];
 /// Deepest folder that is looked into; rules lie at `area/rule.yaml`, lists at `lists/list.yaml`.
 const DEPTH_MAX: usize = 8;
 /// Most entries of any kind below the folder that are looked at.
@@ -42,11 +40,6 @@ pub(crate) struct Read {
 pub(crate) fn read(dir: &Path) -> io::Result<Vec<Read>> {
     let mut left = BYTES_MAX;
     Ok(walk(dir, "")?.into_iter().map(|found| found.read(&mut left)).collect())
-}
-
-/// The folders below `dir` that are no areas by their names.
-pub(crate) fn passed_over(dir: &Path) -> Vec<&'static str> {
-    NO_AREAS.into_iter().filter(|name| dir.join(name).is_dir()).collect()
 }
 
 /// Every list of `dir`, and those of its files that `names` names by their paths below it.
@@ -232,7 +225,7 @@ impl Walk {
             // A link to nowhere may have been a folder of rules.
             Err(error) => return self.fault(&shown, &path, unreadable(&error, &path)),
         };
-        if meta.is_dir() && depth == 0 && NO_AREAS.contains(&&*lossy) || !meta.is_dir() && !is_rule_file {
+        if !meta.is_dir() && !is_rule_file {
             return;
         }
         if file_name.to_str().is_none() {

@@ -1,13 +1,13 @@
 //! What a rule may have beside its condition, and what rules share: overrides, lists, shared bindings, tests.
 
+use rasid_compiler::expression::{EvalError, Scope};
+use rasid_compiler::ruleset::{Binding, BindingKind, Ruleset, Sides};
+use rasid_compiler::{Code, Report, SourceFile, compile, is_hit};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use rasid_detectors::event::field::{FieldPath, Privacy, find};
 use rasid_detectors::event::{EventType, time::parse_rfc3339};
 use rasid_detectors::value::{OwnedValue, Value};
-use rasid_rules::expression::{EvalError, Scope};
-use rasid_rules::ruleset::{Binding, BindingKind, Ruleset, Sides};
-use rasid_rules::{Code, Report, SourceFile, compile, is_hit};
 use rstest::rstest;
 
 const RULE: &str = r#"rule: auth.otp_flood
