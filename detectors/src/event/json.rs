@@ -11,17 +11,24 @@ use super::fault::Fault;
 pub(super) const HALF_PAIR: &str = "half a surrogate pair, expected a whole character";
 
 /// Whether a record nests no deeper than `max` and has every escape whole. One pass settles the usual record, which has few
-/// brackets and no backslash.
+/// brackets and no backslash: it counts, a chunk at a time, without a branch for what it finds, so that it is done sixteen bytes
+/// at once.
 #[inline]
 pub(super) fn is_plain(record: &[u8], max: usize) -> bool {
-    let mut brackets = 0;
-    for at in memchr::memchr3_iter(b'{', b'[', b'\\', record) {
-        brackets += 1;
-        if brackets > max || record.get(at) == Some(&b'\\') {
-            return !nested_deeper_than(record, max) && escapes(record) == Escapes::Whole;
+    let (mut brackets, mut others) = (0, 0);
+    // As many bytes as a count of one byte can count.
+    for chunk in record.chunks(usize::from(u8::MAX)) {
+        let (mut of_chunk, mut others_of_chunk) = (0_u8, 0_u8);
+        for byte in chunk {
+            // With that bit set `[` is `{`, and a backslash is `|`.
+            of_chunk += u8::from(byte | 0x20 == b'{');
+            others_of_chunk += u8::from(byte | 0x20 == b'|');
         }
+        brackets += usize::from(of_chunk);
+        others += usize::from(others_of_chunk);
     }
-    true
+    let settled = brackets <= max && (others == 0 || memchr::memchr(b'\\', record).is_none());
+    settled || (!nested_deeper_than(record, max) && escapes(record) == Escapes::Whole)
 }
 
 /// Whether brackets outside strings nest deeper than `max`. Counting every bracket first settles the usual record in
@@ -288,6 +295,12 @@ mod tests {
             prop_assert_eq!(whole(raw(&number.to_string())).ok(), Some(number));
             prop_assert_eq!(whole(raw(&format!("{number}.0{zeroes}"))).ok(), Some(number));
             prop_assert_eq!(whole(raw(&format!("{number}{zeroes}e-{zeros}"))).ok(), Some(number));
+        }
+
+        #[test]
+        fn one_pass_says_what_two_say(text in r#"([{\[}\]|\\"]|\\u00e9|\\ud83d|[a-z ]{0,40}){0,300}"#, max in 0_usize..40) {
+            let record = text.as_bytes();
+            prop_assert_eq!(is_plain(record, max), !nested_deeper_than(record, max) && escapes(record) == Escapes::Whole);
         }
 
         #[test]

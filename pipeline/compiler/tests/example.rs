@@ -240,7 +240,6 @@ fn a_folder_loads_in_the_order_of_its_paths_and_its_hash_says_what_it_held() {
         std::fs::write(path, text).expect("written");
     };
     write("auth/otp_flood.yaml", OTP_FLOOD);
-    write("src/rule.yaml", "not a rule");
     write("rule.schema.json", "{}");
     write("auth/.hidden.yaml", "not a rule");
     write("README.md", "not a rule");
