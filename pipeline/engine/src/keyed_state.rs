@@ -160,16 +160,26 @@ impl<S: Keyed> Table<S> {
 
     /// Fills an empty table with what [`Table::save`] wrote, and gives the bytes after it.
     pub(crate) fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        let (saved, rest): (Saved<Entry<S>>, _) = postcard::take_from_bytes(bytes)?;
+        self.load_former(bytes, |state: S| state)
+    }
+
+    /// The same of a table whose states had another form when it was saved.
+    pub(crate) fn load_former<'b, F: DeserializeOwned>(
+        &mut self,
+        bytes: &'b [u8],
+        today: impl Fn(F) -> S,
+    ) -> Result<&'b [u8], postcard::Error> {
+        let (saved, rest): (Saved<Entry<F>>, _) = postcard::take_from_bytes(bytes)?;
         if saved.entries.windows(2).any(|pair| pair[0].key >= pair[1].key) {
             return Err(postcard::Error::custom("entries are not ordered by key"));
         }
         self.sweep_at = usize::try_from(saved.sweep_at).map_err(postcard::Error::custom)?;
-        (self.evicted, self.version_lost) = (saved.evicted, saved.version_lost);
-        self.cells = saved.entries.iter().map(|entry| entry.state.cells()).sum();
+        (self.evicted, self.version_lost, self.cells) = (saved.evicted, saved.version_lost, 0);
         self.entries = Entries::with_capacity(saved.entries.len());
-        for entry in saved.entries {
-            self.entries.insert(entry);
+        for Entry { key, changed_ms, state } in saved.entries {
+            let state = today(state);
+            self.cells += state.cells();
+            self.entries.insert(Entry { key, changed_ms, state });
         }
         Ok(rest)
     }

@@ -13,7 +13,7 @@ use rasid_engine::{Config, DeadLetter, Engine, Part, Pseudonymizer, Record, Scor
 
 mod common;
 
-use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, START_MS, Saved, draws_of, json, ruleset};
+use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, START_MS, Saved, Stray, astray, draws_of, json, ruleset, strays};
 
 /// One entry of a log.
 #[derive(Clone, Debug)]
@@ -49,32 +49,38 @@ static RULESETS: LazyLock<Vec<Ruleset>> = LazyLock::new(|| {
     vec![ruleset(&all_rules()), with(&windows), with(&modes), ruleset(&more)]
 });
 
+fn events(draws: Vec<Draw>, strays: &[Stray]) -> Vec<Entry> {
+    astray(draws, strays).iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect()
+}
+
 fn log(count: usize) -> impl Strategy<Value = Vec<Entry>> {
     let control = (any::<prop::sample::Index>(), 0_u8..8, 0_usize..4, 0_i64..4_000_000);
     let copies = proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..40);
     // An hour, or a day and more of it: over the ends of what duplicates are remembered in.
     let slower = prop_oneof![3 => Just(1_i64), 1 => Just(30)];
-    (draws_of(6, count), copies, slower, proptest::collection::vec(control, 0..6)).prop_map(|(mut draws, copies, slower, controls)| {
-        for draw in &mut draws {
-            draw.at_ms *= slower;
-        }
-        let mut log: Vec<Entry> = draws.iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect();
-        let end = draws.last().map_or(0, |draw| draw.at_ms);
-        for (what, place) in copies {
-            let copy = log[what.index(log.len())].clone();
-            log.insert(place.index(log.len()), copy);
-        }
-        for (place, what, which, ago_ms) in controls {
-            let rule = ["auth.otp_flood", "auth.otp_fanout", "payment.refunds", "chat.leak"][which];
-            let entry = match what {
-                0..4 => Entry::Switch(which),
-                4..7 => Entry::Retract(rule, START_MS + end - ago_ms),
-                _ => Entry::Tick(START_MS + end + ago_ms / 2),
-            };
-            log.insert(place.index(log.len()), entry);
-        }
-        log
-    })
+    (draws_of(6, count), strays(), copies, slower, proptest::collection::vec(control, 0..6)).prop_map(
+        |(mut draws, strays, copies, slower, controls)| {
+            for draw in &mut draws {
+                draw.at_ms *= slower;
+            }
+            let end = draws.last().map_or(0, |draw| draw.at_ms);
+            let mut log = events(draws, &strays);
+            for (what, place) in copies {
+                let copy = log[what.index(log.len())].clone();
+                log.insert(place.index(log.len()), copy);
+            }
+            for (place, what, which, ago_ms) in controls {
+                let rule = ["auth.otp_flood", "auth.otp_fanout", "payment.refunds", "chat.leak"][which];
+                let entry = match what {
+                    0..4 => Entry::Switch(which),
+                    4..7 => Entry::Retract(rule, START_MS + end - ago_ms),
+                    _ => Entry::Tick(START_MS + end + ago_ms / 2),
+                };
+                log.insert(place.index(log.len()), entry);
+            }
+            log
+        },
+    )
 }
 
 fn pseudonymizer() -> Pseudonymizer {
@@ -233,8 +239,10 @@ proptest! {
 
     /// A rule that a switch does not change goes on as if there had been none.
     #[test]
-    fn a_switch_touches_no_other_rule(draws in draws_of(6, 300), switches in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..2), 1..6)) {
-        let events: Vec<Entry> = draws.iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect();
+    fn a_switch_touches_no_other_rule(
+        draws in draws_of(6, 300), strays in strays(), switches in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..2), 1..6),
+    ) {
+        let events = events(draws, &strays);
         let mut switched = events.clone();
         for (place, which) in switches {
             switched.insert(place.index(switched.len()), Entry::Switch(which));
@@ -255,8 +263,9 @@ proptest! {
 
     /// To retract a rule from the beginning leaves the scores that it would have left if it had weighed nothing.
     #[test]
-    fn a_rule_taken_back_whole_has_weighed_nothing(draws in draws_of(6, 300)) {
-        let mut log: Vec<Entry> = draws.iter().enumerate().map(|(id, draw)| Entry::Event(json(id, draw))).collect();
+    fn a_rule_taken_back_whole_has_weighed_nothing(draws in draws_of(6, 300), strays in strays()) {
+        let draws = astray(draws, &strays);
+        let mut log = events(draws.clone(), &[]);
         let without = |left: &Left| {
             let scores = left.live.iter().filter_map(|change| change.score.clone());
             scores.map(|score| (score.entity, score.score, score.reasons)).collect::<Vec<_>>()

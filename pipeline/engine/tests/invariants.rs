@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
+use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Alert, Config, Record, Score};
 
 mod common;
 
-use common::{ARRIVAL_MS, Draw, PROBE, RULES, all_rules, draws, engine, json};
+use common::{ARRIVAL_MS, Draw, PROBE, RULES, all_rules, astray, draws, engine, is_ahead, json, strays};
 
 /// Everything that leaves, as text.
 #[derive(PartialEq, Debug)]
@@ -50,9 +51,10 @@ proptest! {
     /// E1: batch sizes, threads and a full table change no byte of what leaves. E2, E4 on the way.
     #[test]
     fn e1_batches_threads_and_a_full_table_change_nothing(
-        draws in draws(400), sizes in proptest::collection::vec(1_usize..150, 1..6), threads in 2_usize..9, broken in any::<prop::sample::Index>(),
-        memory_max in prop::sample::select(vec![1_usize << 30, 3_000_000, 400_000]),
+        draws in draws(400), strays in strays(), sizes in proptest::collection::vec(1_usize..150, 1..6), threads in 2_usize..9,
+        broken in any::<prop::sample::Index>(), memory_max in prop::sample::select(vec![1_usize << 30, 3_000_000, 400_000]),
     ) {
+        let draws = astray(draws, &strays);
         let mut log: Vec<String> = draws.iter().enumerate().map(|(id, draw)| json(id, draw)).collect();
         let index = broken.index(log.len());
         log[index].truncate(40); // one dead letter among them
@@ -78,20 +80,23 @@ proptest! {
     /// E3: a duplicate within the horizon changes nothing but the count of duplicates.
     #[test]
     fn e3_duplicates_change_nothing(
-        draws in draws(300), copies in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..200), 1..60),
+        draws in draws(300), strays in strays(), copies in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..200), 1..60),
         slower in prop::sample::select(vec![1_i64, 20, 400]),
     ) {
         let draws: Vec<Draw> = draws.into_iter().map(|draw| Draw { at_ms: draw.at_ms * slower, ..draw }).collect();
+        let draws = astray(draws, &strays);
         let log: Vec<String> = draws.iter().enumerate().map(|(id, draw)| json(id, draw)).collect();
         let mut doubled: Vec<(usize, &String)> = log.iter().enumerate().collect();
         for (index, after) in copies {
             let original = index.index(log.len());
             // Redelivered within the horizon of its kind: half an hour of `gps.*`, three days of all else.
-            let place = doubled.iter().position(|(at, _)| *at == original).expect("in the log");
-            let place = (place + 1 + after).min(doubled.len());
-            let newest = doubled[..place].iter().map(|(at, _)| draws[*at].at_ms).max().expect("not empty");
+            let first = doubled.iter().position(|(at, _)| *at == original).expect("in the log");
+            let place = (first + 1 + after).min(doubled.len());
+            // By the event clock, which a late event finds where it is.
+            let clock_ms = |until: usize| doubled[..until].iter().map(|(at, _)| &draws[*at]).filter(|draw| !is_ahead(draw)).map(|draw| draw.at_ms).max();
             let horizon_ms = if draws[original].kind == 3 { 30 * 60_000 } else { 72 * 3_600_000 };
-            if newest - draws[original].at_ms <= horizon_ms { doubled.insert(place, (original, &log[original])); }
+            let is_within = clock_ms(first + 1).is_none_or(|then| clock_ms(place).is_some_and(|now| now - then <= horizon_ms));
+            if is_within { doubled.insert(place, (original, &log[original])); }
         }
         let rules = all_rules();
         let once = run(&rules, &Config::default(), &log, &[64]);
@@ -120,9 +125,29 @@ proptest! {
         prop_assert_eq!(held(&events), held(&arrived));
     }
 
+    /// In whatever order the hits of one entity come, no two of its alerts lie closer than `suppress`; so they open no more
+    /// alerts than in order, where each opens as soon as it may.
+    #[test]
+    fn no_order_of_arrival_opens_more_alerts_than_time_does(minutes in proptest::collection::vec(0_i64..5 * 24 * 60, 1..150), backlog in any::<bool>()) {
+        let mut ordered = minutes.clone();
+        ordered.sort_unstable();
+        let arrived = if backlog {
+            // What is newest comes first; all else catches up, oldest first.
+            let half = ordered.len() / 2;
+            ordered[half..].iter().chain(&ordered[..half]).copied().collect()
+        } else {
+            minutes
+        };
+        let in_order = opened(&ordered);
+        let as_arrived = opened(&arrived);
+        prop_assert!(as_arrived.windows(2).all(|pair| pair[1] - pair[0] >= 3_600_000), "{as_arrived:?}");
+        prop_assert!(as_arrived.len() <= in_order.len(), "{} and not {}", as_arrived.len(), in_order.len());
+    }
+
     /// M1: keyed state stays under its bound.
     #[test]
-    fn m1_memory_stays_under_its_bound(draws in draws(400)) {
+    fn m1_memory_stays_under_its_bound(draws in draws(400), strays in strays()) {
+        let draws = astray(draws, &strays);
         let mut engine = engine(RULES, Config { memory_max: 1_000_000, ..Config::default() });
         for (id, draw) in draws.iter().enumerate() {
             let text = json(id, draw);
@@ -145,6 +170,30 @@ proptest! {
         prop_assert_eq!(counters.records, lines.len() as u64);
         prop_assert_eq!(counters.records, counters.events + counters.duplicates + counters.dead_letters + counters.unknown_types);
     }
+}
+
+/// When the alerts opened of a rule to which each of these events, of one entity, is a hit, Unix ms in order.
+fn opened(minutes: &[i64]) -> Vec<i64> {
+    let rule = PROBE.1.replace("suppress: 0s", "suppress: 1h");
+    let verified = |(id, minute): (usize, &i64)| json(id, &Draw { at_ms: minute * 60_000, kind: 1, who: 0, how: 0 });
+    let log: Vec<String> = minutes.iter().enumerate().map(verified).collect();
+    let left = run(&[(PROBE.0, &rule)], &Config::default(), &log, &[64]);
+    let mut opened: Vec<i64> = left.alerts.iter().map(|alert| parse_rfc3339(&alert.opened_at).expect("an instant")).collect();
+    opened.sort_unstable();
+    opened
+}
+
+/// 90 hits, one each 15 minutes of yesterday, behind a burst of today.
+#[test]
+fn a_late_backlog_is_no_storm() {
+    let (yesterday, today): (Vec<i64>, Vec<i64>) =
+        ((0..90).map(|quarter| quarter * 15).collect(), (0..6).map(|minute| 36 * 60 + minute).collect());
+    let late: Vec<i64> = today.iter().chain(&yesterday).copied().collect();
+    let in_order: Vec<i64> = yesterday.iter().chain(&today).copied().collect();
+    assert_eq!(opened(&late).len(), 24, "one an hour, and one of today");
+    assert_eq!(opened(&late), opened(&in_order));
+    let backwards: Vec<i64> = late.iter().rev().copied().collect();
+    assert!(opened(&backwards).len() <= 24);
 }
 
 fn one(at_ms: i64, id: usize) -> String {

@@ -1,6 +1,7 @@
 //! Snapshots that are damaged, mixed up or of something else are refused and told; and what taking one costs.
 
 use rasid_compiler::ruleset::Ruleset;
+use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record, RestoreError, Snapshot};
 use rstest::rstest;
 
@@ -58,8 +59,8 @@ fn parts_that_do_not_belong_together_are_refused() {
     swapped.parts.swap(6, 7);
     assert_eq!(said(&swapped).as_deref(), Some("part 6 of the snapshot is its part 7"));
     let mut newer = whole;
-    newer.parts[0][0] = 5;
-    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 5, and this engine reads 4"));
+    newer.parts[0][0] = 6;
+    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 6, and this engine reads 5"));
 }
 
 /// What 0.2.0 wrote of [`of_before`]: its sixteen parts.
@@ -110,6 +111,52 @@ fn snapshots_of_formats_before_are_read() {
     older.parts[0].pop(); // what format 1 did not count: none
     older.parts[5].pop(); // nor were there former names
     assert_eq!(restored(&mut older, 1).counters().records, now.counters().records);
+}
+
+/// What suppresses and what is suppressed, in format 4: [`of_4`] at the end of its first ten minutes.
+const SUPPRESSION_OF_4: &[u8] = include_bytes!("snapshots/suppression_4.bin");
+
+/// A flood as two rules see it, of which one is in shadow.
+fn two_floods(shadow: &str) -> Vec<(String, String)> {
+    let (name, text) = RULES.first().expect("a rule");
+    let other = text.replace("auth.otp_flood", "auth.otp_shadow").replace("on: auth", &format!("mode: {shadow}\non: auth"));
+    vec![((*name).to_owned(), (*text).to_owned()), ("auth/otp_shadow.yaml".to_owned(), other)]
+}
+
+fn floods(shadow: &str) -> Ruleset {
+    let floods = two_floods(shadow);
+    ruleset(&floods.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>())
+}
+
+/// Codes to one phone, one each half minute, and what they open: (rule, ms after the start, hits suppressed before).
+fn of_4(engine: &mut Engine, half_minutes: std::ops::Range<usize>) -> Vec<(String, i64, u64)> {
+    let mut opened = Vec::new();
+    for id in half_minutes {
+        let at_ms = i64::try_from(id).expect("small") * 30_000;
+        let text = json(id, &Draw { at_ms, kind: 0, who: 0, how: 0 });
+        let output = engine.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
+        opened.extend(output.alerts.into_iter().map(|alert| {
+            let opened_ms = parse_rfc3339(&alert.opened_at).expect("an instant");
+            (alert.rule, opened_ms - START_MS, alert.suppressed_before)
+        }));
+    }
+    opened
+}
+
+#[test]
+fn suppression_of_format_4_goes_on() {
+    let pseudonymizer = || Pseudonymizer::new(SECRET, 1).expect("long enough");
+    let mut now = Engine::new(floods("shadow"), Config::default(), pseudonymizer()).expect("an engine");
+    of_4(&mut now, 0..20);
+    let saved = Saved { parts: postcard::from_bytes(SUPPRESSION_OF_4).expect("sixteen parts"), ..Saved::default() };
+    let restored = || restore(floods("shadow"), SECRET, &saved).expect("it is read");
+    // The newest alerts opened after six minutes and a half: the next open five later, and tell of nine hits in between.
+    let next = |rule: &str| (rule.to_owned(), 690_000, 9);
+    assert_eq!(of_4(&mut now, 20..24), [next("auth.otp_flood"), next("auth.otp_shadow")]);
+    assert_eq!(of_4(&mut restored(), 20..24), [next("auth.otp_flood"), next("auth.otp_shadow")]);
+    let mut told = restored();
+    told.switch(100, floods("active"));
+    assert_eq!(of_4(&mut told, 20..22), [("auth.otp_shadow".to_owned(), 600_000, 6)], "nobody was told of what was in shadow");
 }
 
 #[test]

@@ -30,8 +30,9 @@ use crate::warming::Warming;
 
 /// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; 2: part 0 ends with
 /// what format 1 did not count; 3: parts 1 and 2
-/// hold this generation of duplicates and the one before. All are read still.
-const FORMAT: u32 = 4;
+/// hold this generation of duplicates and the one before; 4: part 3 holds the newest alert alone of each rule and entity. All
+/// are read still.
+const FORMAT: u32 = 5;
 /// The part of the scores.
 const SCORES: usize = 5;
 /// Shards in one part.
@@ -284,6 +285,7 @@ impl Engine {
                     let loaded = engine.duplicates.load(kind, rest, &mut |name| part(Part::Lasting(name)));
                     loaded.map_err(|error| error.of_part(number))?
                 }
+                3 if header.format < 5 => engine.suppression.load_former(rest).map_err(place("suppression"))?,
                 3 => engine.suppression.load(rest).map_err(place("suppression"))?,
                 4 => engine.issued.load(rest).map_err(place("issued alerts"))?,
                 SCORES => engine.scores.load(rest).map_err(place("scores"))?,

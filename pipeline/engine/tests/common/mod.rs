@@ -273,6 +273,52 @@ pub fn json(id: usize, draw: &Draw) -> String {
     format!(r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"{name}","time":"{time}","data":{data}}}"#)
 }
 
+/// What does not come in its order.
+#[derive(Clone, Debug)]
+pub enum Stray {
+    /// So many events, from that one on, come so late, ms: a source catches up.
+    Behind(prop::sample::Index, usize, i64),
+    /// One claims to be of that time, Unix ms.
+    Claims(prop::sample::Index, i64),
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Some hours, some days, and times that are nobody's: the first year and the last, and what the bound on the future just lets
+/// through, which leaves all that follows a month behind.
+pub fn strays() -> impl Strategy<Value = Vec<Stray>> {
+    let place = any::<prop::sample::Index>;
+    let behind = prop_oneof![0..2 * HOUR_MS, 0..7 * 24 * HOUR_MS];
+    let behind = (place(), 1_usize..100, behind).prop_map(|(from, count, by_ms)| Stray::Behind(from, count, by_ms));
+    let newest_ms = ARRIVAL_MS + Config::default().future_ms;
+    let times = vec![-62_167_219_200_000, 0, START_MS + 24 * HOUR_MS, newest_ms, newest_ms + 1, 253_402_300_799_999];
+    let claims = (place(), prop::sample::select(times)).prop_map(|(which, at_ms)| Stray::Claims(which, at_ms));
+    proptest::collection::vec(prop_oneof![3 => behind, 1 => claims], 0..6)
+}
+
+/// The events with strays among them.
+pub fn astray(mut draws: Vec<Draw>, strays: &[Stray]) -> Vec<Draw> {
+    for stray in strays {
+        match stray {
+            Stray::Behind(from, count, by_ms) => {
+                let from = from.index(draws.len());
+                draws.iter_mut().skip(from).take(*count).for_each(|draw| draw.at_ms -= by_ms);
+            }
+            Stray::Claims(which, at_ms) => {
+                let which = which.index(draws.len());
+                draws[which].at_ms = at_ms - START_MS;
+            }
+        }
+    }
+    draws
+}
+
+/// Of an event of the streams, whether the bound on the future sets it aside.
+pub fn is_ahead(draw: &Draw) -> bool {
+    START_MS + draw.at_ms > ARRIVAL_MS + Config::default().future_ms
+}
+
+/// In order of time.
 pub fn draws(count: usize) -> impl Strategy<Value = Vec<Draw>> {
     draws_of(4, count)
 }
