@@ -16,6 +16,8 @@ use crate::template;
 use crate::yaml::{Key, Node, NodeValue, TextMap};
 
 const DAY_MS: i64 = 86_400_000;
+/// Half-lives that a rule may have. Scores say them in whole seconds: below one, a reader would divide by zero.
+const HALF_LIFE_MS: std::ops::RangeInclusive<i64> = 1_000..=365 * DAY_MS;
 
 /// A rule whose triggers name bindings by their index in `lets`, and those bindings.
 pub(crate) struct Lowered {
@@ -52,7 +54,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let mut lets = map.optional("let").map(|node| binding::lower(text, node, &on, lists, faults)).unwrap_or_default();
     let when = map.required("when", faults);
     let risk = map.optional("risk").map_or(Some(0), |node| reader::whole(node, "`risk`", 0..=100, faults));
-    let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::duration(node, "`half_life`", 1..=365 * DAY_MS, faults));
+    let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));
     let suppress = map.optional("suppress").map_or(Some(3_600_000), |node| reader::duration(node, "`suppress`", 0..=30 * DAY_MS, faults));
     let deliver = map.optional("deliver").map(|node| deliver(node, faults));
     let explain = map.required("explain", faults);

@@ -119,6 +119,18 @@ pub(crate) fn duration(node: &Node, what: &str, range: RangeInclusive<i64>, faul
     None
 }
 
+/// The same in whole seconds: what is published so must not be cut.
+pub(crate) fn seconds(node: &Node, what: &str, range: RangeInclusive<i64>, faults: &mut Vec<Fault>) -> Option<i64> {
+    let millis = duration(node, what, range, faults)?;
+    if millis % 1_000 == 0 {
+        return Some(millis);
+    }
+    let shown = if let NodeValue::Str(text) = &node.value { text } else { "" };
+    let fault = Fault::new(Code::OutOfRange, node.span.clone(), format!("{what} is `{shown}`, expected whole seconds"));
+    faults.push(fault.help(format!("write `{}`", show_duration((millis + 500) / 1_000 * 1_000))));
+    None
+}
+
 /// Units of time, largest first, in milliseconds.
 const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 

@@ -61,11 +61,11 @@ pub struct RuleFile {
     /// Default 0: the alert weighs on no score.
     #[schemars(default, range(min = 0, max = 100), example = 60)]
     pub risk: u8,
-    /// How long until that doubt has halved; up to 365d. Longer keeps scores up. Default 24h.
+    /// How long until that doubt has halved; whole seconds, 1s to 365d. Longer keeps scores up. Default 24h.
     #[schemars(default = "default_half_life")]
     pub half_life: Span,
-    /// How long after an alert opens further hits on the entity are only counted; up to 30d. 0s: an alert on every
-    /// event. Default 1h.
+    /// Hits on the entity that lie closer to an alert than this, before or after it in event time, are only counted; up to
+    /// 30d. 0s: an alert on every event. Default 1h.
     #[schemars(default = "default_suppress")]
     pub suppress: Span,
     /// Who is told: core, oncall. Default core, for SEV0 and SEV1 both.
