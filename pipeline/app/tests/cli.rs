@@ -266,3 +266,30 @@ fn more_files_than_may_be_open_at_once_are_gone_through() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), names.len(), "{}", said(&output));
 }
+
+/// Records of which so many claim to be from 2030, and what the summary says of them with that time of arrival.
+fn summary(ahead: usize, records: usize) -> String {
+    let folder = folder();
+    let line = |n: usize| {
+        let text = MESSAGE.replace("\"id\":\"1\"", &format!("\"id\":\"{n}\""));
+        if n < ahead { text.replace("2026-11-01", "2030-11-01") } else { text }
+    };
+    std::fs::write(folder.path().join("events.jsonl"), (0..records).map(line).collect::<String>()).expect("a file");
+    let output = rasid(folder.path(), &["detect", "events.jsonl", "--now", "2026-11-02T00:00:00Z", "--alerts", "alerts.jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    said(&output)
+}
+
+#[test]
+fn a_summary_leads_with_what_was_set_aside_where_it_is_more_than_one_in_a_hundred() {
+    let most = summary(150, 200);
+    let lead = "150 of 200 records were set aside: no rule saw them\n  all of them: `time`: future: more than 300 s ahead of its arrival\n";
+    let place = most.find(lead).unwrap_or_else(|| panic!("{most}"));
+    assert!(most.find("records in").is_some_and(|counts| place < counts), "it leads:\n{most}");
+    for option in ["--now TIME", "--dead-letters FILE"] {
+        assert!(most.contains(option), "{option} in\n{most}");
+    }
+    let few = summary(2, 200);
+    assert!(few.contains("2 dead letters") && !few.contains("set aside"), "{few}");
+    assert!(summary(3, 200).contains("3 of 200 records were set aside"));
+}

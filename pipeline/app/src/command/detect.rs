@@ -1,6 +1,7 @@
 //! `rasid detect`: files, stdin or a service's log in, alerts out.
 
 mod replay;
+mod set_aside;
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use rasid_detectors::shown::json;
 use rasid_engine::{Config, Counters, Engine, Record, RuleCounters, events_per_s_max};
 use serde::Serialize;
 
+use self::set_aside::SetAside;
 use super::{Failure, OutputFormat, colour, json_text, say, say_block};
 use crate::clock::{Stopwatch, now_ms};
 use crate::{key, memory};
@@ -125,16 +127,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         dead_letters: args.dead_letters.as_deref().map(JsonLinesSink::create).transpose()?,
         arrival_ms: args.now.unwrap_or_else(now_ms),
         position: 0,
+        set_aside: SetAside::default(),
         progress: Progress::start(),
     };
     for file in &args.files {
         run.source(JsonLines::open_with(file, limits)?)?;
     }
-    let Run { engine, alerts, dead_letters, progress, .. } = run;
+    let Run { engine, alerts, dead_letters, set_aside, progress, .. } = run;
     let elapsed = progress.end();
     alerts.finish()?;
     dead_letters.map(JsonLinesSink::finish).transpose()?;
-    finish(&engine, scores, elapsed, args.output)
+    let lead = set_aside.lead(engine.counters().records, false);
+    finish(&engine, scores, elapsed, (args.output, &lead))
 }
 
 /// The bound on keyed state. Where nobody chose it and the machine is too small for it, that is said.
@@ -147,8 +151,13 @@ fn memory_max(chosen: Option<u64>) -> usize {
     chosen.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-/// Writes what stands at the end, and says what the run came to.
-fn finish(engine: &Engine, scores: Option<JsonLinesSink>, elapsed: Duration, output: OutputFormat) -> Result<(), Failure> {
+/// Writes what stands at the end, and says what the run came to, with `lead` before all else.
+fn finish(
+    engine: &Engine,
+    scores: Option<JsonLinesSink>,
+    elapsed: Duration,
+    (output, lead): (OutputFormat, &[String]),
+) -> Result<(), Failure> {
     if let Some(mut sink) = scores {
         for score in engine.scores() {
             sink.write(&score)?;
@@ -157,7 +166,12 @@ fn finish(engine: &Engine, scores: Option<JsonLinesSink>, elapsed: Duration, out
     }
     let summary = Summary::new(engine, elapsed);
     match output {
-        OutputFormat::Text => summary.print(),
+        OutputFormat::Text => {
+            for line in lead {
+                say(format_args!("{line}"));
+            }
+            summary.print();
+        }
         OutputFormat::Json => {
             let summary = json_text(&summary)?;
             say(format_args!("{}", json(&summary)));
@@ -174,6 +188,7 @@ struct Run {
     arrival_ms: i64,
     /// Of the newest record; the first record of the first file is 1.
     position: u64,
+    set_aside: SetAside,
     progress: Progress,
 }
 
@@ -200,6 +215,7 @@ impl Run {
         for alert in &output.alerts {
             self.alerts.write(alert)?;
         }
+        output.dead_letters.iter().for_each(|letter| self.set_aside.add(letter.field.as_deref(), &letter.reason));
         let Some(sink) = &mut self.dead_letters else { return Ok(()) };
         for letter in output.dead_letters {
             let reason = match batch.cut(letter.record) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink, RawLines};
 use rasid_service::replay::{Replay, ReplayError, is_data_folder};
 
+use super::set_aside::SetAside;
 use super::{Args, Progress, finish};
 use crate::command::{Failure, say};
 use crate::config::{self, Key, Layers};
@@ -45,11 +46,12 @@ pub(super) fn run(args: &Args, dir: &Path) -> Result<(), Failure> {
     let scores = args.scores.as_deref().map(JsonLinesSink::create).transpose()?;
     let mut alerts = RawLines::create(&args.alerts)?;
     let mut dead_letters = args.dead_letters.as_deref().map(JsonLinesSink::create).transpose()?;
-    let mut progress = Progress::start();
+    let (mut set_aside, mut progress) = (SetAside::default(), Progress::start());
     while let Some(step) = replay.step().map_err(failure)? {
         for alert in &step.alerts {
             alerts.write(&alert.json)?;
         }
+        step.dead_letters.iter().for_each(|letter| set_aside.add(letter.field.as_deref(), &letter.reason));
         if let Some(sink) = &mut dead_letters {
             for letter in step.dead_letters {
                 let record = letter.record.as_slice();
@@ -72,7 +74,8 @@ pub(super) fn run(args: &Args, dir: &Path) -> Result<(), Failure> {
         scores.map(JsonLinesSink::finish).transpose()?;
         return Ok(());
     };
-    finish(engine, scores, elapsed, args.output)
+    let lead = set_aside.lead(engine.counters().records, true);
+    finish(engine, scores, elapsed, (args.output, &lead))
 }
 
 /// Nothing is written into the folder, which is somebody's only log, nor twice to one file.
