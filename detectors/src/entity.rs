@@ -14,39 +14,42 @@ pub mod personal;
 pub const ID_BYTES_MAX: usize = 256;
 
 /// A kind of entity. The wire name is the lower-case name with underscores, as in `kind:id`.
+///
+/// Its number is part of every key under which state is stored: it never changes, a new kind takes the next one, and that of
+/// a kind that is gone is not given again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum EntityKind {
     /// An account, whatever its role.
-    User,
+    User = 0,
     /// A phone or computer.
-    Device,
+    Device = 1,
     /// One address.
-    Ip,
+    Ip = 2,
     /// The /24 (IPv4) or /48 (IPv6) an address lies in.
-    IpPrefix,
+    IpPrefix = 3,
     /// A telephone number, E.164.
-    Phone,
+    Phone = 4,
     /// A telephone number less its last four digits: a range sold together.
-    PhonePrefix,
+    PhonePrefix = 5,
     /// A card, wallet or bank account.
-    Instrument,
+    Instrument = 6,
     /// A chat between two people.
-    Conversation,
+    Conversation = 7,
     /// A booking, which is also what drivers call a task.
-    Booking,
+    Booking = 8,
     /// A driver; the same identifiers as [`EntityKind::User`].
-    Driver,
+    Driver = 9,
     /// A device fingerprint.
-    Fingerprint,
+    Fingerprint = 10,
     /// A member of staff.
-    Admin,
+    Admin = 11,
     /// A payment, SMS or map provider.
-    Provider,
+    Provider = 12,
     /// A ledger account.
-    Account,
+    Account = 13,
     /// An H3 cell of resolution 5 (about 250 km²).
-    Region,
+    Region = 14,
 }
 
 impl EntityKind {

@@ -1,5 +1,8 @@
-//! Formulas that several detectors and windows share, each with its source.
+//! Formulas and forms of memory that several operators share, each with its source.
 
+pub mod extreme;
 pub mod great_circle;
 pub mod hyperloglog;
 pub mod lower_bound_speed;
+pub mod newest;
+pub mod series;

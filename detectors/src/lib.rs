@@ -1,22 +1,61 @@
 //! What Rasid understands about events, and what it can observe in them.
 //!
 //! * [`event`]: the vocabulary. An [`event::Event`] is one validated fact; nothing past this crate sees raw JSON.
-//! * [`window`]: event-time aggregates over one key.
-//! * [`detector`]: the list of detectors; each one is a file that maps events and a small state to signals.
+//! * [`operator`]: what a keyed operator is. Each is a file in a folder below; the list of them is here.
 //! * [`kernel`]: formulas that several of them share, each with its source.
 //! * [`shown`]: foreign text as people may see it.
 //!
 //! Everything here is a pure function of its arguments: no clock, no randomness, no I/O, no threads. One input gives
 //! one answer on any day and on any machine.
 
-pub mod auth;
-pub mod chat;
-pub mod detector;
 pub mod entity;
 pub mod event;
-pub mod gps;
 pub mod kernel;
+#[macro_use]
+mod list;
+pub mod operator;
 pub mod shown;
 pub mod signal;
 pub mod value;
-pub mod window;
+
+operators! {
+    /// Event-time aggregates over one key.
+    ///
+    /// A value at an event is over (T − W, T] with T = max(t, newest t that this key has been fed), so a burst whose first
+    /// event arrives last is still seen whole. Each aggregate keeps what lies in the window of its own newest event and
+    /// forgets the rest as that moves on; what is fed older than that is not kept at all, and has no value. Order of arrival
+    /// changes nothing in what is kept, within the limits below.
+    ///
+    /// | aggregate | exact to | then |
+    /// |---|---|---|
+    /// | count, sum, min, max, avg, ratio ([`kernel::series`](crate::kernel::series)) | 256 distinct instants in the window | W/128 buckets aligned to the epoch; an old bucket counts until all of it has left, so nothing is ever under-counted |
+    /// | distinct | 32 values in the window | a sliding HyperLogLog (3.3 % standard error) |
+    /// | last, previous, first_seen | always | – |
+    window {
+        count: Count,
+        sum: Sum,
+        min: Min,
+        max: Max,
+        avg: Avg,
+        distinct: Distinct,
+        last: Last,
+        previous: Previous,
+        first_seen: FirstSeen,
+        ratio: Ratio,
+    }
+
+    /// Detectors of the `auth` family.
+    auth {
+        impossible_travel: ImpossibleTravel,
+    }
+
+    /// Detectors of the `gps` family.
+    gps {
+        impossible_speed: ImpossibleSpeed,
+    }
+
+    /// Detectors of the `chat` family.
+    chat {
+        contact_leak: ContactLeak,
+    }
+}

@@ -4,6 +4,7 @@
 mod bench_workload;
 mod fixtures;
 mod fluvio;
+mod fmt;
 mod kill;
 mod pages;
 mod schema;
@@ -16,7 +17,7 @@ use anyhow::{Result, bail};
 
 const HELP: &str = "\
 cargo xtask test                           everything that must hold before a change is merged
-cargo xtask fmt                            formats the code
+cargo xtask fmt [--check]                  formats the code, or looks whether it is
 cargo xtask schema [--check]               writes the committed JSON Schemas, or compares them with the program's
 cargo xtask pages [--check]                writes the pages made from the code, or compares them
 cargo xtask fixtures [--check]             makes the fixtures again, or compares them with what their scripts make
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["test"] => test::run(),
-        ["fmt"] => step::run("fmt", step::cargo(["fmt", "--all"])),
+        ["fmt"] => fmt::run(false),
+        ["fmt", "--check"] => fmt::run(true),
         ["schema"] => schema::run(false),
         ["schema", "--check"] => schema::run(true),
         ["pages"] => pages::run(false),

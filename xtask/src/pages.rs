@@ -10,8 +10,6 @@ use serde_json::{Map, Value};
 
 use crate::step;
 
-/// The aggregates, in the order in which people meet them.
-const AGGREGATES: [&str; 10] = ["Count", "Sum", "Avg", "Min", "Max", "Distinct", "Ratio", "Last", "Previous", "FirstSeen"];
 /// What stands beside a rule's own keys.
 const PARTS: [(&str, &str); 6] = [
     ("OverrideFile", "An override"),
@@ -20,12 +18,6 @@ const PARTS: [(&str, &str); 6] = [
     ("AlertFile", "An alert that a test expects"),
     ("ListFile", "A list: `lists/<name>.yaml`"),
     ("EntryFile", "An entry of a list"),
-];
-/// The detectors' files.
-const DETECTORS: [(&str, &str); 3] = [
-    ("impossible_travel", "detectors/src/auth/impossible_travel.rs"),
-    ("impossible_speed", "detectors/src/gps/impossible_speed.rs"),
-    ("contact_leak", "detectors/src/chat/contact_leak.rs"),
 ];
 
 pub(crate) fn run(check: bool) -> Result<()> {
@@ -63,8 +55,10 @@ fn rule_reference() -> Result<String> {
         .to_owned();
     table(&mut page, &schema)?;
     page.push_str("\n## What `let` binds\n\nEach is a map; its first key says what it computes. Windows are open at their start and include the event itself.\n");
-    for name in AGGREGATES {
-        section(&mut page, defs.get(name), &name.to_lowercase().replace("firstseen", "first_seen"))?;
+    let (detectors, aggregates): (Vec<&Value>, Vec<&Value>) = bindings(&schema).partition(|form| is_detector(form));
+    ensure!(!detectors.is_empty() && !aggregates.is_empty(), "the schema of bindings has no forms");
+    for form in aggregates {
+        section(&mut page, Some(form), title(form)?)?;
     }
     page.push_str("\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md).\n");
     for (name, title) in PARTS {
@@ -187,28 +181,27 @@ fn detectors() -> Result<String> {
         "# Detectors\n\nMade from the headers of their files and from their parameters by `cargo xtask pages`. A rule binds one as\n\
         `name: {detector: …, by: kind, …parameters}` and then reads `name.fired` and the fields of its signal.\n"
             .to_owned();
-    for (name, file) in DETECTORS {
+    for form in bindings(&schema).filter(|form| is_detector(form)) {
+        let file = form.get("$comment").and_then(Value::as_str).context("a detector's schema names its file")?;
         let source = read(file)?;
         let header: Vec<&str> =
             source.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-        writeln!(page, "\n## {name}\n\n{}\n", header.join("\n"))?;
-        if let Some(params) = find(&schema, name) {
-            table(&mut page, params)?;
-        }
+        writeln!(page, "\n## {}\n\n{}\n", title(form)?, header.join("\n"))?;
+        table(&mut page, form)?;
         writeln!(page, "\nCode: [{file}](../{file})")?;
     }
     Ok(page)
 }
 
-/// The schema of the binding of that detector, wherever it stands.
-fn find<'a>(schema: &'a Value, detector: &str) -> Option<&'a Value> {
-    let named = schema.pointer("/properties/detector/const").and_then(Value::as_str) == Some(detector);
-    if named {
-        return Some(schema);
-    }
-    match schema {
-        Value::Object(map) => map.values().find_map(|value| find(value, detector)),
-        Value::Array(list) => list.iter().find_map(|value| find(value, detector)),
-        _ => None,
-    }
+/// The forms of a binding, in the order of the list of operators.
+fn bindings(schema: &Value) -> impl Iterator<Item = &Value> {
+    schema.pointer("/$defs/Binding/anyOf").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn is_detector(form: &Value) -> bool {
+    form.pointer("/properties/detector").is_some()
+}
+
+fn title(form: &Value) -> Result<&str> {
+    form.get("title").and_then(Value::as_str).context("the schema of a binding has a title")
 }

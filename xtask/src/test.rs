@@ -5,11 +5,11 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use crate::{pages, schema, step};
+use crate::{fmt, pages, schema, step};
 
 pub(crate) fn run() -> Result<()> {
     install()?;
-    step::run("fmt", step::cargo(["fmt", "--all", "--check"]))?;
+    fmt::run(true)?;
     step::run("clippy", step::cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
     step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;

@@ -28,7 +28,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::detector::Detector;
 use crate::entity::KeyHasher;
 use crate::event::auth::{AsnType, Login};
 use crate::event::position::Position;
@@ -36,6 +35,7 @@ use crate::event::units::{Country, Reported};
 use crate::event::{Data, Event, EventType};
 use crate::kernel::great_circle::distance_m;
 use crate::kernel::lower_bound_speed::{Bounds, Fix, excess, judge};
+use crate::operator::{Fact, Feeds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
@@ -122,23 +122,29 @@ enum Known {
     Familiar,
 }
 
-impl Detector for ImpossibleTravel {
+/// What its signal carries.
+const FIELDS: &[SignalField] = &[
+    SignalField { name: "distance_m", ty: SignalType::Double { decimals: 0 }, doc: "distance less the radii, m" },
+    SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the logins and the tolerance, s" },
+    SignalField { name: "speed_mps", ty: SignalType::Double { decimals: 1 }, doc: "slowest speed that explains both, m/s" },
+    SignalField { name: "strength", ty: SignalType::Double { decimals: 3 }, doc: "how far past the bound, 0 to 1" },
+    SignalField { name: "suspicion", ty: SignalType::Double { decimals: 2 }, doc: "how likely it is somebody else, 0 to 1" },
+    SignalField { name: "device", ty: SignalType::Text, doc: "new or known" },
+    SignalField { name: "place", ty: SignalType::Text, doc: "new, seen or familiar" },
+];
+
+impl Operator for ImpossibleTravel {
     const NAME: &'static str = "impossible_travel";
-    const INPUTS: &'static [EventType] = &[EventType::LoginSucceeded];
-    const READS: &'static [&'static str] = &["location", "asn_type", "country", "device_id", "ip"];
-    const FIELDS: &'static [SignalField] = &[
-        SignalField { name: "distance_m", ty: SignalType::Double { decimals: 0 }, doc: "distance less the radii, m" },
-        SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the logins and the tolerance, s" },
-        SignalField { name: "speed_mps", ty: SignalType::Double { decimals: 1 }, doc: "slowest speed that explains both, m/s" },
-        SignalField { name: "strength", ty: SignalType::Double { decimals: 3 }, doc: "how far past the bound, 0 to 1" },
-        SignalField { name: "suspicion", ty: SignalType::Double { decimals: 2 }, doc: "how likely it is somebody else, 0 to 1" },
-        SignalField { name: "device", ty: SignalType::Text, doc: "new or known" },
-        SignalField { name: "place", ty: SignalType::Text, doc: "new, seen or familiar" },
-    ];
+    const VERSION: u16 = 1;
+    const GIVES: &'static str =
+        "Two logins of one user farther apart than travel allows, and how likely it is that somebody else is behind the second.";
+    const FEEDS: Feeds =
+        Feeds::Fixed { inputs: &[EventType::LoginSucceeded], reads: &["location", "asn_type", "country", "device_id", "ip"] };
+    const YIELDS: Yields = Yields::Signal(FIELDS);
     type Params = Params;
     type State = State;
 
-    fn ttl_ms(_: &Params) -> i64 {
+    fn ttl_ms(_: &Setup<Params>) -> i64 {
         MEMORY_MS
     }
 
@@ -146,6 +152,13 @@ impl Detector for ImpossibleTravel {
         state.places.len() * size_of::<Place>() + state.devices.len() * size_of::<(u64, i64)>()
     }
 
+    fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {
+        Self::observe(&setup.params, fact.event, state)
+    }
+}
+
+impl ImpossibleTravel {
+    /// Looks at one event of the key that `state` belongs to.
     fn observe(params: &Params, event: &Event<'_>, state: &mut State) -> Option<Signal> {
         let Data::LoginSucceeded(login) = &event.data else { return None };
         let location = login.location.as_ref()?;
@@ -184,7 +197,7 @@ impl Detector for ImpossibleTravel {
         found.map(|found| {
             let numbers = [found.distance_m, found.elapsed_s, found.speed_mps, found.strength, suspicion].map(OwnedValue::Double);
             let words = [if known_device { "known" } else { "new" }, place.word()].map(|word| OwnedValue::Str(word.into()));
-            Signal::new(Self::FIELDS, numbers.into_iter().chain(words))
+            Signal::new(FIELDS, numbers.into_iter().chain(words))
         })
     }
 }

@@ -35,8 +35,8 @@ use serde::{Deserialize, Serialize};
 use self::address::Address;
 use self::normalise::Text;
 use self::phone::Phone;
-use crate::detector::Detector;
 use crate::event::{Data, Event, EventType};
+use crate::operator::{Fact, Feeds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
@@ -109,30 +109,42 @@ struct Find {
     evidence: String,
 }
 
-impl Detector for ContactLeak {
+/// What its signal carries.
+const FIELDS: &[SignalField] = &[
+    SignalField { name: "kind", ty: SignalType::Text, doc: "What leaked: phone, email, link, handle or intent" },
+    SignalField { name: "strength", ty: SignalType::Double { decimals: 2 }, doc: "How sure the find is, 0 to 1, by its form" },
+    SignalField {
+        name: "disguise",
+        ty: SignalType::Text,
+        doc: "How it was hidden: none, separators, script, words, letters, reversed or split",
+    },
+    SignalField { name: "messages", ty: SignalType::Int, doc: "Messages that it was spread over" },
+    SignalField {
+        name: "evidence", ty: SignalType::Text, doc: "What was found, masked: +20 10•• ••• •42, a•••@•••, whatsapp link"
+    },
+];
+
+impl Operator for ContactLeak {
     const NAME: &'static str = "contact_leak";
-    const INPUTS: &'static [EventType] = &[EventType::ChatMessage];
-    const READS: &'static [&'static str] = &["text"];
-    const FIELDS: &'static [SignalField] = &[
-        SignalField { name: "kind", ty: SignalType::Text, doc: "What leaked: phone, email, link, handle or intent" },
-        SignalField { name: "strength", ty: SignalType::Double { decimals: 2 }, doc: "How sure the find is, 0 to 1, by its form" },
-        SignalField {
-            name: "disguise",
-            ty: SignalType::Text,
-            doc: "How it was hidden: none, separators, script, words, letters, reversed or split",
-        },
-        SignalField { name: "messages", ty: SignalType::Int, doc: "Messages that it was spread over" },
-        SignalField {
-            name: "evidence", ty: SignalType::Text, doc: "What was found, masked: +20 10•• ••• •42, a•••@•••, whatsapp link"
-        },
-    ];
+    const VERSION: u16 = 1;
+    const GIVES: &'static str =
+        "A way to reach somebody outside the platform: a number, an address, a link, a name, or the proposal to go there.";
+    const FEEDS: Feeds = Feeds::Fixed { inputs: &[EventType::ChatMessage], reads: &["text"] };
+    const YIELDS: Yields = Yields::Signal(FIELDS);
     type Params = Params;
     type State = Pieces;
 
-    fn ttl_ms(params: &Params) -> i64 {
-        i64::from(params.split_s_max.max(1)) * 1000
+    fn ttl_ms(setup: &Setup<Params>) -> i64 {
+        i64::from(setup.params.split_s_max.max(1)) * 1000
     }
 
+    fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut Pieces) -> Option<Signal> {
+        Self::observe(&setup.params, fact.event, state)
+    }
+}
+
+impl ContactLeak {
+    /// Looks at one event of the key that `state` belongs to.
     fn observe(params: &Params, event: &Event<'_>, state: &mut Pieces) -> Option<Signal> {
         let Data::ChatMessage(message) = &event.data else { return None };
         let found = look(params, message.text.get()?.expose(), event.clock(), state)?;
@@ -140,7 +152,7 @@ impl Detector for ContactLeak {
             return None;
         }
         Some(Signal::new(
-            Self::FIELDS,
+            FIELDS,
             [
                 OwnedValue::Str(found.kind.name().into()),
                 OwnedValue::Double(found.strength),

@@ -22,11 +22,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::detector::Detector;
 use crate::event::units::Reported;
 use crate::event::{Data, Event, EventType};
 use crate::kernel::lower_bound_speed::{self, Bounds, Fix, judge};
-use crate::signal::{Signal, SignalField};
+use crate::operator::{Fact, Feeds, Operator, Setup, Yields};
+use crate::signal::Signal;
 
 /// How far ahead of the event clock a device's clock is believed, ms.
 const CLOCK_AHEAD_MS_MAX: i64 = 120_000;
@@ -76,18 +76,26 @@ impl Default for Params {
 /// The anchor fix.
 pub type State = Option<Fix>;
 
-impl Detector for ImpossibleSpeed {
+impl Operator for ImpossibleSpeed {
     const NAME: &'static str = "impossible_speed";
-    const INPUTS: &'static [EventType] = &[EventType::GpsPosition];
-    const READS: &'static [&'static str] = &["lat", "lon", "accuracy_m"];
-    const FIELDS: &'static [SignalField] = lower_bound_speed::FIELDS;
+    const VERSION: u16 = 1;
+    const GIVES: &'static str = "Two fixes of one driver farther apart than a vehicle can go in the time between.";
+    const FEEDS: Feeds = Feeds::Fixed { inputs: &[EventType::GpsPosition], reads: &["lat", "lon", "accuracy_m"] };
+    const YIELDS: Yields = Yields::Signal(lower_bound_speed::FIELDS);
     type Params = Params;
     type State = State;
 
-    fn ttl_ms(_: &Params) -> i64 {
+    fn ttl_ms(_: &Setup<Params>) -> i64 {
         24 * 3_600_000
     }
 
+    fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {
+        Self::observe(&setup.params, fact.event, state)
+    }
+}
+
+impl ImpossibleSpeed {
+    /// Looks at one event of the key that `state` belongs to.
     fn observe(params: &Params, event: &Event<'_>, state: &mut State) -> Option<Signal> {
         let Data::GpsPosition(ping) = &event.data else { return None };
         let position = ping.position()?;

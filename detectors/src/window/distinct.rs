@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::event::field::FieldType;
 use crate::kernel::hyperloglog::SlidingHyperLogLog;
+use crate::kernel::series::start_of;
+use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
+use crate::signal::Signal;
+use crate::value::OwnedValue;
 
 /// Values kept one by one; more in one window and they are estimated. 32 times 16 bytes a key, and above the limits
 /// that fan-out rules set.
@@ -12,9 +17,42 @@ const EXACT_MAX: usize = 32;
 /// How often within one window a sketch is cleared of what has left it.
 const CLEARINGS: i64 = 64;
 
+/// See the module's header.
+pub struct Distinct;
+
+impl Operator for Distinct {
+    const NAME: &'static str = "distinct";
+    const VERSION: u16 = 1;
+    const GIVES: &'static str = "How many different values of a field.";
+    const FEEDS: Feeds =
+        Feeds::Named(Named { of: OfField::Of { takes: "a scalar field", example: "device_id", clears: true }, ..Named::USUAL });
+    const YIELDS: Yields = Yields::Value(|ty| is_scalar(ty).then_some(FieldType::Int));
+    type Params = NoParams;
+    type State = Values;
+
+    fn heap_bytes(state: &Values) -> usize {
+        state.heap_bytes()
+    }
+
+    fn newest_ms(state: &Values) -> Option<i64> {
+        Some(state.newest)
+    }
+
+    fn feed(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Values) -> Option<Signal> {
+        if let Some(hash) = fact.value_key() {
+            state.feed(fact.at_ms, hash, setup.window_ms);
+        }
+        None
+    }
+
+    fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Values) -> OwnedValue {
+        OwnedValue::Int(state.value(at_ms, setup.window_ms))
+    }
+}
+
 /// Different values over time, each as a 64-bit hash with the newest instant that showed it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Distinct {
+pub struct Values {
     repr: Repr,
     newest: i64,
     /// The window's start when the sketch was last cleared of what had left it.
@@ -28,17 +66,17 @@ enum Repr {
     Sketch(Box<SlidingHyperLogLog>),
 }
 
-impl Default for Distinct {
+impl Default for Values {
     fn default() -> Self {
         Self { repr: Repr::Exact(SmallVec::new()), newest: 0, cleared: 0 }
     }
 }
 
-impl Distinct {
+impl Values {
     /// The value with that hash, shown at `at_ms`.
-    pub fn feed(&mut self, at_ms: i64, hash: u64, window_ms: i64) {
+    fn feed(&mut self, at_ms: i64, hash: u64, window_ms: i64) {
         self.newest = self.newest.max(at_ms);
-        let start = super::start(self.newest, window_ms);
+        let start = start_of(self.newest, window_ms);
         match &mut self.repr {
             Repr::Exact(values) => {
                 values.retain(|(_, at)| *at > start);
@@ -75,8 +113,8 @@ impl Distinct {
     }
 
     /// Different values in the window that ends at `at_ms` or at the newest event, whichever is later.
-    pub fn value(&self, at_ms: i64, window_ms: i64) -> i64 {
-        let start = super::start(self.newest.max(at_ms), window_ms);
+    fn value(&self, at_ms: i64, window_ms: i64) -> i64 {
+        let start = start_of(self.newest.max(at_ms), window_ms);
         match &self.repr {
             #[expect(clippy::cast_possible_wrap, reason = "33 at most")]
             Repr::Exact(values) => values.iter().filter(|(_, at)| *at > start).count() as i64,
@@ -84,9 +122,9 @@ impl Distinct {
         }
     }
 
-    /// Memory in cells, for the bound.
-    pub fn cells(&self) -> usize {
-        match &self.repr {
+    /// Memory, bytes, for the bound.
+    fn heap_bytes(&self) -> usize {
+        16 * match &self.repr {
             Repr::Exact(values) => values.len(),
             Repr::Sketch(sketch) => sketch.cells(),
         }
@@ -105,8 +143,8 @@ mod tests {
         crate::entity::KeyHasher::new([1; 16]).combine(&[value])
     }
 
-    fn fed(events: &[(i64, u64)]) -> Distinct {
-        let mut distinct = Distinct::default();
+    fn fed(events: &[(i64, u64)]) -> Values {
+        let mut distinct = Values::default();
         for (at, value) in events {
             distinct.feed(*at, hash(*value), WINDOW);
         }
@@ -140,7 +178,7 @@ mod tests {
         let tail = distinct.value(1_999_000 + WINDOW - 200_000, WINDOW);
         assert!((180..=220).contains(&tail), "{tail} of the last 200");
         distinct.feed(100 * WINDOW, hash(7), WINDOW);
-        assert_eq!((distinct.value(0, WINDOW), distinct.cells()), (1, 1));
+        assert_eq!((distinct.value(0, WINDOW), distinct.heap_bytes()), (1, 16));
     }
 
     proptest! {

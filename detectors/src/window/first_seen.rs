@@ -1,20 +1,47 @@
-//! When a key was first seen.
+//! When a key was first seen: the oldest instant of it that is still remembered.
 
 use serde::{Deserialize, Serialize};
 
-/// The oldest instant of a key that is still remembered.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct FirstSeen(Option<i64>);
+use crate::event::field::FieldType;
+use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::signal::Signal;
+use crate::value::OwnedValue;
 
-impl FirstSeen {
-    /// An event at `at_ms`.
-    pub fn feed(&mut self, at_ms: i64) {
-        self.0 = Some(self.0.map_or(at_ms, |first| first.min(at_ms)));
+/// See the module's header.
+pub struct FirstSeen;
+
+/// The oldest instant, ms.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Oldest(Option<i64>);
+
+impl Operator for FirstSeen {
+    const NAME: &'static str = "first_seen";
+    const VERSION: u16 = 1;
+    const GIVES: &'static str = "When the key was first seen, a timestamp, the current event included.";
+    const FEEDS: Feeds = Feeds::Named(Named {
+        types: "The event types that it is seen in.",
+        of: OfField::None { because: "says when", instead: "remove it" },
+        by: "The kind of entity that is seen; several for each combination.",
+        window: "How long after its newest event a key is forgotten, 1s to 30d. Longer keeps more state.",
+        ..Named::USUAL
+    });
+    const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Time));
+    type Params = NoParams;
+    type State = Oldest;
+
+    fn feed(_: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Oldest) -> Option<Signal> {
+        state.feed(fact.at_ms);
+        None
     }
 
-    /// The oldest instant, ms since the Unix epoch.
-    pub fn value(&self) -> Option<i64> {
-        self.0
+    fn read(_: &Setup<NoParams>, _: i64, state: &Oldest) -> OwnedValue {
+        state.0.map_or(OwnedValue::Absent, OwnedValue::Time)
+    }
+}
+
+impl Oldest {
+    fn feed(&mut self, at_ms: i64) {
+        self.0 = Some(self.0.map_or(at_ms, |first| first.min(at_ms)));
     }
 }
 
@@ -24,11 +51,10 @@ mod tests {
 
     #[test]
     fn the_oldest_instant_stays_whatever_the_order() {
-        let mut first = FirstSeen::default();
-        assert_eq!(first.value(), None);
+        let mut first = Oldest::default();
         for at in [50, 90, 20, 70] {
             first.feed(at);
         }
-        assert_eq!(first.value(), Some(20));
+        assert_eq!(first.0, Some(20));
     }
 }

@@ -2,34 +2,68 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::series::Total;
+use crate::event::field::FieldType;
+use crate::kernel::series::Total;
+use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::signal::Signal;
+use crate::value::OwnedValue;
+
+/// See the module's header.
+pub struct Ratio;
 
 /// Two counts over time.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Ratio {
+pub struct Sides {
     above: Total,
     below: Total,
 }
 
-impl Ratio {
-    /// An event at `at_ms` that counts above the line, below it, or both.
-    pub fn feed(&mut self, at_ms: i64, above: bool, below: bool, window_ms: i64) {
+impl Operator for Ratio {
+    const NAME: &'static str = "ratio";
+    const VERSION: u16 = 1;
+    const GIVES: &'static str =
+        "How many events of the `ratio` types there are for each of the `per` types, a double; no value while there is none.";
+    const FEEDS: Feeds = Feeds::Named(Named {
+        types: "The event types above the line.",
+        of: OfField::None { because: "counts events", instead: "remove it; which events count above the line is said by `where`" },
+        by: "The kind of entity that has a ratio of its own; several for each combination.",
+        filter: "Which of the events above the line, in CEL over `data` alone.",
+        per: Some("The event types below the line, all of whose events count. Default the types above it, and then `where` is required."),
+        ..Named::USUAL
+    });
+    const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Double));
+    type Params = NoParams;
+    type State = Sides;
+
+    fn heap_bytes(state: &Sides) -> usize {
+        state.above.heap_bytes() + state.below.heap_bytes()
+    }
+
+    fn newest_ms(state: &Sides) -> Option<i64> {
+        Some(state.below.newest_ms())
+    }
+
+    fn feed(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Sides) -> Option<Signal> {
+        state.feed(fact.at_ms, fact.above, fact.below, setup.window_ms);
+        None
+    }
+
+    fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Sides) -> OwnedValue {
+        state.value(at_ms, setup.window_ms).map_or(OwnedValue::Absent, OwnedValue::Double)
+    }
+}
+
+impl Sides {
+    fn feed(&mut self, at_ms: i64, above: bool, below: bool, window_ms: i64) {
         // A side that gains nothing still learns how far time has come, so that both windows end at the same instant.
         self.above.feed(at_ms, i64::from(above), window_ms);
         self.below.feed(at_ms, i64::from(below), window_ms);
     }
 
-    /// The ratio over the window that ends at `at_ms` or at the newest event, whichever is later; `None` where there is
-    /// nothing below the line.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    pub fn value(&self, at_ms: i64, window_ms: i64) -> Option<f64> {
+    fn value(&self, at_ms: i64, window_ms: i64) -> Option<f64> {
         let below = self.below.value(at_ms, window_ms).filter(|below| *below > 0)?;
         Some(self.above.value(at_ms, window_ms).unwrap_or(0) as f64 / below as f64)
-    }
-
-    /// Memory in cells, for the bound.
-    pub fn cells(&self) -> usize {
-        self.above.cells() + self.below.cells()
     }
 }
 
@@ -39,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_ratio_is_of_what_the_window_holds() {
-        let mut ratio = Ratio::default();
+        let mut ratio = Sides::default();
         ratio.feed(0, true, false, 100);
         assert_eq!(ratio.value(0, 100), None, "nothing below the line");
         for (at, above) in [(10, false), (20, true), (110, false), (115, false)] {

@@ -90,6 +90,8 @@ const RULE_ERRORS: Metric = counter("rasid_rule_errors", "Events at which the ru
 const RULE_WARMING: Metric =
     gauge("rasid_rule_warming_until_timestamp_seconds", "Event clock up to which the rule runs in shadow, as its windows are not whole");
 const RULE_MISSING: Metric = counter("rasid_rule_entity_missing_events", "Events that do not name an entity the rule needs");
+const RULE_BEHIND: Metric =
+    counter("rasid_rule_behind_events", "Events without a value, as they lie a window or more behind a newer one of their entity");
 const WORKER_POSITION: Metric = gauge("rasid_worker_position", "Newest position processed");
 const WORKER_COMMITTED: Metric = gauge("rasid_worker_committed_position", "Newest position committed");
 const WORKER_LAG: Metric = gauge("rasid_worker_lag_records", "Entries of the log that are not processed");
@@ -261,6 +263,7 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.labelled(&RULE_SUPPRESSED, "rule", rules().map(|of| (of.rule.as_str(), of.suppressed)))?;
     out.labelled(&RULE_ERRORS, "rule", rules().map(|of| (of.rule.as_str(), of.errors)))?;
     out.labelled(&RULE_MISSING, "rule", rules().map(|of| (of.rule.as_str(), of.entity_missing)))?;
+    out.labelled(&RULE_BEHIND, "rule", rules().map(|of| (of.rule.as_str(), of.behind)))?;
     out.labelled(&RULE_WARMING, "rule", stats.engine.warming.iter().map(|of| (of.rule.as_str(), timestamp(of.until_ms))))
 }
 

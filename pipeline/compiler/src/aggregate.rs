@@ -2,14 +2,15 @@
 
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
+use rasid_detectors::operator::{Of, OfField, OperatorSpec, Yields};
 
-use crate::binding::{Lowering, Shape, canonical_text, event_types};
+use crate::binding::{Lowering, Shape, binding_of, event_types};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
 use crate::names::{Mentions, Names};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Binding, BindingKind, Feed, Of, Sides};
+use crate::ruleset::{Binding, Feed, Sides};
 use crate::ty::Ty;
 use crate::typecheck::Checker;
 use crate::yaml::Node;
@@ -17,132 +18,88 @@ use crate::yaml::Node;
 /// Windows: one second to thirty days.
 const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=2_592_000_000;
 
-/// The keys that name an aggregate.
-pub(crate) const AGGREGATES: [(&str, BindingKind); 10] = [
-    ("count", BindingKind::Count),
-    ("sum", BindingKind::Sum),
-    ("min", BindingKind::Min),
-    ("max", BindingKind::Max),
-    ("avg", BindingKind::Avg),
-    ("distinct", BindingKind::Distinct),
-    ("last", BindingKind::Last),
-    ("previous", BindingKind::Previous),
-    ("first_seen", BindingKind::FirstSeen),
-    ("ratio", BindingKind::Ratio),
-];
-
-/// What comes of an aggregate that looks at no field; `None` for one that does.
-fn fieldless(kind: &BindingKind) -> Option<Ty> {
-    match kind {
-        BindingKind::Count => Some(Ty::Int),
-        BindingKind::FirstSeen => Some(Ty::Time),
-        BindingKind::Ratio => Some(Ty::Double),
-        _ => None,
-    }
-}
-
-/// What comes of an aggregate over a field of that type; `None` where it does not take one.
-fn over(kind: &BindingKind, ty: Option<Ty>) -> Option<Ty> {
-    match (kind, ty?) {
-        (BindingKind::Sum, Ty::Int) | (BindingKind::Distinct, _) => Some(Ty::Int),
-        (BindingKind::Min | BindingKind::Max, ty @ (Ty::Int | Ty::Double)) => Some(ty),
-        (BindingKind::Avg, Ty::Int | Ty::Double) => Some(Ty::Double),
-        (BindingKind::Sum | BindingKind::Min | BindingKind::Max | BindingKind::Avg, _) => None,
-        (_, ty) => Some(ty),
-    }
-}
-
 impl Lowering<'_> {
-    pub(crate) fn aggregate(
-        &mut self,
-        name: &'static str,
-        kind: &BindingKind,
-        types: &Node,
-        mut map: MapReader<'_>,
-    ) -> Option<(Binding, Shape)> {
-        let named = event_types(types, name, self.faults);
-        let simple = fieldless(kind);
-        let of = if simple.is_some() { map.optional("of") } else { map.required("of", self.faults) };
-        let per = if *kind == BindingKind::Ratio { map.optional("per") } else { None };
+    pub(crate) fn aggregate(&mut self, spec: &'static OperatorSpec, types: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
+        let (name, keys) = (spec.name, spec.named()?);
+        let sided = keys.per.is_some();
+        let event_names = event_types(types, name, self.faults);
+        let of = match keys.of {
+            OfField::None { .. } => map.optional("of"),
+            OfField::Of { .. } => map.required("of", self.faults),
+        };
+        let per = if sided { map.optional("per") } else { None };
         let by = map.required("by", self.faults);
         let window = map.required("window", self.faults);
         let filter = map.optional("where");
-        map.finish(self.faults);
+        if crate::schema::own_properties(spec).is_empty() {
+            map.finish(self.faults);
+        }
 
-        let below = match (kind, per) {
-            (BindingKind::Ratio, None) => named.clone(),
-            (_, Some(node)) => event_types(node, "per", self.faults),
-            (_, None) => Vec::new(),
+        let below = match per {
+            Some(node) => event_types(node, "per", self.faults),
+            None if sided => event_names.clone(),
+            None => Vec::new(),
         };
-        let mut events = named.clone();
-        events.extend(below.iter().filter(|event| !named.contains(event)));
+        let mut events = event_names.clone();
+        events.extend(below.iter().filter(|event| !event_names.contains(event)));
         let window = window.and_then(|node| reader::duration(node, "`window`", WINDOW_MS, self.faults));
         let by = by.and_then(|node| self.specs(node));
-        let keys = by.and_then(|by| self.keys(&by, &events));
-        let of = match simple {
-            Some(ty) => self.no_of(name, of).map(|()| (Vec::new(), Shape::Aggregate(ty, Privacy::Clear))),
-            None => of.and_then(|node| self.of(name, kind, node, &named)),
+        let parts = by.and_then(|by| self.keys(&by, &events));
+        let of = match keys.of {
+            OfField::None { because, instead } => match of {
+                None => fieldless(spec).map(|ty| (Vec::new(), None, Shape::Aggregate(ty, Privacy::Clear))),
+                Some(node) => {
+                    let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{name}` {because} and takes no `of`"));
+                    self.fault(fault.help(instead))
+                }
+            },
+            OfField::Of { takes, clears, .. } => of.and_then(|node| self.of(spec, (takes, clears), node, &event_names)),
         };
         let filters = match filter {
-            None => Some(vec![None; named.len()]),
-            Some(node) => self.filters(node, &named),
+            None => Some(vec![None; event_names.len()]),
+            Some(node) => self.filters(node, &event_names),
         };
-        if *kind == BindingKind::Ratio && filter.is_none() && !named.is_empty() && events.len() == named.len() && below.len() == named.len()
-        {
-            let fault = Fault::new(Code::BadBinding, types.span.clone(), "a ratio of events to themselves, which is always 1");
+        if sided && filter.is_none() && !event_names.is_empty() && events.len() == event_names.len() && below.len() == event_names.len() {
+            let fault = Fault::new(Code::BadBinding, types.span.clone(), format!("a {name} of events to themselves, which is always 1"));
             return self.fault(fault.help("say by `where` which of them are looked for, or by `per` what they are set against"));
         }
-        let ((fields, shape), keys, window_ms, filters) = (of?, keys?, window?, filters?);
-        if named.is_empty() {
+        let ((fields, ty, shape), parts, window_ms, filters) = (of?, parts?, window?, filters?);
+        if event_names.is_empty() {
             return None;
         }
-        let mut feeds: Vec<Feed> = events
-            .into_iter()
-            .enumerate()
-            .map(|(index, event)| {
-                let ratio = *kind == BindingKind::Ratio;
-                let sides = Sides { above: ratio && named.contains(&event), below: ratio && below.contains(&event) };
-                Feed { event, filter: filters.get(index).cloned().flatten(), of: fields.get(index).copied(), sides }
-            })
-            .collect();
-        feeds.sort_by_key(|feed| feed.event);
-        let canonical = canonical_text(&format!("{name} window={window_ms}"), &feeds, &keys);
-        Some((Binding { kind: kind.clone(), window_ms, feeds, keys, canonical }, shape))
+        let feeds = events.into_iter().enumerate().map(|(index, event)| {
+            let sides = Sides { above: sided && event_names.contains(&event), below: sided && below.contains(&event) };
+            Feed { event, filter: filters.get(index).cloned().flatten(), of: fields.get(index).copied(), sides }
+        });
+        let operator = self.set_up(spec, &map, &types.span, window_ms, ty)?;
+        Some((binding_of(operator, feeds.collect(), parts), shape))
     }
 
-    fn no_of(&mut self, name: &str, of: Option<&Node>) -> Option<()> {
-        let Some(node) = of else { return Some(()) };
-        let (message, help) = match name {
-            "count" => ("counts events", "remove it, or write `distinct` to count the different values of a field"),
-            "ratio" => ("counts events", "remove it; which events count above the line is said by `where`"),
-            _ => ("says when", "remove it"),
-        };
-        self.fault(Fault::new(Code::BadOf, node.span.clone(), format!("`{name}` {message} and takes no `of`")).help(help))
-    }
-
-    /// The field that the aggregate looks at, in each feeding type, and what comes of it.
-    fn of(&mut self, name: &str, kind: &BindingKind, node: &Node, feeds: &[EventType]) -> Option<(Vec<Of>, Shape)> {
+    /// The field that the aggregate looks at, in each feeding type, with its type, and what comes of it.
+    fn of(
+        &mut self,
+        spec: &OperatorSpec,
+        (takes, clears): (&str, bool),
+        node: &Node,
+        feeds: &[EventType],
+    ) -> Option<(Vec<Of>, Option<FieldType>, Shape)> {
         let text = reader::text(node, "`of`", self.faults)?;
         let text = text.strip_prefix("data.").unwrap_or(text);
         let mut fields = Vec::new();
         let mut shape: Option<(Ty, Privacy)> = None;
+        let mut of = None;
         for event in feeds {
-            let Some((path, spec)) = field::find(event.fields(), text) else {
+            let Some((path, field)) = field::find(event.fields(), text) else {
                 let fault = Fault::new(Code::UnknownField, node.span.clone(), format!("{} has no field `{text}`", event.name()));
                 return self.fault(fault.help(suggest(text, event.fields().iter().map(|field| field.name))));
             };
-            let Some(ty) = over(kind, Ty::of_field(spec.ty)) else {
-                let takes = match kind {
-                    BindingKind::Sum => "a field of whole numbers",
-                    BindingKind::Min | BindingKind::Max | BindingKind::Avg => "a field of numbers",
-                    _ => "a scalar field",
-                };
-                let fault =
-                    bad_of(node, text, spec, &format!("`{name}` takes {takes}"), *event, &|ty| over(kind, Ty::of_field(ty)).is_some());
-                return self.fault(fault);
+            let Some(ty) = over(spec, field.ty) else {
+                let takes = format!("`{}` takes {takes}", spec.name);
+                return self.fault(bad_of(node, text, field, &takes, *event, &|ty| over(spec, ty).is_some()));
             };
+            of = Some(field.ty);
             // A sum or a number of values says little of any one of them; the others may be one event's own value.
-            let privacy = if matches!(kind, BindingKind::Sum | BindingKind::Distinct) { Privacy::Clear } else { spec.privacy };
+            let privacy = if clears { Privacy::Clear } else { field.privacy };
             shape = match shape {
                 None => Some((ty, privacy)),
                 Some((other, shown)) => {
@@ -153,9 +110,9 @@ impl Lowering<'_> {
                     Some((ty, strictest(privacy, shown)))
                 }
             };
-            fields.push(Of { path, kind: spec.entities.first().copied() });
+            fields.push(Of { path, kind: field.entities.first().copied() });
         }
-        shape.map(|(ty, privacy)| (fields, Shape::Aggregate(ty, privacy)))
+        shape.map(|(ty, privacy)| (fields, of, Shape::Aggregate(ty, privacy)))
     }
 
     fn filters(&mut self, node: &Node, feeds: &[EventType]) -> Option<Vec<Option<Expr>>> {
@@ -173,6 +130,19 @@ impl Lowering<'_> {
             self.unknowns.append(&mut mentions.unknowns);
         }
         filters.into_iter().map(|filter| filter.map(Some)).collect()
+    }
+}
+
+/// What comes of an aggregate that looks at no field.
+fn fieldless(spec: &OperatorSpec) -> Option<Ty> {
+    over(spec, FieldType::Object)
+}
+
+/// What comes of an aggregate over a field of that type; `None` where it does not take one.
+fn over(spec: &OperatorSpec, ty: FieldType) -> Option<Ty> {
+    match spec.yields {
+        Yields::Value(of) => of(ty).and_then(Ty::of_field),
+        Yields::Signal(_) => None,
     }
 }
 

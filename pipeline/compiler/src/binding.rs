@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use rasid_detectors::detector::{DETECTORS, DetectorParams, DetectorSpec};
 use rasid_detectors::event::EventType;
-use rasid_detectors::event::field::{self, Privacy};
+use rasid_detectors::event::field::{FieldType, Privacy};
+use rasid_detectors::operator::{AnyOperator, OperatorSpec, aggregates, detectors};
 
-use crate::aggregate::AGGREGATES;
-use crate::canonical;
+use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::key::KeySpec;
 use crate::list::Lists;
 use crate::names::Bound;
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Binding, BindingKind, Feed, KeyPart, Sides};
+use crate::ruleset::{Binding, Feed, KeyPart, Sides};
 use crate::ty::Ty;
 use crate::yaml::{Key, Node, NodeValue};
 
@@ -38,7 +37,7 @@ impl Draft {
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
     Aggregate(Ty, Privacy),
-    Detector(&'static DetectorSpec),
+    Detector(&'static OperatorSpec),
 }
 
 impl Shape {
@@ -90,16 +89,16 @@ impl Lowering<'_> {
         let mut map = MapReader::new(node, "a binding", self.faults)?;
         let detector = map.optional("detector");
         let mut given = Vec::new();
-        for (name, kind) in AGGREGATES {
-            if let Some(types) = map.optional(name) {
-                given.push((name, kind, types));
+        for spec in aggregates() {
+            if let Some(types) = map.optional(spec.name) {
+                given.push((spec, types));
             }
         }
         match (detector, given.as_slice()) {
             (Some(name), []) => self.detector(name, map),
-            (None, [(name, kind, types)]) => self.aggregate(name, kind, types, map),
+            (None, [(spec, types)]) => self.aggregate(spec, types, map),
             _ => {
-                let names = AGGREGATES.map(|(name, _)| name);
+                let names = || aggregates().map(|spec| spec.name).chain(["detector"]);
                 let several = given.len() + usize::from(detector.is_some()) > 1;
                 let message =
                     if several { "a binding that is several things at once" } else { "a binding that says nothing of what it computes" };
@@ -110,9 +109,9 @@ impl Lowering<'_> {
                     .collect();
                 if let (false, [key]) = (several, unknown.as_slice()) {
                     let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("there is no aggregate `{}`", key.name));
-                    return self.fault(fault.help(suggest(&key.name, names.into_iter().chain(["detector"]))));
+                    return self.fault(fault.help(suggest(&key.name, names())));
                 }
-                let help = format!("name exactly one of {}", listed(names.into_iter().chain(["detector"])));
+                let help = format!("name exactly one of {}", listed(names()));
                 self.fault(Fault::new(Code::BadBinding, map.span(), message).help(help))
             }
         }
@@ -122,36 +121,41 @@ impl Lowering<'_> {
         let by = map.required("by", self.faults);
         let specs = by.and_then(|node| self.specs(node));
         let word = reader::text(name, "`detector`", self.faults)?;
-        let Some(spec) = rasid_detectors::detector::find(word) else {
+        let Some(spec) = detectors().find(|spec| spec.name == word) else {
             let fault = Fault::new(Code::UnknownDetector, name.span.clone(), format!("there is no detector `{word}`"));
-            return self.fault(fault.help(suggest(word, DETECTORS.iter().map(|spec| spec.name))));
+            return self.fault(fault.help(suggest(word, detectors().map(|spec| spec.name))));
         };
-        let params = self.params(spec, &map, &name.span);
-        let keys = specs.and_then(|specs| self.keys(&specs, spec.inputs));
-        if !self.on.is_empty() && !self.on.iter().any(|event| spec.inputs.contains(event)) {
-            let inputs = listed(spec.inputs.iter().map(|event| event.name()));
+        let operator = self.set_up(spec, &map, &name.span, 0, None);
+        let keys = specs.and_then(|specs| self.keys(&specs, spec.inputs()));
+        if !self.on.is_empty() && !self.on.iter().any(|event| spec.inputs().contains(event)) {
+            let inputs = listed(spec.inputs().iter().map(|event| event.name()));
             let fault = Fault::new(Code::NeverFires, name.span.clone(), format!("{word} looks at {inputs}, and the rule at none of them"));
             return self.fault(fault.help(format!("add one of {inputs} to the rule's `on`")));
         }
-        let (params, keys) = (params?, keys?);
-        let mut feeds: Vec<Feed> =
-            spec.inputs.iter().map(|event| Feed { event: *event, filter: None, of: None, sides: Sides::default() }).collect();
-        feeds.sort_by_key(|feed| feed.event);
-        let canonical = canonical_text(&format!("detector {}", params.canonical()), &feeds, &keys);
-        Some((Binding { kind: BindingKind::Detector(params), window_ms: 0, feeds, keys, canonical }, Shape::Detector(spec)))
+        let (operator, keys) = (operator?, keys?);
+        let feeds = spec.inputs().iter().map(|event| Feed { event: *event, filter: None, of: None, sides: Sides::default() }).collect();
+        Some((binding_of(operator, feeds, keys), Shape::Detector(spec)))
     }
 
-    /// The detector's parameters out of the keys that are left.
-    fn params(&mut self, spec: &'static DetectorSpec, map: &MapReader<'_>, at: &Range<usize>) -> Option<DetectorParams> {
-        let properties = crate::schema::detector_properties(spec);
+    /// The operator with its own parameters out of the keys that are left.
+    pub(crate) fn set_up(
+        &mut self,
+        spec: &'static OperatorSpec,
+        map: &MapReader<'_>,
+        at: &Range<usize>,
+        window_ms: i64,
+        of: Option<FieldType>,
+    ) -> Option<AnyOperator> {
+        let properties = crate::schema::own_properties(spec);
         let mut json = serde_json::Map::new();
         let before = self.faults.len();
-        for (key, node) in map.rest() {
+        // Of an aggregate without any, what is left has been told already.
+        for (key, node) in map.rest().filter(|_| spec.named().is_none() || !properties.is_empty()) {
             let Some(property) = properties.get(&key.name) else {
                 let fault = Fault::new(
                     Code::UnknownParameter,
                     key.span.clone(),
-                    format!("the detector {} has no parameter `{}`", spec.name, key.name),
+                    format!("the {} {} has no parameter `{}`", sort(spec), spec.name, key.name),
                 );
                 self.faults.push(fault.help(suggest(&key.name, properties.keys().map(String::as_str))));
                 continue;
@@ -181,8 +185,8 @@ impl Lowering<'_> {
         if self.faults.len() > before {
             return None;
         }
-        match (spec.parse)(serde_json::Value::Object(json)) {
-            Ok(params) => Some(params),
+        match (spec.setup)(window_ms, of, serde_json::Value::Object(json)) {
+            Ok(operator) => Some(operator),
             Err(error) => {
                 let named = error.param.as_deref().and_then(|param| map.rest().find(|(key, _)| key.name == param));
                 let span = named.map_or(at.clone(), |(_, node)| node.span.clone());
@@ -265,26 +269,37 @@ fn json_of(node: &Node) -> Option<serde_json::Value> {
     }
 }
 
+/// Whether people call it an aggregate or a detector.
+fn sort(spec: &OperatorSpec) -> &'static str {
+    if spec.named().is_some() { "aggregate" } else { "detector" }
+}
+
+/// The binding of an operator.
+pub(crate) fn binding_of(operator: AnyOperator, mut feeds: Vec<Feed>, keys: Vec<(EventType, Vec<KeyPart>)>) -> Binding {
+    feeds.sort_by_key(|feed| feed.event);
+    let canonical = canonical_text(&operator, &feeds, &keys, Fields::Named);
+    let former = canonical_text(&operator, &feeds, &keys, |_| Fields::Numbered);
+    Binding { window_ms: operator.window_ms(), operator, feeds, keys, canonical, former }
+}
+
 /// Equal text, equal state: everything that changes what is kept, by its resolved parts. How types that only read it
 /// find their key is no part of it.
-pub(crate) fn canonical_text(kind: &str, feeds: &[Feed], keys: &[(EventType, Vec<KeyPart>)]) -> String {
-    let mut out = vec![kind.to_owned()];
+fn canonical_text(
+    operator: &AnyOperator,
+    feeds: &[Feed],
+    keys: &[(EventType, Vec<KeyPart>)],
+    fields: impl Fn(EventType) -> Fields,
+) -> String {
+    let mut out = vec![operator.canonical()];
     for feed in feeds {
-        let key: Vec<String> =
-            keys.iter().filter(|(event, _)| *event == feed.event).flat_map(|(_, parts)| parts).map(|part| part_text(*part)).collect();
+        let fields = fields(feed.event);
+        let part = |part: &KeyPart| format!("{}({})", part.kind.name(), part.path.map(|path| fields.text(path)).unwrap_or_default());
+        let key: Vec<String> = keys.iter().filter(|(event, _)| *event == feed.event).flat_map(|(_, parts)| parts).map(part).collect();
         out.push(format!("{}[{}]", feed.event.name(), key.join(" ")));
         out.extend(feed.sides.above.then(|| "above".to_owned()));
         out.extend(feed.sides.below.then(|| "below".to_owned()));
-        out.extend(feed.of.map(|of| format!("of={}", path_text(of.path))));
-        out.extend(feed.filter.as_ref().map(|filter| format!("where={}", canonical::text(filter))));
+        out.extend(feed.of.map(|of| format!("of={}", fields.text(of.path))));
+        out.extend(feed.filter.as_ref().map(|filter| format!("where={}", canonical::text(filter, fields))));
     }
     out.join(" ")
-}
-
-fn part_text(part: KeyPart) -> String {
-    format!("{}({})", part.kind.name(), part.path.map(path_text).unwrap_or_default())
-}
-
-fn path_text(path: field::FieldPath) -> String {
-    path.child.map_or_else(|| path.field.to_string(), |child| format!("{}.{child}", path.field))
 }

@@ -3,25 +3,61 @@
 use std::fmt::Write as _;
 
 use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::EventType;
+use rasid_detectors::event::field::{self, FieldPath};
 use rasid_detectors::value::Value;
 use sha2::{Digest, Sha256};
 
 use crate::expression::{Expr, List, StringTest};
 
+/// How a field stands in a text.
+#[derive(Clone, Copy)]
+pub(crate) enum Fields {
+    /// By its name in events of that type.
+    Named(EventType),
+    /// By its number, as up to 0.3.0.
+    Numbered,
+}
+
+impl Fields {
+    /// The field of a key or a binding.
+    pub(crate) fn text(self, path: FieldPath) -> String {
+        match self {
+            Self::Named(event) => name(event, path),
+            Self::Numbered => path.child.map_or_else(|| path.field.to_string(), |child| format!("{}.{child}", path.field)),
+        }
+    }
+
+    /// The same in a program, whose text had it by its `Debug`.
+    fn of_program(self, what: &str, path: FieldPath) -> String {
+        match self {
+            Self::Named(event) => format!("({what} {})", name(event, path)),
+            Self::Numbered => format!("{what}({path:?})"),
+        }
+    }
+}
+
+fn name(event: EventType, path: FieldPath) -> String {
+    let outer = event.fields().get(usize::from(path.field));
+    let inner = path.child.and_then(|child| outer?.children.get(usize::from(child)));
+    let name = |spec: Option<&field::FieldSpec>| spec.map_or("?", |spec| spec.name);
+    path.child.map_or_else(|| name(outer).to_owned(), |_| format!("{}.{}", name(outer), name(inner)))
+}
+
 /// The program as text.
-pub(crate) fn text(expr: &Expr) -> String {
+pub(crate) fn text(expr: &Expr, fields: Fields) -> String {
     let mut out = String::new();
-    write(expr, &mut out);
+    write(expr, fields, &mut out);
     out
 }
 
-fn write(expr: &Expr, out: &mut String) {
+fn write(expr: &Expr, fields: Fields, out: &mut String) {
     let mut all = |name: &str, parts: &[&Expr]| {
         out.push('(');
         out.push_str(name);
         for part in parts {
             out.push(' ');
-            write(part, out);
+            write(part, fields, out);
         }
         out.push(')');
     };
@@ -42,10 +78,10 @@ fn write(expr: &Expr, out: &mut String) {
         Expr::Text(a, StringTest::Contains(b)) => all("contains", &[a, b]),
         Expr::Text(a, StringTest::Matches(regex)) => all(&format!("matches {:?}", regex.as_str()), &[a]),
         Expr::Const(value) => constant(value.borrow(), out),
+        Expr::Field(path) => put(out, &fields.of_program("Field", *path)),
+        Expr::Has(path) => put(out, &fields.of_program("Has", *path)),
         // Their Debug says all there is to say.
-        Expr::Field(_) | Expr::Has(_) | Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::Fired(_) | Expr::Signal(..) => {
-            put(out, &format!("{expr:?}"));
-        }
+        Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::Fired(_) | Expr::Signal(..) => put(out, &format!("{expr:?}")),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rasid_detectors::detector::DetectorSpec;
 use rasid_detectors::event::field::{FieldPath, Privacy};
+use rasid_detectors::operator::OperatorSpec;
 use rasid_detectors::value::OwnedValue;
 
 use crate::list::Lists;
@@ -13,7 +13,7 @@ use crate::ty::Ty;
 #[derive(Clone)]
 pub(crate) enum Bound {
     Aggregate { read: usize, ty: Ty, privacy: Privacy },
-    Detector { read: usize, spec: &'static DetectorSpec },
+    Detector { read: usize, spec: &'static OperatorSpec },
 }
 
 /// A parameter of a rule.

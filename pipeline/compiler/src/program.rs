@@ -220,7 +220,7 @@ fn shown(event: EventType, names: &Names<'_>, mentions: &Mentions) -> Vec<Shown>
             }
             Some(Bound::Detector { read, spec }) => {
                 shown.push(Shown { name: format!("{name}.fired"), value: Expr::Fired(*read), privacy: Privacy::Clear });
-                shown.extend(spec.fields.iter().enumerate().map(|(index, field)| Shown {
+                shown.extend(spec.fields().iter().enumerate().map(|(index, field)| Shown {
                     name: format!("{name}.{}", field.name),
                     value: Expr::Signal(*read, index),
                     privacy: Privacy::Clear,

@@ -48,7 +48,7 @@ impl<'a> MapReader<'a> {
     }
 
     /// Reports what nobody asked for.
-    pub(crate) fn finish(self, faults: &mut Vec<Fault>) {
+    pub(crate) fn finish(&self, faults: &mut Vec<Fault>) {
         for (key, _) in self.rest() {
             let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("{} has no key `{}`", self.what, key.name));
             faults.push(fault.help(suggest(&key.name, self.asked.iter().copied())));

@@ -1,10 +1,10 @@
 //! What rule files compile to: typed programs over typed events, and the bindings that feed them. Plain data; the
 //! engine plans and runs it.
 
-use rasid_detectors::detector::DetectorParams;
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldPath, Privacy};
+use rasid_detectors::operator::{AnyOperator, Of};
 
 use crate::expression::Expr;
 
@@ -208,46 +208,21 @@ pub struct KeyPart {
     pub path: Option<FieldPath>,
 }
 
-/// What a binding computes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BindingKind {
-    /// How many events.
-    Count,
-    /// The sum of a whole-number field.
-    Sum,
-    /// The smallest value of a number field.
-    Min,
-    /// The largest value of a number field.
-    Max,
-    /// The mean of a number field, a double.
-    Avg,
-    /// How many different values of a field.
-    Distinct,
-    /// When the key was first seen, a timestamp, the current event included; forgotten one window after its newest event.
-    FirstSeen,
-    /// How many of the events of the `ratio` types there are for each of the `per` types, a double; absent without any.
-    Ratio,
-    /// The field's value in the newest event, the current one included.
-    Last,
-    /// The field's value in the newest event before the current one.
-    Previous,
-    /// A detector's signal.
-    Detector(DetectorParams),
-}
-
 /// One piece of keyed state and what it computes. Conditions and parameters of rules never change its layout.
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// What it computes.
-    pub kind: BindingKind,
+    pub operator: AnyOperator,
     /// The window, ms; values are over (T − window, T]. 0 for detectors, which keep their own time.
     pub window_ms: i64,
     /// The event types that change it.
     pub feeds: Vec<Feed>,
     /// The key in each event type that feeds or reads it.
     pub keys: Vec<(EventType, Vec<KeyPart>)>,
-    /// Equal text, equal binding.
+    /// Equal text, equal binding. Types and fields stand in it by their names, so that it outlives changes of the vocabulary.
     pub canonical: String,
+    /// The same as versions up to 0.3.0 wrote it, with fields by their numbers: what their snapshots name it by.
+    pub former: String,
 }
 
 /// How one event type changes a binding.
@@ -259,24 +234,15 @@ pub struct Feed {
     pub filter: Option<Expr>,
     /// The field that is summed, compared, told apart or remembered.
     pub of: Option<Of>,
-    /// For [`BindingKind::Ratio`]: which side the event counts on. An event may count on both.
+    /// For an operator with `per`: which side the event counts on. An event may count on both.
     pub sides: Sides,
 }
 
-/// The sides of a ratio that an event counts on.
+/// The sides of a line that an event counts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Sides {
-    /// It is one of the `ratio` types; it counts above the line if the feed's filter holds.
+    /// It is one of the types above it; it counts above the line if the feed's filter holds.
     pub above: bool,
     /// It is one of the `per` types; it counts below the line whether or not the filter holds.
     pub below: bool,
-}
-
-/// A field that a binding looks at.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Of {
-    /// Where it is.
-    pub path: FieldPath,
-    /// The kind of entity it names, so that two spellings of one phone count as one.
-    pub kind: Option<EntityKind>,
 }

@@ -14,8 +14,8 @@ use crate::ruleset::{Mode, Receiver, Severity, WhileWarming};
 mod binding;
 mod companion;
 
-pub(crate) use binding::detector_properties;
-pub use binding::{Avg, BindingFile, Count, Distinct, FirstSeen, Last, Max, Min, Previous, Ratio, Sum};
+pub use binding::BindingFile;
+pub(crate) use binding::own_properties;
 pub use companion::{AlertFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, SharedFile, SignedSpan, TestFile};
 
 /// One rule: a condition over events and what is remembered of them, and the alert it opens.

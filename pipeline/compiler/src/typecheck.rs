@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
             }
             Bound::Detector { spec, .. } => {
                 self.mentions.lets.insert(index);
-                let fields = spec.fields.iter().map(|field| format!("{name}.{}", field.name)).collect::<Vec<_>>();
+                let fields = spec.fields().iter().map(|field| format!("{name}.{}", field.name)).collect::<Vec<_>>();
                 let fault = self.at(Code::TypeMismatch, node, format!("`{name}` is a detector, not a value"));
                 self.fault(fault.help(format!("write {name}.fired, or one of {}", listed(fields.iter().map(String::as_str)))))
             }
@@ -220,11 +220,11 @@ impl<'a> Checker<'a> {
         if field == "fired" {
             return Typed::new(Expr::Fired(read), Ty::Bool);
         }
-        let Some(position) = spec.fields.iter().position(|known| known.name == field) else {
+        let Some(position) = spec.fields().iter().position(|known| known.name == field) else {
             let fault = self.at(Code::UnknownField, node, format!("the detector {} has no field `{field}`", spec.name));
-            return self.fault(fault.help(suggest(field, spec.fields.iter().map(|known| known.name).chain(["fired"]))));
+            return self.fault(fault.help(suggest(field, spec.fields().iter().map(|known| known.name).chain(["fired"]))));
         };
-        let ty = match spec.fields.get(position)?.ty {
+        let ty = match spec.fields().get(position)?.ty {
             SignalType::Int => Ty::Int,
             SignalType::Double { .. } => Ty::Double,
             SignalType::Text => Ty::Text(None),

@@ -1,7 +1,7 @@
 //! The rule of CONTRACT.md, section 2, compiles to what it says; bindings are shared; a folder loads.
 
 use rasid_compiler::expression::{EvalError, Scope};
-use rasid_compiler::ruleset::{BindingKind, KeyPart, Mode, Piece, Receiver, Ruleset, Severity};
+use rasid_compiler::ruleset::{KeyPart, Mode, Piece, Receiver, Ruleset, Severity};
 use rasid_compiler::{LoadError, SourceFile, compile, is_hit, load};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
@@ -97,7 +97,7 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
     assert_eq!(explained, "<sends> codes in 10 min, limit <params.sends_max>, none verified");
 
     let [sends, verified] = ruleset.bindings.as_slice() else { panic!("two bindings") };
-    assert_eq!((&sends.kind, sends.window_ms), (&BindingKind::Count, 600_000));
+    assert_eq!((sends.operator.spec().name, sends.window_ms), ("count", 600_000));
     assert_eq!(sends.keys, [(EventType::OtpRequested, vec![phone])]);
     assert_eq!(verified.feeds.iter().map(|feed| feed.event).collect::<Vec<_>>(), [EventType::OtpVerified]);
     // The rule reads it at requests, so it knows its key there too.
@@ -187,15 +187,15 @@ fn a_detector_shows_its_signal() {
     let trigger = &ruleset.rules[0].triggers[0];
     let program = &trigger.programs[0];
     let shown: Vec<&str> = program.shown.iter().map(|shown| shown.name.as_str()).collect();
-    let spec = rasid_detectors::detector::find("impossible_travel").expect("a detector");
+    let spec = rasid_detectors::operator::find("impossible_travel").expect("a detector");
     let mut expected = vec!["travel.fired".to_owned()];
-    expected.extend(spec.fields.iter().map(|field| format!("travel.{}", field.name)));
+    expected.extend(spec.fields().iter().map(|field| format!("travel.{}", field.name)));
     expected.push("data.device_id".to_owned());
     assert_eq!(shown, expected);
     assert_eq!(program.shown.last().map(|shown| shown.privacy), Some(Privacy::Pseudonym(EntityKind::Device)));
     assert_eq!(is_hit(&program.when, &Values(vec![], vec![])), Ok(true));
-    let BindingKind::Detector(params) = &ruleset.bindings[0].kind else { panic!("a detector") };
-    assert!(params.canonical().contains("300"), "{}", params.canonical());
+    let operator = &ruleset.bindings[0].operator;
+    assert!(operator.canonical().contains("300"), "{}", operator.canonical());
     // A default that is written out is the same detector.
     let spelt = text.replace("auth.travel\n", "auth.spelt\n").replace("300}", "300, radius_factor: 1}");
     assert_eq!(good(&[file("auth/travel.yaml", text), file("auth/spelt.yaml", &spelt)]).bindings.len(), 1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rasid_compiler::{Code, SourceFile, compile, rule_schema};
-use rasid_detectors::detector::DETECTORS;
+use rasid_detectors::operator::{OPERATORS, aggregates, detectors};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -27,8 +27,6 @@ fn keys(schema: &Value) -> BTreeSet<String> {
     schema["properties"].as_object().expect("an object").keys().cloned().collect()
 }
 
-const AGGREGATES: [&str; 10] = ["count", "sum", "min", "max", "avg", "distinct", "last", "previous", "first_seen", "ratio"];
-
 #[test]
 fn a_rule_has_the_keys_of_its_schema() {
     let schema = rule_schema();
@@ -48,16 +46,15 @@ fn a_rule_has_the_keys_of_its_schema() {
 fn a_binding_has_the_keys_of_its_schema() {
     let schema = rule_schema();
     let forms = schema["$defs"]["Binding"]["anyOf"].as_array().expect("the forms");
-    for (index, name) in AGGREGATES.into_iter().enumerate() {
-        let reference = forms[index]["$ref"].as_str().expect("a reference").rsplit('/').next().expect("a name").to_owned();
-        let form = &schema["$defs"][reference];
+    for (form, spec) in forms.iter().zip(aggregates()) {
+        let name = spec.name;
         assert!(form["required"].as_array().is_some_and(|required| required.contains(&name.into())), "{form}");
         let mut expected = keys(form);
         // The compiler asks for all that make a binding, and explains `of` where it does not belong.
-        expected.extend(AGGREGATES.into_iter().chain(["detector", "of"]).map(str::to_owned));
+        expected.extend(aggregates().map(|spec| spec.name).chain(["detector", "of"]).map(str::to_owned));
         assert_eq!(taken(&format!("let:\n  a: {{{name}: auth.otp_requested, zzz: 1}}\n"), Code::UnknownKey), expected, "{name}");
     }
-    for (form, spec) in forms.iter().skip(AGGREGATES.len()).zip(DETECTORS) {
+    for (form, spec) in forms.iter().skip(aggregates().count()).zip(detectors()) {
         let mut expected = keys(form);
         expected.remove("detector");
         expected.remove("by");
@@ -65,7 +62,7 @@ fn a_binding_has_the_keys_of_its_schema() {
         let name = spec.name;
         assert_eq!(taken(&format!("let:\n  a: {{detector: {name}, by: user, zzz: 1}}\n"), Code::UnknownParameter), expected, "{name}");
     }
-    assert_eq!(forms.len(), AGGREGATES.len() + DETECTORS.len());
+    assert_eq!(forms.len(), OPERATORS.len());
 }
 
 #[rstest]

@@ -1,7 +1,7 @@
 //! What a rule may have beside its condition, and what rules share: overrides, lists, shared bindings, tests.
 
 use rasid_compiler::expression::{EvalError, Scope};
-use rasid_compiler::ruleset::{Binding, BindingKind, Ruleset, Sides};
+use rasid_compiler::ruleset::{Binding, Ruleset, Sides};
 use rasid_compiler::{Code, Report, SourceFile, compile, is_hit};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
@@ -134,8 +134,8 @@ fn overrides_are_programs_before_the_rule_s_own() {
 #[test]
 fn a_rule_has_the_shared_bindings_that_it_names() {
     let ruleset = good(&files());
-    let counts: Vec<&BindingKind> = ruleset.bindings.iter().map(|binding| &binding.kind).collect();
-    assert_eq!(counts, [&BindingKind::FirstSeen, &BindingKind::Count]);
+    let counts: Vec<&str> = ruleset.bindings.iter().map(|binding| binding.operator.spec().name).collect();
+    assert_eq!(counts, ["first_seen", "count"]);
     assert_eq!(ruleset.rules[0].triggers[0].reads, [0, 1]);
     // An equal binding of another rule's own is the same one.
     let own = RULE
@@ -198,13 +198,10 @@ fn bound(binding: &str) -> (Ruleset, Binding) {
 }
 
 #[rstest]
-#[case("min", BindingKind::Min)]
-#[case("max", BindingKind::Max)]
-#[case("avg", BindingKind::Avg)]
-fn the_least_the_most_and_the_mean_look_at_numbers(#[case] name: &str, #[case] kind: BindingKind) {
+fn the_least_the_most_and_the_mean_look_at_numbers(#[values("min", "max", "avg")] name: &str) {
     let (ruleset, binding) =
         bound(&format!("{{{name}: payment.captured, of: amount, by: user(user_id), window: 1h, where: data.amount > 3}}"));
-    assert_eq!(binding.kind, kind);
+    assert_eq!(binding.operator.spec().name, name);
     assert_eq!(binding.feeds[0].of.map(|of| of.path), Some(path(EventType::PaymentCaptured, "amount")));
     assert!(binding.feeds[0].filter.is_some() && binding.feeds[0].sides == Sides::default());
     assert_eq!(ruleset.rules[0].triggers[0].programs[0].shown[0].privacy, Privacy::Clear);

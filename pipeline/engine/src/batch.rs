@@ -45,6 +45,8 @@ pub(crate) enum Cell {
     Absent,
     /// The event does not name the binding's entity.
     NoEntity,
+    /// The event lies a window or more behind its entity's newest one: it has no value there.
+    Behind,
     /// An aggregate's value.
     Value(OwnedValue),
     /// A detector fired.

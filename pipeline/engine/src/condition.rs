@@ -38,6 +38,11 @@ impl RowScope<'_, '_> {
     fn has_entities(&self) -> bool {
         (0..self.reads.len()).all(|index| !matches!(self.cell(index), Cell::NoEntity))
     }
+
+    /// Whether the event lies a window or more behind the newest one of an entity that the trigger reads of.
+    fn is_behind(&self) -> bool {
+        (0..self.reads.len()).any(|index| matches!(self.cell(index), Cell::Behind))
+    }
 }
 
 impl Scope for RowScope<'_, '_> {
@@ -120,6 +125,8 @@ pub(crate) struct Verdicts {
     pub(crate) errors: Vec<(usize, u64)>,
     /// By rule: events that do not name an entity it needs.
     pub(crate) entity_missing: Vec<(usize, u64)>,
+    /// By rule: conditions that gave no value at an event that lies a window or more behind.
+    pub(crate) behind: Vec<(usize, u64)>,
 }
 
 /// The scope of one trigger at one row.
@@ -139,6 +146,7 @@ pub(crate) fn evaluate(chunk: &Chunk<'_>, records: &[Record<'_>], plan: &Plan) -
                 Verdict::EntityMissing => count(&mut verdicts.entity_missing, trigger_plan.rule, 1),
                 Verdict::Gave { program, held: Ok(true) } => verdicts.hits.push(Hit { row: index, trigger: number, program }),
                 Verdict::Gave { held: Ok(false), .. } => {}
+                Verdict::Gave { held: Err(_), .. } if scope.is_behind() => count(&mut verdicts.behind, trigger_plan.rule, 1),
                 Verdict::Gave { held: Err(_), .. } => errors += 1,
             }
             if errors > 0 {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Counts over the whole log so far. Every accepted record is one of: event processed, duplicate, dead letter, or of
 /// an unknown type (invariant C2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counters {
     /// Records read.
     pub records: u64,
@@ -32,25 +33,10 @@ pub struct Counters {
     pub bad_events: u64,
 }
 
-/// The counters as snapshots hold them since their format 1, in this order; what came later stands behind the part's state.
+/// The counters as snapshots up to format 4 hold them, in this order; what came later stands behind the part's state.
 pub(crate) type FirstCounters = (u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
 
 impl Counters {
-    pub(crate) fn first(&self) -> FirstCounters {
-        (
-            self.records,
-            self.events,
-            self.dead_letters,
-            self.duplicates,
-            self.duplicate_conflicts,
-            self.unknown_types,
-            self.late,
-            self.filter_errors,
-            self.evicted,
-            self.alerts,
-        )
-    }
-
     pub(crate) fn of_first(first: FirstCounters) -> Self {
         let (records, events, dead_letters, duplicates, duplicate_conflicts, unknown_types, late, filter_errors, evicted, alerts) = first;
         Self {
@@ -72,6 +58,7 @@ impl Counters {
 
 /// Counts of one rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RuleCounters {
     /// The rule.
     pub rule: String,
@@ -83,4 +70,15 @@ pub struct RuleCounters {
     pub errors: u64,
     /// Events that do not name an entity it needs.
     pub entity_missing: u64,
+    /// Events at which its condition gave no value, as they lie a window or more behind a newer one of their entity.
+    pub behind: u64,
+}
+
+/// The same as snapshots up to format 4 hold them.
+pub(crate) type FirstRuleCounters = (String, u64, u64, u64, u64);
+
+impl RuleCounters {
+    pub(crate) fn of_first((rule, alerts, suppressed, errors, entity_missing): FirstRuleCounters) -> Self {
+        Self { rule, alerts, suppressed, errors, entity_missing, behind: 0 }
+    }
 }

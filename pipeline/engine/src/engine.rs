@@ -116,6 +116,8 @@ pub struct Engine {
     /// By rule: the number that scores know it by.
     rule_numbers: Vec<u32>,
     warming: Warming,
+    /// Bindings that the snapshot lacked which this was restored from; none once the rules are switched.
+    anew: Vec<usize>,
     /// Entries that the memory bound had cost tables that are gone.
     evicted_before: u64,
     /// Memory of the batch before.
@@ -156,6 +158,7 @@ impl Engine {
             rules: ruleset.rules.iter().map(|rule| RuleCounters { rule: rule.id.clone(), ..RuleCounters::default() }).collect(),
             former_rules: BTreeMap::new(),
             warming: Warming::new(&ruleset, vec![None; ruleset.bindings.len()]),
+            anew: Vec::new(),
             evicted_before: 0,
             plan: Plan::new(ruleset),
             spare: Vec::new(),

@@ -29,7 +29,7 @@ pub(crate) trait Keyed: Clone + Default + Serialize + DeserializeOwned {
 /// Entries below which a table is not worth sweeping.
 const SWEEP_MIN: usize = 16;
 /// Bytes of one cell.
-const CELL_BYTES: usize = 16;
+pub(crate) const CELL_BYTES: usize = 16;
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Entry<S> {

@@ -18,16 +18,15 @@
 
 mod alert;
 mod batch;
-mod binding_table;
 mod condition;
 mod counters;
-mod detector_table;
 mod doubt;
 mod duplicates;
 mod engine;
 mod entries;
 mod keyed_state;
 mod memory;
+mod operator_table;
 mod plan;
 mod producers;
 mod pseudonym;

@@ -1,8 +1,9 @@
 //! What each event type sets in motion, worked out once for a ruleset: work per event grows with what its type
 //! touches, not with the number of rules.
 
-use rasid_compiler::ruleset::{BindingKind, KeyPart, Mode, Rule, Ruleset, Trigger};
+use rasid_compiler::ruleset::{KeyPart, Mode, Rule, Ruleset, Trigger};
 use rasid_detectors::event::EventType;
+use rasid_detectors::operator::Yields;
 
 /// A ruleset, laid out for running.
 pub(crate) struct Plan {
@@ -89,7 +90,7 @@ impl TypePlan {
             let read = mine.iter().any(|(rule, trigger)| ruleset.rules[*rule].triggers[*trigger].reads.contains(&number));
             let feed = binding.feeds.iter().position(|feed| feed.event == event);
             // A detector says something only about the events it looks at.
-            let read = read && (feed.is_some() || !matches!(binding.kind, BindingKind::Detector(_)));
+            let read = read && (feed.is_some() || !matches!(binding.operator.spec().yields, Yields::Signal(_)));
             let Some((_, parts)) = binding.keys.iter().find(|(other, _)| *other == event) else { continue };
             if !used[number] || (feed.is_none() && !read) {
                 continue;

@@ -3,11 +3,15 @@
 
 use rasid_compiler::ruleset::Binding;
 use rasid_detectors::entity::KeyHasher;
+use serde::de::Error as _;
 
 use crate::batch::{Cell, Chunk};
-use crate::binding_table::{BindingTable, Visit};
+use crate::operator_table::{OperatorTable, Visit, new_table};
 use crate::plan::Plan;
 use crate::scatter::{Item, SHARDS};
+
+/// Bytes of the length that a saved table begins with, little-endian.
+const LENGTH_BYTES: usize = 8;
 
 /// A value on its way to its row.
 pub(crate) struct Gathered {
@@ -19,7 +23,7 @@ pub(crate) struct Gathered {
 
 /// One table for each binding.
 pub(crate) struct Shard {
-    tables: Vec<BindingTable>,
+    tables: Vec<Box<dyn OperatorTable>>,
 }
 
 /// What a shard's tables are made for.
@@ -41,7 +45,7 @@ impl Layout<'_> {
 impl Shard {
     /// Empty tables.
     fn new(layout: Layout<'_>) -> Self {
-        Self { tables: layout.bindings.iter().map(|binding| BindingTable::new(binding, layout.lateness_ms, layout.share())).collect() }
+        Self { tables: layout.bindings.iter().map(|binding| new_table(binding, layout.lateness_ms, layout.share())).collect() }
     }
 
     /// Applies items in stream order; what conditions read is appended to `out`, absent values left out.
@@ -54,7 +58,7 @@ impl Shard {
             let step = &plan.of(row.event.data.event_type()).steps[item.step as usize];
             let binding = &plan.ruleset.bindings[step.binding];
             let feed = step.feed.filter(|_| item.feeds).map(|feed| &binding.feeds[feed]);
-            let visit = Visit { key: item.key, row, feed, holds: item.holds, window_ms: binding.window_ms, read: step.cell.is_some() };
+            let visit = Visit { key: item.key, row, feed, holds: item.holds, read: step.cell.is_some() };
             let value = self.tables[step.binding].apply(&visit, hasher);
             if let Some(cell) = step.cell
                 && !matches!(value, Cell::Absent)
@@ -67,44 +71,68 @@ impl Shard {
     /// Makes the tables of another ruleset: `kept` says for each of its bindings which of the old tables it goes on with.
     /// Gives how many entries the memory bound had cost the tables that are dropped.
     pub(crate) fn switch(&mut self, layout: Layout<'_>, kept: &[Option<usize>], clock_ms: i64) -> u64 {
-        let mut old: Vec<Option<BindingTable>> = std::mem::take(&mut self.tables).into_iter().map(Some).collect();
+        let mut old: Vec<Option<Box<dyn OperatorTable>>> = std::mem::take(&mut self.tables).into_iter().map(Some).collect();
         let tables = layout.bindings.iter().zip(kept).map(|(binding, kept)| {
             match kept.and_then(|number| old.get_mut(number)).and_then(Option::take) {
                 Some(mut table) => {
-                    table.set_lateness(binding, layout.lateness_ms, clock_ms);
+                    table.set_lateness(layout.lateness_ms, clock_ms);
                     table.set_share(layout.share(), clock_ms);
                     table
                 }
-                None => BindingTable::new(binding, layout.lateness_ms, layout.share()),
+                None => new_table(binding, layout.lateness_ms, layout.share()),
             }
         });
         self.tables = tables.collect();
-        old.iter().flatten().map(BindingTable::evicted).sum()
+        old.iter().flatten().map(|table| table.evicted()).sum()
     }
 
     /// Entries that the memory bound has cost so far.
     pub(crate) fn evicted(&self) -> u64 {
-        self.tables.iter().map(BindingTable::evicted).sum()
+        self.tables.iter().map(|table| table.evicted()).sum()
     }
 
     /// Memory as the bound counts it.
     pub(crate) fn bytes(&self) -> usize {
-        self.tables.iter().map(BindingTable::bytes).sum()
+        self.tables.iter().map(|table| table.bytes()).sum()
     }
 
     /// The same for a snapshot.
     pub(crate) fn share(&mut self) -> Self {
-        Self { tables: self.tables.iter_mut().map(BindingTable::share).collect() }
+        Self { tables: self.tables.iter_mut().map(|table| table.share()).collect() }
     }
 
-    /// Appends every table, in the order of the bindings.
+    /// Appends every table with its length, in the order of the bindings.
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
-        self.tables.iter().fold(out, |out, table| table.save(out))
+        self.tables.iter().fold(out, |mut out, table| {
+            let begin = out.len();
+            out.extend([0; LENGTH_BYTES]);
+            let mut out = table.save(out);
+            let length = (out.len() - begin - LENGTH_BYTES) as u64;
+            out[begin..begin + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+            out
+        })
     }
 
-    /// Fills an empty shard with tables that were saved in the order that `order` gives: for each its binding.
-    pub(crate) fn load<'b>(&mut self, mut bytes: &'b [u8], order: &[usize]) -> Result<&'b [u8], postcard::Error> {
+    /// Fills an empty shard with tables that were saved in the order that `order` gives: for each the binding that goes on
+    /// with it, if one does.
+    pub(crate) fn load<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<usize>]) -> Result<&'b [u8], postcard::Error> {
         for binding in order {
+            let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>().ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let (table, rest) = rest.split_at_checked(length).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+            if let Some(binding) = binding
+                && !self.tables[*binding].load(table)?.is_empty()
+            {
+                return Err(postcard::Error::custom("a table that is longer than its entries"));
+            }
+            bytes = rest;
+        }
+        Ok(bytes)
+    }
+
+    /// The same of snapshots up to format 4, which gave no lengths.
+    pub(crate) fn load_former<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<usize>]) -> Result<&'b [u8], postcard::Error> {
+        for binding in order.iter().flatten() {
             bytes = self.tables[*binding].load(bytes)?;
         }
         Ok(bytes)

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use rasid_compiler::expression::{Expr, StringTest};
-use rasid_compiler::ruleset::{BindingKind, KeyPart, Mode, Rule, Ruleset, Scenario};
+use rasid_compiler::ruleset::{KeyPart, Mode, Rule, Ruleset, Scenario};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType};
 use rasid_engine::{Config, Counters, Engine, Pseudonymizer, Record};
@@ -117,9 +117,7 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
                 }
                 found.extend(feed.of.map(|of| of.path));
             }
-            if let BindingKind::Detector(params) = &binding.kind {
-                found.extend(params.spec().reads.iter().filter_map(|name| path(event, name)));
-            }
+            found.extend(binding.operator.spec().reads().iter().filter_map(|name| path(event, name)));
         }
     }
     // An accuracy may say that the place beside it is none.

@@ -7,7 +7,7 @@ use rstest::rstest;
 
 mod common;
 
-use common::{ARRIVAL_MS, Draw, RULES, START_MS, Saved, all_rules, engine, json, ruleset};
+use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, RULES, START_MS, Saved, all_rules, engine, json, ruleset};
 
 fn fed(events: usize) -> Engine {
     let mut engine = engine(&all_rules(), Config::default());
@@ -159,6 +159,80 @@ fn suppression_of_format_4_goes_on() {
     assert_eq!(of_4(&mut told, 20..22), [("auth.otp_shadow".to_owned(), 600_000, 6)], "nobody was told of what was in shadow");
 }
 
+/// What 0.3.0 wrote of [`of_release_before`]: its sixteen parts and the lasting ones.
+const RELEASE_BEFORE: &[u8] = include_bytes!("snapshots/0.3.0.bin");
+
+/// Eight hours of every kind of event.
+fn of_release_before() -> impl Iterator<Item = (usize, String)> {
+    (0_u8..240).map(|who| {
+        let (id, at_ms) = (usize::from(who), i64::from(who) * 120_000);
+        (id, json(id, &Draw { at_ms, kind: who % 7, who: who % 12, how: who }))
+    })
+}
+
+/// Every aggregate and every detector.
+fn every_rule() -> Vec<(&'static str, &'static str)> {
+    all_rules().into_iter().chain(DETECTOR_RULES.iter().copied()).collect()
+}
+
+#[test]
+fn a_snapshot_of_the_release_before_goes_on_as_it_was() {
+    let (parts, lasting) = postcard::from_bytes(RELEASE_BEFORE).expect("parts");
+    let mut restored = restore(ruleset(&every_rule()), SECRET, &Saved { parts, lasting }).expect("it is read");
+    let mut now = engine(&every_rule(), Config::default());
+    for (id, text) in of_release_before() {
+        now.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
+    }
+    assert_eq!(restored.started_anew().count(), 0);
+    assert_eq!((restored.counters(), restored.rule_counters()), (now.counters(), now.rule_counters()));
+    let (restored, now) = (Saved::of(&restored.snapshot()), Saved::of(&now.snapshot()));
+    let but_suppression = |saved: &Saved| -> Vec<Vec<u8>> {
+        saved.parts.iter().enumerate().filter(|(part, _)| *part != 3).map(|(_, bytes)| bytes.clone()).collect()
+    };
+    assert_eq!((but_suppression(&restored), restored.lasting), (but_suppression(&now), now.lasting), "all of it, to the byte");
+}
+
+/// A part 0 that says something else of its bindings.
+fn said_otherwise(whole: &Saved, from: &str, to: &str) -> Saved {
+    let mut other = whole.clone();
+    let part = &mut other.parts[0];
+    let mut at = 0;
+    while let Some(found) = part[at..].windows(from.len()).position(|window| window == from.as_bytes()) {
+        part.splice(at + found..at + found + from.len(), to.bytes());
+        at += found + to.len();
+    }
+    assert!(from.len() == to.len() && other != *whole, "{from}");
+    other
+}
+
+#[test]
+fn what_a_snapshot_lacks_or_has_of_another_version_starts_anew() {
+    let mut engine = engine(&every_rule(), Config::default());
+    for (id, text) in of_release_before() {
+        engine.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
+    }
+    let whole = parts(&mut engine);
+    let anew = |saved: &Saved| -> (Vec<String>, Vec<String>, usize) {
+        let engine = restore(ruleset(&every_rule()), SECRET, saved).unwrap_or_else(|error| panic!("{error}"));
+        let anew = engine.started_anew().map(str::to_owned).collect();
+        (anew, engine.warming_rules().map(|(rule, _)| rule.to_owned()).collect(), engine.state_bytes())
+    };
+    assert_eq!(anew(&whole), (Vec::new(), Vec::new(), engine.state_bytes()));
+    // Another version of one operator: the rules that read it, and no others.
+    let (names, warming, bytes) =
+        anew(&said_otherwise(&whole, r#""operator":"distinct","version":1"#, r#""operator":"distinct","version":2"#));
+    assert_eq!(names, ["auth.otp_fanout"]);
+    assert_eq!(warming, names);
+    assert!(bytes < engine.state_bytes());
+    // A detector keeps its own time: it starts anew, and is believed at once.
+    let other = said_otherwise(&whole, r#""operator":"impossible_speed","version":1"#, r#""operator":"impossible_speed","version":9"#);
+    assert_eq!(anew(&other).0, ["gps.speed"]);
+    assert_eq!(anew(&other).1, [""; 0]);
+    // A binding that this version reads otherwise.
+    let (names, ..) = anew(&said_otherwise(&whole, "first_seen window=86400000", "first_seen window=86400001"));
+    assert_eq!(names, ["payment.odd_refund"]);
+}
+
 #[test]
 fn a_lasting_part_that_is_gone_or_another_is_told() {
     let whole = parts(&mut fed(4_000));
@@ -186,13 +260,13 @@ fn another_ruleset_another_secret_and_a_missing_part_are_refused() {
     assert_eq!(error.to_string(), "cannot read part 3 of the snapshot");
 }
 
-/// The same files, read otherwise by another version of the engine.
+/// The same files, read otherwise by another version of the engine than the one that wrote an older format.
 #[test]
 fn bindings_that_do_not_match_are_told() {
-    let whole = parts(&mut fed(50));
-    let mut other = ruleset(&all_rules());
-    other.bindings[0].canonical.push('!');
-    let error = restore(other, SECRET, &whole).err().expect("another binding");
+    let older = Saved { parts: postcard::from_bytes(BEFORE).expect("sixteen parts"), ..Saved::default() };
+    let mut other = ruleset(&RULES[..2]);
+    other.bindings[0].former.push('!');
+    let error = restore(other, SECRET, &older).err().expect("another binding");
     assert!(matches!(&error, RestoreError::Binding { canonical } if !canonical.is_empty()), "{error}");
 }
 

@@ -299,6 +299,9 @@ pub struct Restored {
     pub snapshot: Option<u64>,
     /// Snapshots that were passed over, newest first, each with the reason.
     pub refused: Vec<String>,
+    /// Rules that read what the snapshot lacked, as another version of the program wrote it: that starts anew, and they run in
+    /// shadow until it is as old as its window.
+    pub anew: Vec<String>,
     /// The position that the outbox had committed.
     pub committed: u64,
     /// The newest position in the log: `log_last - snapshot` entries are replayed.

@@ -131,6 +131,8 @@ pub struct Recovered {
     pub snapshot: Option<u64>,
     /// Snapshots that were passed over, and why.
     pub refused: Vec<String>,
+    /// Rules that read what the snapshot lacked; that starts anew.
+    pub anew: Vec<String>,
     /// Entries whose replay cannot be compared: the outbox knows no more which alerts came of them.
     pub uncompared: u64,
 }
@@ -168,7 +170,7 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
     let bundles = Arc::new(BundleStore::open(Arc::clone(&storage), layout::RULESETS, ENGINE));
     let rulesets = KnownRulesets::new(bundles);
     let snapshots = SnapshotStore::open(Arc::clone(&storage), layout::SNAPSHOTS, &keys, ENGINE, snapshots_keep);
-    let mut refused = Vec::new();
+    let (mut refused, mut anew) = (Vec::new(), Vec::new());
     let mut worker = Worker::new(setup.clone(), Box::new(rulesets.clone()), routes);
     let mut snapshot = None;
     let mut before = u64::MAX;
@@ -179,6 +181,7 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
         before = found.position();
         match restore(&found, &setup, &rulesets, committed) {
             Ok(engine) => {
+                anew = engine.started_anew().map(str::to_owned).collect();
                 worker = worker.restored(before, engine, *found.settings());
                 snapshot = Some(before);
             }
@@ -208,7 +211,7 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
     {
         opened.ruleset = None;
     }
-    Ok(Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, uncompared })
+    Ok(Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, anew, uncompared })
 }
 
 /// Whether the entry that the reader stands at was given up.

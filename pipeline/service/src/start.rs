@@ -68,7 +68,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
     });
     let opened = opened.await.map_err(|error| StartError::Outside(Box::new(error)))?;
     let Opened { lock, storage, keys, secrets, audit, recovered } = opened.map_err(not_taken_up)?;
-    let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, uncompared } = recovered;
+    let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, anew, uncompared } =
+        recovered;
 
     // The rules, tested. A log that has none in force cannot begin without them; one that has goes on under those.
     let mut watch = RulesWatch::new(&settings.rules.dir);
@@ -107,6 +108,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
     let restored = Restored {
         snapshot,
         refused,
+        anew,
         committed: outbox.position(),
         log_last: last,
         cut_bytes: opened.cut.as_ref().map(|cut| cut.bytes),

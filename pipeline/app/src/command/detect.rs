@@ -312,9 +312,14 @@ impl<'a> Summary<'a> {
             }
         }
         for rule in self.rules {
-            let RuleCounters { rule, alerts, suppressed, errors, entity_missing } = rule;
+            let RuleCounters { rule, alerts, suppressed, errors, entity_missing, behind } = rule;
             let mut notes = Vec::new();
-            for (count, what) in [(suppressed, "suppressed"), (errors, "without a value"), (entity_missing, "without the entity")] {
+            for (count, what) in [
+                (suppressed, "suppressed"),
+                (errors, "without a value"),
+                (entity_missing, "without the entity"),
+                (behind, "a window behind"),
+            ] {
                 if *count > 0 {
                     notes.push(format!("{} {what}", grouped(*count)));
                 }

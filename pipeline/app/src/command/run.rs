@@ -178,6 +178,10 @@ fn say_restored(restored: &Restored) {
     for refused in &restored.refused {
         tracing::warn!(snapshot = refused, "a snapshot was passed over");
     }
+    if !restored.anew.is_empty() {
+        let rules = restored.anew.join(", ");
+        tracing::warn!(rules, "the snapshot lacks what rules read: it starts anew, and they run in shadow until it is whole");
+    }
     if let Some(bytes) = restored.cut_bytes {
         tracing::warn!(bytes, "the log ended in a torn block, which was never acknowledged and was cut");
     }

@@ -34,6 +34,7 @@ impl Engine {
         let now = (self.clock_ms != i64::MIN).then_some(self.clock_ms);
         let births = kept.iter().map(|kept| kept.map_or(now, |number| self.warming.births()[number])).collect();
         self.warming = Warming::new(&plan.ruleset, births);
+        self.anew.clear();
 
         let (layout, clock_ms) = (layout(&plan.ruleset, &self.config), self.clock_ms);
         let switch = |shard: &mut Shard| shard.switch(layout, &kept, clock_ms);

@@ -21,6 +21,9 @@ impl Engine {
             for (rule, missing) in &verdicts.entity_missing {
                 self.rules[*rule].entity_missing += missing;
             }
+            for (rule, behind) in &verdicts.behind {
+                self.rules[*rule].behind += behind;
+            }
             for hit in &verdicts.hits {
                 let row = &chunk.rows[hit.row];
                 let trigger_plan = &self.plan.of(row.event.data.event_type()).triggers[hit.trigger];

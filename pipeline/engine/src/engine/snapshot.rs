@@ -2,23 +2,26 @@
 //!
 //! ```text
 //! 16 parts of postcard, each: header {format, part, records, clock}
-//!   part 0      what there is once: clock, counters, rules, bindings with their births
-//!   every part  16 shards: each binding's table in the order of part 0's bindings, entries by key
-//!   part 0      behind its shards: what was not counted in format 1, then what was not in format 2
+//!   part 0      what there is once, as JSON: counters, producers, rules, bindings with operator, version and birth
+//!   every part  16 shards: each binding's table in the order of part 0's bindings, length u64 and entries by key
 //!   parts 1–5   duplicates (gps.*, all else), suppression, issued alerts, scores
-//!   part 5      ends with the former names of scores: (key, name) by key; of format 1 with the scores
+//!   part 5      ends with the former names of scores: (key, name) by key
 //! and lasting parts, by name: what was delivered, in generations that are closed
 //! ```
+//!
+//! What stands there has a name: a binding its canonical text, its operator name and version, a counter its own. So a
+//! field, a kind or an operator that comes between changes nothing that was saved; what a snapshot lacks, or has of
+//! another version of its operator, starts anew ([`Engine::started_anew`]).
 //!
 //! A lasting part never changes, so one that is written already need not be written again (`duplicates/saved.rs`).
 //! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: while it is
 //! held, the engine copies each entry that it changes (`entries.rs`).
 
-use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::ruleset::{Binding, Rule, Ruleset};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Engine, EngineError};
-use crate::counters::{Counters, FirstCounters, RuleCounters};
+use crate::counters::{Counters, FirstCounters, FirstRuleCounters, RuleCounters};
 use crate::duplicates::{self, Kind, LoadError};
 use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
@@ -29,9 +32,9 @@ use crate::suppress::{Issued, Suppression};
 use crate::warming::Warming;
 
 /// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; 2: part 0 ends with
-/// what format 1 did not count; 3: parts 1 and 2
-/// hold this generation of duplicates and the one before; 4: part 3 holds the newest alert alone of each rule and entity. All
-/// are read still.
+/// what format 1 did not count; 3: parts 1 and 2 hold this generation of duplicates and the one before; 4: part 0 holds
+/// postcard instead of JSON, bindings are named by numbers of fields, tables have no lengths, part 3 holds the newest alert
+/// alone of each rule and entity. All are read still.
 const FORMAT: u32 = 5;
 /// The part of the scores.
 const SCORES: usize = 5;
@@ -95,12 +98,15 @@ pub enum RestoreError {
         /// The hash of the one given.
         given: String,
     },
-    /// The snapshot's bindings are not those of the ruleset: this engine reads the same files otherwise.
+    /// The bindings of a snapshot of an older format are not those of the ruleset.
     #[error("the snapshot and the ruleset do not have the same bindings: {canonical}")]
     Binding {
         /// One that only one of the two has.
         canonical: String,
     },
+    /// What there is once is not what a snapshot holds.
+    #[error("part 0 of the snapshot does not decode, in its counters")]
+    Once(#[source] serde_json::Error),
     /// The keys of the state were made with another secret.
     #[error("the snapshot was taken with another pseudonym secret")]
     Secret,
@@ -123,14 +129,71 @@ struct Header {
 struct Once {
     ruleset: String,
     /// A hash by the state's key.
-    #[serde(with = "postcard::fixint::le")]
     secret: u64,
-    counters: FirstCounters,
+    counters: Counters,
+    producers: Vec<ProducerCounters>,
     rules: Vec<RuleCounters>,
     former_rules: Vec<RuleCounters>,
     evicted_before: u64,
+    bindings: Vec<SavedBinding>,
+}
+
+/// What says whose a table is.
+#[derive(Clone, Serialize, Deserialize)]
+struct SavedBinding {
+    canonical: String,
+    operator: String,
+    version: u16,
+    born_ms: Option<i64>,
+}
+
+/// The same up to format 4.
+#[derive(Deserialize)]
+struct FirstOnce {
+    ruleset: String,
+    #[serde(with = "postcard::fixint::le")]
+    secret: u64,
+    counters: FirstCounters,
+    rules: Vec<FirstRuleCounters>,
+    former_rules: Vec<FirstRuleCounters>,
+    evicted_before: u64,
     /// (canonical text, birth).
     bindings: Vec<(String, Option<i64>)>,
+}
+
+impl FirstOnce {
+    /// What it is today, under a ruleset that has the same bindings.
+    fn today(self, given: &Ruleset) -> Result<Once, RestoreError> {
+        let mut bindings = Vec::new();
+        for (former, born_ms) in self.bindings {
+            match given.bindings.iter().find(|binding| binding.former == former) {
+                Some(binding) if bindings.iter().all(|saved: &SavedBinding| saved.canonical != binding.canonical) => {
+                    bindings.push(SavedBinding { born_ms, ..saved(binding) });
+                }
+                _ => return Err(RestoreError::Binding { canonical: former }),
+            }
+        }
+        let has = |binding: &&Binding| bindings.iter().any(|saved| saved.canonical == binding.canonical);
+        if let Some(missing) = given.bindings.iter().find(|binding| !has(binding)) {
+            return Err(RestoreError::Binding { canonical: missing.former.clone() });
+        }
+        Ok(Once {
+            ruleset: self.ruleset,
+            secret: self.secret,
+            counters: Counters::of_first(self.counters),
+            producers: Vec::new(),
+            rules: self.rules.into_iter().map(RuleCounters::of_first).collect(),
+            former_rules: self.former_rules.into_iter().map(RuleCounters::of_first).collect(),
+            evicted_before: self.evicted_before,
+            bindings,
+        })
+    }
+}
+
+/// Whose a binding's table is.
+fn saved(binding: &Binding) -> SavedBinding {
+    let spec = binding.operator.spec();
+    SavedBinding { canonical: binding.canonical.clone(), operator: spec.name.to_owned(), version: spec.version, born_ms: None }
 }
 
 /// What a restore asks for.
@@ -145,8 +208,6 @@ pub enum Part<'a> {
 /// All of an engine's state at one place in the log. It does not change while the engine goes on.
 pub struct Snapshot {
     clock_ms: i64,
-    counters: Counters,
-    producers: Vec<ProducerCounters>,
     once: Once,
     shards: Vec<Shard>,
     duplicates: duplicates::Shared,
@@ -163,11 +224,11 @@ impl Snapshot {
     /// header and nothing else.
     pub fn write(&self, part: usize) -> Vec<u8> {
         let out = plain(&self.header(part), Vec::new());
-        let out = if part == 0 { plain(&self.once, out) } else { out };
+        let once = || serde_json::to_vec(&self.once).expect("plain data under names");
+        let out = if part == 0 { plain(&once(), out) } else { out };
         let shards = self.shards.iter().skip(part * SHARDS_A_PART).take(SHARDS_A_PART);
         let out = shards.fold(out, |out, shard| shard.save(out));
         match part {
-            0 => plain(&(self.counters.bad_events, &self.producers), plain(&self.counters.oversized_ids, out)),
             1 => self.duplicates.save(Kind::Gps, out),
             2 => self.duplicates.save(Kind::Other, out),
             3 => self.suppression.save(out),
@@ -190,13 +251,13 @@ impl Snapshot {
 
     fn header(&self, part: usize) -> Header {
         let part = u32::try_from(part).unwrap_or(u32::MAX);
-        Header { format: FORMAT, part, records: self.counters.records, clock_ms: self.clock_ms }
+        Header { format: FORMAT, part, records: self.once.counters.records, clock_ms: self.clock_ms }
     }
 }
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").field("records", &self.counters.records).field("clock_ms", &self.clock_ms).finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("records", &self.once.counters.records).field("clock_ms", &self.clock_ms).finish_non_exhaustive()
     }
 }
 
@@ -212,16 +273,22 @@ impl Engine {
         let once = Once {
             ruleset: self.plan.ruleset.hash.clone(),
             secret: self.secret(),
-            counters: self.counters.first(),
+            counters: self.counters.clone(),
+            producers: self.producers.counters(),
             rules: self.rules.clone(),
             former_rules: self.former_rules.values().cloned().collect(),
             evicted_before: self.evicted_before,
-            bindings: self.plan.ruleset.bindings.iter().map(|binding| binding.canonical.clone()).zip(births.copied()).collect(),
+            bindings: self
+                .plan
+                .ruleset
+                .bindings
+                .iter()
+                .zip(births)
+                .map(|(of, born)| SavedBinding { born_ms: *born, ..saved(of) })
+                .collect(),
         };
         Snapshot {
             clock_ms: self.clock_ms,
-            counters: self.counters.clone(),
-            producers: self.producers.counters(),
             once,
             shards: self.shards.iter_mut().map(Shard::share).collect(),
             duplicates: self.duplicates.share(),
@@ -255,15 +322,25 @@ impl Engine {
             }
             engine.check(number, &header)?;
             if number == 0 {
-                let (once, after) = postcard::take_from_bytes::<Once>(rest).map_err(place("counters"))?;
+                let once;
+                (once, rest) = match header.format {
+                    ..5 => {
+                        let (first, rest) = postcard::take_from_bytes::<FirstOnce>(rest).map_err(place("counters"))?;
+                        (first.today(&engine.plan.ruleset)?, rest)
+                    }
+                    _ => {
+                        let (json, rest) = postcard::take_from_bytes::<&[u8]>(rest).map_err(place("counters"))?;
+                        (serde_json::from_slice(json).map_err(RestoreError::Once)?, rest)
+                    }
+                };
                 order = engine.set(once)?;
-                rest = after;
             }
             for shard in engine.shards.iter_mut().skip(number * SHARDS_A_PART).take(SHARDS_A_PART) {
-                rest = shard.load(rest, &order).map_err(place("keyed state"))?;
+                let loaded = if header.format < 5 { shard.load_former(rest, &order) } else { shard.load(rest, &order) };
+                rest = loaded.map_err(place("keyed state"))?;
             }
             rest = match number {
-                0 if header.format > 1 => {
+                0 if (2..5).contains(&header.format) => {
                     let (oversized_ids, rest) = postcard::take_from_bytes(rest).map_err(place("counters"))?;
                     engine.counters.oversized_ids = oversized_ids;
                     if header.format > 2 {
@@ -318,8 +395,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes over what there is once; gives for each of the snapshot's bindings the ruleset's.
-    fn set(&mut self, once: Once) -> Result<Vec<usize>, RestoreError> {
+    /// Takes over what there is once; gives for each of the snapshot's tables the binding that goes on with it.
+    fn set(&mut self, once: Once) -> Result<Vec<Option<usize>>, RestoreError> {
         let given = &self.plan.ruleset;
         if once.ruleset != given.hash {
             return Err(RestoreError::Ruleset { saved: once.ruleset, given: given.hash.clone() });
@@ -327,22 +404,24 @@ impl Engine {
         if once.secret != self.secret() {
             return Err(RestoreError::Secret);
         }
-        let mut births = vec![None; given.bindings.len()];
+        let now = (self.clock_ms != i64::MIN).then_some(self.clock_ms);
+        let mut births = vec![now; given.bindings.len()];
         let mut order = Vec::new();
-        for (canonical, born) in once.bindings {
-            match given.bindings.iter().position(|binding| binding.canonical == canonical) {
-                Some(number) if !order.contains(&number) => {
-                    births[number] = born;
-                    order.push(number);
-                }
-                _ => return Err(RestoreError::Binding { canonical }),
+        for of in once.bindings {
+            let same = |binding: &Binding| {
+                let spec = binding.operator.spec();
+                (binding.canonical == of.canonical) && (spec.name, spec.version) == (of.operator.as_str(), of.version)
+            };
+            let number = given.bindings.iter().position(same).filter(|number| !order.contains(&Some(*number)));
+            if let Some(number) = number {
+                births[number] = of.born_ms;
             }
+            order.push(number);
         }
-        if let Some(missing) = (0..given.bindings.len()).find(|number| !order.contains(number)) {
-            return Err(RestoreError::Binding { canonical: given.bindings[missing].canonical.clone() });
-        }
+        self.anew = (0..given.bindings.len()).filter(|number| !order.contains(&Some(*number))).collect();
         self.warming = Warming::new(given, births);
-        self.counters = Counters::of_first(once.counters);
+        self.counters = once.counters;
+        self.producers = Producers::of_counters(once.producers);
         let saved = |id: &str| once.rules.iter().find(|counters| counters.rule == id).cloned();
         for counters in &mut self.rules {
             *counters = saved(&counters.rule).unwrap_or_else(|| std::mem::take(counters));
@@ -350,6 +429,13 @@ impl Engine {
         self.former_rules = once.former_rules.into_iter().map(|counters| (counters.rule.clone(), counters)).collect();
         self.evicted_before = once.evicted_before;
         Ok(order)
+    }
+
+    /// The rules that read what the snapshot lacked, or had of another version of its operator, when the engine was restored
+    /// from it: that has started anew, and they run in shadow until it is as old as its window.
+    pub fn started_anew(&self) -> impl Iterator<Item = &str> {
+        let reads = |rule: &&Rule| rule.triggers.iter().flat_map(|trigger| &trigger.reads).any(|read| self.anew.contains(read));
+        self.plan.ruleset.rules.iter().filter(reads).map(|rule| rule.id.as_str())
     }
 
     /// A hash that only the same secret gives.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::series::start_of;
 use crate::value::{OwnedValue, Value};
 
 /// The newest event's value. Events of one instant are ordered by a hash of their identity, so that the order in
@@ -23,15 +24,20 @@ impl Newest {
 
     /// The value, [`Value::Absent`] where the newest event has left the window that ends at `at_ms`.
     pub fn value(&self, at_ms: i64, window_ms: i64) -> Value<'_> {
-        if self.at_ms > super::start(self.at_ms.max(at_ms), window_ms) { self.value.borrow() } else { Value::Absent }
+        if self.at_ms > start_of(self.at_ms.max(at_ms), window_ms) { self.value.borrow() } else { Value::Absent }
     }
 
-    /// Memory in cells of 16 bytes, for the bound.
-    pub fn cells(&self) -> usize {
+    /// Memory of its text, bytes, for the bound.
+    pub fn heap_bytes(&self) -> usize {
         match &self.value {
-            OwnedValue::Str(text) => text.len().div_ceil(16),
+            OwnedValue::Str(text) => text.len(),
             _ => 0,
         }
+    }
+
+    /// When the newest event was, ms.
+    pub fn newest_ms(&self) -> i64 {
+        self.at_ms
     }
 }
 

@@ -75,7 +75,7 @@ impl<M: Merge> Series<M> {
             self.newest = at_ms;
             self.expire(window_ms);
         }
-        if at_ms <= super::start(self.newest, window_ms) {
+        if at_ms <= start_of(self.newest, window_ms) {
             return;
         }
         let begin = if self.bucketed { bucket_of(at_ms, window_ms) } else { at_ms };
@@ -91,7 +91,7 @@ impl<M: Merge> Series<M> {
     /// All of the window that ends at `at_ms` or at the newest instant, whichever is later, merged; `None` where it holds
     /// nothing.
     pub fn value(&self, at_ms: i64, window_ms: i64) -> Option<i64> {
-        let start = super::start(self.newest.max(at_ms), window_ms);
+        let start = start_of(self.newest.max(at_ms), window_ms);
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
         self.cells
             .iter()
@@ -106,6 +106,16 @@ impl<M: Merge> Series<M> {
         self.cells.len()
     }
 
+    /// Their memory, bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.cells() * size_of::<(i64, i64)>()
+    }
+
+    /// The newest instant that it was fed, ms.
+    pub fn newest_ms(&self) -> i64 {
+        self.newest
+    }
+
     fn put(&mut self, begin: i64, amount: i64) {
         // New events are almost always the newest, so the place is looked for from the end.
         let after = self.cells.iter().rposition(|(other, _)| *other <= begin);
@@ -116,7 +126,7 @@ impl<M: Merge> Series<M> {
     }
 
     fn expire(&mut self, window_ms: i64) {
-        let start = super::start(self.newest, window_ms);
+        let start = start_of(self.newest, window_ms);
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
         let gone = self.cells.iter().take_while(|(begin, _)| begin.saturating_add(last_of_cell) <= start).count();
         if gone > 0 {
@@ -127,6 +137,11 @@ impl<M: Merge> Series<M> {
             self.cells.shrink_to_fit();
         }
     }
+}
+
+/// The start of the window that ends at `end_ms`: instants after it are inside.
+pub fn start_of(end_ms: i64, window_ms: i64) -> i64 {
+    end_ms.saturating_sub(window_ms)
 }
 
 /// Width of one bucket, ms.

@@ -1,3 +1,0 @@
-//! Detectors of the `auth` family.
-
-pub mod impossible_travel;

@@ -1,3 +1,0 @@
-//! Detectors of the `chat` family.
-
-pub mod contact_leak;

@@ -1,3 +1,0 @@
-//! Detectors of the `gps` family.
-
-pub mod impossible_speed;

@@ -1,0 +1,53 @@
+//! Makes of the list in `lib.rs` whatever must know every operator.
+
+/// Declares the operators' modules and, of the list, [`OPERATORS`](crate::operator::OPERATORS) and
+/// [`AnyOperator`](crate::operator::AnyOperator). One line an operator: `module: Type,` declares `module.rs` in the folder
+/// that it stands under.
+macro_rules! operators {
+    ($($(#[$doc:meta])* $folder:ident { $($module:ident: $operator:ident,)* })*) => {
+        $($(#[$doc])* pub mod $folder { $(pub mod $module;)* })*
+
+        pub(crate) mod listed {
+            use crate::event::field::FieldType;
+            use crate::operator::{Operator, OperatorSpec, OperatorVisitor, ParamsError, Setup, parse};
+
+            /// An operator, set up.
+            #[derive(Clone)]
+            pub enum AnyOperator {
+                $($(
+                    #[doc = concat!("`", stringify!($folder), "::", stringify!($module), "`.")]
+                    $operator(Setup<<crate::$folder::$module::$operator as Operator>::Params>),
+                )*)*
+            }
+
+            /// Every operator.
+            pub const OPERATORS: &[OperatorSpec] = &[$($(OperatorSpec {
+                name: <crate::$folder::$module::$operator as Operator>::NAME,
+                version: <crate::$folder::$module::$operator as Operator>::VERSION,
+                gives: <crate::$folder::$module::$operator as Operator>::GIVES,
+                feeds: <crate::$folder::$module::$operator as Operator>::FEEDS,
+                yields: <crate::$folder::$module::$operator as Operator>::YIELDS,
+                file: concat!("detectors/src/", stringify!($folder), "/", stringify!($module), ".rs"),
+                schema: |generator| generator.subschema_for::<<crate::$folder::$module::$operator as Operator>::Params>(),
+                setup: |window_ms: i64, of: Option<FieldType>, params| -> Result<AnyOperator, ParamsError> {
+                    parse(params).map(|params| AnyOperator::$operator(Setup { window_ms, of, params }))
+                },
+            },)*)*];
+
+            impl AnyOperator {
+                /// What can be known of it without running it.
+                pub fn spec(&self) -> &'static OperatorSpec {
+                    let name = match self { $($(Self::$operator(_) => <crate::$folder::$module::$operator as Operator>::NAME,)*)* };
+                    OPERATORS.iter().find(|spec| spec.name == name).expect("the list and the enum are made together")
+                }
+
+                /// Does something with its type.
+                pub fn accept<V: OperatorVisitor>(&self, visitor: V) -> V::Output {
+                    match self {
+                        $($(Self::$operator(setup) => visitor.visit::<crate::$folder::$module::$operator>(setup),)*)*
+                    }
+                }
+            }
+        }
+    };
+}

@@ -1,0 +1,86 @@
+//! The mean of a field of numbers over the window: a sum beside a count, so that both end at the same instant.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::field::FieldType;
+use crate::kernel::extreme::of_numbers;
+use crate::kernel::series::Total;
+use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::signal::Signal;
+use crate::value::{OwnedValue, Value};
+
+/// Steps of one unit that a mean of doubles is kept in: sums of integers are the same in any order.
+const DOUBLE_STEPS: f64 = 1_000_000.0;
+
+/// See the module's header.
+pub struct Avg;
+
+/// A mean over time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Mean {
+    sum: Total,
+    count: Total,
+}
+
+impl Operator for Avg {
+    const NAME: &'static str = "avg";
+    const VERSION: u16 = 1;
+    const GIVES: &'static str = "The mean of a field of numbers, a double.";
+    const FEEDS: Feeds =
+        Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "amount", clears: false }, ..Named::USUAL });
+    const YIELDS: Yields = Yields::Value(|ty| of_numbers(ty).map(|_| FieldType::Double));
+    type Params = NoParams;
+    type State = Mean;
+
+    fn heap_bytes(state: &Mean) -> usize {
+        state.sum.heap_bytes() + state.count.heap_bytes()
+    }
+
+    fn newest_ms(state: &Mean) -> Option<i64> {
+        Some(state.count.newest_ms())
+    }
+
+    fn feed(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Mean) -> Option<Signal> {
+        match fact.value() {
+            Value::Int(number) => state.feed(fact.at_ms, number, setup.window_ms),
+            #[expect(clippy::cast_possible_truncation, reason = "out of range, it saturates")]
+            Value::Double(number) => state.feed(fact.at_ms, libm::round(number * DOUBLE_STEPS) as i64, setup.window_ms),
+            _ => {}
+        }
+        None
+    }
+
+    fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Mean) -> OwnedValue {
+        let steps = if setup.of == Some(FieldType::Double) { DOUBLE_STEPS } else { 1.0 };
+        state.value(at_ms, setup.window_ms).map_or(OwnedValue::Absent, |mean| OwnedValue::Double(mean / steps))
+    }
+}
+
+impl Mean {
+    fn feed(&mut self, at_ms: i64, number: i64, window_ms: i64) {
+        self.sum.feed(at_ms, number, window_ms);
+        self.count.feed(at_ms, 1, window_ms);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a mean is a double, good to 53 bits")]
+    fn value(&self, at_ms: i64, window_ms: i64) -> Option<f64> {
+        let (sum, count) = (self.sum.value(at_ms, window_ms)?, self.count.value(at_ms, window_ms)?);
+        Some(sum as f64 / count as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_of_what_the_window_holds() {
+        let mut mean = Mean::default();
+        assert_eq!(mean.value(0, 100), None);
+        for (at, number) in [(0, 1_000), (50, 10), (50, 20), (100, 30)] {
+            mean.feed(at, number, 100);
+        }
+        assert_eq!(mean.value(100, 100), Some(20.0));
+        assert_eq!(mean.value(200, 100), None);
+    }
+}

@@ -1,0 +1,38 @@
+//! The largest value of a field of numbers over the window.
+
+use crate::kernel::extreme;
+use crate::kernel::series;
+use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::signal::Signal;
+use crate::value::OwnedValue;
+
+/// See the module's header.
+pub struct Max;
+
+impl Operator for Max {
+    const NAME: &'static str = "max";
+    const VERSION: u16 = 1;
+    const GIVES: &'static str = "The largest value of a field of numbers.";
+    const FEEDS: Feeds =
+        Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "speed_mps", clears: false }, ..Named::USUAL });
+    const YIELDS: Yields = Yields::Value(extreme::of_numbers);
+    type Params = NoParams;
+    type State = series::Max;
+
+    fn heap_bytes(state: &series::Max) -> usize {
+        state.heap_bytes()
+    }
+
+    fn newest_ms(state: &series::Max) -> Option<i64> {
+        Some(state.newest_ms())
+    }
+
+    fn feed(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut series::Max) -> Option<Signal> {
+        extreme::feed(setup, fact, state);
+        None
+    }
+
+    fn read(setup: &Setup<NoParams>, at_ms: i64, state: &series::Max) -> OwnedValue {
+        extreme::read(setup, at_ms, state)
+    }
+}
