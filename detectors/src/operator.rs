@@ -97,6 +97,8 @@ pub struct Fact<'f, 'a> {
     pub identity: u64,
     /// The field that the binding looks at.
     pub of: Option<Of>,
+    /// The firing that is fed, where the binding is fed those of a detector.
+    pub firing: Option<&'f Signal>,
     /// For an operator with `per`: it counts above the line.
     pub above: bool,
     /// The same: it counts below the line.
@@ -108,12 +110,20 @@ pub struct Fact<'f, 'a> {
 impl<'f> Fact<'f, '_> {
     /// The value of the field that the binding looks at.
     pub fn value(&self) -> Value<'f> {
-        self.of.map_or(Value::Absent, |of| self.event.data.get(of.path))
+        match self.of {
+            None => Value::Absent,
+            Some(Of::Field { path, .. }) => self.event.data.get(path),
+            Some(Of::Signal { field, .. }) => self.firing.and_then(|signal| signal.get(field)).map_or(Value::Absent, OwnedValue::borrow),
+        }
     }
 
     /// A hash that tells the field's values apart; two spellings of one entity are one value.
     pub fn value_key(&self) -> Option<u64> {
-        let (Of { kind, .. }, hasher) = (self.of?, self.hasher);
+        let hasher = self.hasher;
+        let kind = match self.of? {
+            Of::Field { kind, .. } => kind,
+            Of::Signal { .. } => None,
+        };
         match self.value() {
             Value::Str(text) => Some(kind.map_or_else(|| hasher.hash(&[b"s", text.as_bytes()]), |kind| hasher.key(kind, text))),
             Value::Int(number) => Some(hasher.hash(&[b"i", &number.to_le_bytes()])),
@@ -127,11 +137,31 @@ impl<'f> Fact<'f, '_> {
 
 /// A field that a binding looks at.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Of {
-    /// Where it is.
-    pub path: FieldPath,
-    /// The kind of entity it names, so that two spellings of one phone count as one.
-    pub kind: Option<EntityKind>,
+pub enum Of {
+    /// Of the event.
+    Field {
+        /// Where it is.
+        path: FieldPath,
+        /// The kind of entity it names, so that two spellings of one phone count as one.
+        kind: Option<EntityKind>,
+    },
+    /// Of the detector's signal.
+    Signal {
+        /// Its place among the fields that the detector declares.
+        field: usize,
+        /// Its name.
+        name: &'static str,
+    },
+}
+
+impl Of {
+    /// The field of the event that is looked at.
+    pub fn path(&self) -> Option<FieldPath> {
+        match self {
+            Self::Field { path, .. } => Some(*path),
+            Self::Signal { .. } => None,
+        }
+    }
 }
 
 /// Which events an operator is fed.

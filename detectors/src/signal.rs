@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::event::field::FieldType;
 use crate::value::OwnedValue;
 
 /// The type of one field of a signal.
@@ -16,6 +17,17 @@ pub enum SignalType {
     },
     /// Text that holds nothing raw: a word of a fixed set, or masked evidence.
     Text,
+}
+
+impl SignalType {
+    /// The type that a condition sees.
+    pub fn field_type(self) -> FieldType {
+        match self {
+            Self::Int => FieldType::Int,
+            Self::Double { .. } => FieldType::Double,
+            Self::Text => FieldType::String,
+        }
+    }
 }
 
 /// One field that a detector's signal carries.

@@ -60,7 +60,12 @@ fn rule_reference() -> Result<String> {
     for form in aggregates {
         section(&mut page, Some(form), title(form)?)?;
     }
-    page.push_str("\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md).\n");
+    page.push_str(
+        "\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md).\n\nWhere event types stand, the name of a \
+        detector of the same `let` may stand: then its firings are counted, under a key of their own.\nThey carry the event's fields and, in \
+        `of` and `where`, the signal's: `leaks: {count: leak, by: user(sender_id), window: 7d, where: leak.strength > 0.7}`.\nA rule may count \
+        a detector's firings without looking at its events.\n",
+    );
     for (name, title) in PARTS {
         section(&mut page, defs.get(name), title)?;
     }

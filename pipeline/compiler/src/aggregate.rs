@@ -3,12 +3,13 @@
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
 use rasid_detectors::operator::{Of, OfField, OperatorSpec, Yields};
+use rasid_detectors::signal::SignalField;
 
-use crate::binding::{Lowering, Shape, binding_of, event_types};
-use crate::cel::Source;
+use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types};
+use crate::cel;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
-use crate::names::{Mentions, Names};
+use crate::names::{Bound, Mentions, Names};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Binding, Feed, Sides};
 use crate::ty::Ty;
@@ -21,13 +22,14 @@ const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=2_592_000_000;
 impl Lowering<'_> {
     pub(crate) fn aggregate(&mut self, spec: &'static OperatorSpec, types: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
         let (name, keys) = (spec.name, spec.named()?);
-        let sided = keys.per.is_some();
-        let event_names = event_types(types, name, self.faults);
+        let has_line = keys.per.is_some();
+        let sources = self.sources;
+        let named = counted_types(types, name, sources, self.faults);
         let of = match keys.of {
             OfField::None { .. } => map.optional("of"),
             OfField::Of { .. } => map.required("of", self.faults),
         };
-        let per = if sided { map.optional("per") } else { None };
+        let per = if has_line { map.optional("per") } else { None };
         let by = map.required("by", self.faults);
         let window = map.required("window", self.faults);
         let filter = map.optional("where");
@@ -36,12 +38,18 @@ impl Lowering<'_> {
         }
 
         let below = match per {
-            Some(node) => event_types(node, "per", self.faults),
-            None if sided => event_names.clone(),
+            Some(node) => counted_types(node, "per", sources, self.faults),
+            None if has_line => named.clone(),
             None => Vec::new(),
         };
-        let mut events = event_names.clone();
-        events.extend(below.iter().filter(|event| !event_names.contains(event)));
+        let mut counted = named.clone();
+        counted.extend(below.iter().filter(|one| !named.contains(one)));
+        let events: Vec<EventType> = counted.iter().map(|one| one.event).collect();
+        let is_twice = |(index, one): (usize, &Counted)| counted.iter().skip(index + 1).any(|other| other.event == one.event);
+        if counted.iter().enumerate().any(is_twice) {
+            let message = "one side counts events of a type and the other a detector's firings at them";
+            return self.fault(Fault::new(Code::BadBinding, types.span.clone(), message).help("use two bindings"));
+        }
         let window = window.and_then(|node| reader::duration(node, "`window`", WINDOW_MS, self.faults));
         let by = by.and_then(|node| self.specs(node));
         let parts = by.and_then(|by| self.keys(&by, &events));
@@ -53,26 +61,27 @@ impl Lowering<'_> {
                     self.fault(fault.help(instead))
                 }
             },
-            OfField::Of { takes, clears, .. } => of.and_then(|node| self.of(spec, (takes, clears), node, &event_names)),
+            OfField::Of { takes, clears, .. } => of.and_then(|node| self.of(spec, (takes, clears), node, &named)),
         };
         let filters = match filter {
-            None => Some(vec![None; event_names.len()]),
-            Some(node) => self.filters(node, &event_names),
+            None => Some(vec![None; named.len()]),
+            Some(node) => self.filters(node, &named),
         };
-        if sided && filter.is_none() && !event_names.is_empty() && events.len() == event_names.len() && below.len() == event_names.len() {
+        if has_line && filter.is_none() && !named.is_empty() && counted.len() == named.len() && below.len() == named.len() {
             let fault = Fault::new(Code::BadBinding, types.span.clone(), format!("a {name} of events to themselves, which is always 1"));
             return self.fault(fault.help("say by `where` which of them are looked for, or by `per` what they are set against"));
         }
         let ((fields, ty, shape), parts, window_ms, filters) = (of?, parts?, window?, filters?);
-        if event_names.is_empty() {
+        if named.is_empty() {
             return None;
         }
-        let feeds = events.into_iter().enumerate().map(|(index, event)| {
-            let sides = Sides { above: sided && event_names.contains(&event), below: sided && below.contains(&event) };
-            Feed { event, filter: filters.get(index).cloned().flatten(), of: fields.get(index).copied(), sides }
+        let feeds = counted.into_iter().enumerate().map(|(index, one)| {
+            let sides = Sides { above: has_line && named.contains(&one), below: has_line && below.contains(&one) };
+            let (filter, of) = (filters.get(index).cloned().flatten(), fields.get(index).copied());
+            Feed { event: one.event, firings_of: one.firings_of, filter, of, sides }
         });
         let operator = self.set_up(spec, &map, &types.span, window_ms, ty)?;
-        Some((binding_of(operator, feeds.collect(), parts), shape))
+        Some((binding_of(operator, feeds.collect(), parts, sources), shape))
     }
 
     /// The field that the aggregate looks at, in each feeding type, with its type, and what comes of it.
@@ -81,14 +90,33 @@ impl Lowering<'_> {
         spec: &OperatorSpec,
         (takes, clears): (&str, bool),
         node: &Node,
-        feeds: &[EventType],
+        feeds: &[Counted],
     ) -> Option<(Vec<Of>, Option<FieldType>, Shape)> {
         let text = reader::text(node, "`of`", self.faults)?;
         let text = text.strip_prefix("data.").unwrap_or(text);
         let mut fields = Vec::new();
         let mut shape: Option<(Ty, Privacy)> = None;
         let mut of = None;
-        for event in feeds {
+        for Counted { event, firings_of } in feeds {
+            let signal = firings_of.and_then(|source| self.sources.get(source));
+            if let (Some((field, found)), None) = (signal.and_then(|source| signal_field(source, text)), field::find(event.fields(), text))
+            {
+                let Some(ty) = over(spec, found.ty.field_type()) else {
+                    let message = format!("`{}` takes {takes}, and `{text}` of the signal is none", spec.name);
+                    return self.fault(Fault::new(Code::BadOf, node.span.clone(), message).help("name another field"));
+                };
+                of = Some(found.ty.field_type());
+                shape = match shape {
+                    Some((other, _)) if other != ty => {
+                        let message = format!("`{text}` is {} in a signal and {} elsewhere", ty.name(), other.name());
+                        return self.fault(Fault::new(Code::BadOf, node.span.clone(), message).help("use two bindings"));
+                    }
+                    Some(same) => Some(same),
+                    None => Some((ty, Privacy::Clear)),
+                };
+                fields.push(Of::Signal { field, name: found.name });
+                continue;
+            }
             let Some((path, field)) = field::find(event.fields(), text) else {
                 let fault = Fault::new(Code::UnknownField, node.span.clone(), format!("{} has no field `{text}`", event.name()));
                 return self.fault(fault.help(suggest(text, event.fields().iter().map(|field| field.name))));
@@ -110,20 +138,24 @@ impl Lowering<'_> {
                     Some((ty, strictest(privacy, shown)))
                 }
             };
-            fields.push(Of { path, kind: field.entities.first().copied() });
+            fields.push(Of::Field { path, kind: field.entities.first().copied() });
         }
         shape.map(|(ty, privacy)| (fields, of, Shape::Aggregate(ty, privacy)))
     }
 
-    fn filters(&mut self, node: &Node, feeds: &[EventType]) -> Option<Vec<Option<Expr>>> {
+    fn filters(&mut self, node: &Node, feeds: &[Counted]) -> Option<Vec<Option<Expr>>> {
         let text = reader::text(node, "`where`", self.faults)?;
-        let source = match Source::parse(self.file, &node.span, text) {
+        let source = match cel::Source::parse(self.file, &node.span, text) {
             Ok(source) => source,
             Err(fault) => return self.fault(fault),
         };
-        let names = Names::event_only("where", self.lists);
         let mut filters = Vec::new();
-        for event in feeds {
+        for Counted { event, firings_of } in feeds {
+            // A firing carries its signal beside the event.
+            let fired = firings_of.and_then(|fired| self.sources.get(fired));
+            let firing: Vec<(String, Option<Bound>)> =
+                fired.map(|fired| (fired.name.clone(), Some(Bound::Detector { read: 0, spec: fired.spec }))).into_iter().collect();
+            let names = Names { lets: &firing, ..Names::event_only("where", self.lists) };
             let mut mentions = Mentions::default();
             let checker = Checker { source: &source, event: *event, names: &names, mentions: &mut mentions, faults: self.faults };
             filters.push(checker.condition());
@@ -131,6 +163,12 @@ impl Lowering<'_> {
         }
         filters.into_iter().map(|filter| filter.map(Some)).collect()
     }
+}
+
+/// The field of that name of a detector's signal, with its place; `leak.strength` and `strength` are one.
+fn signal_field(source: &Source, text: &str) -> Option<(usize, &'static SignalField)> {
+    let name = text.strip_prefix(source.name.as_str()).and_then(|rest| rest.strip_prefix('.')).unwrap_or(text);
+    source.spec.fields().iter().enumerate().find(|(_, field)| field.name == name)
 }
 
 /// What comes of an aggregate that looks at no field.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldType, Privacy};
-use rasid_detectors::operator::{AnyOperator, OperatorSpec, aggregates, detectors};
+use rasid_detectors::operator::{AnyOperator, Of, OperatorSpec, aggregates, detectors};
 
 use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
@@ -55,18 +55,74 @@ pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, fa
         faults.push(reader::wrong(node, "`let`", "a map of names and bindings"));
         return Vec::new();
     };
-    let mut drafts = Vec::new();
-    for (name, node) in entries {
-        let named = reader::identifier(name, "a binding", faults);
-        let draft = one(file, name, node, on, lists, faults);
-        drafts.push(Draft { binding: draft.binding.filter(|_| named), ..draft });
+    let counted = counted(entries);
+    let mut drafts: Vec<Draft> = entries.iter().map(|(name, _)| Draft::nothing(name)).collect();
+    // Detectors come first, as what counts their firings must know them.
+    for is_of in [is_detector, |node: &Node| !is_detector(node)] {
+        for (index, (name, node)) in entries.iter().enumerate().filter(|(_, (_, node))| is_of(node)) {
+            let named = reader::identifier(name, "a binding", faults);
+            let sources = sources(&drafts);
+            let among = Among { on, lists, sources: &sources, is_counted: counted.contains(name.name.as_str()) };
+            let draft = one(file, name, node, &among, faults);
+            if let Some(place) = drafts.get_mut(index) {
+                *place = Draft { binding: draft.binding.filter(|_| named), ..draft };
+            }
+        }
     }
     drafts
 }
 
+fn is_detector(node: &Node) -> bool {
+    matches!(&node.value, NodeValue::Map(entries) if entries.iter().any(|(key, _)| key.name == "detector"))
+}
+
+/// The names that stand where event types do and are none: the detectors whose firings are counted.
+fn counted(entries: &[(Key, Node)]) -> BTreeSet<&str> {
+    let aggregate = |key: &Key| aggregates().any(|spec| spec.name == key.name) || key.name == "per";
+    let maps = entries.iter().filter_map(|(_, node)| if let NodeValue::Map(keys) = &node.value { Some(keys) } else { None });
+    let types = maps.flatten().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| match &node.value {
+        NodeValue::Seq(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    });
+    types.filter_map(|node| if let NodeValue::Str(name) = &node.value { Some(name.as_str()) } else { None }).collect()
+}
+
+/// The detectors among drafts.
+fn sources(drafts: &[Draft]) -> Vec<Source> {
+    let source = |(draft, entry): (usize, &Draft)| match &entry.binding {
+        Some((binding, Shape::Detector(spec))) => {
+            Some(Source { name: entry.name.name.clone(), draft, spec, canonical: binding.canonical.clone() })
+        }
+        _ => None,
+    };
+    drafts.iter().enumerate().filter_map(source).collect()
+}
+
+/// A detector whose firings may be counted.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    /// Its place among the rule's bindings.
+    pub(crate) draft: usize,
+    pub(crate) spec: &'static OperatorSpec,
+    canonical: String,
+}
+
+/// What a binding stands among.
+pub(crate) struct Among<'a> {
+    /// The types that read it.
+    pub(crate) on: &'a [EventType],
+    pub(crate) lists: &'a Lists,
+    /// The detectors beside it.
+    pub(crate) sources: &'a [Source],
+    /// Whether another binding counts its firings, so that a rule may have it without looking at its events.
+    pub(crate) is_counted: bool,
+}
+
 /// Reads one binding.
-pub(crate) fn one(file: &str, name: &Key, node: &Node, on: &[EventType], lists: &Lists, faults: &mut Vec<Fault>) -> Draft {
-    let mut lowering = Lowering { file, on, lists, unknowns: BTreeSet::new(), faults };
+pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults: &mut Vec<Fault>) -> Draft {
+    let Among { on, lists, sources, is_counted } = *among;
+    let mut lowering = Lowering { file, on, lists, sources, is_counted, unknowns: BTreeSet::new(), faults };
     let binding = lowering.binding(node);
     Draft { name: name.clone(), binding, unknowns: lowering.unknowns }
 }
@@ -75,6 +131,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) file: &'a str,
     on: &'a [EventType],
     pub(crate) lists: &'a Lists,
+    pub(crate) sources: &'a [Source],
+    is_counted: bool,
     pub(crate) unknowns: BTreeSet<String>,
     pub(crate) faults: &'a mut Vec<Fault>,
 }
@@ -126,15 +184,18 @@ impl Lowering<'_> {
             return self.fault(fault.help(suggest(word, detectors().map(|spec| spec.name))));
         };
         let operator = self.set_up(spec, &map, &name.span, 0, None);
-        let keys = specs.and_then(|specs| self.keys(&specs, spec.inputs()));
-        if !self.on.is_empty() && !self.on.iter().any(|event| spec.inputs().contains(event)) {
+        let looks = self.on.is_empty() || self.on.iter().any(|event| spec.inputs().contains(event));
+        let readers = if looks || !self.is_counted { self.on } else { &[] };
+        let keys = specs.and_then(|specs| self.keys_at(&specs, spec.inputs(), readers));
+        if !looks && !self.is_counted {
             let inputs = listed(spec.inputs().iter().map(|event| event.name()));
             let fault = Fault::new(Code::NeverFires, name.span.clone(), format!("{word} looks at {inputs}, and the rule at none of them"));
             return self.fault(fault.help(format!("add one of {inputs} to the rule's `on`")));
         }
         let (operator, keys) = (operator?, keys?);
-        let feeds = spec.inputs().iter().map(|event| Feed { event: *event, filter: None, of: None, sides: Sides::default() }).collect();
-        Some((binding_of(operator, feeds, keys), Shape::Detector(spec)))
+        let feed = |event: &EventType| Feed { event: *event, firings_of: None, filter: None, of: None, sides: Sides::default() };
+        let feeds = spec.inputs().iter().map(feed).collect();
+        Some((binding_of(operator, feeds, keys, &[]), Shape::Detector(spec)))
     }
 
     /// The operator with its own parameters out of the keys that are left.
@@ -218,7 +279,12 @@ impl Lowering<'_> {
 
     /// The key in each type that feeds or reads the binding.
     pub(crate) fn keys(&mut self, specs: &[KeySpec], feeds: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
-        let mut events: Vec<EventType> = feeds.iter().chain(self.on).copied().collect();
+        self.keys_at(specs, feeds, self.on)
+    }
+
+    /// The same where it is read by those types.
+    fn keys_at(&mut self, specs: &[KeySpec], feeds: &[EventType], on: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
+        let mut events: Vec<EventType> = feeds.iter().chain(on).copied().collect();
         events.sort_unstable();
         events.dedup();
         let mut keys = Vec::new();
@@ -243,19 +309,65 @@ impl Lowering<'_> {
     }
 }
 
+/// What an aggregate counts: events of a type, or the firings of a detector.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) event: EventType,
+    /// The detector, by its place among the sources.
+    pub(crate) firings_of: Option<usize>,
+}
+
+/// What a key names: event types, and detectors whose firings at their events are meant.
+pub(crate) fn counted_types(node: &Node, what: &str, sources: &[Source], faults: &mut Vec<Fault>) -> Vec<Counted> {
+    let mut counted: Vec<(Range<usize>, Counted)> = Vec::new();
+    let mut others = Vec::new();
+    for item in reader::one_or_more(node, &format!("`{what}`"), faults) {
+        let name = if let NodeValue::Str(name) = &item.value { Some(name) } else { None };
+        match sources.iter().position(|source| Some(&source.name) == name) {
+            Some(source) => {
+                let inputs = sources.get(source).map_or(&[][..], |source| source.spec.inputs());
+                counted.extend(inputs.iter().map(|event| (item.span.clone(), Counted { event: *event, firings_of: Some(source) })));
+            }
+            None => others.push(item),
+        }
+    }
+    let plain = types_of(others, what, sources, faults);
+    counted.extend(plain.into_iter().map(|(span, event)| (span, Counted { event, firings_of: None })));
+    let both = |one: &Counted| counted.iter().filter(|(_, other)| other.event == one.event).count() > 1;
+    if let Some((span, one)) = counted.iter().find(|(_, one)| one.firings_of.is_some() && both(one)) {
+        let message = format!("{} counts here by itself and by a detector that looks at it, or by two", one.event.name());
+        faults.push(Fault::new(Code::BadBinding, span.clone(), message).help("use two bindings"));
+        return Vec::new();
+    }
+    let events: Vec<(Range<usize>, EventType)> = counted.iter().map(|(span, one)| (span.clone(), one.event)).collect();
+    let events = reader::set(events, &format!("`{what}`"), faults);
+    events.into_iter().filter_map(|event| counted.iter().map(|(_, one)| *one).find(|one| one.event == event)).collect()
+}
+
 /// The event types that a key names; those that do not exist are faults.
 pub(crate) fn event_types(node: &Node, what: &str, faults: &mut Vec<Fault>) -> Vec<EventType> {
+    let types = types_of(reader::one_or_more(node, &format!("`{what}`"), faults), what, &[], faults);
+    reader::set(types, &format!("`{what}`"), faults)
+}
+
+fn types_of<'n>(
+    items: impl IntoIterator<Item = &'n Node>,
+    what: &str,
+    sources: &[Source],
+    faults: &mut Vec<Fault>,
+) -> Vec<(Range<usize>, EventType)> {
     let mut types = Vec::new();
-    for item in reader::one_or_more(node, &format!("`{what}`"), faults) {
+    for item in items {
         let Some(name) = reader::text(item, &format!("`{what}`"), faults) else { continue };
         if let Some(event) = EventType::from_name(name) {
             types.push((item.span.clone(), event));
         } else {
             let fault = Fault::new(Code::UnknownEventType, item.span.clone(), format!("there is no event type `{name}`"));
-            faults.push(fault.help(suggest(name, EventType::ALL.iter().map(|event| event.name()))));
+            let known = EventType::ALL.iter().map(|event| event.name()).chain(sources.iter().map(|source| source.name.as_str()));
+            faults.push(fault.help(suggest(name, known)));
         }
     }
-    reader::set(types, &format!("`{what}`"), faults)
+    types
 }
 
 fn json_of(node: &Node) -> Option<serde_json::Value> {
@@ -274,11 +386,19 @@ fn sort(spec: &OperatorSpec) -> &'static str {
     if spec.named().is_some() { "aggregate" } else { "detector" }
 }
 
-/// The binding of an operator.
-pub(crate) fn binding_of(operator: AnyOperator, mut feeds: Vec<Feed>, keys: Vec<(EventType, Vec<KeyPart>)>) -> Binding {
+/// The binding of an operator; `sources` are what its feeds' `firings_of` count among.
+pub(crate) fn binding_of(operator: AnyOperator, mut feeds: Vec<Feed>, keys: Vec<(EventType, Vec<KeyPart>)>, sources: &[Source]) -> Binding {
     feeds.sort_by_key(|feed| feed.event);
-    let canonical = canonical_text(&operator, &feeds, &keys, Fields::Named);
-    let former = canonical_text(&operator, &feeds, &keys, |_| Fields::Numbered);
+    let named = |feed: &Feed| {
+        let source = feed.firings_of.and_then(|source| sources.get(source));
+        Fields::Named(feed.event, source.map_or(&[], |source| source.spec.fields()))
+    };
+    let canonical = canonical_text(&operator, &feeds, &keys, sources, named);
+    let former = canonical_text(&operator, &feeds, &keys, sources, |_| Fields::Numbered);
+    // From here on by the place among the rule's bindings.
+    for feed in &mut feeds {
+        feed.firings_of = feed.firings_of.and_then(|source| sources.get(source)).map(|source| source.draft);
+    }
     Binding { window_ms: operator.window_ms(), operator, feeds, keys, canonical, former }
 }
 
@@ -288,17 +408,23 @@ fn canonical_text(
     operator: &AnyOperator,
     feeds: &[Feed],
     keys: &[(EventType, Vec<KeyPart>)],
-    fields: impl Fn(EventType) -> Fields,
+    sources: &[Source],
+    fields: impl Fn(&Feed) -> Fields,
 ) -> String {
     let mut out = vec![operator.canonical()];
     for feed in feeds {
-        let fields = fields(feed.event);
+        let fields = fields(feed);
         let part = |part: &KeyPart| format!("{}({})", part.kind.name(), part.path.map(|path| fields.text(path)).unwrap_or_default());
         let key: Vec<String> = keys.iter().filter(|(event, _)| *event == feed.event).flat_map(|(_, parts)| parts).map(part).collect();
         out.push(format!("{}[{}]", feed.event.name(), key.join(" ")));
+        let source = feed.firings_of.and_then(|source| sources.get(source));
+        out.extend(source.map(|source| format!("firings=({})", source.canonical)));
         out.extend(feed.sides.above.then(|| "above".to_owned()));
         out.extend(feed.sides.below.then(|| "below".to_owned()));
-        out.extend(feed.of.map(|of| format!("of={}", fields.text(of.path))));
+        out.extend(feed.of.map(|of| match of {
+            Of::Field { path, .. } => format!("of={}", fields.text(path)),
+            Of::Signal { name, .. } => format!("of=signal.{name}"),
+        }));
         out.extend(feed.filter.as_ref().map(|filter| format!("where={}", canonical::text(filter, fields))));
     }
     out.join(" ")

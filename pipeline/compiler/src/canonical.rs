@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath};
+use rasid_detectors::signal::SignalField;
 use rasid_detectors::value::Value;
 use sha2::{Digest, Sha256};
 
@@ -13,8 +14,8 @@ use crate::expression::{Expr, List, StringTest};
 /// How a field stands in a text.
 #[derive(Clone, Copy)]
 pub(crate) enum Fields {
-    /// By its name in events of that type.
-    Named(EventType),
+    /// By its name in events of that type, and one of a firing by its name in the signal.
+    Named(EventType, &'static [SignalField]),
     /// By its number, as up to 0.3.0.
     Numbered,
 }
@@ -23,7 +24,7 @@ impl Fields {
     /// The field of a key or a binding.
     pub(crate) fn text(self, path: FieldPath) -> String {
         match self {
-            Self::Named(event) => name(event, path),
+            Self::Named(event, _) => name(event, path),
             Self::Numbered => path.child.map_or_else(|| path.field.to_string(), |child| format!("{}.{child}", path.field)),
         }
     }
@@ -31,8 +32,16 @@ impl Fields {
     /// The same in a program, whose text had it by its `Debug`.
     fn of_program(self, what: &str, path: FieldPath) -> String {
         match self {
-            Self::Named(event) => format!("({what} {})", name(event, path)),
+            Self::Named(event, _) => format!("({what} {})", name(event, path)),
             Self::Numbered => format!("{what}({path:?})"),
+        }
+    }
+
+    /// The name of a signal's field.
+    fn of_signal(self, field: usize) -> Option<&'static str> {
+        match self {
+            Self::Named(_, signal) => signal.get(field).map(|field| field.name),
+            Self::Numbered => None,
         }
     }
 }
@@ -80,8 +89,12 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
         Expr::Const(value) => constant(value.borrow(), out),
         Expr::Field(path) => put(out, &fields.of_program("Field", *path)),
         Expr::Has(path) => put(out, &fields.of_program("Has", *path)),
+        Expr::Signal(read, field) => match fields.of_signal(*field) {
+            Some(name) => put(out, &format!("(Signal {read} {name})")),
+            None => put(out, &format!("{expr:?}")),
+        },
         // Their Debug says all there is to say.
-        Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::Fired(_) | Expr::Signal(..) => put(out, &format!("{expr:?}")),
+        Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::Fired(_) => put(out, &format!("{expr:?}")),
     }
 }
 

@@ -219,12 +219,25 @@ impl Bindings {
     fn connect(&mut self, mut rule: Rule, lets: Vec<Draft>) -> Rule {
         let mut reads: Vec<usize> = Vec::new();
         let mut slots = Vec::new();
-        for draft in lets {
-            let Some((binding, _)) = draft.binding else {
+        // What is fed by firings comes after what fires.
+        let is_fed = |draft: &Draft| draft.binding.iter().flat_map(|(binding, _)| &binding.feeds).any(|feed| feed.firings_of.is_some());
+        let mut numbers: Vec<Option<usize>> = lets.iter().map(|_| None).collect();
+        let (second, first): (Vec<_>, Vec<_>) = lets.into_iter().enumerate().partition(|(_, draft)| is_fed(draft));
+        for (place, draft) in first.into_iter().chain(second) {
+            let Some((mut binding, _)) = draft.binding else { continue };
+            for feed in &mut binding.feeds {
+                feed.firings_of = feed.firings_of.map(|source| numbers.get(source).copied().flatten().expect("what fires is there"));
+            }
+            let number = self.intern(binding);
+            if let Some(of_place) = numbers.get_mut(place) {
+                *of_place = Some(number);
+            }
+        }
+        for number in numbers {
+            let Some(number) = number else {
                 slots.push(usize::MAX); // a shared binding that the rule does not name
                 continue;
             };
-            let number = self.intern(binding);
             let slot = reads.iter().position(|read| *read == number).unwrap_or(reads.len());
             if slot == reads.len() {
                 reads.push(number);

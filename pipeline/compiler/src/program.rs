@@ -195,8 +195,10 @@ impl Programs<'_> {
     }
 
     fn unused(&self, mentioned: &Mentions, faults: &mut Vec<Fault>) {
+        let feeds = self.lets.iter().filter_map(|draft| draft.binding.as_ref()).flat_map(|(binding, _)| &binding.feeds);
+        let counted: BTreeSet<usize> = feeds.filter_map(|feed| feed.firings_of).collect();
         for (index, draft) in self.lets.iter().enumerate().take(self.own) {
-            if draft.binding.is_some() && !mentioned.lets.contains(&index) {
+            if draft.binding.is_some() && !mentioned.lets.contains(&index) && !counted.contains(&index) {
                 let fault = Fault::new(Code::Unused, draft.name.span.clone(), format!("nothing reads `{}`", draft.name.name));
                 faults.push(fault.help("name it in `when` or `explain`, or remove it: a binding costs memory"));
             }

@@ -105,6 +105,19 @@ pub struct Rule {
     pub source: usize,
 }
 
+impl Ruleset {
+    /// The bindings that those of these numbers are made of: themselves and the detectors whose firings they are fed, in order.
+    pub fn with_sources(&self, bindings: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let mut all: Vec<usize> = bindings.into_iter().collect();
+        let sources = |number: &usize| self.bindings.get(*number).into_iter().flat_map(|binding| &binding.feeds);
+        let sources: Vec<usize> = all.iter().flat_map(sources).filter_map(|feed| feed.firings_of).collect();
+        all.extend(sources);
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
 impl Rule {
     /// Whether its alerts go to the person on call.
     pub fn pages(&self) -> bool {
@@ -230,7 +243,9 @@ pub struct Binding {
 pub struct Feed {
     /// The type.
     pub event: EventType,
-    /// Only events for which this holds; of type bool, over the event's own fields.
+    /// Only the firings at such events of this detector, by its index into [`Ruleset::bindings`], and not the events themselves.
+    pub firings_of: Option<usize>,
+    /// Only events for which this holds; of type bool, over the event's own fields and, of a firing, its signal's.
     pub filter: Option<Expr>,
     /// The field that is summed, compared, told apart or remembered.
     pub of: Option<Of>,

@@ -177,6 +177,17 @@ text_schema!(
     })
 );
 text_schema!(
+    /// An event type, or a detector whose firings are counted.
+    CountedName,
+    json_schema!({
+        "description": "An event type of the contract, or a detector that is bound beside it: then its firings are counted.",
+        "anyOf": [
+            { "type": "string", "enum": EventType::ALL.iter().map(|event| event.name()).collect::<Vec<_>>() },
+            { "type": "string", "pattern": "^[a-z][a-z0-9_]*$" },
+        ],
+    })
+);
+text_schema!(
     /// `kind`, or `kind(field)`.
     EntityKey,
     json_schema!({

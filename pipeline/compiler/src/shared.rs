@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rasid_detectors::event::EventType;
 
-use crate::binding::{self, Draft};
+use crate::binding::{self, Among, Draft};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault};
 use crate::list::Lists;
@@ -76,7 +76,8 @@ impl<'a> Shared<'a> {
                 continue;
             };
             let mut here = Vec::new();
-            drafts.push(binding::one(self.text, shared.name, shared.node, on, lists, &mut here));
+            let among = Among { on, lists, sources: &[], is_counted: false };
+            drafts.push(binding::one(self.text, shared.name, shared.node, &among, &mut here));
             faults.extend(here.into_iter().map(|fault| Fault {
                 span: span.clone(),
                 message: format!("{} (`{name}` of {FILE})", fault.message),

@@ -6,6 +6,7 @@ use rasid_compiler::{LoadError, SourceFile, compile, is_hit, load};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldPath, Privacy, find};
+use rasid_detectors::operator::Of;
 use rasid_detectors::value::{OwnedValue, Value};
 use rstest::rstest;
 
@@ -209,7 +210,10 @@ fn hidden_values_are_in_no_alert_and_regions_have_no_field() {
     let program = &trigger.programs[0];
     assert_eq!(trigger.entity, KeyPart { kind: EntityKind::Region, path: None });
     assert_eq!(program.shown.iter().map(|shown| shown.name.as_str()).collect::<Vec<_>>(), ["n", "data.country"]);
-    assert_eq!(ruleset.bindings[0].feeds[0].of.map(|of| of.kind), Some(Some(EntityKind::User)));
+    assert_eq!(
+        ruleset.bindings[0].feeds[0].of,
+        Some(Of::Field { path: path(EventType::LoginSucceeded, "user_id"), kind: Some(EntityKind::User) })
+    );
 }
 
 #[rstest]

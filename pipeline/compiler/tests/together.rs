@@ -202,7 +202,7 @@ fn the_least_the_most_and_the_mean_look_at_numbers(#[values("min", "max", "avg")
     let (ruleset, binding) =
         bound(&format!("{{{name}: payment.captured, of: amount, by: user(user_id), window: 1h, where: data.amount > 3}}"));
     assert_eq!(binding.operator.spec().name, name);
-    assert_eq!(binding.feeds[0].of.map(|of| of.path), Some(path(EventType::PaymentCaptured, "amount")));
+    assert_eq!(binding.feeds[0].of.and_then(|of| of.path()), Some(path(EventType::PaymentCaptured, "amount")));
     assert!(binding.feeds[0].filter.is_some() && binding.feeds[0].sides == Sides::default());
     assert_eq!(ruleset.rules[0].triggers[0].programs[0].shown[0].privacy, Privacy::Clear);
 }

@@ -6,16 +6,18 @@ use rasid_compiler::ruleset::{Program, Trigger};
 use rasid_detectors::event::Event;
 use rasid_detectors::event::envelope::unknown_field;
 use rasid_detectors::event::field::FieldPath;
+use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::Record;
 use crate::batch::{Cell, Chunk, Row};
 use crate::plan::Plan;
 
-/// What a `where` sees: the event alone.
+/// What a `where` sees: the event alone, and the firing that is counted.
 pub(crate) struct EventScope<'r, 'a> {
     pub(crate) event: &'r Event<'a>,
     pub(crate) record: &'r [u8],
+    pub(crate) firing: Option<&'r Signal>,
 }
 
 /// What a condition sees: the event and the bindings at it.

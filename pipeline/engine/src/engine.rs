@@ -18,7 +18,7 @@ use crate::condition::{Verdicts, evaluate};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Delivery, Duplicates, Kind};
 use crate::memory::Shares;
-use crate::plan::Plan;
+use crate::plan::{Plan, Stage};
 use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::{ByShard, Scattered, scatter};
@@ -204,8 +204,10 @@ impl Engine {
         traces: Option<&mut Vec<Trace>>,
     ) -> Output {
         self.order(&mut chunks, records, &mut output);
-        let scattered = self.scatter(&mut chunks, records);
-        self.apply(&mut chunks, &scattered);
+        for stage in [Stage::First, Stage::Second].into_iter().take(if self.plan.has_second { 2 } else { 1 }) {
+            let scattered = self.scatter(&mut chunks, stage, records);
+            self.apply(&mut chunks, stage, &scattered);
+        }
         let verdicts = self.evaluate(&chunks, records);
         if let Some(traces) = traces {
             traces.extend(chunks.iter().flat_map(|chunk| trace(chunk, records, &self.plan, &self.pseudonymizer)));
@@ -357,24 +359,24 @@ impl Engine {
     }
 
     /// Finds which state each row touches.
-    fn scatter(&mut self, chunks: &mut [Chunk<'_>], records: &[Record<'_>]) -> ByShard {
+    fn scatter(&mut self, chunks: &mut [Chunk<'_>], stage: Stage, records: &[Record<'_>]) -> ByShard {
         let (plan, hasher) = (&self.plan, &self.hasher);
+        let run = |(number, chunk): (usize, &mut Chunk<'_>)| scatter(chunk, number, stage, records, plan, hasher);
         let scattered: Vec<Scattered> = match &self.pool {
-            None => chunks.iter_mut().enumerate().map(|(number, chunk)| scatter(chunk, number, records, plan, hasher)).collect(),
-            Some(pool) => pool.install(|| {
-                chunks.par_iter_mut().enumerate().map(|(number, chunk)| scatter(chunk, number, records, plan, hasher)).collect()
-            }),
+            None => chunks.iter_mut().enumerate().map(run).collect(),
+            Some(pool) => pool.install(|| chunks.par_iter_mut().enumerate().map(run).collect()),
         };
         self.counters.filter_errors += scattered.iter().map(|part| part.filter_errors).sum::<u64>();
         ByShard::new(&scattered)
     }
 
     /// Applies each shard's share in stream order, then gathers the values into their rows.
-    fn apply(&mut self, chunks: &mut [Chunk<'_>], items: &ByShard) {
+    fn apply(&mut self, chunks: &mut [Chunk<'_>], stage: Stage, items: &ByShard) {
         let (plan, hasher) = (&self.plan, &self.hasher);
         let gathered: Vec<Gathered> = {
             let chunks = &*chunks;
-            let run = |number: usize, shard: &mut Shard, out: &mut Vec<Gathered>| shard.apply(items.of(number), chunks, plan, hasher, out);
+            let run =
+                |number: usize, shard: &mut Shard, out: &mut Vec<Gathered>| shard.apply(items.of(number), stage, chunks, plan, hasher, out);
             match &self.pool {
                 None => {
                     let mut out = Vec::new();

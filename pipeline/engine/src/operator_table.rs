@@ -4,6 +4,7 @@
 use rasid_compiler::ruleset::{Binding, Feed};
 use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::operator::{Fact, Operator, OperatorVisitor, Setup, Yields};
+use rasid_detectors::signal::Signal;
 use rasid_detectors::value::OwnedValue;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub(crate) struct Visit<'r, 'a> {
     pub(crate) row: &'r Row<'a>,
     /// How the event changes the binding, if it does.
     pub(crate) feed: Option<&'r Feed>,
+    /// The firing that it is fed, where it is one of the second stage.
+    pub(crate) firing: Option<&'r Signal>,
     /// Whether the feed's filter holds.
     pub(crate) holds: bool,
     /// Whether a condition reads the value here.
@@ -81,7 +84,7 @@ struct Typed<O: Operator> {
 
 impl<O: Operator> OperatorTable for Typed<O> {
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
-        let Visit { key, row, feed, holds, read } = *visit;
+        let Visit { key, row, feed, firing, holds, read } = *visit;
         let (setup, at_ms) = (&self.setup, row.at_ms);
         let Some(feed) = feed else {
             return match self.table.get(key, row.clock_ms) {
@@ -95,6 +98,7 @@ impl<O: Operator> OperatorTable for Typed<O> {
             at_ms,
             identity: row.identity,
             of: feed.of,
+            firing,
             above: feed.sides.above && holds,
             below: feed.sides.below,
             hasher,

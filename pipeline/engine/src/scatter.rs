@@ -5,12 +5,12 @@ use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::KeyPart;
 use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::Event;
-use rasid_detectors::value::Value;
+use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::Record;
 use crate::batch::{Cell, Chunk};
 use crate::condition::EventScope;
-use crate::plan::Plan;
+use crate::plan::{Plan, Stage};
 
 /// Shards of keyed state, whatever the threads.
 pub(crate) const SHARDS: usize = 256;
@@ -38,29 +38,46 @@ pub(crate) struct Scattered {
     pub(crate) filter_errors: u64,
 }
 
-/// Lays out the cells of a chunk's rows and finds the keys of their steps.
-pub(crate) fn scatter(chunk: &mut Chunk<'_>, number: usize, records: &[Record<'_>], plan: &Plan, hasher: &KeyHasher) -> Scattered {
+/// Lays out the cells of a chunk's rows and finds the keys of a stage's steps.
+pub(crate) fn scatter(
+    chunk: &mut Chunk<'_>,
+    number: usize,
+    stage: Stage,
+    records: &[Record<'_>],
+    plan: &Plan,
+    hasher: &KeyHasher,
+) -> Scattered {
     let mut out = Scattered::default();
     let mut keys: Vec<Option<u64>> = Vec::new();
     for (index, row) in chunk.rows.iter_mut().enumerate().filter(|(_, row)| row.live) {
         let plan_of_type = plan.of(row.event.data.event_type());
-        row.cells = chunk.cells.len();
-        chunk.cells.resize(row.cells + plan_of_type.cells, Cell::Absent);
+        let steps = plan_of_type.stage(stage);
+        if stage == Stage::First {
+            row.cells = chunk.cells.len();
+            chunk.cells.resize(row.cells + plan_of_type.cells, Cell::Absent);
+        } else if steps.is_empty() {
+            continue;
+        }
         keys.clear();
         keys.extend(plan_of_type.keys.iter().map(|parts| key_of(&row.event, parts, hasher)));
-        for (step_number, step) in plan_of_type.steps.iter().enumerate() {
+        for (step_number, step) in steps.iter().enumerate() {
             let Some(key) = keys[step.key] else {
                 if let Some(cell) = step.cell {
                     chunk.cells[row.cells + cell] = Cell::NoEntity;
                 }
                 continue;
             };
+            let firing = match step.firing.map(|cell| &chunk.cells[row.cells + cell]) {
+                Some(Cell::Signal(signal)) => Some(signal.as_ref()),
+                _ => None,
+            };
             let feed = step.feed.map(|feed| &plan.ruleset.bindings[step.binding].feeds[feed]);
+            let feed = feed.filter(|feed| feed.firings_of.is_none() || firing.is_some());
             let holds = match feed.map(|feed| &feed.filter) {
                 None => false,
                 Some(None) => true,
                 Some(Some(filter)) => {
-                    let scope = EventScope { event: &row.event, record: records[row.record].bytes };
+                    let scope = EventScope { event: &row.event, record: records[row.record].bytes, firing };
                     is_hit(filter, &scope).unwrap_or_else(|_| {
                         out.filter_errors += 1;
                         false
@@ -170,11 +187,11 @@ impl Scope for EventScope<'_, '_> {
     }
 
     fn fired(&self, _: usize) -> bool {
-        false
+        self.firing.is_some()
     }
 
-    fn signal(&self, _: usize, _: usize) -> Value<'_> {
-        Value::Absent
+    fn signal(&self, _: usize, field: usize) -> Value<'_> {
+        self.firing.and_then(|signal| signal.get(field)).map_or(Value::Absent, OwnedValue::borrow)
     }
 
     fn time(&self) -> i64 {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use rasid_compiler::Report;
-use rasid_compiler::ruleset::{ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
+use rasid_compiler::ruleset::{Binding, ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
 use rasid_detectors::entity::EntityKind;
 
 use crate::alert::Alert;
@@ -55,15 +55,16 @@ pub fn run_tests(ruleset: &Ruleset) -> Result<Outcome, EngineError> {
 /// A ruleset of that rule and the bindings that it reads.
 fn alone(ruleset: &Ruleset, rule: &Rule) -> Ruleset {
     let mut rule = Rule { mode: Mode::Active, tests: Vec::new(), ..rule.clone() };
-    let mut kept: Vec<usize> = rule.triggers.iter().flat_map(|trigger| trigger.reads.iter().copied()).collect();
-    kept.sort_unstable();
-    kept.dedup();
+    let kept = ruleset.with_sources(rule.triggers.iter().flat_map(|trigger| trigger.reads.iter().copied()));
     for trigger in &mut rule.triggers {
         for read in &mut trigger.reads {
             *read = kept.partition_point(|binding| binding < read);
         }
     }
-    let bindings = kept.iter().map(|binding| ruleset.bindings[*binding].clone()).collect();
+    let mut bindings: Vec<Binding> = kept.iter().map(|binding| ruleset.bindings[*binding].clone()).collect();
+    for feed in bindings.iter_mut().flat_map(|binding| &mut binding.feeds) {
+        feed.firings_of = feed.firings_of.map(|source| kept.partition_point(|binding| *binding < source));
+    }
     Ruleset { rules: vec![rule], bindings, hash: ruleset.hash.clone(), sources: Vec::new() }
 }
 

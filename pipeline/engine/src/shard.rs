@@ -7,7 +7,7 @@ use serde::de::Error as _;
 
 use crate::batch::{Cell, Chunk};
 use crate::operator_table::{OperatorTable, Visit, new_table};
-use crate::plan::Plan;
+use crate::plan::{Plan, Stage};
 use crate::scatter::{Item, SHARDS};
 
 /// Bytes of the length that a saved table begins with, little-endian.
@@ -49,16 +49,29 @@ impl Shard {
     }
 
     /// Applies items in stream order; what conditions read is appended to `out`, absent values left out.
-    pub(crate) fn apply(&mut self, items: &[Item], chunks: &[Chunk<'_>], plan: &Plan, hasher: &KeyHasher, out: &mut Vec<Gathered>) {
+    pub(crate) fn apply(
+        &mut self,
+        items: &[Item],
+        stage: Stage,
+        chunks: &[Chunk<'_>],
+        plan: &Plan,
+        hasher: &KeyHasher,
+        out: &mut Vec<Gathered>,
+    ) {
         for item in items {
             self.tables[item.binding as usize].prefetch(item.key);
         }
         for item in items {
-            let row = &chunks[item.chunk as usize].rows[item.row as usize];
-            let step = &plan.of(row.event.data.event_type()).steps[item.step as usize];
+            let chunk = &chunks[item.chunk as usize];
+            let row = &chunk.rows[item.row as usize];
+            let step = &plan.of(row.event.data.event_type()).stage(stage)[item.step as usize];
             let binding = &plan.ruleset.bindings[step.binding];
             let feed = step.feed.filter(|_| item.feeds).map(|feed| &binding.feeds[feed]);
-            let visit = Visit { key: item.key, row, feed, holds: item.holds, read: step.cell.is_some() };
+            let firing = match step.firing.map(|cell| &chunk.cells[row.cells + cell]) {
+                Some(Cell::Signal(signal)) => Some(signal.as_ref()),
+                _ => None,
+            };
+            let visit = Visit { key: item.key, row, feed, firing, holds: item.holds, read: step.cell.is_some() };
             let value = self.tables[step.binding].apply(&visit, hasher);
             if let Some(cell) = step.cell
                 && !matches!(value, Cell::Absent)

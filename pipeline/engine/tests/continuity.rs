@@ -13,7 +13,9 @@ use rasid_engine::{Config, DeadLetter, Engine, Part, Pseudonymizer, Record, Scor
 
 mod common;
 
-use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, START_MS, Saved, Stray, astray, draws_of, json, ruleset, strays};
+use common::{
+    ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, SECOND_RULES, START_MS, Saved, Stray, astray, draws_of, json, ruleset, strays,
+};
 
 /// One entry of a log.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ enum Entry {
 }
 
 fn all_rules() -> Vec<(&'static str, &'static str)> {
-    common::all_rules().into_iter().chain(DETECTOR_RULES.iter().copied()).collect()
+    common::all_rules().into_iter().chain(DETECTOR_RULES.iter().chain(SECOND_RULES).copied()).collect()
 }
 
 /// Rulesets that differ in each way: as it is; another window, one rule off; one rule gone, one in shadow; more rules.

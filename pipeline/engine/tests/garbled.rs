@@ -107,7 +107,7 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
                 }
             }
         }
-        for binding in trigger.reads.iter().map(|index| &ruleset.bindings[*index]) {
+        for binding in ruleset.with_sources(trigger.reads.iter().copied()).into_iter().map(|index| &ruleset.bindings[index]) {
             for part in binding.keys.iter().filter(|(of, _)| *of == event).flat_map(|(_, parts)| parts) {
                 key(part, &mut found);
             }
@@ -115,7 +115,7 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
                 if let Some(filter) = &feed.filter {
                     read_by(filter, &mut found);
                 }
-                found.extend(feed.of.map(|of| of.path));
+                found.extend(feed.of.and_then(|of| of.path()));
             }
             found.extend(binding.operator.spec().reads().iter().filter_map(|name| path(event, name)));
         }

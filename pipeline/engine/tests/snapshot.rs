@@ -195,11 +195,11 @@ fn a_snapshot_of_the_release_before_goes_on_as_it_was() {
 /// A part 0 that says something else of its bindings.
 fn said_otherwise(whole: &Saved, from: &str, to: &str) -> Saved {
     let mut other = whole.clone();
-    let part = &mut other.parts[0];
-    let mut at = 0;
-    while let Some(found) = part[at..].windows(from.len()).position(|window| window == from.as_bytes()) {
-        part.splice(at + found..at + found + from.len(), to.bytes());
-        at += found + to.len();
+    let part = other.parts.first_mut().expect("part 0");
+    let found = part.windows(from.len()).enumerate().filter(|(_, window)| *window == from.as_bytes());
+    let places: Vec<usize> = found.map(|(place, _)| place).collect();
+    for place in places {
+        part.splice(place..place + from.len(), to.bytes());
     }
     assert!(from.len() == to.len() && other != *whole, "{from}");
     other

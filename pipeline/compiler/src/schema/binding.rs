@@ -7,11 +7,14 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::{EntityKey, EventName, OneOrMore, Span};
+use super::{CountedName, EntityKey, OneOrMore, Span};
 
 /// What a name stands for: an aggregate or a detector, with its parameters.
-#[derive(Clone, Copy, Debug)]
-pub struct BindingFile;
+#[derive(Clone, Debug)]
+pub struct BindingFile(
+    /// Its keys, which its operator knows.
+    pub Map<String, Value>,
+);
 
 impl JsonSchema for BindingFile {
     fn schema_name() -> Cow<'static, str> {
@@ -40,20 +43,20 @@ fn described<T: JsonSchema>(description: &str, generator: &mut SchemaGenerator) 
 fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator) -> Value {
     let mut properties = Map::new();
     let mut required = vec![spec.name, "by", "window"];
-    properties.insert(spec.name.to_owned(), described::<OneOrMore<EventName>>(named.types, generator));
+    properties.insert(spec.name.to_owned(), described::<OneOrMore<CountedName>>(named.types, generator));
     if let OfField::Of { example, .. } = named.of {
         let field = json!({ "type": "string", "description": "The field, with or without `data.`.", "examples": [example] });
         properties.insert("of".to_owned(), field);
         required.insert(1, "of");
     }
     if let Some(per) = named.per {
-        properties.insert("per".to_owned(), described::<OneOrMore<EventName>>(per, generator));
+        properties.insert("per".to_owned(), described::<OneOrMore<CountedName>>(per, generator));
     }
     properties.insert("by".to_owned(), described::<OneOrMore<EntityKey>>(named.by, generator));
     properties.insert("window".to_owned(), described::<Span>(named.window, generator));
     properties.insert("where".to_owned(), json!({ "type": "string", "description": named.filter }));
     properties.extend(own_properties(spec));
-    form(spec, spec.gives.to_owned(), properties, &required)
+    form(spec, spec.gives, &properties, &required)
 }
 
 fn detector(spec: &OperatorSpec, generator: &mut SchemaGenerator) -> Value {
@@ -63,10 +66,10 @@ fn detector(spec: &OperatorSpec, generator: &mut SchemaGenerator) -> Value {
     properties.extend(own_properties(spec));
     let fields: Vec<String> = spec.fields().iter().map(|field| format!("`{}` ({})", field.name, field.doc)).collect();
     let description = format!("{} It gives `fired`, {}.", spec.gives, fields.join(", "));
-    form(spec, description, properties, &["detector", "by"])
+    form(spec, &description, &properties, &["detector", "by"])
 }
 
-fn form(spec: &OperatorSpec, description: String, properties: Map<String, Value>, required: &[&str]) -> Value {
+fn form(spec: &OperatorSpec, description: &str, properties: &Map<String, Value>, required: &[&str]) -> Value {
     json!({
         "type": "object",
         "title": spec.name,

@@ -435,3 +435,32 @@ fn a_file_of_before_begins_with_the_oldest_alert_that_it_holds() {
         assert_eq!((outbox.alerts_from(), outbox.engines().unwrap()), (expected, vec![(10, "0.4.0".to_owned())]));
     }
 }
+
+/// What 0.3.0 wrote: an alert, a retraction, a score and the end of one that wait, and an alert that was refused.
+const RELEASE_BEFORE: &[u8] = include_bytes!("tests/0.3.0.redb.zst");
+
+#[test]
+fn an_outbox_of_the_release_before_goes_on_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.redb");
+    fs::write(&path, zstd::decode_all(RELEASE_BEFORE).unwrap()).unwrap();
+    let outbox = Outbox::open(&path).unwrap();
+    assert_eq!(outbox.position(), 3);
+    let retracted = RetractedItem { id: "retract_3".to_owned(), rule: "auth.otp_flood".to_owned(), since_ms: 5 };
+    let kept = |seq, item: Item| Item { seq, ..item };
+    assert_eq!(
+        outbox.pending("core", 0, 10).unwrap(),
+        [kept(1, item("core", 2, alert(1))), kept(2, item("core", 3, Body::Retracted(retracted)))]
+    );
+    assert_eq!(
+        outbox.pending("redis", 0, 10).unwrap(),
+        [kept(1, item("redis", 2, score("user:u_1", 7))), kept(2, item("redis", 2, score("user:u_2", 8)))]
+    );
+    let parked_items = outbox.parked(None, 10).unwrap();
+    let [parked] = parked_items.as_slice() else { panic!("one: {parked_items:?}") };
+    assert_eq!((&parked.item, parked.answer.as_str()), (&kept(3, item("core", 3, alert(2))), "400 no such rule"));
+    let hash = |json: &[u8]| *blake3::hash(json).as_bytes().first_chunk::<16>().unwrap();
+    assert_eq!(outbox.alerts_between(0, 3).unwrap(), [(2, hash(b"one")), (3, hash(b"two"))]);
+    put(&outbox, 4, &[item("core", 4, alert(3))]);
+    assert_eq!(seqs(&outbox.pending("core", 0, 10).unwrap()), [1, 2, 4]);
+}

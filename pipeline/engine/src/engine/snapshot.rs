@@ -138,6 +138,12 @@ struct Once {
     bindings: Vec<SavedBinding>,
 }
 
+impl Once {
+    fn json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data under names")
+    }
+}
+
 /// What says whose a table is.
 #[derive(Clone, Serialize, Deserialize)]
 struct SavedBinding {
@@ -224,8 +230,7 @@ impl Snapshot {
     /// header and nothing else.
     pub fn write(&self, part: usize) -> Vec<u8> {
         let out = plain(&self.header(part), Vec::new());
-        let once = || serde_json::to_vec(&self.once).expect("plain data under names");
-        let out = if part == 0 { plain(&once(), out) } else { out };
+        let out = if part == 0 { plain(&self.once.json(), out) } else { out };
         let shards = self.shards.iter().skip(part * SHARDS_A_PART).take(SHARDS_A_PART);
         let out = shards.fold(out, |out, shard| shard.save(out));
         match part {
@@ -323,15 +328,12 @@ impl Engine {
             engine.check(number, &header)?;
             if number == 0 {
                 let once;
-                (once, rest) = match header.format {
-                    ..5 => {
-                        let (first, rest) = postcard::take_from_bytes::<FirstOnce>(rest).map_err(place("counters"))?;
-                        (first.today(&engine.plan.ruleset)?, rest)
-                    }
-                    _ => {
-                        let (json, rest) = postcard::take_from_bytes::<&[u8]>(rest).map_err(place("counters"))?;
-                        (serde_json::from_slice(json).map_err(RestoreError::Once)?, rest)
-                    }
+                (once, rest) = if header.format < 5 {
+                    let (first, rest) = postcard::take_from_bytes::<FirstOnce>(rest).map_err(place("counters"))?;
+                    (first.today(&engine.plan.ruleset)?, rest)
+                } else {
+                    let (json, rest) = postcard::take_from_bytes::<&[u8]>(rest).map_err(place("counters"))?;
+                    (serde_json::from_slice(json).map_err(RestoreError::Once)?, rest)
                 };
                 order = engine.set(once)?;
             }

@@ -159,6 +159,46 @@ explain: "{leak.evidence} over {leak.messages} message(s)"
     ),
 ];
 
+/// What counts a detector's firings: under a key of its own, filtered by the signal, over a field of either, and read where the
+/// detector looks at nothing.
+pub const SECOND_RULES: &[(&str, &str)] = &[
+    (
+        "chat/leaks.yaml",
+        r#"
+rule: chat.leaks
+title: Somebody passes on numbers in several chats
+on: chat.message
+entity: user(sender_id)
+let:
+  leak: {detector: contact_leak, by: [conversation, user(sender_id)]}
+  leaks: {count: leak, by: user(sender_id), window: 10m}
+  sure: {count: leak, by: user(sender_id), window: 1h, where: leak.strength > 0.8 && data.recipient_id != "u_1"}
+  chats: {distinct: leak, of: conversation_id, by: user(sender_id), window: 1h}
+  surest: {max: leak, of: strength, by: user(sender_id), window: 1h}
+when: leaks >= 0 || (leaks < 0 && surest > 2.0)
+risk: 5
+suppress: 0s
+explain: "{leaks} leaks, {sure} of them sure, in {chats} chats"
+"#,
+    ),
+    (
+        "payment/refund_of_traveller.yaml",
+        r#"
+rule: payment.refund_of_traveller
+title: Money goes back to somebody who logged in from two places at once
+on: payment.refund_issued
+entity: user(user_id)
+let:
+  jump: {detector: impossible_travel, by: user, distance_m_min: 1000}
+  jumps: {count: jump, by: user(user_id), window: 2h}
+when: jumps > 0
+risk: 10
+suppress: 1m
+explain: "{jumps} jumps"
+"#,
+    ),
+];
+
 pub fn all_rules() -> Vec<(&'static str, &'static str)> {
     RULES.iter().chain(MORE_RULES).copied().collect()
 }

@@ -1,0 +1,75 @@
+//! Bindings that count a detector's firings.
+
+use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::{Code, SourceFile, compile};
+use rasid_detectors::event::EventType;
+use rasid_detectors::operator::Of;
+use rstest::rstest;
+
+const LEAK: &str = "  leak: {detector: contact_leak, by: [conversation, user(sender_id)]}\n";
+
+fn good(files: &[SourceFile]) -> Ruleset {
+    compile(files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+#[test]
+fn firings_are_counted_where_the_rule_looks_at_nothing_of_the_detector() {
+    // Whichever stands first in the file.
+    let lets = "  jumps: {count: jump, by: user(user_id), window: 7d, where: jump.suspicion > 0.5}\n  jump: {detector: impossible_travel, by: user}\n  fastest: {max: jump, of: jump.speed_mps, by: user(user_id), window: 7d}\n";
+    let text = format!(
+        "rule: x.a\ntitle: T\non: payment.captured\nentity: user(user_id)\nlet:\n{lets}when: jumps > 2 && fastest > 300.0\nexplain: a payment\n"
+    );
+    let ruleset = good(&[SourceFile { name: "x/a.yaml".to_owned(), text: text.clone() }]);
+    let names: Vec<&str> = ruleset.bindings.iter().map(|binding| binding.operator.spec().name).collect();
+    assert_eq!(names, ["impossible_travel", "count", "max"]);
+    for counting in &ruleset.bindings[1..] {
+        let [feed] = counting.feeds.as_slice() else { panic!("one type") };
+        assert_eq!((feed.event, feed.firings_of), (EventType::LoginSucceeded, Some(0)));
+        assert!(counting.canonical.contains("firings=(detector impossible_travel"), "{}", counting.canonical);
+    }
+    assert!(ruleset.bindings[1].canonical.contains("(Signal 0 suspicion)"), "by its name: {}", ruleset.bindings[1].canonical);
+    assert!(matches!(ruleset.bindings[2].feeds[0].of, Some(Of::Signal { name: "speed_mps", .. })));
+    assert_eq!(ruleset.with_sources([1, 2]), [0, 1, 2]);
+
+    // Nothing counts it, and the rule looks at nothing of it.
+    let uncounted = text.replace("count: jump,", "count: auth.login_succeeded,").replace(", where: jump.suspicion > 0.5", "");
+    let uncounted = uncounted
+        .replace("{max: jump, of: jump.speed_mps,", "{max: payment.captured, of: amount,")
+        .replace("fastest > 300.0", "fastest > 300");
+    let report = compile(&[SourceFile { name: "x/a.yaml".to_owned(), text: uncounted }]).expect_err("it never fires");
+    assert!(report.faults.iter().any(|fault| fault.code == Code::NeverFires), "{}", report.render(false));
+}
+
+#[test]
+fn equal_countings_of_two_rules_are_one() {
+    let of = |id: &str, name: &str| {
+        let lets =
+            format!("  {name}: {{detector: contact_leak, by: conversation}}\n  n: {{count: {name}, by: conversation, window: 1h}}\n");
+        let text = format!("rule: {id}\ntitle: T\non: chat.message\nentity: conversation\nlet:\n{lets}when: n > 1\nexplain: x\n");
+        SourceFile { name: format!("{}.yaml", id.replace('.', "/")), text }
+    };
+    let ruleset = good(&[of("x.a", "leak"), of("x.b", "other")]);
+    assert_eq!(ruleset.bindings.len(), 2);
+    // Events of the type are another thing than firings at them.
+    let messages = SourceFile {
+        text: of("x.c", "leak").text.replace("count: leak", "count: chat.message").replace("n > 1", "n > 1 && leak.fired"),
+        ..of("x.c", "leak")
+    };
+    assert_eq!(good(&[of("x.a", "leak"), messages]).bindings.len(), 3);
+}
+
+#[rstest]
+#[case::a_name_of_nothing("count: leek", Code::UnknownEventType, "leak")]
+#[case::both("count: [leak, chat.message]", Code::BadBinding, "two bindings")]
+#[case::twice("count: [leak, leak]", Code::BadBinding, "two bindings")]
+#[case::no_field_of_it("count: leak, where: leak.size > 1", Code::UnknownField, "strength")]
+#[case::text_of_the_signal("sum: leak, of: kind", Code::BadOf, "another field")]
+#[case::an_aggregate("count: other", Code::UnknownEventType, "leak")]
+fn what_cannot_be_counted_is_told(#[case] what: &str, #[case] code: Code, #[case] help: &str) {
+    let lets =
+        format!("{LEAK}  other: {{count: chat.message, by: conversation, window: 1h}}\n  n: {{{what}, by: conversation, window: 1h}}\n");
+    let text = format!("rule: x.a\ntitle: T\non: chat.message\nentity: conversation\nlet:\n{lets}when: n > 1 && other > 1\nexplain: x\n");
+    let report = compile(&[SourceFile { name: "x/a.yaml".to_owned(), text }]).expect_err("a fault");
+    let fault = report.faults.iter().find(|fault| fault.code == code).unwrap_or_else(|| panic!("{}", report.render(false)));
+    assert!(fault.help.as_deref().is_some_and(|said| said.contains(help)), "{:?}", fault.help);
+}
