@@ -23,8 +23,8 @@ impl Lowering<'_> {
     pub(crate) fn aggregate(&mut self, spec: &'static OperatorSpec, types: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
         let (name, keys) = (spec.name, spec.named()?);
         let has_line = keys.per.is_some();
-        let sources = self.sources;
-        let named = counted_types(types, name, sources, self.faults);
+        let (sources, broken) = (self.sources, self.broken);
+        let named = counted_types(types, name, sources, broken, self.faults);
         let of = match keys.of {
             OfField::None { .. } => map.optional("of"),
             OfField::Of { .. } => map.required("of", self.faults),
@@ -38,7 +38,7 @@ impl Lowering<'_> {
         }
 
         let below = match per {
-            Some(node) => counted_types(node, "per", sources, self.faults),
+            Some(node) => counted_types(node, "per", sources, broken, self.faults),
             None if has_line => named.clone(),
             None => Vec::new(),
         };

@@ -61,8 +61,9 @@ pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, fa
     for is_of in [is_detector, |node: &Node| !is_detector(node)] {
         for (index, (name, node)) in entries.iter().enumerate().filter(|(_, (_, node))| is_of(node)) {
             let named = reader::identifier(name, "a binding", faults);
-            let sources = sources(&drafts);
-            let among = Among { on, lists, sources: &sources, is_counted: counted.contains(name.name.as_str()) };
+            let (sources, broken) = (sources(&drafts), broken(entries, &drafts));
+            let is_counted = counted.contains(name.name.as_str());
+            let among = Among { on, lists, sources: &sources, broken: &broken, is_counted };
             let draft = one(file, name, node, &among, faults);
             if let Some(place) = drafts.get_mut(index) {
                 *place = Draft { binding: draft.binding.filter(|_| named), ..draft };
@@ -98,6 +99,12 @@ fn sources(drafts: &[Draft]) -> Vec<Source> {
     drafts.iter().enumerate().filter_map(source).collect()
 }
 
+/// The names of the detectors that have a fault of their own: nothing more is said of what counts them.
+fn broken<'a>(entries: &'a [(Key, Node)], drafts: &[Draft]) -> Vec<&'a str> {
+    let of_both = entries.iter().zip(drafts);
+    of_both.filter(|((_, node), draft)| is_detector(node) && draft.binding.is_none()).map(|((name, _), _)| name.name.as_str()).collect()
+}
+
 /// A detector whose firings may be counted.
 #[derive(Clone)]
 pub(crate) struct Source {
@@ -115,14 +122,16 @@ pub(crate) struct Among<'a> {
     pub(crate) lists: &'a Lists,
     /// The detectors beside it.
     pub(crate) sources: &'a [Source],
+    /// The names of those beside it that have a fault.
+    pub(crate) broken: &'a [&'a str],
     /// Whether another binding counts its firings, so that a rule may have it without looking at its events.
     pub(crate) is_counted: bool,
 }
 
 /// Reads one binding.
 pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults: &mut Vec<Fault>) -> Draft {
-    let Among { on, lists, sources, is_counted } = *among;
-    let mut lowering = Lowering { file, on, lists, sources, is_counted, unknowns: BTreeSet::new(), faults };
+    let Among { on, lists, sources, broken, is_counted } = *among;
+    let mut lowering = Lowering { file, on, lists, sources, broken, is_counted, unknowns: BTreeSet::new(), faults };
     let binding = lowering.binding(node);
     Draft { name: name.clone(), binding, unknowns: lowering.unknowns }
 }
@@ -132,6 +141,7 @@ pub(crate) struct Lowering<'a> {
     on: &'a [EventType],
     pub(crate) lists: &'a Lists,
     pub(crate) sources: &'a [Source],
+    pub(crate) broken: &'a [&'a str],
     is_counted: bool,
     pub(crate) unknowns: BTreeSet<String>,
     pub(crate) faults: &'a mut Vec<Fault>,
@@ -318,7 +328,8 @@ pub(crate) struct Counted {
 }
 
 /// What a key names: event types, and detectors whose firings at their events are meant.
-pub(crate) fn counted_types(node: &Node, what: &str, sources: &[Source], faults: &mut Vec<Fault>) -> Vec<Counted> {
+/// What has a fault of its own is left out.
+pub(crate) fn counted_types(node: &Node, what: &str, sources: &[Source], broken: &[&str], faults: &mut Vec<Fault>) -> Vec<Counted> {
     let mut counted: Vec<(Range<usize>, Counted)> = Vec::new();
     let mut others = Vec::new();
     for item in reader::one_or_more(node, &format!("`{what}`"), faults) {
@@ -328,6 +339,7 @@ pub(crate) fn counted_types(node: &Node, what: &str, sources: &[Source], faults:
                 let inputs = sources.get(source).map_or(&[][..], |source| source.spec.inputs());
                 counted.extend(inputs.iter().map(|event| (item.span.clone(), Counted { event: *event, firings_of: Some(source) })));
             }
+            None if name.is_some_and(|name| broken.contains(&name.as_str())) => {}
             None => others.push(item),
         }
     }

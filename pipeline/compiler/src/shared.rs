@@ -76,7 +76,7 @@ impl<'a> Shared<'a> {
                 continue;
             };
             let mut here = Vec::new();
-            let among = Among { on, lists, sources: &[], is_counted: false };
+            let among = Among { on, lists, sources: &[], broken: &[], is_counted: false };
             drafts.push(binding::one(self.text, shared.name, shared.node, &among, &mut here));
             faults.extend(here.into_iter().map(|fault| Fault {
                 span: span.clone(),

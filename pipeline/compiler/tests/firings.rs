@@ -73,3 +73,12 @@ fn what_cannot_be_counted_is_told(#[case] what: &str, #[case] code: Code, #[case
     let fault = report.faults.iter().find(|fault| fault.code == code).unwrap_or_else(|| panic!("{}", report.render(false)));
     assert!(fault.help.as_deref().is_some_and(|said| said.contains(help)), "{:?}", fault.help);
 }
+
+#[test]
+fn a_detector_with_a_fault_is_told_once() {
+    let lets = "  leak: {detector: contact_leak, by: conversation, strength: 1}\n  n: {count: leak, by: conversation, window: 1h}\n";
+    let text = format!("rule: x.a\ntitle: T\non: chat.message\nentity: conversation\nlet:\n{lets}when: n > 1\nexplain: x\n");
+    let report = compile(&[SourceFile { name: "x/a.yaml".to_owned(), text }]).expect_err("a fault");
+    let codes: Vec<Code> = report.faults.iter().map(|fault| fault.code).collect();
+    assert_eq!(codes, [Code::UnknownParameter], "{}", report.render(false));
+}
