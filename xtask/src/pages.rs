@@ -54,7 +54,7 @@ fn rule_reference() -> Result<String> {
         numbers with\nms, s, m, h or d: `90s`, `10m`, `1h30m`.\n\n## A rule\n\n"
         .to_owned();
     table(&mut page, &schema)?;
-    page.push_str("\n## What `let` binds\n\nEach is a map; its first key says what it computes. Windows are open at their start and include the event itself.\n");
+    page.push_str("\n## What `let` binds\n\nEach is a map; its first key says what it computes. Windows are open at their start and include the event itself. An event that lies a window or more behind a newer one of its key has no value: a flood that arrives wholly behind newer events is missed, and counted by rule (`rasid_rule_behind_events_total`).\n");
     let (detectors, aggregates): (Vec<&Value>, Vec<&Value>) = bindings(&schema).partition(|form| is_detector(form));
     ensure!(!detectors.is_empty() && !aggregates.is_empty(), "the schema of bindings has no forms");
     for form in aggregates {

@@ -7,7 +7,7 @@ use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, Privacy};
 use rasid_detectors::value::OwnedValue;
 
-use crate::binding::Draft;
+use crate::binding::{Draft, Shape};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, suggest};
 use crate::expression::Expr;
@@ -197,7 +197,12 @@ impl Programs<'_> {
     fn unused(&self, mentioned: &Mentions, faults: &mut Vec<Fault>) {
         let feeds = self.lets.iter().filter_map(|draft| draft.binding.as_ref()).flat_map(|(binding, _)| &binding.feeds);
         let counted: BTreeSet<usize> = feeds.filter_map(|feed| feed.firings_of).collect();
+        // What has a fault of its own may be what counts a detector's firings.
+        let doubtful = self.lets.iter().take(self.own).any(|draft| draft.binding.is_none());
         for (index, draft) in self.lets.iter().enumerate().take(self.own) {
+            if doubtful && matches!(draft.binding, Some((_, Shape::Detector(_)))) {
+                continue;
+            }
             if draft.binding.is_some() && !mentioned.lets.contains(&index) && !counted.contains(&index) {
                 let fault = Fault::new(Code::Unused, draft.name.span.clone(), format!("nothing reads `{}`", draft.name.name));
                 faults.push(fault.help("name it in `when` or `explain`, or remove it: a binding costs memory"));

@@ -75,6 +75,14 @@ fn what_cannot_be_counted_is_told(#[case] what: &str, #[case] code: Code, #[case
 }
 
 #[test]
+fn an_aggregate_with_a_fault_is_told_once() {
+    let lets = "  leak: {detector: contact_leak, by: conversation}\n  n: {count: leak, by: conversation, window: 1x}\n";
+    let text = format!("rule: x.a\ntitle: T\non: chat.message\nentity: conversation\nlet:\n{lets}when: n > 1\nexplain: x\n");
+    let report = compile(&[SourceFile { name: "x/a.yaml".to_owned(), text }]).expect_err("a fault");
+    assert_eq!(report.faults.len(), 1, "{}", report.render(false));
+}
+
+#[test]
 fn a_detector_with_a_fault_is_told_once() {
     let lets = "  leak: {detector: contact_leak, by: conversation, strength: 1}\n  n: {count: leak, by: conversation, window: 1h}\n";
     let text = format!("rule: x.a\ntitle: T\non: chat.message\nentity: conversation\nlet:\n{lets}when: n > 1\nexplain: x\n");

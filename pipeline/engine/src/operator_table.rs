@@ -86,14 +86,7 @@ impl<O: Operator> OperatorTable for Typed<O> {
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
         let Visit { key, row, feed, firing, holds, read } = *visit;
         let (setup, at_ms) = (&self.setup, row.at_ms);
-        let Some(feed) = feed else {
-            return match self.table.get(key, row.clock_ms) {
-                _ if !read => Cell::Absent,
-                Some(state) => value::<O>(setup, at_ms, &state.0),
-                None => value::<O>(setup, at_ms, &O::State::default()),
-            };
-        };
-        let fact = Fact {
+        let fact = feed.map(|feed| Fact {
             event: &row.event,
             at_ms,
             identity: row.identity,
@@ -102,6 +95,14 @@ impl<O: Operator> OperatorTable for Typed<O> {
             above: feed.sides.above && holds,
             below: feed.sides.below,
             hasher,
+        });
+        // An event that lacks the field is none of the operator's: it neither makes a state nor keeps one alive.
+        let Some(fact) = fact.filter(|fact| fact.of.is_none() || fact.value().is_present()) else {
+            return match self.table.get(key, row.clock_ms) {
+                _ if !read => Cell::Absent,
+                Some(state) => value::<O>(setup, at_ms, &state.0),
+                None => value::<O>(setup, at_ms, &O::State::default()),
+            };
         };
         self.table.update(key, row.clock_ms, |state| {
             let before = if O::READS_BEFORE && read { value::<O>(setup, at_ms, &state.0) } else { Cell::Absent };

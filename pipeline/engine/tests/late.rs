@@ -100,3 +100,33 @@ proptest! {
         }
     }
 }
+
+/// An event without the field that a binding looks at makes no state, so that a flood of them costs nobody's.
+#[test]
+fn an_event_without_the_field_leaves_no_state() {
+    const NEWEST: (&str, &str) = (
+        "probe/newest.yaml",
+        r#"
+rule: probe.newest
+title: The newest country
+on: auth.login_succeeded
+entity: user
+let:
+  country: {last: auth.login_succeeded, of: country, by: user, window: 1h}
+  countries: {distinct: auth.login_succeeded, of: country, by: user, window: 1h}
+when: countries > 1 && country == "EG"
+explain: "{countries}"
+"#,
+    );
+    let login = |id: usize, country: &str| {
+        let draw = Draw { at_ms: MINUTE_MS, kind: 4, who: 0, how: 0 };
+        json(id, &draw).replace(r#","country":"EG""#, country)
+    };
+    let mut engine = engine(&[NEWEST], Config::default());
+    let without = [login(0, "")];
+    assert!(!without.iter().any(|text| text.contains("country")));
+    engine.process(&records(&without));
+    assert_eq!((engine.counters().events, engine.state_bytes()), (1, 0));
+    engine.process(&records(&[login(1, r#","country":"EG""#)]));
+    assert!(engine.state_bytes() > 0);
+}

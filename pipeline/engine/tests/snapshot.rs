@@ -7,7 +7,7 @@ use rstest::rstest;
 
 mod common;
 
-use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, RULES, START_MS, Saved, all_rules, engine, json, ruleset};
+use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, RULES, SECOND_RULES, START_MS, Saved, all_rules, engine, json, ruleset};
 
 fn fed(events: usize) -> Engine {
     let mut engine = engine(&all_rules(), Config::default());
@@ -231,6 +231,20 @@ fn what_a_snapshot_lacks_or_has_of_another_version_starts_anew() {
     // A binding that this version reads otherwise.
     let (names, ..) = anew(&said_otherwise(&whole, "first_seen window=86400000", "first_seen window=86400001"));
     assert_eq!(names, ["payment.odd_refund"]);
+}
+
+/// What counts the firings of a detector that starts anew starts anew with it, and its rules wait for their windows.
+#[test]
+fn what_counts_another_versions_firings_starts_anew() {
+    let mut engine = engine(SECOND_RULES, Config::default());
+    for (id, text) in of_release_before() {
+        engine.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
+    }
+    let whole = parts(&mut engine);
+    let other = said_otherwise(&whole, r#""operator":"impossible_travel","version":1"#, r#""operator":"impossible_travel","version":2"#);
+    let restored = restore(ruleset(SECOND_RULES), SECRET, &other).expect("it is read");
+    assert_eq!(restored.started_anew().collect::<Vec<_>>(), ["payment.refund_of_traveller"]);
+    assert_eq!(restored.warming_rules().map(|(rule, _)| rule).collect::<Vec<_>>(), ["payment.refund_of_traveller"]);
 }
 
 #[test]

@@ -420,6 +420,16 @@ impl Engine {
             }
             order.push(number);
         }
+        // What counts the firings of a detector that starts anew would go on with those of another.
+        let goes_on = |number: usize, order: &[Option<usize>]| {
+            given.bindings[number].feeds.iter().filter_map(|feed| feed.firings_of).all(|source| order.contains(&Some(source)))
+        };
+        for place in 0..order.len() {
+            if let Some(number) = order[place].filter(|number| !goes_on(*number, &order)) {
+                order[place] = None;
+                births[number] = now;
+            }
+        }
         self.anew = (0..given.bindings.len()).filter(|number| !order.contains(&Some(*number))).collect();
         self.warming = Warming::new(given, births);
         self.counters = once.counters;
