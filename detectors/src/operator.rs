@@ -74,13 +74,6 @@ pub struct Setup<P> {
     pub params: P,
 }
 
-impl<P> Setup<P> {
-    /// A detector's, with those parameters.
-    pub fn of_detector(params: P) -> Self {
-        Self { window_ms: 0, of: None, params }
-    }
-}
-
 /// The parameters of an operator that has none of its own.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -339,11 +332,6 @@ impl AnyOperator {
     pub fn canonical(&self) -> String {
         self.accept(Canonical)
     }
-
-    /// How long after its newest event a key is forgotten, ms of event clock.
-    pub fn ttl_ms(&self) -> i64 {
-        self.accept(TtlOf)
-    }
 }
 
 struct WindowOf;
@@ -353,16 +341,6 @@ impl OperatorVisitor for WindowOf {
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> i64 {
         setup.window_ms
-    }
-}
-
-struct TtlOf;
-
-impl OperatorVisitor for TtlOf {
-    type Output = i64;
-
-    fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> i64 {
-        O::ttl_ms(setup)
     }
 }
 

@@ -1,8 +1,9 @@
-//! The value of a field in a key's newest event: what `last` and `previous` read.
+//! The value of a field in a key's newest event, with the current one or without it.
 
 use serde::{Deserialize, Serialize};
 
 use super::series::start_of;
+use crate::operator::Fact;
 use crate::value::{OwnedValue, Value};
 
 /// The newest event's value. Events of one instant are ordered by a hash of their identity, so that the order in
@@ -15,6 +16,14 @@ pub struct Newest {
 }
 
 impl Newest {
+    /// Takes in the field of an event, where it has one.
+    pub fn take(&mut self, fact: &Fact<'_, '_>) {
+        let value = fact.value();
+        if value.is_present() {
+            self.feed(fact.at_ms, fact.identity, value);
+        }
+    }
+
     /// An event at `at_ms` with that value.
     pub fn feed(&mut self, at_ms: i64, identity: u64, value: Value<'_>) {
         if !self.value.borrow().is_present() || (at_ms, identity) >= (self.at_ms, self.identity) {

@@ -28,10 +28,7 @@ impl Operator for Previous {
     }
 
     fn feed(_: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Newest) -> Option<Signal> {
-        let value = fact.value();
-        if value.is_present() {
-            state.feed(fact.at_ms, fact.identity, value);
-        }
+        state.take(fact);
         None
     }
 
