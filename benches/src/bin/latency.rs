@@ -23,7 +23,7 @@ use rasid_connectors::sink::redis::{Config as RedisConfig, Place};
 use rasid_connectors::source::{Appender, Incoming};
 use rasid_connectors::storage::Disk;
 use rasid_service::Service;
-use rasid_service::hindrance::Hindrances;
+use rasid_service::health::hindrance::Hindrances;
 use rasid_service::settings::{
     EngineSettings, LogSettings, RulesSettings, Secret, Settings, SinksSettings, SnapshotSettings, SourcesSettings,
 };

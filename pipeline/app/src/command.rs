@@ -26,7 +26,7 @@ use rasid_compiler::LoadError;
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_detectors::shown::{block, json, shown};
 use rasid_service::Chain;
-use rasid_service::control::Who;
+use rasid_service::operate::control::Who;
 
 use crate::user;
 

@@ -16,9 +16,9 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use rasid_service::control::Control;
-use rasid_service::hindrance::Hindrances;
-use rasid_service::stats::{Freshness, Readiness, Stats};
+use rasid_service::health::hindrance::Hindrances;
+use rasid_service::health::stats::{Freshness, Readiness, Stats};
+use rasid_service::operate::control::Control;
 use serde_json::json;
 use tower::ServiceExt as _;
 

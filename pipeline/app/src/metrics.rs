@@ -6,7 +6,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use rasid_engine::FieldCounter;
-use rasid_service::stats::{Breaker, LATENCY_BOUNDS_MS, Readiness, Stats};
+use rasid_service::health::stats::{Breaker, LATENCY_BOUNDS_MS, Readiness, Stats};
 
 use crate::http::ServerStats;
 use streams::by_label;
@@ -179,8 +179,9 @@ impl Collector for Figures {
         let areas = || stats.hindrances.iter();
         out.labelled(&DISK_FULL, "area", areas().map(|of| (of.area, u64::from(of.now))))?;
         out.labelled(&DISK_FAILURES, "area", areas().map(|of| (of.area, of.failures_total)))?;
-        let queue =
-            |figure: fn(&rasid_service::stats::QueueStats) -> u64| stats.queues.iter().map(move |queue| (queue.name, figure(queue)));
+        let queue = |figure: fn(&rasid_service::health::stats::QueueStats) -> u64| {
+            stats.queues.iter().map(move |queue| (queue.name, figure(queue)))
+        };
         out.labelled(&QUEUE_DEPTH, "queue", queue(|queue| queue.depth))?;
         out.labelled(&QUEUE_CAPACITY, "queue", queue(|queue| queue.capacity))?;
         out.latency(stats)

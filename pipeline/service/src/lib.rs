@@ -6,50 +6,28 @@
 //!                                  comparison        log is durable
 //! ```
 //!
-//! [`worker`], [`commit`] and [`dispatch`] decide everything and know no thread, clock or socket: the simulation drives
-//! the same code that the threads run.
+//! A room for each thing that it does: [`recover`] takes up what a crash has left, `receive` brings events from the sources into
+//! the log, [`decide`] makes of the log what is committed, [`deliver`] takes that to its receivers, [`operate`] is asked, watched
+//! and told new rules; [`health`] is how each part is.
+//!
+//! `start` puts the parts together, `running` ends them. [`decide::worker`], [`decide::commit`] and
+//! [`deliver::dispatch`] decide everything and know no thread, clock or socket: the simulation drives the same code that
+//! the threads run.
 
 mod chain;
 pub mod clock;
-pub mod commit;
-mod commit_thread;
-pub mod comparison;
-pub mod control;
-pub mod damage;
-mod delivery;
-pub mod dispatch;
-mod engine_thread;
-mod exposure;
-pub mod hindrance;
-mod log_writer;
-mod operator;
-mod parked;
-mod progress;
+pub mod decide;
+pub mod deliver;
+pub mod health;
+pub mod operate;
+mod receive;
 pub mod recover;
-mod redis_task;
-mod redis_watch;
-mod remembered;
-pub mod replay;
-pub mod route;
-mod rules_diff;
-mod rules_watch;
-pub mod rulesets;
 mod running;
 mod service;
-mod set_aside;
 pub mod settings;
-mod sinks;
-mod snapshot_task;
-mod sources;
 mod start;
-pub mod stats;
-mod switching;
-mod tally;
-mod ticker;
-mod watchman;
-pub mod worker;
 
 pub use chain::Chain;
-pub use log_writer::LogAppender;
+pub use decide::log_thread::LogAppender;
 pub use running::Running;
 pub use service::{BoxError, Service, StartError};

@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 
 use crate::BoxError;
 use crate::chain::Chain;
-use crate::control::{Control, Restored};
-use crate::engine_thread::Ask;
-use crate::hindrance::Hindrances;
-use crate::log_writer::LogAppender;
-use crate::operator::Operator;
-use crate::progress::Progress;
-use crate::recover::FolderLock;
-use crate::sources::Sources;
+use crate::decide::engine_thread::Ask;
+use crate::decide::log_thread::LogAppender;
+use crate::decide::progress::Progress;
+use crate::health::hindrance::Hindrances;
+use crate::operate::control::{Control, Restored};
+use crate::operate::operator::Operator;
+use crate::receive::sources::Sources;
+use crate::recover::take_up::FolderLock;
 use crate::start::held;
 
 /// How long a drain waits for the sinks; what is left stays in the outbox for the next start.

@@ -3,7 +3,7 @@
 use rasid_compiler::{LoadError, Report};
 
 use crate::clock::Clock;
-use crate::hindrance::Hindrances;
+use crate::health::hindrance::Hindrances;
 use crate::running::Running;
 use crate::settings::Settings;
 

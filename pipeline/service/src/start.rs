@@ -17,34 +17,34 @@ use tokio::task::JoinSet;
 
 use crate::StartError;
 use crate::clock::{Clock, JUMP_MS};
-use crate::commit::Committer;
-use crate::commit_thread::CommitThread;
-use crate::control::Restored;
-use crate::delivery::{Delivery, Said};
-use crate::dispatch::Queue;
-use crate::engine_thread::{EngineFigures, EngineThread};
-use crate::exposure;
-use crate::hindrance::{Area, Hindrances};
-use crate::log_writer::log_thread;
-use crate::operator::Operator;
-use crate::progress::Progress;
-use crate::recover::{CannotTakeUp, FolderLock, Layout, Recovered, TakeUpError, layout, recover};
-use crate::redis_task::RedisTask;
-use crate::redis_watch::Watch;
-use crate::route::Routes;
-use crate::rules_watch::{Refusal, RulesWatch};
+use crate::decide::commit::Committer;
+use crate::decide::commit_thread::CommitThread;
+use crate::decide::engine_thread::{EngineFigures, EngineThread};
+use crate::decide::log_thread::log_thread;
+use crate::decide::progress::Progress;
+use crate::decide::route::Routes;
+use crate::decide::set_aside::SetAsides;
+use crate::decide::snapshot_task::SnapshotTask;
+use crate::decide::ticker::Ticker;
+use crate::decide::worker::{EngineSetup, Rulesets as _};
+use crate::deliver::delivery::{Delivery, Said};
+use crate::deliver::dispatch::Queue;
+use crate::deliver::redis_task::RedisTask;
+use crate::deliver::redis_watch::Watch;
+use crate::deliver::sinks::{self, Built};
+use crate::health::hindrance::{Area, Hindrances};
+use crate::health::stats::{RedisStats, RulesetStats, SinkStats, SnapshotStats};
+use crate::operate::control::Restored;
+use crate::operate::operator::Operator;
+use crate::operate::rules_watch::{Refusal, RulesWatch};
+use crate::operate::switching::{REFUSED, Switching};
+use crate::operate::tally::{self, Beats, LogFigures, Tally};
+use crate::operate::watchman::{Conditions, OWN, Watchman};
+use crate::receive::sources;
+use crate::recover::exposure;
+use crate::recover::take_up::{CannotTakeUp, FolderLock, Layout, Recovered, TakeUpError, layout, recover};
 use crate::running::{Ended, Parts, Running};
-use crate::set_aside::SetAsides;
 use crate::settings::{Secret, Settings};
-use crate::sinks::{self, Built};
-use crate::snapshot_task::SnapshotTask;
-use crate::sources;
-use crate::stats::{RedisStats, RulesetStats, SinkStats, SnapshotStats};
-use crate::switching::{REFUSED, Switching};
-use crate::tally::{self, Beats, LogFigures, Tally};
-use crate::ticker::Ticker;
-use crate::watchman::{Conditions, OWN, Watchman};
-use crate::worker::{EngineSetup, Rulesets as _};
 
 /// Steps that wait between engine and committer.
 const STEPS_MAX: usize = 256;
@@ -175,8 +175,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         let (sender, receiver) = mpsc::channel(AHEAD_MAX);
         queues.push(tally::Queue::behind("redis", &sender));
         ahead = Some(sender);
-        let (more, stats) = next_sink(crate::route::REDIS);
-        let queue = Queue::new(crate::route::REDIS, Arc::clone(&outbox), config, seed);
+        let (more, stats) = next_sink(crate::decide::route::REDIS);
+        let queue = Queue::new(crate::decide::route::REDIS, Arc::clone(&outbox), config, seed);
         let delivery = Delivery {
             sink: Box::new(sink),
             queue,
@@ -200,7 +200,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
             watch: Watch::new(clock.clone(), stats_of_redis),
             instance: settings.instance.clone(),
             jumps: clock.seen().jumps_total,
-            known: outbox.held().iter().any(|held| held.sink == crate::route::REDIS),
+            known: outbox.held().iter().any(|held| held.sink == crate::decide::route::REDIS),
             missed: 0,
         };
         let ended = ended.clone();

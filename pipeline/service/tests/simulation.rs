@@ -21,8 +21,8 @@ mod simulation {
     pub(crate) mod world;
 }
 
-use rasid_service::comparison::Compared;
-use rasid_service::recover::layout;
+use rasid_service::decide::comparison::Compared;
+use rasid_service::recover::take_up::layout;
 use simulation::oracle::{Covered, judge};
 use simulation::schedule::Schedule;
 use simulation::wall::Setting;

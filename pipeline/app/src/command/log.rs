@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use rasid_connectors::log::{Positions, Segment};
-use rasid_service::damage::{Act, DamageError, Folder, Looked, Lost, Means, Report};
+use rasid_service::recover::damage::{Act, DamageError, Folder, Looked, Lost, Means, Report};
 use rasid_service::settings::Secret;
 
 use super::{Failure, OutputFormat, is_owner, print_json, print_line, reason, say, who};

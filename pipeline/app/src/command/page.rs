@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rasid_compiler::ruleset::Severity;
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::control::{PageShown, PageTestRequest, PageTested};
+use rasid_service::operate::control::{PageShown, PageTestRequest, PageTested};
 
 use super::{Failure, OutputFormat, print_json, print_line};
 use crate::config::Layers;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::control::{Parked, UnparkAll, UnparkRequest, Unparked};
+use rasid_service::operate::control::{Parked, UnparkAll, UnparkRequest, Unparked};
 
 use super::{Failure, OutputFormat, print_json, print_line, say};
 use crate::config::Layers;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::control::{RetractRequest, Retracted};
+use rasid_service::operate::control::{RetractRequest, Retracted};
 
 use super::{Failure, OutputFormat, print_line, say};
 use crate::config::Layers;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rasid_connectors::of_io;
 use rasid_connectors::tokens::TokenFile;
-use rasid_service::control::Restored;
-use rasid_service::hindrance::{Area, Hindrances};
+use rasid_service::health::hindrance::{Area, Hindrances};
+use rasid_service::operate::control::Restored;
 use rasid_service::settings::Settings;
 use rasid_service::{BoxError, Chain, Running, Service, StartError};
 use tokio::net::{TcpListener, UnixListener};

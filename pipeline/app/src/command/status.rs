@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::stats::RedisStats;
+use rasid_service::health::stats::RedisStats;
 use serde_json::Value;
 
 use super::{Failure, OutputFormat, print_json, print_line, span};
@@ -169,7 +169,7 @@ fn forgotten(redis: Option<&Value>) -> Vec<String> {
 /// Which rules wake a person, where there is one to be woken.
 fn pages(status: &Value) -> Option<String> {
     let sinks = status.pointer("/stats/sinks")?.as_array()?;
-    let oncall = |sink: &Value| sink.get("name").and_then(Value::as_str) == Some(rasid_service::route::ONCALL);
+    let oncall = |sink: &Value| sink.get("name").and_then(Value::as_str) == Some(rasid_service::decide::route::ONCALL);
     if !sinks.iter().any(oncall) {
         return None;
     }
@@ -235,8 +235,8 @@ fn one_source(source: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rasid_service::control::Status;
-    use rasid_service::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
+    use rasid_service::health::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
+    use rasid_service::operate::control::Status;
 
     #[test]
     fn what_matters_is_said_in_a_few_lines() {

@@ -11,7 +11,7 @@ use axum::extract::{Extension, Query, State, rejection::QueryRejection};
 use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use rasid_service::control::{
+use rasid_service::operate::control::{
     Control, ControlError, DeadLetterFilter, PageTestRequest, ParkedFilter, RetractRequest, RetryRequest, UnparkRequest, Who,
 };
 use serde::Serialize;
@@ -21,7 +21,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::Problem;
 
 /// The socket's name in the data folder.
-pub(crate) const SOCKET: &str = rasid_service::recover::layout::CONTROL;
+pub(crate) const SOCKET: &str = rasid_service::recover::take_up::layout::CONTROL;
 /// Folder in which it is made.
 const MAKING: &str = "control.new";
 

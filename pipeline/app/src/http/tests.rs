@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::routing::post;
-use rasid_service::control::{
+use rasid_service::operate::control::{
     ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageTestRequest, PageTested, Parked, ParkedFilter, RetractRequest,
     Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked, Who,
 };

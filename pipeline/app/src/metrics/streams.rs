@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rasid_service::stats::SourceStats;
+use rasid_service::health::stats::SourceStats;
 
 /// The figures of one label: of a stream, or of all files of a followed folder together, of which there is no end.
 #[derive(Default)]

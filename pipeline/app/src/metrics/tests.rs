@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::http::{Connections, Times};
 use rasid_engine::{FieldCounter, ProducerCounters, RuleCounters};
-use rasid_service::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule};
+use rasid_service::health::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule};
 
 /// Figures with one of everything.
 fn full() -> Stats {

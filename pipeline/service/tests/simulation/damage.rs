@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rasid_connectors::log::{Checkup, Control, Entry, Segment};
 use rasid_connectors::storage::Storage as _;
 use rasid_engine::{Engine, Record, Snapshot};
-use rasid_service::recover::layout;
-use rasid_service::worker::Rulesets as _;
+use rasid_service::decide::worker::Rulesets as _;
+use rasid_service::recover::take_up::layout;
 
 use super::events::START_MS;
 use super::wall::Setting;

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use rasid_connectors::effect::Body;
 use rasid_connectors::log::{Block, DeadLetterReader, LetterBlock};
 use rasid_engine::{ScoreChange, Snapshot};
-use rasid_service::comparison::digest;
-use rasid_service::recover::layout;
-use rasid_service::route::{CORE, JSONL};
-use rasid_service::worker::{SetAside, Worker};
+use rasid_service::decide::comparison::digest;
+use rasid_service::decide::route::{CORE, JSONL};
+use rasid_service::decide::worker::{SetAside, Worker};
+use rasid_service::recover::take_up::layout;
 
 use super::receivers::said;
 use super::schedule::{ahead, answer, republish};

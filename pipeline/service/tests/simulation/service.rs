@@ -12,11 +12,11 @@ use rasid_connectors::sink::Answer;
 use rasid_connectors::snapshot::SnapshotStore;
 use rasid_engine::{ScoreChange, Snapshot};
 use rasid_service::clock::Now;
-use rasid_service::commit::Committer;
-use rasid_service::dispatch::Queue;
-use rasid_service::recover::Recovered;
-use rasid_service::rulesets::KnownRulesets;
-use rasid_service::worker::{Step, Worker};
+use rasid_service::decide::commit::Committer;
+use rasid_service::decide::worker::{Step, Worker};
+use rasid_service::deliver::dispatch::Queue;
+use rasid_service::recover::rulesets::KnownRulesets;
+use rasid_service::recover::take_up::Recovered;
 
 /// Groups of scores that wait to be sent ahead.
 const AHEAD_MAX: usize = 4;

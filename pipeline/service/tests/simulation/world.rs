@@ -12,11 +12,11 @@ use rasid_connectors::storage::{Fault, Memory, Storage};
 use rasid_connectors::{Disposition, bundle, courier, log, outbox, seal};
 use rasid_engine::Pseudonymizer;
 use rasid_service::clock::Now;
-use rasid_service::commit::CommitError;
-use rasid_service::dispatch::Queue;
-use rasid_service::recover::{ENGINE, Layout, RecoverError, Recovered, layout, recover};
-use rasid_service::route::{CORE, JSONL, REDIS, Routes};
-use rasid_service::worker::EngineSetup;
+use rasid_service::decide::commit::CommitError;
+use rasid_service::decide::route::{CORE, JSONL, REDIS, Routes};
+use rasid_service::decide::worker::EngineSetup;
+use rasid_service::deliver::dispatch::Queue;
+use rasid_service::recover::take_up::{ENGINE, Layout, RecoverError, Recovered, layout, recover};
 
 use super::archive::Archive;
 use super::events::{self, Partition, START_MS};

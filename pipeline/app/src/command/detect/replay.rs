@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink, RawLines};
-use rasid_service::replay::{Replay, ReplayError, is_data_folder};
+use rasid_service::recover::replay::{Replay, ReplayError, is_data_folder};
 
 use super::set_aside::SetAside;
 use super::{Args, Progress, finish};

@@ -1,0 +1,3 @@
+//! Receiving: events from where they come to the log thread.
+
+pub(crate) mod sources;

@@ -1,0 +1,354 @@
+//! What a start finds in the data folder, and how it is taken up: the log, the outbox, the newest whole snapshot.
+
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rasid_connectors::Disposition;
+use rasid_connectors::bundle::BundleStore;
+use rasid_connectors::log::{self, Block, Control, DeadLetterLog, Entry, LogConfig, LogReader, LogWriter, Opened};
+use rasid_connectors::outbox::{self, Outbox};
+use rasid_connectors::seal::Keyring;
+use rasid_connectors::snapshot::{self, SnapshotStore};
+use rasid_connectors::storage::Storage;
+use rasid_engine::{Engine, Part, RestoreError};
+
+use crate::decide::comparison::Committed;
+use crate::decide::route::Routes;
+use crate::decide::worker::{EngineSetup, Rulesets, Worker};
+use crate::recover::rulesets::KnownRulesets;
+
+/// The version that snapshots and bundles carry.
+pub const ENGINE: &str = env!("CARGO_PKG_VERSION");
+
+/// Folders and files below the data folder.
+pub mod layout {
+    /// Segments of the log.
+    pub const LOG: &str = "log";
+    /// Day keys, wrapped.
+    pub const KEYS: &str = "keys";
+    /// Segments of dead letters.
+    pub const DEAD_LETTERS: &str = "dead-letters";
+    /// One folder a snapshot, and one of parts that they share.
+    pub const SNAPSHOTS: &str = "snapshots";
+    /// Bundles by hash.
+    pub const RULESETS: &str = "rulesets";
+    /// The outbox.
+    pub const OUTBOX: &str = "outbox.redb";
+    /// Held by the process that runs here.
+    pub const LOCK: &str = "lock";
+    /// Who did what, when and why.
+    pub const AUDIT: &str = "audit.jsonl";
+    /// Which followed file is which, a file a folder.
+    pub const FOLLOWED: &str = rasid_connectors::source::FOLLOWED_DIR;
+    /// Where an operator asks.
+    pub const CONTROL: &str = "control.sock";
+}
+
+/// Why the data folder cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// The log cannot be opened.
+    #[error("cannot open the log")]
+    Log(#[from] log::Error),
+    /// The day keys cannot be opened.
+    #[error("cannot open the day keys")]
+    Keys(#[from] rasid_connectors::seal::Error),
+    /// The outbox cannot be opened.
+    #[error("cannot open the outbox")]
+    Outbox(#[from] outbox::Error),
+    /// The snapshots cannot be looked through.
+    #[error("cannot look through the snapshots")]
+    Snapshot(#[from] snapshot::Error),
+    /// The outbox has committed what the log does not hold.
+    #[error(
+        "the log ends at position {last}, but position {committed} was committed: the log has lost records, or is not the one that belongs to this outbox"
+    )]
+    LogShort {
+        /// The log's newest position.
+        last: u64,
+        /// The committed position.
+        committed: u64,
+    },
+    /// Nothing to start from: the beginning of the log is retired and no snapshot is whole.
+    #[error("the log begins at position {first} and there is no whole snapshot to start from")]
+    NoBeginning {
+        /// The log's oldest position.
+        first: u64,
+    },
+    /// The log needs records that are retired.
+    #[error("the newest usable snapshot stands at position {snapshot}, but the log begins at {first}")]
+    Hole {
+        /// The snapshot's position.
+        snapshot: u64,
+        /// The log's oldest position.
+        first: u64,
+    },
+}
+
+impl RecoverError {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Log(error) => error.disposition(),
+            Self::Keys(error) => error.disposition(),
+            Self::Outbox(error) => error.disposition(),
+            Self::Snapshot(error) => error.disposition(),
+            Self::LogShort { .. } | Self::NoBeginning { .. } | Self::Hole { .. } => Disposition::Halt,
+        }
+    }
+
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Log(error) => error.is_damage(),
+            Self::Keys(error) => matches!(error, rasid_connectors::seal::Error::Damaged { .. }),
+            Self::LogShort { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// The parts of the data folder, opened.
+pub struct Recovered {
+    /// The log, ready to be written on.
+    pub log: LogWriter,
+    /// What opening it found.
+    pub opened: Opened,
+    /// Reads the log from behind the worker's position.
+    pub reader: LogReader,
+    /// The engine as the snapshot has it, or at the beginning.
+    pub worker: Worker,
+    /// The outbox.
+    pub outbox: Arc<Outbox>,
+    /// Dead letters.
+    pub dead_letters: DeadLetterLog,
+    /// Snapshots.
+    pub snapshots: SnapshotStore,
+    /// Rulesets by hash.
+    pub rulesets: KnownRulesets,
+    /// Position of the snapshot that is used.
+    pub snapshot: Option<u64>,
+    /// Snapshots that were passed over, and why.
+    pub refused: Vec<String>,
+    /// Rules that read what the snapshot lacked; that starts anew.
+    pub anew: Vec<String>,
+    /// Entries whose replay cannot be compared: the outbox knows no more which alerts came of them.
+    pub uncompared: u64,
+}
+
+/// How the data folder is opened.
+pub struct Layout {
+    /// The disk.
+    pub storage: Arc<dyn Storage>,
+    /// Seals the log, the dead letters and the snapshots.
+    pub keys: Keyring,
+    /// The log.
+    pub log: LogConfig,
+    /// The dead letters.
+    pub dead_letters: LogConfig,
+    /// Snapshots that are kept.
+    pub snapshots_keep: usize,
+    /// Who runs the engine.
+    pub setup: EngineSetup,
+    /// The sinks.
+    pub routes: Routes,
+}
+
+/// Opens everything but the outbox, which the caller has opened, and finds where to go on.
+///
+/// # Errors
+/// [`RecoverError`], in words for a person.
+pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, RecoverError> {
+    let Layout { storage, keys, log: log_config, dead_letters, snapshots_keep, setup, routes } = layout;
+    let committed = outbox.position();
+    let (log, mut opened) = LogWriter::open_behind(Arc::clone(&storage), layout::LOG, keys.clone(), log_config, committed)?;
+    if committed >= opened.next {
+        return Err(RecoverError::LogShort { last: opened.next - 1, committed });
+    }
+    let (dead_letters, _) = DeadLetterLog::open(Arc::clone(&storage), layout::DEAD_LETTERS, &keys, dead_letters)?;
+    let bundles = Arc::new(BundleStore::open(Arc::clone(&storage), layout::RULESETS, ENGINE));
+    let rulesets = KnownRulesets::new(bundles);
+    let snapshots = SnapshotStore::open(Arc::clone(&storage), layout::SNAPSHOTS, &keys, ENGINE, snapshots_keep);
+    let (mut refused, mut anew) = (Vec::new(), Vec::new());
+    let mut worker = Worker::new(setup.clone(), Box::new(rulesets.clone()), routes);
+    let mut snapshot = None;
+    let mut before = u64::MAX;
+    while snapshot.is_none() {
+        let (found, passed_over) = snapshots.newest_before(before)?;
+        refused.extend(passed_over.iter().map(ToString::to_string));
+        let Some(found) = found else { break };
+        before = found.position();
+        match restore(&found, &setup, &rulesets, committed) {
+            Ok(engine) => {
+                anew = engine.started_anew().map(str::to_owned).collect();
+                worker = worker.restored(before, engine, *found.settings());
+                snapshot = Some(before);
+            }
+            Err(why) => refused.push(format!("snapshot {before:020} is not used: {why}")),
+        }
+    }
+    let from = worker.position() + 1;
+    match snapshot {
+        None if opened.first > 1 => return Err(RecoverError::NoBeginning { first: opened.first }),
+        Some(snapshot) if from < opened.first => return Err(RecoverError::Hole { snapshot, first: opened.first }),
+        _ => {}
+    }
+    let alerts_from = outbox.alerts_from();
+    let known = Committed {
+        position: committed,
+        alerts_from,
+        alerts: outbox.alerts_between(from.max(alerts_from), committed)?,
+        engines: outbox.engines()?,
+    };
+    outbox.commits_by(ENGINE)?;
+    let worker = worker.replaying(known);
+    let uncompared = alerts_from.min(committed + 1).saturating_sub(from);
+    let reader = LogReader::open(Arc::clone(&storage), layout::LOG, keys.clone(), from)?;
+    // The newest switch may be among what was lost to damage, and then is in force for nobody who goes through the log.
+    if let Some(switched) = opened.ruleset.as_ref().filter(|switched| switched.position >= from)
+        && is_lost(LogReader::open(storage, layout::LOG, keys, switched.position)?)?
+    {
+        opened.ruleset = None;
+    }
+    Ok(Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, anew, uncompared })
+}
+
+/// Whether the entry that the reader stands at was given up.
+fn is_lost(mut reader: LogReader) -> Result<bool, log::Error> {
+    let mut block = Block::new();
+    Ok(reader.next(&mut block)? && matches!(block.entries().next(), Some((_, Entry::Control(Control::Lost)))))
+}
+
+fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRulesets, committed: u64) -> Result<Engine, String> {
+    if found.position() > committed {
+        return Err(format!("the outbox has committed only {committed}: it belongs to another"));
+    }
+    let ruleset = rulesets.load(found.ruleset()).map_err(|error| error.to_string())?;
+    let config = setup.config(found.settings());
+    let mut part = |part: Part<'_>| match part {
+        Part::Numbered(number) => found.part(number).map_err(Into::into),
+        Part::Lasting(name) => found.lasting(name).map_err(Into::into),
+    };
+    let pseudonymizer = setup.pseudonymizer(found.settings());
+    let pseudonymizer =
+        pseudonymizer.ok_or_else(|| format!("its names are made with a secret that is not known: {:?}", found.settings().keys))?;
+    Engine::restore(ruleset, config, pseudonymizer, &mut part).map_err(|error: RestoreError| error.to_string())
+}
+
+/// Why the data folder cannot be taken up, with the folder.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot take up the data folder {}{}", dir.display(), source.help(dir))]
+pub struct CannotTakeUp {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Why.
+    #[source]
+    pub source: TakeUpError,
+}
+
+/// Why the data folder cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TakeUpError {
+    /// It cannot be made or read.
+    #[error(transparent)]
+    Folder(std::io::Error),
+    /// Another process has it, or its lock cannot be made.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The day keys cannot be opened.
+    #[error("cannot open the day keys")]
+    Keys(#[from] rasid_connectors::seal::Error),
+    /// The audit cannot be opened.
+    #[error(transparent)]
+    Audit(#[from] rasid_connectors::audit::Error),
+    /// The outbox cannot be opened.
+    #[error("cannot open the outbox")]
+    Outbox(#[from] outbox::Error),
+    /// What is in it cannot be taken up.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+}
+
+impl TakeUpError {
+    /// The command that goes on from there.
+    fn help(&self, dir: &Path) -> String {
+        let is_damage = match self {
+            Self::Recover(error) => error.is_damage(),
+            Self::Keys(error) => matches!(error, rasid_connectors::seal::Error::Damaged { .. }),
+            _ => false,
+        };
+        if is_damage {
+            format!(" (`rasid log check {}` says what is damaged and what mending it would lose)", dir.display())
+        } else {
+            String::new()
+        }
+    }
+
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Folder(source) => rasid_connectors::of_io(source),
+            Self::Audit(error) => rasid_connectors::of_io(&error.source),
+            Self::Lock(error) => error.disposition(),
+            Self::Keys(error) => error.disposition(),
+            Self::Outbox(error) => error.disposition(),
+            Self::Recover(error) => error.disposition(),
+        }
+    }
+}
+
+/// The lock on a data folder; held as long as it lives.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: std::fs::File,
+}
+
+impl FolderLock {
+    /// Takes the folder at `dir`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Another process has it, or the disk failed; in words for a person.
+    pub fn take(dir: &Path) -> Result<Self, LockError> {
+        let path = dir.join(layout::LOCK);
+        let failed = |source| LockError::Disk { path: path.clone(), source };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let file = std::fs::File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(LockError::Held { dir: dir.to_owned() }),
+            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+/// Why a data folder cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// A service runs on it.
+    #[error("another rasid runs on {}", dir.display())]
+    Held {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The disk failed.
+    #[error("cannot use {}", path.display())]
+    Disk {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl LockError {
+    /// What to do about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Held { .. } => Disposition::Halt,
+            Self::Disk { source, .. } => rasid_connectors::of_io(source),
+        }
+    }
+}
