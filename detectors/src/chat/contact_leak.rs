@@ -21,12 +21,15 @@
 //! signal. Order of arrival joins pieces; a piece that is older than the newest counts as written together with it.
 
 mod address;
+mod data;
+mod glyphs;
 mod intent;
 mod lexicon;
 mod mask;
 mod normalise;
 mod numbers;
 mod phone;
+mod plan;
 mod split;
 
 use schemars::JsonSchema;

@@ -8,6 +8,9 @@
 //!          a cue (user, "add me", اسمي) and a name
 //! ```
 
+use std::sync::LazyLock;
+
+use super::data;
 use super::lexicon::{
     ASK, AT, CALL, CHANNEL, DEAL, DOT, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, SITE, SLASH, TALK, TLD, UNDERSCORE, USER, YOURS,
 };
@@ -31,85 +34,36 @@ enum Host {
     Page,
 }
 
-/// Hosts by their last two labels; `true` where a path must follow.
-const HOSTS: &[(&str, &str, Host, bool)] = &[
-    ("wa", "me", Host::Messenger("whatsapp"), false),
-    ("whatsapp", "com", Host::Messenger("whatsapp"), true),
-    ("t", "me", Host::Messenger("telegram"), true),
-    ("telegram", "me", Host::Messenger("telegram"), true),
-    ("telegram", "dog", Host::Messenger("telegram"), true),
-    ("m", "me", Host::Messenger("messenger"), true),
-    ("messenger", "com", Host::Messenger("messenger"), true),
-    ("signal", "me", Host::Messenger("signal"), true),
-    ("signal", "group", Host::Messenger("signal"), true),
-    ("viber", "com", Host::Messenger("viber"), true),
-    ("imo", "im", Host::Messenger("imo"), true),
-    ("line", "me", Host::Messenger("line"), true),
-    ("discord", "gg", Host::Messenger("discord"), true),
-    ("discord", "com", Host::Messenger("discord"), true),
-    ("skype", "com", Host::Messenger("skype"), true),
-    ("zoom", "us", Host::Messenger("zoom"), true),
-    ("instagram", "com", Host::Profile("instagram"), true),
-    ("ig", "me", Host::Profile("instagram"), true),
-    ("instagr", "am", Host::Profile("instagram"), true),
-    ("facebook", "com", Host::Profile("facebook"), true),
-    ("fb", "com", Host::Profile("facebook"), true),
-    ("fb", "me", Host::Profile("facebook"), true),
-    ("tiktok", "com", Host::Profile("tiktok"), true),
-    ("snapchat", "com", Host::Profile("snapchat"), true),
-    ("twitter", "com", Host::Profile("twitter"), true),
-    ("x", "com", Host::Profile("twitter"), true),
-    ("threads", "net", Host::Profile("threads"), true),
-    ("linkedin", "com", Host::Profile("linkedin"), true),
-    ("behance", "net", Host::Profile("behance"), true),
-    ("bit", "ly", Host::Shortener, true),
-    ("cutt", "ly", Host::Shortener, true),
-    ("t", "ly", Host::Shortener, true),
-    ("ow", "ly", Host::Shortener, true),
-    ("rebrand", "ly", Host::Shortener, true),
-    ("tinyurl", "com", Host::Shortener, true),
-    ("is", "gd", Host::Shortener, true),
-    ("v", "gd", Host::Shortener, true),
-    ("rb", "gy", Host::Shortener, true),
-    ("shorturl", "at", Host::Shortener, true),
-    ("tiny", "cc", Host::Shortener, true),
-    ("goo", "gl", Host::Shortener, true),
-    ("linktr", "ee", Host::Page, true),
-    ("beacons", "ai", Host::Page, true),
-    ("bio", "link", Host::Page, true),
-    ("linkin", "bio", Host::Page, true),
-    ("lnk", "bio", Host::Page, true),
-    ("taplink", "cc", Host::Page, true),
-    ("about", "me", Host::Page, true),
-    ("allmylinks", "com", Host::Page, true),
-    ("forms", "gle", Host::Page, true),
-    ("carrd", "co", Host::Page, false),
-];
+/// A host by its last two labels.
+struct Listed {
+    name: &'static str,
+    last: &'static str,
+    host: Host,
+    /// Whether a path must follow.
+    needs_path: bool,
+}
+
+static HOSTS: LazyLock<Vec<Listed>> = LazyLock::new(|| {
+    data::HOSTS.each(|[host, kind, service, needs]| {
+        let (name, last) = host.split_once('.').ok_or_else(|| format!("found the host {host}, expected two labels"))?;
+        let host = match (kind, data::some(service)) {
+            ("messenger", Some(service)) => Host::Messenger(service),
+            ("profile", Some(service)) => Host::Profile(service),
+            ("shortener", None) => Host::Shortener,
+            ("page", None) => Host::Page,
+            _ => return Err(format!("found {kind} and {service}, expected messenger or profile and a service, shortener or page and -")),
+        };
+        let needs_path = match needs {
+            "path" => true,
+            "-" => false,
+            _ => return Err(format!("found {needs}, expected path or -")),
+        };
+        Ok(Listed { name: data::word(name)?, last: data::word(last)?, host, needs_path })
+    })
+});
 
 /// First path segments under a profile host that lead to one post or a shop, not to a person.
-const POSTS: &[&str] = &[
-    "p",
-    "reel",
-    "reels",
-    "tv",
-    "explore",
-    "watch",
-    "marketplace",
-    "events",
-    "hashtag",
-    "photo",
-    "photos",
-    "share",
-    "video",
-    "videos",
-    "pin",
-    "status",
-    "jobs",
-    "posts",
-    "stories",
-    "help",
-    "policies",
-];
+static POSTS: LazyLock<Vec<&str>> = LazyLock::new(|| data::POSTS.each(|[segment]| data::word(segment)));
 
 struct Scan<'a> {
     text: &'a Text,
@@ -288,7 +242,7 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
     let slash = scan.is_mark(after, '/') || scan.is_lex(after, SLASH);
     let path =
         slash.then(|| scan.solid(after + 1)).filter(|path| scan.is_word(*path) || scan.is_mark(*path, '@') || scan.is_mark(*path, '+'));
-    let listed = HOSTS.iter().find(|(name, last, ..)| scan.is(index, name) && scan.is(label, last));
+    let listed = HOSTS.iter().find(|listed| scan.is(index, listed.name) && scan.is(label, listed.last));
     let parent = index.checked_sub(2).filter(|_| scan.is_mark(index - 1, '.'));
     let disguise = if spoken {
         "words"
@@ -298,7 +252,7 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         "separators"
     };
     let found = |strength, service: &str| Some(Address { strength, disguise, evidence: format!("{service} link") });
-    let Some((_, _, host, needs_path)) = listed else {
+    let Some(Listed { host, needs_path, .. }) = listed else {
         // Other hosts are shops and pictures; a site is a contact when the writer calls it so, and gives no deep path.
         let classes = scan.text.classes;
         let own = (classes & MINE != 0 && classes & SITE != 0) || (classes & CALL != 0 && classes & TALK != 0);

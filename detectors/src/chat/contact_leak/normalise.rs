@@ -4,6 +4,7 @@
 //! further where eyes do: Arabic letters lose their hamzas, look-alikes of other scripts become Latin, every digit of
 //! Unicode becomes one of `0`–`9`. What it forgets it keeps as a flag, because a strange glyph is evidence.
 
+use super::glyphs;
 use super::lexicon::{self, Lex};
 
 /// Characters of a message that are looked at. A longer message is judged by its beginning: cost stays bounded.
@@ -241,7 +242,8 @@ fn class_of(c: char) -> Class {
 }
 
 /// What becomes of one character.
-enum Fold {
+#[derive(Clone, Copy)]
+pub(super) enum Fold {
     Drop,
     One(char, u8),
     Two(char, char),
@@ -284,7 +286,6 @@ pub(super) fn fold(raw: &str) -> Vec<Sym> {
 }
 
 #[expect(clippy::match_same_arms, reason = "grouped by script, for the reader")]
-#[expect(clippy::too_many_lines, reason = "a table, read line by line")]
 fn fold_wide(c: char) -> Fold {
     let code = u32::from(c);
     let plain = |c| Fold::One(c, 0);
@@ -340,131 +341,12 @@ fn fold_wide(c: char) -> Fold {
         '⁄' | '∕' | '／' => plain('/'),
         '＿' => plain('_'),
         '：' => plain(':'),
-        // Digits of every other kind
-        '²' => Fold::One('2', ODD),
-        '³' => Fold::One('3', ODD),
-        '¹' => Fold::One('1', ODD),
-        '⁰' => Fold::One('0', ODD),
-        '\u{2074}'..='\u{2079}' => Fold::One(digit(code - 0x2070), ODD),
-        '\u{2080}'..='\u{2089}' => Fold::One(digit(code - 0x2080), ODD),
-        '\u{2460}'..='\u{2468}' => Fold::One(digit(code - 0x2460 + 1), ODD),
-        '\u{2469}' | '\u{247D}' | '\u{2491}' | '\u{277F}' | '\u{2789}' | '\u{2793}' | '🔟' => Fold::Two('1', '0'),
-        '\u{246A}'..='\u{2472}' => Fold::Two('1', digit(code - 0x246A + 1)),
-        '\u{2474}'..='\u{247C}' => Fold::One(digit(code - 0x2474 + 1), ODD),
-        '\u{2488}'..='\u{2490}' => Fold::One(digit(code - 0x2488 + 1), ODD),
-        '\u{24EA}' | '\u{24FF}' | '\u{1F10B}' | '\u{1F10C}' | '\u{1F100}' | '〇' | '零' | '⭕' | '🅾' => Fold::One('0', ODD),
-        '\u{24F5}'..='\u{24FD}' => Fold::One(digit(code - 0x24F5 + 1), ODD),
-        '\u{2776}'..='\u{277E}' => Fold::One(digit(code - 0x2776 + 1), ODD),
-        '\u{2780}'..='\u{2788}' => Fold::One(digit(code - 0x2780 + 1), ODD),
-        '\u{278A}'..='\u{2792}' => Fold::One(digit(code - 0x278A + 1), ODD),
-        '\u{1F101}'..='\u{1F10A}' => Fold::One(digit(code - 0x1F101), ODD),
-        '\u{1D7CE}'..='\u{1D7FF}' => Fold::One(digit((code - 0x1D7CE) % 10), ODD),
-        '\u{1FBF0}'..='\u{1FBF9}' => Fold::One(digit(code - 0x1FBF0), ODD),
-        // Latin in other clothes
-        '\u{FF21}'..='\u{FF3A}' => letter(code - 0xFF21, ODD | UPPER),
-        '\u{FF41}'..='\u{FF5A}' => letter(code - 0xFF41, ODD),
-        '\u{24B6}'..='\u{24CF}' => letter(code - 0x24B6, ODD | UPPER),
-        '\u{24D0}'..='\u{24E9}' => letter(code - 0x24D0, ODD),
-        '\u{1F130}'..='\u{1F149}' => letter(code - 0x1F130, ODD | UPPER),
-        '\u{1F150}'..='\u{1F169}' => letter(code - 0x1F150, ODD | UPPER),
-        '\u{1F170}'..='\u{1F189}' => letter(code - 0x1F170, ODD | UPPER),
-        '\u{1F1E6}'..='\u{1F1FF}' => letter(code - 0x1F1E6, ODD | UPPER),
-        // Thirteen alphabets of 26 capitals and 26 small letters each
-        '\u{1D400}'..='\u{1D6A3}' => {
-            let place = (code - 0x1D400) % 52;
-            if place < 26 { letter(place, ODD | UPPER) } else { letter(place - 26, ODD) }
-        }
-        '\u{00C0}'..='\u{00FF}' => {
-            // Only the base letter; case no longer matters past it.
-            const BASES: &[u8; 64] = b"aaaaaaaceeeeiiiidnooooo*ouuuuypsaaaaaaaceeeeiiiidnooooo*ouuuuypy";
-            let base = usize::try_from(code - 0xC0).ok().and_then(|place| BASES.get(place)).copied().unwrap_or(b'*');
-            plain(char::from(base))
-        }
-        // Look-alikes, after UTS 39
-        'О' | 'Ο' | 'Օ' => Fold::One('o', ODD | UPPER),
-        'о' | 'ο' | 'օ' => Fold::One('o', ODD),
-        'З' | 'з' => Fold::One('3', ODD),
-        'І' | 'Ι' | 'Ӏ' | 'ǀ' | '∣' | 'Ⅰ' | 'ⅼ' => Fold::One('i', ODD | UPPER),
-        'і' | 'ι' | 'ı' | 'ⅰ' => Fold::One('i', ODD),
-        'а' | 'А' | 'Α' | 'α' => Fold::One('a', ODD),
-        'е' | 'Е' | 'Ε' => Fold::One('e', ODD),
-        'с' | 'С' => Fold::One('c', ODD),
-        'р' | 'Р' | 'Ρ' | 'ρ' => Fold::One('p', ODD),
-        'т' | 'Т' | 'Τ' => Fold::One('t', ODD),
-        'м' | 'М' | 'Μ' => Fold::One('m', ODD),
-        'х' | 'Х' | 'Χ' => Fold::One('x', ODD),
-        'ѕ' | 'Ѕ' => Fold::One('s', ODD | UPPER),
-        'в' | 'В' | 'Β' => Fold::One('b', ODD | UPPER),
-        _ => fold_rare(c),
-    }
-}
-
-/// Presentation forms of Arabic letters, and decimal digits of scripts seldom seen here.
-fn fold_rare(c: char) -> Fold {
-    const FORMS: &[(u32, char)] = &[
-        (0xFE80, 'ء'),
-        (0xFE81, 'ا'),
-        (0xFE85, 'و'),
-        (0xFE87, 'ا'),
-        (0xFE89, 'ي'),
-        (0xFE8D, 'ا'),
-        (0xFE8F, 'ب'),
-        (0xFE93, 'ه'),
-        (0xFE95, 'ت'),
-        (0xFE9D, 'ج'),
-        (0xFEA1, 'ح'),
-        (0xFEA5, 'خ'),
-        (0xFEA9, 'د'),
-        (0xFEAB, 'ذ'),
-        (0xFEAD, 'ر'),
-        (0xFEAF, 'ز'),
-        (0xFEB1, 'س'),
-        (0xFEB5, 'ش'),
-        (0xFEB9, 'ص'),
-        (0xFEBD, 'ض'),
-        (0xFEC1, 'ط'),
-        (0xFEC5, 'ظ'),
-        (0xFEC9, 'ع'),
-        (0xFECD, 'غ'),
-        (0xFED1, 'ف'),
-        (0xFED5, 'ق'),
-        (0xFED9, 'ك'),
-        (0xFEDD, 'ل'),
-        (0xFEE1, 'م'),
-        (0xFEE5, 'ن'),
-        (0xFEE9, 'ه'),
-        (0xFEED, 'و'),
-        (0xFEEF, 'ي'),
-        (0xFEF5, '\0'),
-    ];
-    // The zero of each block of ten.
-    const ZEROS: &[u32] = &[
-        0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810,
-        0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
-        0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950,
-        0x11C50, 0x11D50, 0x11DA0, 0x11F50, 0x16A60, 0x16AC0, 0x16B50, 0x1E140, 0x1E2F0, 0x1E4F0, 0x1E950,
-    ];
-    let code = u32::from(c);
-    if (0xFEF5..=0xFEFC).contains(&code) {
-        return Fold::Two('ل', 'ا');
-    }
-    if (0xFE80..0xFEF5).contains(&code) {
-        let form = FORMS.iter().rev().find(|(start, _)| *start <= code);
-        return form.map_or(Fold::Drop, |(_, letter)| Fold::One(*letter, 0));
-    }
-    let place = ZEROS.partition_point(|zero| *zero <= code);
-    match place.checked_sub(1).and_then(|place| ZEROS.get(place)) {
-        Some(zero) if code - zero < 10 => Fold::One(digit(code - zero), ODD),
-        _ => Fold::One(c.to_lowercase().next().unwrap_or(c), 0),
+        _ => glyphs::read(c),
     }
 }
 
 fn digit(value: u32) -> char {
     char::from_digit(value, 10).unwrap_or('0')
-}
-
-fn letter(place: u32, flags: u8) -> Fold {
-    Fold::One(char::from_u32(u32::from('a') + place).unwrap_or('a'), flags)
 }
 
 #[cfg(test)]

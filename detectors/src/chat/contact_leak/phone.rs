@@ -1,7 +1,7 @@
 //! Which groups of digits make a telephone number.
 //!
 //! ```text
-//! mobile       01[0125] and 8 digits; also 20, +20, 0020 for the 0; the 0 may lack where telephones are spoken of
+//! mobile       0, a carrier's prefix and 8 digits; also 20, +20, 0020 for the 0; the 0 may lack where telephones are spoken of
 //! landline     0, area, 6 or 7 digits (8 in Cairo); where telephones are spoken of, or written as area and rest
 //! foreign      + or 00, a country code, as many digits as that country has
 //! ```
@@ -10,10 +10,11 @@
 //! card or a longer identifier counts. Dates, times, counting and national ids are ruled out by their form. Words that
 //! speak of orders or meters veto the weak shapes only: a full mobile number called a price is still a number.
 //!
-//! Source: numbering plan of Egypt (ITU E.129 communication of the NTRA; libphonenumber 9.0.43, region EG).
+//! Source: the plans of [`super::plan`].
 
 use super::lexicon::{CALL, CHANNEL, LOWER, NUMBER, REVERSE, ZERO};
 use super::normalise::Text;
+use super::plan;
 use super::numbers::{self, Digits, EASTERN, GLUED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
 
 /// Digits of the longest dialled form: 0020, a needless 0, and 10 digits, with one to spare.
@@ -174,10 +175,15 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
     best
 }
 
+/// Whether digits begin as a mobile number is dialled here.
+fn is_dialled_mobile(digits: &[u8]) -> bool {
+    matches!(digits, [0, national @ ..] if plan::is_mobile(national))
+}
+
 /// Whether `start..=end` is all of the run but one group at either end, or the rest is another number.
 fn stands_alone(run: &[Group], start: usize, end: usize) -> bool {
     let right = run.len() - 1 - end;
-    let opens = |group: &Group| group.gap.plus || matches!(group.digits.as_slice(), [0, 1, 0 | 1 | 2 | 5, ..]);
+    let opens = |group: &Group| group.gap.plus || is_dialled_mobile(&group.digits);
     let another = right >= 2 && run.get(end + 1).is_some_and(opens);
     // In front there may be the end of another number.
     let before: usize = run.iter().take(start).map(|group| group.digits.len()).sum();
@@ -195,7 +201,7 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
         if first.gap.label {
             continue;
         }
-        let is_prefix = matches!(first.digits.as_slice(), [0, 1, 0 | 1 | 2 | 5, ..]) && first.digits.len() < 11;
+        let is_prefix = is_dialled_mobile(&first.digits) && first.digits.len() < 11;
         if !(is_prefix || first.digits.as_slice() == [0]) {
             continue;
         }
@@ -322,7 +328,7 @@ pub(super) fn joined(digits: &Digits, plus: bool) -> Option<Phone> {
 
 fn shape(digits: &[u8], plus: bool) -> Option<Shape> {
     let mobile = |national: &[u8], form| {
-        (national.len() == 10 && matches!(national, [1, 0 | 1 | 2 | 5, ..])).then(|| Shape {
+        (national.len() == 10 && plan::is_mobile(national)).then(|| Shape {
             e164: [2, 0].iter().chain(national).copied().collect(),
             country_len: 2,
             prefix_len: 2,
@@ -330,7 +336,7 @@ fn shape(digits: &[u8], plus: bool) -> Option<Shape> {
         })
     };
     let international = |rest: &[u8]| match rest {
-        [2, 0, 0, national @ ..] | [2, 0, national @ ..] if matches!(national, [1, 0 | 1 | 2 | 5, ..]) => {
+        [2, 0, 0, national @ ..] | [2, 0, national @ ..] if plan::is_mobile(national) => {
             mobile(national, Form::MobileInternational)
         }
         [2, 0, national @ ..] => fixed(national, Form::LandlineInternational),
@@ -346,17 +352,8 @@ fn shape(digits: &[u8], plus: bool) -> Option<Shape> {
 }
 
 /// A landline's national number, without the trunk zero.
-#[expect(clippy::match_same_arms, reason = "in the order of the plan")]
 fn fixed(national: &[u8], form: Form) -> Option<Shape> {
-    let (area_len, expected) = match national {
-        [2, ..] => (1, 9..=9),
-        [3, ..] => (1, 8..=8),
-        [1, 3, 2 | 3, ..] => (2, 9..=9),
-        [1, 5, ..] | [5, 7, ..] => (2, 8..=9),
-        [4, 0 | 5..=8, ..] | [5, 0 | 5, ..] | [6, 2 | 4 | 6 | 8 | 9, ..] | [8, 2 | 4 | 6 | 8, ..] | [9, 2 | 3 | 5..=7, ..] => (2, 9..=9),
-        _ => return None,
-    };
-    expected.contains(&national.len()).then(|| Shape {
+    plan::area_len(national).map(|area_len| Shape {
         e164: [2, 0].iter().chain(national).copied().collect(),
         country_len: 2,
         prefix_len: area_len,
@@ -365,41 +362,8 @@ fn fixed(national: &[u8], form: Form) -> Option<Shape> {
 }
 
 /// A number of another country, after its + or 00.
-#[expect(clippy::match_same_arms, reason = "by region: America, Russia, the Arab countries, Europe, Asia, the rest")]
 fn foreign(digits: &[u8]) -> Option<Shape> {
-    let (country_len, national) = match digits {
-        [1, 2..=9, ..] => (1, 10..=10),
-        [7, 3..=9, ..] => (1, 10..=10),
-        [9, 6, 2 | 6 | 7, ..] | [9, 7, 0 | 2, ..] => (3, 8..=9),
-        [9, 6, 4, ..] => (3, 10..=10),
-        [9, 7, 1, ..] => (3, 8..=9),
-        [9, 6, 5 | 8, ..] | [9, 7, 3 | 4, ..] => (3, 8..=8),
-        [9, 6, 1, ..] => (3, 7..=8),
-        [9, 6, 3, ..] | [2, 1, 2 | 3 | 8, ..] | [2, 4, 9, ..] => (3, 9..=9),
-        [2, 1, 6, ..] => (3, 8..=8),
-        [3, 3 | 4, ..] => (2, 9..=9),
-        [4, 4, ..] | [9, 0 | 1, ..] => (2, 10..=10),
-        [8, 6, ..] => (2, 11..=11),
-        [2, 7, ..]
-        | [3, 0 | 1 | 2 | 6 | 9, ..]
-        | [4, 0 | 1 | 3 | 5..=9, ..]
-        | [5, 1..=8, ..]
-        | [6, 0..=6, ..]
-        | [8, 1 | 2 | 4, ..]
-        | [9, 2..=5 | 8, ..] => (2, 8..=11),
-        [2, 1, 1, ..]
-        | [2, 2..=6, _, ..]
-        | [2, 9, 0 | 1 | 7..=9, ..]
-        | [3, 5 | 7 | 8, _, ..]
-        | [4, 2, _, ..]
-        | [5, 0 | 9, _, ..]
-        | [6, 7..=9, _, ..]
-        | [8, 5 | 8, _, ..]
-        | [9, 6 | 7 | 9, _, ..] => (3, 7..=10),
-        _ => return None,
-    };
-    let length = digits.len() - country_len;
-    (national.contains(&length) && digits.get(country_len) != Some(&0)).then(|| Shape {
+    plan::country_len(digits).map(|country_len| Shape {
         e164: digits.iter().copied().collect(),
         country_len,
         prefix_len: 0,
