@@ -94,6 +94,11 @@ macro_rules! vocabulary {
                 match self { $(Self::$variant => <$family::$data<'static> as Record>::FIELDS,)* }
             }
 
+            /// Whether events of this type may have a [`Data::place`].
+            pub fn has_place(self) -> bool {
+                match self { $(Self::$variant => <$family::$data<'static> as Record>::PLACED,)* }
+            }
+
             /// The JSON Schema of its data.
             pub fn schema(self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 match self { $(Self::$variant => generator.subschema_for::<$family::$data<'static>>(),)* }
@@ -116,6 +121,12 @@ macro_rules! vocabulary {
             #[inline]
             pub fn get(&self, path: FieldPath) -> Value<'_> {
                 match self { $(Self::$variant(data) => data.get(path),)* }
+            }
+
+            /// The event's place, for the `region` entity kind and the location detectors.
+            #[inline]
+            pub fn place(&self) -> Option<Position> {
+                match self { $(Self::$variant(data) => data.place(),)* }
             }
 
             /// How many of its identifiers are longer than one may be, and so read as absent.
@@ -222,35 +233,6 @@ vocabulary! {
     ApiThrottled = "api.throttled" => ApiThrottled in gateway,
     /// A provider's message came in.
     WebhookReceived = "webhook.received" => WebhookReceived in gateway,
-}
-
-impl Data<'_> {
-    /// The event's place, for the `region` entity kind and the location detectors.
-    pub fn place(&self) -> Option<Position> {
-        match self {
-            Self::LoginSucceeded(login) => login.location.as_ref().and_then(position::Location::position),
-            Self::LoginFailed(login) => login.location.as_ref().and_then(position::Location::position),
-            Self::OtpRequested(otp) | Self::OtpVerified(otp) | Self::OtpFailed(otp) => {
-                otp.location.as_ref().and_then(position::Location::position)
-            }
-            Self::GpsPosition(fix) => fix.position(),
-            Self::BookingCreated(booking)
-            | Self::BookingAccepted(booking)
-            | Self::BookingStarted(booking)
-            | Self::BookingCompleted(booking)
-            | Self::BookingCancelled(booking)
-            | Self::BookingDisputed(booking) => booking.location.as_ref().and_then(position::Location::position),
-            Self::AdminAction(action) => action.location.as_ref().and_then(position::Location::position),
-            _ => None,
-        }
-    }
-}
-
-impl EventType {
-    /// Whether events of this type may have a [`Data::place`].
-    pub fn has_place(self) -> bool {
-        self == Self::GpsPosition || self.fields().iter().any(|field| field.name == "location")
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
+use super::position::Position;
 use super::salvage::{Notes, Salvage};
 use crate::entity::EntityKind;
 use crate::value::Value;
@@ -55,6 +56,14 @@ pub trait FieldValue {
     const ENTITIES: &'static [EntityKind] = &[];
     /// The fields of an object.
     const CHILDREN: &'static [FieldSpec] = &[];
+    /// Whether it may be the place of an event.
+    const PLACED: bool = false;
+
+    /// The place that it is.
+    #[inline]
+    fn place(&self) -> Option<Position> {
+        None
+    }
 
     /// The value, [`Value::Absent`] where an optional field is not there.
     fn value(&self) -> Value<'_>;
@@ -78,6 +87,12 @@ impl<T: FieldValue> FieldValue for Option<T> {
     const PRIVACY: Privacy = T::PRIVACY;
     const ENTITIES: &'static [EntityKind] = T::ENTITIES;
     const CHILDREN: &'static [FieldSpec] = T::CHILDREN;
+    const PLACED: bool = T::PLACED;
+
+    #[inline]
+    fn place(&self) -> Option<Position> {
+        self.as_ref().and_then(T::place)
+    }
 
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Absent, T::value)
@@ -207,6 +222,12 @@ pub trait Record {
     /// The value at `path`, [`Value::Absent`] where there is none.
     fn get(&self, path: FieldPath) -> Value<'_>;
 
+    /// Whether it may say where it happened.
+    const PLACED: bool;
+
+    /// Where it happened: the place that the record itself is, else the first that stands in it.
+    fn place(&self) -> Option<Position>;
+
     /// The fields that are absent where the place in it is none.
     const HIDDEN: &'static [&'static str];
 
@@ -245,8 +266,8 @@ fn position(fields: &'static [FieldSpec], name: &str) -> Option<(u8, &'static Fi
 
 /// Declares the data of an event: a struct read by serde, whose fields describe themselves through
 /// [`Record`] (and, for a nested object, through [`FieldValue`]). What serde refuses is read again by
-/// [`Salvage`](crate::event::salvage::Salvage), field by field. With `where accuracy hides [lat, lon]` those fields are absent
-/// wherever the accuracy says that the place is none.
+/// [`Salvage`](crate::event::salvage::Salvage), field by field. With `where accuracy hides [lat, lon]` the record is itself a place,
+/// and those fields are absent wherever the accuracy says that it is none.
 #[macro_export]
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident<'a> $(where $accuracy:ident hides [$($hidden:ident),*])? {
@@ -316,6 +337,8 @@ macro_rules! record {
                 $crate::value::Value::Absent
             }
 
+            $crate::record!(@place [$($accuracy)?] { $($field: $ty,)* });
+
             const HIDDEN: &'static [&'static str] = &[$($(stringify!($hidden),)*)?];
 
             #[inline]
@@ -332,6 +355,23 @@ macro_rules! record {
         }
 
         $crate::record!(@salvage [$($generics)*] $name { $($field: $ty,)* });
+    };
+    (@place [$accuracy:ident] { $($field:ident: $ty:ty,)* }) => {
+        const PLACED: bool = true;
+
+        #[inline]
+        fn place(&self) -> Option<$crate::event::position::Position> {
+            self.is_placed().then(|| $crate::event::position::Position::new(self.lat, self.lon))
+        }
+    };
+    (@place [] { $($field:ident: $ty:ty,)* }) => {
+        const PLACED: bool = false $(|| <$ty as $crate::event::field::FieldValue>::PLACED)*;
+
+        #[inline]
+        fn place(&self) -> Option<$crate::event::position::Position> {
+            use $crate::event::field::FieldValue as _;
+            None$(.or_else(|| self.$field.place()))*
+        }
     };
     (@salvage [<'a>] $name:ty { $($field:ident: $ty:ty,)* }) => {
         impl<'a> $crate::event::salvage::Salvage<'a> for $name {
@@ -356,15 +396,30 @@ macro_rules! record {
     };
 }
 
-/// Makes a [`Record`] usable as a nested object that never leaves whole; `$there` says whether there is anything in it.
+/// Makes a [`Record`] usable as a nested object that never leaves whole; `$there` says whether there is anything in it. With
+/// `place` it is where the event around it happened.
 #[macro_export]
 macro_rules! nested_record {
+    (place [$($generics:tt)*] $name:ty, $entities:expr, $there:expr) => {
+        nested_record!(@impl [$($generics)*] $name, $entities, $there, {
+            const PLACED: bool = true;
+
+            #[inline]
+            fn place(&self) -> Option<$crate::event::position::Position> {
+                $crate::event::field::Record::place(self)
+            }
+        });
+    };
     ([$($generics:tt)*] $name:ty, $entities:expr, $there:expr) => {
+        nested_record!(@impl [$($generics)*] $name, $entities, $there, {});
+    };
+    (@impl [$($generics:tt)*] $name:ty, $entities:expr, $there:expr, { $($place:tt)* }) => {
         impl $($generics)* $crate::event::field::FieldValue for $name {
             const TYPE: $crate::event::field::FieldType = $crate::event::field::FieldType::Object;
             const PRIVACY: $crate::event::field::Privacy = $crate::event::field::Privacy::Hidden;
             const ENTITIES: &'static [$crate::entity::EntityKind] = $entities;
             const CHILDREN: &'static [$crate::event::field::FieldSpec] = <Self as $crate::event::field::Record>::FIELDS;
+            $($place)*
 
             fn value(&self) -> $crate::value::Value<'_> {
                 let there: fn(&Self) -> bool = $there;

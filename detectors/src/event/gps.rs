@@ -1,5 +1,6 @@
 //! The `gps` family: what drivers' devices report and what they were asked to drive.
 
+use super::field::Record as _;
 use super::position::{Points, Position};
 use super::text::{BookingId, DeviceId, DriverId, OpaqueId};
 use super::units::{Heading, Latitude, Longitude, Metres, MetresPerSecond, Reported};
@@ -48,7 +49,7 @@ impl GpsPosition<'_> {
     /// Where the device is, unless its accuracy says that it does not know.
     #[inline]
     pub fn position(&self) -> Option<Position> {
-        self.is_placed().then(|| Position::new(self.lat, self.lon))
+        self.place()
     }
 }
 

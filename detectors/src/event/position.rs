@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
-use super::field::Due;
+use super::field::{Due, Record as _};
 use super::json;
 use super::salvage::{Notes, Salvage};
 use super::units::{Kilometres, Latitude, Longitude, Metres, Reported};
@@ -76,12 +76,12 @@ record! {
         pub source: Option<LocationSource>,
     }
 }
-nested_record!([] Location, &[EntityKind::Region], Location::is_placed);
+nested_record!(place [] Location, &[EntityKind::Region], Location::is_placed);
 
 impl Location {
     /// The point itself, unless its accuracy says that it is none.
     pub fn position(&self) -> Option<Position> {
-        self.is_placed().then(|| Position::new(self.lat, self.lon))
+        self.place()
     }
 }
 

@@ -355,57 +355,62 @@ fn an_event_shows_no_personal_value() {
     }
 }
 
-/// One good event of each type of the contract.
-#[rstest]
-#[case(
-    EventType::LoginSucceeded,
-    r#"{"user_id":"u","device_id":"d","ip":"192.0.2.1","country":"EG","asn_type":"mobile","method":"refresh"}"#
-)]
-#[case(EventType::LoginFailed, r#"{"ip":"192.0.2.1","reason":"bad password"}"#)]
-#[case(EventType::OtpRequested, OTP)]
-#[case(EventType::OtpVerified, OTP)]
-#[case(EventType::OtpFailed, OTP)]
-#[case(EventType::DeviceBound, r#"{"user_id":"u","device_id":"d","fingerprint":"f","emulator":false,"rooted":true}"#)]
-#[case(EventType::SimChanged, r#"{"phone":"01000000001","reported_by":"device"}"#)]
-#[case(EventType::CredentialChanged, r#"{"user_id":"u","device_id":"d","what":"payout_account"}"#)]
-#[case(EventType::PaymentAuthorized, PAYMENT)]
-#[case(EventType::PaymentCaptured, PAYMENT)]
-#[case(EventType::PaymentFailed, PAYMENT)]
-#[case(EventType::CashConfirmed, PAYMENT)]
-#[case(EventType::Chargeback, PAYMENT)]
-#[case(EventType::RefundRequested, PAYMENT)]
-#[case(EventType::RefundIssued, PAYMENT)]
-#[case(EventType::PayoutRequested, PAYMENT)]
-#[case(EventType::PayoutPaid, PAYMENT)]
-#[case(EventType::ChatMessage, r#"{"conversation_id":"c","sender_id":"u","recipient_id":"t","text":"","media":"voice"}"#)]
-#[case(EventType::GpsPosition, r#"{"entity_id":"t","lat":-90,"lon":180,"mock":true,"provider":"network"}"#)]
-#[case(EventType::RoutePlanned, r#"{"route_id":"r","entity_id":"t","task_id":"b","points":[[30,31],[30.1,31.1]],"corridor_m":50}"#)]
-#[case(EventType::BookingCreated, BOOKING)]
-#[case(EventType::BookingAccepted, BOOKING)]
-#[case(EventType::BookingStarted, BOOKING)]
-#[case(EventType::BookingCompleted, BOOKING)]
-#[case(EventType::BookingCancelled, BOOKING)]
-#[case(EventType::BookingDisputed, BOOKING)]
-#[case(EventType::ReviewSubmitted, r#"{"review_id":"r","reviewer_id":"u","reviewee_id":"t","rating":5,"verified_booking":true}"#)]
-#[case(EventType::ReportFiled, r#"{"report_id":"r","reporter_id":"u","reported_id":"t","category":"coercion"}"#)]
-#[case(
-    EventType::LedgerPosted,
-    r#"{"entry_id":"e","lines":[{"account":"a","amount":-5,"currency":"EGP"},{"account":"b","amount":5,"currency":"EGP"}]}"#
-)]
-#[case(
-    EventType::AdminAction,
-    r#"{"actor_id":"a","action":"refund.approve","target":"user:u","ip":"192.0.2.1","mfa":true,"records_read":9,"amount":5}"#
-)]
-#[case(EventType::AuthzDenied, r#"{"actor_id":"a","actor_role":"client","resource":"/tasks/1","ip":"192.0.2.1"}"#)]
-#[case(EventType::AccountRegistered, r#"{"user_id":"u","role":"driver","phone":"+201000000001"}"#)]
-#[case(EventType::KycChanged, r#"{"user_id":"u","level":"full","document_hash":"h"}"#)]
-#[case(EventType::TokenRejected, r#"{"reason":"audience","ip":"192.0.2.1"}"#)]
-#[case(EventType::ApiThrottled, r#"{"route":"/otp","ip":"192.0.2.1","count":40}"#)]
-#[case(
-    EventType::WebhookReceived,
-    r#"{"provider":"p","delivery_id":"d","nonce":"n","signed_at":"2026-01-01T00:00:00Z","signature_valid":true,"ip":"192.0.2.1"}"#
-)]
-fn every_type_of_the_contract_is_read(#[case] event_type: EventType, #[case] data: &str) {
+/// Good data of each type of the contract.
+fn good_data(event_type: EventType) -> &'static str {
+    match event_type {
+        EventType::LoginSucceeded => {
+            r#"{"user_id":"u","device_id":"d","ip":"192.0.2.1","country":"EG","asn_type":"mobile","method":"refresh"}"#
+        }
+        EventType::LoginFailed => r#"{"ip":"192.0.2.1","reason":"bad password"}"#,
+        EventType::OtpRequested | EventType::OtpVerified | EventType::OtpFailed => OTP,
+        EventType::DeviceBound => r#"{"user_id":"u","device_id":"d","fingerprint":"f","emulator":false,"rooted":true}"#,
+        EventType::SimChanged => r#"{"phone":"01000000001","reported_by":"device"}"#,
+        EventType::CredentialChanged => r#"{"user_id":"u","device_id":"d","what":"payout_account"}"#,
+        EventType::PaymentAuthorized
+        | EventType::PaymentCaptured
+        | EventType::PaymentFailed
+        | EventType::CashConfirmed
+        | EventType::Chargeback
+        | EventType::RefundRequested
+        | EventType::RefundIssued
+        | EventType::PayoutRequested
+        | EventType::PayoutPaid => PAYMENT,
+        EventType::ChatMessage => r#"{"conversation_id":"c","sender_id":"u","recipient_id":"t","text":"","media":"voice"}"#,
+        EventType::GpsPosition => r#"{"entity_id":"t","lat":-90,"lon":180,"mock":true,"provider":"network"}"#,
+        EventType::RoutePlanned => r#"{"route_id":"r","entity_id":"t","task_id":"b","points":[[30,31],[30.1,31.1]],"corridor_m":50}"#,
+        EventType::BookingCreated
+        | EventType::BookingAccepted
+        | EventType::BookingStarted
+        | EventType::BookingCompleted
+        | EventType::BookingCancelled
+        | EventType::BookingDisputed => BOOKING,
+        EventType::ReviewSubmitted => r#"{"review_id":"r","reviewer_id":"u","reviewee_id":"t","rating":5,"verified_booking":true}"#,
+        EventType::ReportFiled => r#"{"report_id":"r","reporter_id":"u","reported_id":"t","category":"coercion"}"#,
+        EventType::LedgerPosted => {
+            r#"{"entry_id":"e","lines":[{"account":"a","amount":-5,"currency":"EGP"},{"account":"b","amount":5,"currency":"EGP"}]}"#
+        }
+        EventType::AdminAction => {
+            r#"{"actor_id":"a","action":"refund.approve","target":"user:u","ip":"192.0.2.1","mfa":true,"records_read":9,"amount":5}"#
+        }
+        EventType::AuthzDenied => r#"{"actor_id":"a","actor_role":"client","resource":"/tasks/1","ip":"192.0.2.1"}"#,
+        EventType::AccountRegistered => r#"{"user_id":"u","role":"driver","phone":"+201000000001"}"#,
+        EventType::KycChanged => r#"{"user_id":"u","level":"full","document_hash":"h"}"#,
+        EventType::TokenRejected => r#"{"reason":"audience","ip":"192.0.2.1"}"#,
+        EventType::ApiThrottled => r#"{"route":"/otp","ip":"192.0.2.1","count":40}"#,
+        EventType::WebhookReceived => {
+            r#"{"provider":"p","delivery_id":"d","nonce":"n","signed_at":"2026-01-01T00:00:00Z","signature_valid":true,"ip":"192.0.2.1"}"#
+        }
+    }
+}
+
+#[test]
+fn every_type_of_the_contract_is_read() {
+    for event_type in EventType::ALL {
+        is_read(*event_type, good_data(*event_type));
+    }
+}
+
+fn is_read(event_type: EventType, data: &str) {
     let record = record_of(event_type, data);
     let event = event_of(&record);
     assert_eq!(event.data.event_type(), event_type);
@@ -424,6 +429,23 @@ fn every_type_of_the_contract_is_read(#[case] event_type: EventType, #[case] dat
         };
         assert!(fits, "{name}: {value} read as {found:?} for {:?}", spec.ty);
     }
+}
+
+#[test]
+fn an_event_that_may_have_a_place_has_the_one_that_stands_in_it() {
+    let place = |record: &str| event_of(record).data.place().map(|place| (place.lat(), place.lon()));
+    let mut placed = 0;
+    for event_type in EventType::ALL {
+        let mut data: serde_json::Value = serde_json::from_str(good_data(*event_type)).expect("JSON");
+        let own = field::find(event_type.fields(), "lat").is_some();
+        let at = if own { &mut data } else { &mut data["location"] };
+        at["lat"] = 29.5.into();
+        at["lon"] = 31.25.into();
+        let expected = event_type.has_place().then_some((29.5, 31.25));
+        assert_eq!(place(&record_of(*event_type, &data.to_string())), expected, "{}", event_type.name());
+        placed += usize::from(expected.is_some());
+    }
+    assert!(placed >= 13, "{placed}");
 }
 
 #[rstest]
