@@ -1,6 +1,7 @@
 //! `cargo xtask pages`: pages of the documentation that are made from the code, committed, and checked: the rule reference
 //! from the rule files' JSON Schema, the detectors' page from the headers of their files, the configuration's page from its
-//! JSON Schema.
+//! JSON Schema, the pages of commands, HTTP and event types from what
+//! `rasid reference` prints.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,10 +24,15 @@ const PARTS: [(&str, &str); 6] = [
 pub(crate) fn run(check: bool) -> Result<()> {
     step::timed("pages", || {
         let mut stale = false;
+        let reference = step::output("rasid reference", step::rasid(["reference"]))?;
+        let reference: Value = serde_json::from_slice(&reference).context("what `rasid reference` prints")?;
         let pages = [
             ("docs/rule-reference.md", rule_reference()?),
             ("docs/detectors.md", detectors()?),
             ("docs/configuration.md", configuration()?),
+            ("docs/commands.md", commands(&reference)?),
+            ("docs/http.md", http(&reference)?),
+            ("docs/events.md", events(&reference)?),
         ];
         for (file, text) in pages {
             let path = step::root().join(file);
@@ -104,6 +110,76 @@ fn text(property: &Value) -> String {
         Some(default) => text = format!("{text} Default `{}`.", default.to_string().trim_matches('"')),
     }
     text
+}
+
+fn commands(reference: &Value) -> Result<String> {
+    let mut page = "# Commands\n\nMade from the program by `cargo xtask pages`: what `rasid COMMAND --help` prints. Options that set the configuration are those of\n\
+        [configuration.md](configuration.md). Exit status 0: done; 1: the answer is no, and said; 2: bad usage, rule file or\n\
+        configuration; 3: something outside failed.\n"
+        .to_owned();
+    for command in list(reference, "commands")? {
+        let (name, help) = (member(command, "name")?, member(command, "help")?);
+        let depth = if name.split(' ').count() > 2 { "###" } else { "##" };
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        writeln!(page, "\n{depth} `{name}`\n\n```text\n{}\n```", help.join("\n").trim())?;
+    }
+    Ok(page)
+}
+
+fn http(reference: &Value) -> Result<String> {
+    let mut page = "# HTTP\n\nMade from the program by `cargo xtask pages`. Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents: 404 at\n\
+        another path, 405 for another method, and `Allow` says what there is.\n\n## At `server.listen`\n\n\
+        Anybody who reaches the port may ask: [operations.md](operations.md), Strangers.\n\n"
+        .to_owned();
+    endpoints(&mut page, list(reference, "endpoints")?)?;
+    page.push_str(
+        "\n## On the control socket\n\n`control.sock` in the data folder, for whoever may open that file; the kernel says who asks. The commands of\n\
+        [commands.md](commands.md) ask by it. A GET has its question in the query, a POST as JSON in its body, 2 MB at most. 400: it\n\
+        cannot be read; 422: it is refused; 503: not now.\n\n",
+    );
+    endpoints(&mut page, list(reference, "questions")?)?;
+    Ok(page)
+}
+
+fn events(reference: &Value) -> Result<String> {
+    let mut page = "# Event types\n\nMade from the types by `cargo xtask pages`: what stands in `data`, by type. The envelope around it is [CloudEvents \
+        1.0](https://cloudevents.io),\nthe whole its [JSON Schema](schema/events.json); fields that are not listed are kept, and rules may read them. A rule counts by the\n\
+        kinds that a field names: `user(user_id)`. What never leaves stands in no alert, log line or figure; whatever reads as a phone,\nan e-mail \
+        address or their like leaves as a pseudonym in any field.\n"
+        .to_owned();
+    for event in list(reference, "events")? {
+        writeln!(page, "\n## `{}`\n\n{}\n", member(event, "name")?, words(member(event, "about")?))?;
+        page.push_str("| field | | type | names | leaves | what it is |\n|---|---|---|---|---|---|\n");
+        for field in list(event, "fields")? {
+            let required = if field.get("required").and_then(Value::as_bool) == Some(true) { "required" } else { "" };
+            let kinds: Vec<&str> = field.get("kinds").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            let (name, ty, leaves) = (member(field, "name")?, member(field, "type")?, member(field, "leaves")?);
+            writeln!(page, "| `{name}` | {required} | {ty} | {} | {leaves} | {} |", kinds.join(", "), words(member(field, "about")?))?;
+        }
+    }
+    Ok(page)
+}
+
+/// A description on one line of a table.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+fn endpoints(page: &mut String, endpoints: &[Value]) -> Result<()> {
+    page.push_str("| | path | what it does |\n|---|---|---|\n");
+    for endpoint in endpoints {
+        writeln!(page, "| {} | `{}` | {} |", member(endpoint, "method")?, member(endpoint, "path")?, words(member(endpoint, "about")?))?;
+    }
+    Ok(())
+}
+
+fn list<'a>(reference: &'a Value, name: &str) -> Result<&'a [Value]> {
+    let list = reference.get(name).and_then(Value::as_array).filter(|list| !list.is_empty());
+    list.map(Vec::as_slice).with_context(|| format!("`rasid reference` has no {name}"))
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
+    value.get(name).and_then(Value::as_str).with_context(|| format!("no {name} in {value}"))
 }
 
 /// The sections of the configuration, in the order in which people meet them.

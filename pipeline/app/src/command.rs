@@ -1,21 +1,7 @@
-//! One file a subcommand, and how they end when they cannot go on.
-
-pub(crate) mod check;
-pub(crate) mod config;
-pub(crate) mod dead_letters;
-pub(crate) mod demo;
-pub(crate) mod detect;
-pub(crate) mod log;
-pub(crate) mod page;
-pub(crate) mod parked;
-pub(crate) mod pseudonym;
-pub(crate) mod retract;
-pub(crate) mod run;
-pub(crate) mod schema;
-pub(crate) mod score;
-pub(crate) mod simulate;
-pub(crate) mod status;
-pub(crate) mod token;
+//! One file a command, the list of them, and how they end when they cannot go on.
+//!
+//! A command is declared in its file alone: `Args` is what it takes (clap; its doc comment is the line in `rasid --help`, its
+//! `after_help` the examples), and [`Command`] what it does. Help, completions and `docs/commands.md` are made from that.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -29,6 +15,63 @@ use rasid_service::Chain;
 use rasid_service::operate::control::Who;
 
 use crate::user;
+
+/// What a command does.
+pub(crate) trait Command {
+    /// Whether it sets its log up by itself, as the configuration says; else it is what `RASID_LOG` says, on stderr.
+    const LOGS_AS_CONFIGURED: bool = false;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Why not.
+    fn run(&self) -> Result<(), Failure>;
+}
+
+macro_rules! commands {
+    ($($module:ident: $name:ident,)*) => {
+        $(mod $module;)*
+
+        /// The command that was given.
+        #[derive(clap::Subcommand)]
+        pub(crate) enum Given { $($name($module::Args),)* }
+
+        impl Given {
+            /// Does what was asked for.
+            pub(crate) fn run(&self) -> Result<(), Failure> {
+                match self {
+                    $(Self::$name(args) => {
+                        if !<$module::Args as Command>::LOGS_AS_CONFIGURED {
+                            crate::telemetry::init();
+                        }
+                        args.run()
+                    })*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    demo: Demo,
+    detect: Detect,
+    run: Run,
+    check: Check,
+    simulate: Simulate,
+    config: Config,
+    status: Status,
+    dead_letters: DeadLetters,
+    parked: Parked,
+    page: Page,
+    log: Log,
+    score: Score,
+    pseudonym: Pseudonym,
+    retract: Retract,
+    token: Token,
+    schema: Schema,
+    completions: Completions,
+    reference: Reference,
+}
 
 /// Why a command could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]

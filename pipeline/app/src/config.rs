@@ -30,11 +30,11 @@ const PREFIX: &str = "RASID_";
 /// Variables with names of their own.
 const NAMED: [(&str, &str); 2] = [("RASID_KEY", "pseudonyms.key"), ("RASID_KEY_FILE", "pseudonyms.key_file")];
 
-/// How the command line sets options.
+// How the command line sets options. No doc comment: it would be the help of each command that this is flattened into.
 #[derive(Default, clap::Args)]
 pub(crate) struct Layers {
     /// Configuration file, TOML [default: rasid.toml, if it is there]
-    #[arg(long, value_name = "FILE", env = "RASID_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "RASID_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Folder of rule files; sets rules.dir
     #[arg(long, value_name = "DIR")]

@@ -16,6 +16,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use rasid_connectors::ingest::Endpoint;
 use rasid_service::health::hindrance::Hindrances;
 use rasid_service::health::stats::{Freshness, Readiness, Stats};
 use rasid_service::operate::control::Control;
@@ -78,15 +79,37 @@ impl Shared {
     }
 }
 
+macro_rules! endpoints {
+    ($($(#[doc = $doc:literal])* $method:ident $path:literal: $handler:ident,)*) => {
+        /// What is served beside events.
+        const OWN: &[Endpoint] = &[$(Endpoint { method: stringify!($method), path: $path, about: concat!($($doc),*) },)*];
+
+        /// The routes, and the reference of them in docs/http.md.
+        fn routes() -> Router<Shared> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+endpoints! {
+    /// 200 while the process answers, also while it restores. With `?fresh` 503 when an event waits for its decision, a score for Redis,
+    /// or Redis for a heartbeat, for longer than `server.fresh_lag_ms_max`; `detail` says what waits.
+    get "/healthz": healthz,
+    /// 200 when events are accepted and will survive a crash; 503 while it restores or drains, while the outbox is full or the
+    /// disk without room, and when producers are sent away for want of room; `detail` says which.
+    get "/readyz": readyz,
+    /// The figures, OpenMetrics.
+    get "/metrics": metrics,
+}
+
+/// Every path that is served at the configured address.
+pub(crate) fn endpoints() -> impl Iterator<Item = Endpoint> {
+    OWN.iter().copied().chain([rasid_connectors::ingest::ENDPOINT])
+}
+
 /// Everything that is served on the configured address.
 pub(crate) fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .method_not_allowed_fallback(not_allowed)
-        .fallback(ingest)
-        .with_state(shared)
+    routes().method_not_allowed_fallback(not_allowed).fallback(ingest).with_state(shared)
 }
 
 fn ok(body: &serde_json::Value) -> Response {
@@ -125,7 +148,7 @@ async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
 
 /// What no path above is, the ingester may know.
 async fn ingest(State(shared): State<Shared>, request: Request) -> Response {
-    let events = request.uri().path().starts_with("/v1/events");
+    let events = request.uri().path().starts_with(rasid_connectors::ingest::ENDPOINT.path);
     let Some(live) = shared.0.live.get() else {
         return if events { Problem::unavailable("the service is starting").into_response() } else { not_found() };
     };

@@ -41,5 +41,17 @@ mod refusals;
 mod unpack;
 
 pub use deliveries::{REMEMBERED_MS, delivery_offset};
+pub use problem::ENDPOINT;
 pub use proof::{Proof, Wire};
 pub use refusals::UNKNOWN;
+
+/// A path that is served, and what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Of a request, in small letters.
+    pub method: &'static str,
+    /// Of a request's URL.
+    pub path: &'static str,
+    /// What it does, for the reference.
+    pub about: &'static str,
+}

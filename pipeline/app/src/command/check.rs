@@ -6,10 +6,10 @@ use rasid_compiler::ruleset::Ruleset;
 use rasid_compiler::{Diagnostic, LoadError, Report};
 use serde::Serialize;
 
-use super::{Failure, OutputFormat, colour, print_json, print_line, say_block};
+use super::{Command, Failure, OutputFormat, colour, print_json, print_line, say_block};
 use crate::clock::Stopwatch;
 
-/// See `--help`.
+/// Check rule files: every fault with its line underlined, then the tests in them
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rasid check rules\n  rasid check rules/auth/otp_flood.yaml rules/lists/trusted_phones.yaml\n\n\
     A file is checked with the lists and the shared.yaml of its rules folder, which is the file's own folder or the one\n\
@@ -84,46 +84,47 @@ struct Fault<'a> {
     help: Option<&'a str>,
 }
 
-/// Checks the rule files and runs their tests.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let watch = Stopwatch::start();
-    let (mut rules, mut tests, mut untested, mut status) = (0, 0, 0, 0);
-    let (mut reports, mut pages): (Vec<Report>, Vec<String>) = (Vec::new(), Vec::new());
-    for part in parts(&args.paths)? {
-        let ruleset = match part.load() {
-            Ok(ruleset) => ruleset,
-            Err(LoadError::Faults(report)) => {
-                status = 2;
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let watch = Stopwatch::start();
+        let (mut rules, mut tests, mut untested, mut status) = (0, 0, 0, 0);
+        let (mut reports, mut pages): (Vec<Report>, Vec<String>) = (Vec::new(), Vec::new());
+        for part in parts(&self.paths)? {
+            let ruleset = match part.load() {
+                Ok(ruleset) => ruleset,
+                Err(LoadError::Faults(report)) => {
+                    status = 2;
+                    reports.push(report);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let outcome = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?;
+            if let Some(mut report) = outcome.failures {
+                status = status.max(1);
+                report.dir = Some(part.dir);
                 reports.push(report);
-                continue;
             }
-            Err(error) => return Err(error.into()),
-        };
-        let outcome = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?;
-        if let Some(mut report) = outcome.failures {
-            status = status.max(1);
-            report.dir = Some(part.dir);
-            reports.push(report);
+            rules += ruleset.rules.len();
+            tests += outcome.tests;
+            pages.extend(ruleset.rules.iter().filter(|rule| rule.pages()).map(|rule| rule.id.clone()));
+            untested += ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
         }
-        rules += ruleset.rules.len();
-        tests += outcome.tests;
-        pages.extend(ruleset.rules.iter().filter(|rule| rule.pages()).map(|rule| rule.id.clone()));
-        untested += ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
-    }
-    match args.output {
-        OutputFormat::Json => json(rules, tests, pages, &reports)?,
-        OutputFormat::Text if reports.is_empty() => {
-            let note = if untested == 0 { String::new() } else { format!("; {} without a test", counted(untested, "rule")) };
-            let (rules, tests) = (counted(rules, "rule"), counted(tests, "test"));
-            print_line(&format!("{rules}, {tests} passed in {:.2} s{note}", watch.elapsed().as_secs_f64()))?;
-            print_line(&match pages.as_slice() {
-                [] => "none pages the person on call (SEV0, SEV1 or `deliver: [core, oncall]` would)".to_owned(),
-                pages => format!("{} of them page the person on call: {}", pages.len(), pages.join(", ")),
-            })?;
+        match self.output {
+            OutputFormat::Json => json(rules, tests, pages, &reports)?,
+            OutputFormat::Text if reports.is_empty() => {
+                let note = if untested == 0 { String::new() } else { format!("; {} without a test", counted(untested, "rule")) };
+                let (rules, tests) = (counted(rules, "rule"), counted(tests, "test"));
+                print_line(&format!("{rules}, {tests} passed in {:.2} s{note}", watch.elapsed().as_secs_f64()))?;
+                print_line(&match pages.as_slice() {
+                    [] => "none pages the person on call (SEV0, SEV1 or `deliver: [core, oncall]` would)".to_owned(),
+                    pages => format!("{} of them page the person on call: {}", pages.len(), pages.join(", ")),
+                })?;
+            }
+            OutputFormat::Text => reports.iter().for_each(|report| say_block(report.render(colour()).trim_end())),
         }
-        OutputFormat::Text => reports.iter().for_each(|report| say_block(report.render(colour()).trim_end())),
+        if status == 0 { Ok(()) } else { Err(Failure::Said(status)) }
     }
-    if status == 0 { Ok(()) } else { Err(Failure::Said(status)) }
 }
 
 /// `1 rule`, `2 rules`.

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Failure, OutputFormat, print_line};
+use super::{Command, Failure, OutputFormat, print_line};
 use crate::config::{Layers, Loaded, Origin};
 
-/// See `--help`.
+/// The configuration as `run` would have it
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -37,16 +37,17 @@ struct Shown<'a> {
     origin: &'a Origin,
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let What::Show { layers, output } = &args.what;
-    let loaded = layers.load()?;
-    match output {
-        OutputFormat::Text => text(&loaded),
-        OutputFormat::Json => {
-            let options = loaded.options();
-            let shown: Vec<Shown<'_>> = options.iter().map(|(option, value, origin)| Shown { option, value, origin }).collect();
-            super::print_json(&shown)
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let What::Show { layers, output } = &self.what;
+        let loaded = layers.load()?;
+        match output {
+            OutputFormat::Text => text(&loaded),
+            OutputFormat::Json => {
+                let options = loaded.options();
+                let shown: Vec<Shown<'_>> = options.iter().map(|(option, value, origin)| Shown { option, value, origin }).collect();
+                super::print_json(&shown)
+            }
         }
     }
 }

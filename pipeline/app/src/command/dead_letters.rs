@@ -1,15 +1,13 @@
 //! `rasid dead-letters`: what was set aside by a running service, and once more into the log with it.
 
-use std::path::PathBuf;
-
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::operate::control::{DeadLetterList, Retried, RetryRequest};
+use rasid_service::operate::control::{DeadLetterFilter, DeadLetterList, RetryRequest};
 
-use super::{Failure, OutputFormat, print_json, print_line, say};
+use super::{Command, Failure, OutputFormat, print_json, print_line, say};
 use crate::config::Layers;
 use crate::http::Client;
 
-/// See `--help`.
+/// What a running service set aside because it is no event
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -58,39 +56,34 @@ enum What {
     },
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    match &args.what {
-        What::List { after, since, field, limit, layers, output } => {
-            let mut query = vec![("after", after.to_string()), ("limit", limit.to_string())];
-            query.extend(since.map(|since| ("since_ms", since.to_string())));
-            query.extend(field.clone().map(|field| ("field", field)));
-            let list: DeadLetterList = client(layers)?.get("/dead-letters", &query)?;
-            if *output == OutputFormat::Json { print_json(&list) } else { show(&list) }
-        }
-        What::Retry { positions, reason, layers, output } => {
-            let request = RetryRequest { positions: positions.clone(), who: super::who(), why: super::reason(reason)? };
-            let retried: Retried = client(layers)?.post("/dead-letters/retry", &request)?;
-            match output {
-                OutputFormat::Json => print_json(&retried)?,
-                OutputFormat::Text => {
-                    for (old, new) in &retried.appended {
-                        print_line(&format!("{old} is in the log once more, at position {new}"))?;
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        match &self.what {
+            What::List { after, since, field, limit, layers, output } => {
+                let filter = DeadLetterFilter { after: *after, limit: *limit as usize, since_ms: *since, field: field.clone() };
+                let list = Client::of(layers)?.ask(&filter)?;
+                if *output == OutputFormat::Json { print_json(&list) } else { show(&list) }
+            }
+            What::Retry { positions, reason, layers, output } => {
+                let request = RetryRequest { positions: positions.clone(), who: super::who(), why: super::reason(reason)? };
+                let retried = Client::of(layers)?.ask(&request)?;
+                match output {
+                    OutputFormat::Json => print_json(&retried)?,
+                    OutputFormat::Text => {
+                        for (old, new) in &retried.appended {
+                            print_line(&format!("{old} is in the log once more, at position {new}"))?;
+                        }
                     }
                 }
+                if retried.missing.is_empty() {
+                    return Ok(());
+                }
+                let missing: Vec<String> = retried.missing.iter().map(u64::to_string).collect();
+                say(format_args!("no dead letter at {}", missing.join(", ")));
+                Err(Failure::Said(1))
             }
-            if retried.missing.is_empty() {
-                return Ok(());
-            }
-            let missing: Vec<String> = retried.missing.iter().map(u64::to_string).collect();
-            say(format_args!("no dead letter at {}", missing.join(", ")));
-            Err(Failure::Said(1))
         }
     }
-}
-
-fn client(layers: &Layers) -> Result<Client, Failure> {
-    Client::new(&PathBuf::from(layers.load()?.config.data.dir))
 }
 
 fn show(list: &DeadLetterList) -> Result<(), Failure> {

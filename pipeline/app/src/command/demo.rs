@@ -9,7 +9,7 @@ use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record, Score};
 use rasid_simulate::{Kind, Level, simulate};
 
 use super::simulate::World;
-use super::{Failure, print_block};
+use super::{Command, Failure, print_block};
 use crate::clock::Stopwatch;
 use crate::shipped;
 
@@ -20,7 +20,7 @@ const TOP_SCORES: usize = 8;
 /// Pseudonyms of people who do not exist need no secret.
 const DEMO_SECRET: &[u8] = b"rasid demo, nobody here exists";
 
-/// See `--help`.
+/// The main job with nothing installed: a simulated day through the shipped rules
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  rasid demo --seed 7")]
 pub(crate) struct Args {
@@ -28,54 +28,55 @@ pub(crate) struct Args {
     world: World,
 }
 
-/// Runs the demo.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let config = args.world.config()?;
-    let ruleset = shipped::ruleset().map_err(|report| Failure::Configuration(report.to_string()))?;
-    let rules = ruleset.rules.len();
-    let pseudonymizer = Pseudonymizer::new(DEMO_SECRET, 0).map_err(|error| Failure::Configuration(error.to_string()))?;
-    let mut engine = Engine::new(ruleset, Config::default(), pseudonymizer).map_err(|error| Failure::Outside(Box::new(error)))?;
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let config = self.world.config()?;
+        let ruleset = shipped::ruleset().map_err(|report| Failure::Configuration(report.to_string()))?;
+        let rules = ruleset.rules.len();
+        let pseudonymizer = Pseudonymizer::new(DEMO_SECRET, 0).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let mut engine = Engine::new(ruleset, Config::default(), pseudonymizer).map_err(|error| Failure::Outside(Box::new(error)))?;
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
 
-    let heading = format!(
-        "A marketplace of {} people in Egypt, {} h from seed {}, through {rules} rules.\n",
-        config.honest_users(),
-        config.hours,
-        config.seed
-    );
-    print_block(&heading, colour)?;
-    let watch = Stopwatch::start();
-    let mut simulation = simulate(&config);
-    let mut tally = Tally::default();
-    let mut position = 0_u64;
-    loop {
-        let records: Vec<rasid_simulate::Record> = simulation.by_ref().take(BATCH).collect();
-        if records.is_empty() {
-            break;
+        let heading = format!(
+            "A marketplace of {} people in Egypt, {} h from seed {}, through {rules} rules.\n",
+            config.honest_users(),
+            config.hours,
+            config.seed
+        );
+        print_block(&heading, colour)?;
+        let watch = Stopwatch::start();
+        let mut simulation = simulate(&config);
+        let mut tally = Tally::default();
+        let mut position = 0_u64;
+        loop {
+            let records: Vec<rasid_simulate::Record> = simulation.by_ref().take(BATCH).collect();
+            if records.is_empty() {
+                break;
+            }
+            let first = position;
+            let batch: Vec<Record<'_>> = records
+                .iter()
+                .map(|record| {
+                    position += 1;
+                    Record { position, arrival_ms: record.arrival_ms, bytes: record.line.as_bytes() }
+                })
+                .collect();
+            for alert in engine.process(&batch).alerts {
+                let opened_by = usize::try_from(alert.position - first - 1).ok().and_then(|index| records.get(index));
+                let campaign = opened_by.and_then(|record| record.campaign);
+                print_block(&line(&alert, campaign.is_some(), colour), colour)?;
+                tally.add(&alert, campaign);
+            }
         }
-        let first = position;
-        let batch: Vec<Record<'_>> = records
-            .iter()
-            .map(|record| {
-                position += 1;
-                Record { position, arrival_ms: record.arrival_ms, bytes: record.line.as_bytes() }
-            })
-            .collect();
-        for alert in engine.process(&batch).alerts {
-            let opened_by = usize::try_from(alert.position - first - 1).ok().and_then(|index| records.get(index));
-            let campaign = opened_by.and_then(|record| record.campaign);
-            print_block(&line(&alert, campaign.is_some(), colour), colour)?;
-            tally.add(&alert, campaign);
-        }
+        let counters = engine.counters();
+        let seconds = watch.elapsed().as_secs_f64();
+        let end = format!("\n{} events in {seconds:.1} s, simulation included; {} alerts.", counters.events, counters.alerts);
+        print_block(&end, colour)?;
+        let labels: Vec<(Kind, Level)> = simulation.labels().iter().map(|label| (label.kind, label.level)).collect();
+        print_block(&tally.campaigns(&labels), colour)?;
+        print_block(&tally.false_alarms(config.honest_users(), config.hours), colour)?;
+        print_block(&top_scores(&engine.scores()), colour)
     }
-    let counters = engine.counters();
-    let seconds = watch.elapsed().as_secs_f64();
-    let end = format!("\n{} events in {seconds:.1} s, simulation included; {} alerts.", counters.events, counters.alerts);
-    print_block(&end, colour)?;
-    let labels: Vec<(Kind, Level)> = simulation.labels().iter().map(|label| (label.kind, label.level)).collect();
-    print_block(&tally.campaigns(&labels), colour)?;
-    print_block(&tally.false_alarms(config.honest_users(), config.hours), colour)?;
-    print_block(&top_scores(&engine.scores()), colour)
 }
 
 /// One alert as it goes by: when, how bad, which rule, whom, why. A false alarm is marked, because here the truth is known.

@@ -15,7 +15,7 @@ use rasid_engine::{Config, Counters, Engine, Record, RuleCounters, events_per_s_
 use serde::Serialize;
 
 use self::set_aside::SetAside;
-use super::{Failure, OutputFormat, colour, json_text, say, say_block};
+use super::{Command, Failure, OutputFormat, colour, json_text, say, say_block};
 use crate::clock::{Stopwatch, now_ms};
 use crate::{key, memory};
 
@@ -25,7 +25,7 @@ const READ_BYTES: usize = 256 << 10;
 /// Most lines taken at once for each thread, should they be short.
 const LINES_MAX: usize = 4096;
 
-/// See `--help`.
+/// Events in, alerts out: as fast as the machine allows, without a network
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rasid detect fixtures/sample.jsonl\n  zcat day.jsonl.gz | rasid detect > alerts.jsonl\n  \
     rasid detect mon.jsonl.zst tue.jsonl.zst --alerts alerts.jsonl --scores scores.jsonl --dead-letters refused.jsonl\n  \
@@ -91,54 +91,55 @@ impl Args {
     }
 }
 
-/// Runs the rules over the files.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    if let Some(dir) = replay::folder(&args.files)? {
-        return replay::run(args, &dir);
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        if let Some(dir) = replay::folder(&self.files)? {
+            return replay::run(self, &dir);
+        }
+        self.check_files()?;
+        let rules = self.rules.clone().unwrap_or_else(|| PathBuf::from("rules"));
+        let ruleset = rasid_compiler::load(&rules)?;
+        // A rule whose tests fail is never active (R1).
+        if let Some(mut report) = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?.failures {
+            report.dir = Some(rules);
+            say_block(report.render(colour()).trim_end());
+            return Err(Failure::Said(2));
+        }
+        let threads = usize::from(self.threads);
+        let memory_max = memory_max(self.memory);
+        // As the service has it, as far as the memory given goes.
+        let events_per_s = Config::default().events_per_s.min(events_per_s_max(memory_max as u64));
+        let config = Config { suppress: !self.no_suppress, threads, memory_max, events_per_s, ..Config::default() };
+        let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
+        let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
+        // All inputs are looked at first, so that a name that is wrong is told before a long run and not in its middle. They are
+        // opened one after another, because there may be more of them than may be open.
+        for file in self.files.iter().filter(|file| Path::new(file).is_file()) {
+            drop(JsonLines::open_with(file, limits)?);
+        }
+        if let Some(file) = self.files.iter().find(|file| *file != "-" && !Path::new(file).exists()) {
+            drop(JsonLines::open_with(file, limits)?);
+        }
+        let scores = self.scores.as_deref().map(JsonLinesSink::create).transpose()?;
+        let mut run = Run {
+            engine,
+            alerts: JsonLinesSink::create(&self.alerts)?,
+            dead_letters: self.dead_letters.as_deref().map(JsonLinesSink::create).transpose()?,
+            arrival_ms: self.now.unwrap_or_else(now_ms),
+            position: 0,
+            set_aside: SetAside::default(),
+            progress: Progress::start(),
+        };
+        for file in &self.files {
+            run.source(JsonLines::open_with(file, limits)?)?;
+        }
+        let Run { engine, alerts, dead_letters, set_aside, progress, .. } = run;
+        let elapsed = progress.end();
+        alerts.finish()?;
+        dead_letters.map(JsonLinesSink::finish).transpose()?;
+        let lead = set_aside.lead(engine.counters().records, false);
+        finish(&engine, scores, elapsed, (self.output, &lead))
     }
-    args.check_files()?;
-    let rules = args.rules.clone().unwrap_or_else(|| PathBuf::from("rules"));
-    let ruleset = rasid_compiler::load(&rules)?;
-    // A rule whose tests fail is never active (R1).
-    if let Some(mut report) = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?.failures {
-        report.dir = Some(rules);
-        say_block(report.render(colour()).trim_end());
-        return Err(Failure::Said(2));
-    }
-    let threads = usize::from(args.threads);
-    let memory_max = memory_max(args.memory);
-    // As the service has it, as far as the memory given goes.
-    let events_per_s = Config::default().events_per_s.min(events_per_s_max(memory_max as u64));
-    let config = Config { suppress: !args.no_suppress, threads, memory_max, events_per_s, ..Config::default() };
-    let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
-    let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
-    // All inputs are looked at first, so that a name that is wrong is told before a long run and not in its middle. They are
-    // opened one after another, because there may be more of them than may be open.
-    for file in args.files.iter().filter(|file| Path::new(file).is_file()) {
-        drop(JsonLines::open_with(file, limits)?);
-    }
-    if let Some(file) = args.files.iter().find(|file| *file != "-" && !Path::new(file).exists()) {
-        drop(JsonLines::open_with(file, limits)?);
-    }
-    let scores = args.scores.as_deref().map(JsonLinesSink::create).transpose()?;
-    let mut run = Run {
-        engine,
-        alerts: JsonLinesSink::create(&args.alerts)?,
-        dead_letters: args.dead_letters.as_deref().map(JsonLinesSink::create).transpose()?,
-        arrival_ms: args.now.unwrap_or_else(now_ms),
-        position: 0,
-        set_aside: SetAside::default(),
-        progress: Progress::start(),
-    };
-    for file in &args.files {
-        run.source(JsonLines::open_with(file, limits)?)?;
-    }
-    let Run { engine, alerts, dead_letters, set_aside, progress, .. } = run;
-    let elapsed = progress.end();
-    alerts.finish()?;
-    dead_letters.map(JsonLinesSink::finish).transpose()?;
-    let lead = set_aside.lead(engine.counters().records, false);
-    finish(&engine, scores, elapsed, (args.output, &lead))
 }
 
 /// The bound on keyed state. Where nobody chose it and the machine is too small for it, that is said.

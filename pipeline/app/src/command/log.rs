@@ -7,12 +7,12 @@ use rasid_connectors::log::{Positions, Segment};
 use rasid_service::recover::damage::{Act, DamageError, Folder, Looked, Lost, Means, Report};
 use rasid_service::settings::Secret;
 
-use super::{Failure, OutputFormat, is_owner, print_json, print_line, reason, say, who};
+use super::{Command, Failure, OutputFormat, is_owner, print_json, print_line, reason, say, who};
 use crate::clock::now_ms;
 use crate::config::{self, Layers};
 use crate::user;
 
-/// See `--help`.
+/// What of a data folder is whole, and mending what is not
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -59,11 +59,12 @@ enum What {
     },
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    match &args.what {
-        What::Check { folder, layers, output } => check(folder.as_deref(), layers, *output),
-        What::Mend { folder, reason: why, yes, layers, output } => mend(folder.as_deref(), &reason(why)?, *yes, layers, *output),
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        match &self.what {
+            What::Check { folder, layers, output } => check(folder.as_deref(), layers, *output),
+            What::Mend { folder, reason: why, yes, layers, output } => mend(folder.as_deref(), &reason(why)?, *yes, layers, *output),
+        }
     }
 }
 

@@ -1,16 +1,14 @@
 //! `rasid page`: proves the way to the person on call.
 
-use std::path::PathBuf;
-
 use rasid_compiler::ruleset::Severity;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_service::operate::control::{PageShown, PageTestRequest, PageTested};
 
-use super::{Failure, OutputFormat, print_json, print_line};
+use super::{Command, Failure, OutputFormat, print_json, print_line};
 use crate::config::Layers;
 use crate::http::Client;
 
-/// See `--help`.
+/// Prove that a page reaches the person on call
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -67,19 +65,19 @@ impl From<Sev> for Severity {
     }
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let What::Test { severity, resolve, reason, layers, output } = &args.what;
-    let why = super::reason(reason)?;
-    let request = PageTestRequest { severity: (*severity).into(), resolve: *resolve, who: super::who(), why };
-    let client = Client::new(&PathBuf::from(layers.load()?.config.data.dir))?;
-    let tested: PageTested = client.post("/page/test", &request)?;
-    match output {
-        OutputFormat::Json => print_json(&tested)?,
-        OutputFormat::Text => lines(&tested, *resolve).iter().try_for_each(|line| print_line(line))?,
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let What::Test { severity, resolve, reason, layers, output } = &self.what;
+        let why = super::reason(reason)?;
+        let request = PageTestRequest { severity: (*severity).into(), resolve: *resolve, who: super::who(), why };
+        let tested = Client::of(layers)?.ask(&request)?;
+        match output {
+            OutputFormat::Json => print_json(&tested)?,
+            OutputFormat::Text => lines(&tested, *resolve).iter().try_for_each(|line| print_line(line))?,
+        }
+        let heard = tested.not_taken.is_none() && (*resolve || tested.shown.as_ref().is_some_and(PageShown::is_heard));
+        if heard { Ok(()) } else { Err(Failure::Said(1)) }
     }
-    let heard = tested.not_taken.is_none() && (*resolve || tested.shown.as_ref().is_some_and(PageShown::is_heard));
-    if heard { Ok(()) } else { Err(Failure::Said(1)) }
 }
 
 fn lines(tested: &PageTested, resolve: bool) -> Vec<String> {

@@ -1,15 +1,13 @@
 //! `rasid parked`: what receivers refused for good, and once more to them with it.
 
-use std::path::PathBuf;
-
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::operate::control::{Parked, UnparkAll, UnparkRequest, Unparked};
+use rasid_service::operate::control::{Parked, ParkedFilter, UnparkAll, UnparkRequest};
 
-use super::{Failure, OutputFormat, print_json, print_line, say};
+use super::{Command, Failure, OutputFormat, print_json, print_line, say};
 use crate::config::Layers;
 use crate::http::Client;
 
-/// See `--help`.
+/// What receivers refused for good
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -74,22 +72,20 @@ enum What {
     },
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    match &args.what {
-        What::List { sink, rule, since, limit, layers, output } => {
-            let mut query = vec![("limit", limit.to_string())];
-            query.extend(sink.clone().map(|sink| ("sink", sink)));
-            query.extend(rule.clone().map(|rule| ("rule", rule)));
-            query.extend(since.map(|since| ("since_ms", since.to_string())));
-            let list: Vec<Parked> = client(layers)?.get("/parked", &query)?;
-            if *output == OutputFormat::Json { print_json(&list) } else { show(&list) }
-        }
-        What::Retry { sink, seqs, all: _, rule, since, reason, layers, output } => {
-            let all = UnparkAll { rule: rule.clone(), since_ms: *since, ..UnparkAll::default() };
-            let all = seqs.is_empty().then_some(all);
-            let request = UnparkRequest { sink: sink.clone(), seqs: seqs.clone(), all, who: super::who(), why: super::reason(reason)? };
-            retry(&client(layers)?, request, *output)
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        match &self.what {
+            What::List { sink, rule, since, limit, layers, output } => {
+                let filter = ParkedFilter { sink: sink.clone(), limit: *limit as usize, rule: rule.clone(), since_ms: *since };
+                let list = Client::of(layers)?.ask(&filter)?;
+                if *output == OutputFormat::Json { print_json(&list) } else { show(&list) }
+            }
+            What::Retry { sink, seqs, all: _, rule, since, reason, layers, output } => {
+                let all = UnparkAll { rule: rule.clone(), since_ms: *since, ..UnparkAll::default() };
+                let all = seqs.is_empty().then_some(all);
+                let request = UnparkRequest { sink: sink.clone(), seqs: seqs.clone(), all, who: super::who(), why: super::reason(reason)? };
+                retry(&Client::of(layers)?, request, *output)
+            }
         }
     }
 }
@@ -99,7 +95,7 @@ fn retry(client: &Client, mut request: UnparkRequest, output: OutputFormat) -> R
     let paged = request.all.is_some();
     let (mut offered, mut missing) = (Vec::new(), Vec::new());
     loop {
-        let page: Unparked = client.post("/parked/retry", &request)?;
+        let page = client.ask(&request)?;
         offered.extend(page.offered);
         missing.extend(page.missing);
         let Some(next) = page.next else { break };
@@ -118,10 +114,6 @@ fn retry(client: &Client, mut request: UnparkRequest, output: OutputFormat) -> R
     let missing: Vec<String> = missing.iter().map(u64::to_string).collect();
     say(format_args!("nothing is parked at {}", missing.join(", ")));
     Err(Failure::Said(1))
-}
-
-fn client(layers: &Layers) -> Result<Client, Failure> {
-    Client::new(&PathBuf::from(layers.load()?.config.data.dir))
 }
 
 fn show(list: &[Parked]) -> Result<(), Failure> {

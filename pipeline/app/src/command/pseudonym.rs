@@ -2,11 +2,11 @@
 
 use rasid_detectors::entity::{EntityKind, ID_BYTES_MAX};
 
-use super::{Failure, print_line, say};
+use super::{Command, Failure, print_line, say};
 use crate::config::Layers;
 use crate::key;
 
-/// See `--help`.
+/// Print an identifier as it leaves, so that it can be found in alerts and scores
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rasid pseudonym phone +201000000042\n  rasid pseudonym ip 156.160.1.9\n\n\
     With the secret that `rasid run` has (RASID_KEY, RASID_KEY_FILE, pseudonyms.key_file). A value on the command line stays\n\
@@ -28,24 +28,25 @@ pub(super) fn kind(name: &str) -> Result<EntityKind, String> {
     EntityKind::from_name(name).ok_or_else(|| format!("there is no such kind of entity; the kinds are {}", known()))
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let mut value = args.value.clone();
-    if value == "-" {
-        value.clear();
-        std::io::stdin().read_line(&mut value).map_err(|error| Failure::Outside(Box::new(error)))?;
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let mut value = self.value.clone();
+        if value == "-" {
+            value.clear();
+            std::io::stdin().read_line(&mut value).map_err(|error| Failure::Outside(Box::new(error)))?;
+        }
+        let value = value.trim();
+        if value.is_empty() {
+            return Err(Failure::Configuration("the identifier is empty".to_owned()));
+        }
+        if self.kind.is_oversized(value) {
+            return Err(Failure::Configuration(format!("the identifier has more than {ID_BYTES_MAX} bytes, and so names nobody")));
+        }
+        let pseudonymizer = key::configured(&self.layers.load()?)?;
+        print_line(&format!("{}:{}", self.kind.name(), pseudonymizer.leave(self.kind, value)))?;
+        if let Some(former) = pseudonymizer.leave_formerly(self.kind, value) {
+            say(format_args!("note: what was known before the secret was changed may stand under {}:{former} alone", self.kind.name()));
+        }
+        Ok(())
     }
-    let value = value.trim();
-    if value.is_empty() {
-        return Err(Failure::Configuration("the identifier is empty".to_owned()));
-    }
-    if args.kind.is_oversized(value) {
-        return Err(Failure::Configuration(format!("the identifier has more than {ID_BYTES_MAX} bytes, and so names nobody")));
-    }
-    let pseudonymizer = key::configured(&args.layers.load()?)?;
-    print_line(&format!("{}:{}", args.kind.name(), pseudonymizer.leave(args.kind, value)))?;
-    if let Some(former) = pseudonymizer.leave_formerly(args.kind, value) {
-        say(format_args!("note: what was known before the secret was changed may stand under {}:{former} alone", args.kind.name()));
-    }
-    Ok(())
 }

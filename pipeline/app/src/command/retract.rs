@@ -1,15 +1,13 @@
 //! `rasid retract`: takes a bad rule's effect back.
 
-use std::path::PathBuf;
-
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::operate::control::{RetractRequest, Retracted};
+use rasid_service::operate::control::RetractRequest;
 
-use super::{Failure, OutputFormat, print_line, say};
+use super::{Command, Failure, OutputFormat, print_line, say};
 use crate::config::Layers;
 use crate::http::Client;
 
-/// See `--help`.
+/// Take a rule's alerts and their effect on scores back
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  rasid retract auth.otp_flood --since 2026-11-21T10:00:00Z --reason \"the limit was 1 instead of 10\"\n\n\
@@ -33,23 +31,23 @@ pub(crate) struct Args {
     output: OutputFormat,
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let why = super::reason(&args.reason)?;
-    let loaded = args.layers.load()?;
-    let since_ms = args.since.unwrap_or(0);
-    let request = RetractRequest { rule: args.rule.clone(), since_ms, who: super::who(), why };
-    let done: Retracted = Client::new(&PathBuf::from(&loaded.config.data.dir))?.post("/retract", &request)?;
-    match args.output {
-        OutputFormat::Json => super::print_json(&done),
-        OutputFormat::Text => {
-            let since = args.since.map_or_else(String::new, |since| format!(" opened from {} on", format_rfc3339(since)));
-            let line = format!("{}: alerts of {}{since} are taken back, at position {} of the log", done.id, args.rule, done.position);
-            print_line(&line)?;
-            if done.in_force {
-                say(format_args!("note: {} is still in force and may open alerts again: change or delete its file", args.rule));
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let why = super::reason(&self.reason)?;
+        let since_ms = self.since.unwrap_or(0);
+        let request = RetractRequest { rule: self.rule.clone(), since_ms, who: super::who(), why };
+        let done = Client::of(&self.layers)?.ask(&request)?;
+        match self.output {
+            OutputFormat::Json => super::print_json(&done),
+            OutputFormat::Text => {
+                let since = self.since.map_or_else(String::new, |since| format!(" opened from {} on", format_rfc3339(since)));
+                let line = format!("{}: alerts of {}{since} are taken back, at position {} of the log", done.id, self.rule, done.position);
+                print_line(&line)?;
+                if done.in_force {
+                    say(format_args!("note: {} is still in force and may open alerts again: change or delete its file", self.rule));
+                }
+                Ok(())
             }
-            Ok(())
         }
     }
 }

@@ -13,7 +13,7 @@ use rasid_service::{BoxError, Chain, Running, Service, StartError};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, colour, say_block};
+use super::{Command, Failure, colour, say_block};
 use crate::config::{self, Layers, Server};
 use crate::http::{self, Connections, Shared, Times, descriptors};
 use crate::{clock, memory, notify, telemetry};
@@ -22,12 +22,12 @@ use crate::{clock, memory, notify, telemetry};
 const ENDED_BY_SIGNAL: u8 = 128;
 /// Most connections to the control socket: operators and their scripts, a question each.
 const CONTROL_CONNECTIONS_MAX: usize = 32;
-/// How long answers that are on their way when a drain ends may take to be written.
 /// How long tasks may take to let go of what they hold, when all is drained.
 const TASKS_PATIENCE: Duration = Duration::from_secs(2);
+/// How long answers that are on their way when a drain ends may take to be written.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// See `--help`.
+/// The live service, until it is stopped
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  RASID_KEY_FILE=key rasid run --config rasid.toml\n  \
     rasid run --rules rules --data data --set sources.jsonl.follow_dirs=events --set sinks.jsonl.file=out.jsonl\n\n\
@@ -43,38 +43,41 @@ pub(crate) struct Args {
 /// take 2 GB where a folder has very many files.
 const BLOCKING_THREADS_MAX: usize = 32;
 
-/// Runs the service.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let loaded = args.layers.load()?;
-    let (settings, server) = config::service(&loaded)?;
-    telemetry::init_service(loaded.config.telemetry.log_format, &loaded.config.telemetry.log_filter);
-    let file = loaded.file.as_deref().unwrap_or("none");
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = file, data = %settings.data_dir.display(), "starting");
-    let sinks = &settings.sinks;
-    if sinks.redis.is_none() && sinks.core.is_none() && sinks.alertmanager.is_none() && sinks.jsonl.is_none() {
-        tracing::warn!("no sink is on: alerts and scores go nowhere");
+impl Command for Args {
+    const LOGS_AS_CONFIGURED: bool = true;
+
+    fn run(&self) -> Result<(), Failure> {
+        let loaded = self.layers.load()?;
+        let (settings, server) = config::service(&loaded)?;
+        telemetry::init_service(loaded.config.telemetry.log_format, &loaded.config.telemetry.log_filter);
+        let file = loaded.file.as_deref().unwrap_or("none");
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), config = file, data = %settings.data_dir.display(), "starting");
+        let sinks = &settings.sinks;
+        if sinks.redis.is_none() && sinks.core.is_none() && sinks.alertmanager.is_none() && sinks.jsonl.is_none() {
+            tracing::warn!("no sink is on: alerts and scores go nowhere");
+        }
+        if let Some(have) = memory::short_of(settings.engine.memory_bytes_max) {
+            let bound = settings.engine.memory_bytes_max;
+            tracing::warn!(
+                memory_bytes = have,
+                memory_bytes_max = bound,
+                "the bound on state is over half of the memory here: lower engine.memory_bytes_max"
+            );
+        }
+        // A file that is no plain one may hold a thread for as long as nothing comes.
+        let blocking = BLOCKING_THREADS_MAX + settings.sources.jsonl.files.len() + usize::from(settings.sources.jsonl.stdin);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(blocking).build();
+        let runtime = runtime.map_err(|error| Failure::Outside(Box::new(error)))?;
+        let outcome = runtime.block_on(live(settings, &server));
+        if outcome.is_ok() {
+            // The last that holds the outbox closes it, so that the next start need not check it.
+            runtime.shutdown_timeout(TASKS_PATIENCE);
+        } else {
+            // What still runs holds nothing that must be kept: it is as good as crashed.
+            runtime.shutdown_background();
+        }
+        outcome
     }
-    if let Some(have) = memory::short_of(settings.engine.memory_bytes_max) {
-        let bound = settings.engine.memory_bytes_max;
-        tracing::warn!(
-            memory_bytes = have,
-            memory_bytes_max = bound,
-            "the bound on state is over half of the memory here: lower engine.memory_bytes_max"
-        );
-    }
-    // A file that is no plain one may hold a thread for as long as nothing comes.
-    let blocking = BLOCKING_THREADS_MAX + settings.sources.jsonl.files.len() + usize::from(settings.sources.jsonl.stdin);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(blocking).build();
-    let runtime = runtime.map_err(|error| Failure::Outside(Box::new(error)))?;
-    let outcome = runtime.block_on(live(settings, &server));
-    if outcome.is_ok() {
-        // The last that holds the outbox closes it, so that the next start need not check it.
-        runtime.shutdown_timeout(TASKS_PATIENCE);
-    } else {
-        // What still runs holds nothing that must be kept: it is as good as crashed.
-        runtime.shutdown_background();
-    }
-    outcome
 }
 
 /// From start to end.

@@ -2,9 +2,9 @@
 
 use clap::ValueEnum;
 
-use super::{Failure, print_block};
+use super::{Command, Failure, print_block};
 
-/// See `--help`.
+/// Print a JSON Schema, for editors and producers
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  rasid schema rules > rules/rule.schema.json")]
 pub(crate) struct Args {
@@ -23,13 +23,14 @@ enum Subject {
     Config,
 }
 
-/// Prints the schema.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let schema = match args.of {
-        Subject::Events => rasid_detectors::event::schema::event_schema(),
-        Subject::Rules => rasid_compiler::rule_schema(),
-        Subject::Config => crate::config::schema(),
-    };
-    let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;
-    print_block(&text, false)
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let schema = match self.of {
+            Subject::Events => rasid_detectors::event::schema::event_schema(),
+            Subject::Rules => rasid_compiler::rule_schema(),
+            Subject::Config => crate::config::schema(),
+        };
+        let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;
+        print_block(&text, false)
+    }
 }

@@ -6,7 +6,7 @@ use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Level, Pseudonymizer, Reason};
 use serde::Serialize;
 
-use super::{Failure, OutputFormat, print_json, print_line, say, span};
+use super::{Command, Failure, OutputFormat, print_json, print_line, say, span};
 use crate::clock::now_ms;
 use crate::config::{self, Layers};
 use crate::key;
@@ -14,7 +14,7 @@ use crate::key;
 /// A heartbeat older than this is none: it is written every second or so.
 const HEARTBEAT_MS_MAX: u64 = 10_000;
 
-/// See `--help`.
+/// Risk scores in Redis
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -59,42 +59,43 @@ fn is_pseudonym(id: &str) -> bool {
     })
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let What::Get { entity: (kind, id), layers, output } = &args.what;
-    let loaded = layers.load()?;
-    let redis = config::redis(&loaded)?.ok_or_else(|| {
-        Failure::Configuration(
-            "no Redis is configured: set sinks.redis.url (or .sentinels, .cluster), or RASID_SINKS__REDIS__URL".to_owned(),
-        )
-    })?;
-    let known = if kind.hides(&kind.normalise(id)) && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
-    let mut entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
-    let former = known.as_ref().and_then(|known| known.leave_formerly(*kind, id)).map(|id| format!("{}:{id}", kind.name()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
-    let config = redis.for_reading();
-    let read = |entity: &str| runtime.block_on(read_score(&config, entity)).map_err(|error| Failure::Outside(Box::new(error)));
-    let mut reading = read(&entity)?;
-    // What no alert has raised since the secret was changed stands under the name of before, until it ends.
-    if let (None, Some(former)) = (&reading.score, former) {
-        let before = read(&former)?;
-        if before.score.is_some() {
-            (entity, reading) = (former, before);
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let What::Get { entity: (kind, id), layers, output } = &self.what;
+        let loaded = layers.load()?;
+        let redis = config::redis(&loaded)?.ok_or_else(|| {
+            Failure::Configuration(
+                "no Redis is configured: set sinks.redis.url (or .sentinels, .cluster), or RASID_SINKS__REDIS__URL".to_owned(),
+            )
+        })?;
+        let known = if kind.hides(&kind.normalise(id)) && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
+        let mut entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
+        let former = known.as_ref().and_then(|known| known.leave_formerly(*kind, id)).map(|id| format!("{}:{id}", kind.name()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
+        let config = redis.for_reading();
+        let read = |entity: &str| runtime.block_on(read_score(&config, entity)).map_err(|error| Failure::Outside(Box::new(error)));
+        let mut reading = read(&entity)?;
+        // What no alert has raised since the secret was changed stands under the name of before, until it ends.
+        if let (None, Some(former)) = (&reading.score, former) {
+            let before = read(&former)?;
+            if before.score.is_some() {
+                (entity, reading) = (former, before);
+            }
         }
+        let now_ms = now_ms();
+        let answer = Answer::new(entity, reading, now_ms);
+        match output {
+            OutputFormat::Json => print_json(&answer)?,
+            OutputFormat::Text => answer.text(now_ms).iter().try_for_each(|line| print_line(line))?,
+        }
+        if !answer.heartbeat.alive {
+            say(format_args!(
+                "note: no heartbeat within {}: the pipeline may be down, and no score then means nothing",
+                span(HEARTBEAT_MS_MAX)
+            ));
+        }
+        if answer.score.is_some() { Ok(()) } else { Err(Failure::Said(1)) }
     }
-    let now_ms = now_ms();
-    let answer = Answer::new(entity, reading, now_ms);
-    match output {
-        OutputFormat::Json => print_json(&answer)?,
-        OutputFormat::Text => answer.text(now_ms).iter().try_for_each(|line| print_line(line))?,
-    }
-    if !answer.heartbeat.alive {
-        say(format_args!(
-            "note: no heartbeat within {}: the pipeline may be down, and no score then means nothing",
-            span(HEARTBEAT_MS_MAX)
-        ));
-    }
-    if answer.score.is_some() { Ok(()) } else { Err(Failure::Said(1)) }
 }
 
 fn leaving(kind: EntityKind, id: &str, pseudonymizer: Option<&Pseudonymizer>) -> String {

@@ -2,10 +2,10 @@
 
 use rasid_simulate::{Config, Kind, Level, simulate};
 
-use super::Failure;
+use super::{Command, Failure};
 use rasid_connectors::sink::RawLines;
 
-/// See `--help`.
+/// A labelled synthetic marketplace: events and the campaigns hidden in them
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  rasid simulate --seed 7 --hours 24 --labels labels.jsonl > events.jsonl")]
 pub(crate) struct Args {
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     malformed: u32,
 }
 
-/// Which marketplace is simulated.
+// Which marketplace is simulated. No doc comment, here as in all that is flattened: it would be the help of the command.
 #[derive(clap::Args)]
 pub(crate) struct World {
     /// Everything random comes from it: the same seed, the same marketplace
@@ -67,21 +67,22 @@ impl World {
     }
 }
 
-/// Writes the marketplace.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let config = Config { malformed_per_million: args.malformed, ..args.world.config()? };
-    let mut simulation = simulate(&config);
-    let mut events = RawLines::create(&args.events)?;
-    let mut labels = args.labels.as_deref().map(RawLines::create).transpose()?;
-    for record in simulation.by_ref() {
-        events.write(&record.line)?;
-    }
-    events.finish()?;
-    if let Some(mut sink) = labels.take() {
-        for label in simulation.labels() {
-            sink.write(&label.to_json())?;
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let config = Config { malformed_per_million: self.malformed, ..self.world.config()? };
+        let mut simulation = simulate(&config);
+        let mut events = RawLines::create(&self.events)?;
+        let mut labels = self.labels.as_deref().map(RawLines::create).transpose()?;
+        for record in simulation.by_ref() {
+            events.write(&record.line)?;
         }
-        sink.finish()?;
+        events.finish()?;
+        if let Some(mut sink) = labels.take() {
+            for label in simulation.labels() {
+                sink.write(&label.to_json())?;
+            }
+            sink.finish()?;
+        }
+        Ok(())
     }
-    Ok(())
 }

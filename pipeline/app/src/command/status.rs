@@ -1,20 +1,20 @@
 //! `rasid status`: where a running service stands.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use rasid_detectors::event::time::format_rfc3339;
+use rasid_service::operate::control::StatusRequest;
 use rasid_service::health::stats::RedisStats;
 use serde_json::Value;
 
-use super::{Failure, OutputFormat, print_json, print_line, span};
+use super::{Command, Failure, OutputFormat, print_json, print_line, span};
 use crate::config::Layers;
 use crate::http::Client;
 
 /// What is always to be known of events that come again, s.
 const ALWAYS_S: u64 = 1_800;
 
-/// See `--help`.
+/// Where a running service stands
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rasid status\n  rasid status --data /var/lib/rasid --output json")]
 pub(crate) struct Args {
@@ -25,12 +25,13 @@ pub(crate) struct Args {
     output: OutputFormat,
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let status: Value = Client::new(&PathBuf::from(args.layers.load()?.config.data.dir))?.get("/status", &[])?;
-    match args.output {
-        OutputFormat::Json => print_json(&status),
-        OutputFormat::Text => lines(&status).iter().try_for_each(|line| print_line(line)),
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        let status: Value = Client::of(&self.layers)?.ask_as(&StatusRequest {})?;
+        match self.output {
+            OutputFormat::Json => print_json(&status),
+            OutputFormat::Text => lines(&status).iter().try_for_each(|line| print_line(line)),
+        }
     }
 }
 
@@ -235,7 +236,7 @@ fn one_source(source: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rasid_service::health::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
+use rasid_service::health::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
     use rasid_service::operate::control::Status;
 
     #[test]

@@ -11,12 +11,12 @@ use rasid_detectors::event::time::format_rfc3339;
 use rasid_service::recover::take_up::layout;
 use serde_json::json;
 
-use super::{Failure, OutputFormat, is_owner, print_json, print_line, say, who};
+use super::{Command, Failure, OutputFormat, is_owner, print_json, print_line, say, who};
 use crate::clock::now_ms;
 use crate::config::Layers;
 use crate::user;
 
-/// See `--help`.
+/// Bearer tokens, for programs that cannot sign what they send
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -102,14 +102,15 @@ fn span_ms(text: &str) -> Result<i64, String> {
     i64::from(number).checked_mul(*unit).filter(|ms| (1..=36_500 * 86_400_000).contains(ms)).ok_or_else(wrong)
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    match &args.what {
-        What::Create { producer, scopes, expires, reason, layers, output } => {
-            create(producer, scopes, *expires, &why(reason.as_deref())?, layers, *output)
+impl Command for Args {
+    fn run(&self) -> Result<(), Failure> {
+        match &self.what {
+            What::Create { producer, scopes, expires, reason, layers, output } => {
+                create(producer, scopes, *expires, &why(reason.as_deref())?, layers, *output)
+            }
+            What::List { layers, output } => list(layers, *output),
+            What::Revoke { ids, producer, reason, layers } => revoke(ids, producer.as_deref(), &why(reason.as_deref())?, layers),
         }
-        What::List { layers, output } => list(layers, *output),
-        What::Revoke { ids, producer, reason, layers } => revoke(ids, producer.as_deref(), &why(reason.as_deref())?, layers),
     }
 }
 

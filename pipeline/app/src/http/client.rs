@@ -4,12 +4,13 @@ use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rasid_service::operate::control::{Question, Way};
 use reqwest::{Method, StatusCode, Url};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Problem, SOCKET};
 use crate::command::Failure;
+use crate::config::Layers;
 
 /// An answer comes once what it says is durable; a disk that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +23,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(data: &Path) -> Result<Self, Failure> {
+    /// Of the service on the data folder that the configuration names.
+    pub(crate) fn of(layers: &Layers) -> Result<Self, Failure> {
+        Self::new(Path::new(&layers.load()?.config.data.dir))
+    }
+
+    pub(super) fn new(data: &Path) -> Result<Self, Failure> {
         // The client is made for TLS too, and wants to know whose; an earlier choice stands.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().unix_socket(data.join(SOCKET)).timeout(PATIENCE).no_proxy().build();
@@ -32,31 +38,33 @@ impl Client {
         Ok(Self { data: data.to_owned(), http, runtime })
     }
 
-    /// Asks for what is at a path.
-    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
-        let mut url = Self::url(path)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+    /// Asks.
+    pub(crate) fn ask<Q: Question<Answer: DeserializeOwned>>(&self, question: &Q) -> Result<Q::Answer, Failure> {
+        self.ask_as(question)
+    }
+
+    /// Asks, and reads the answer as something else than what it is.
+    pub(crate) fn ask_as<Q: Question, T: DeserializeOwned>(&self, question: &Q) -> Result<T, Failure> {
+        let outside = |error: Box<dyn std::error::Error + Send + Sync>| Failure::Outside(error);
+        // The host is never looked up: the socket is the host.
+        let mut url = Url::parse(&format!("http://rasid{}", Q::PATH)).map_err(|error| outside(error.into()))?;
+        match Q::WAY {
+            Way::Get => {
+                let members = serde_json::to_value(question).map_err(|error| outside(error.into()))?;
+                for (name, value) in members.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+                    url.query_pairs_mut().append_pair(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                }
+                self.send(Method::GET, url, Vec::new())
+            }
+            Way::Post => self.send(Method::POST, url, serde_json::to_vec(question).map_err(|error| outside(error.into()))?),
         }
-        self.ask(Method::GET, url, None)
     }
 
-    /// Asks for something to be done.
-    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| Failure::Outside(Box::new(error)))?;
-        self.ask(Method::POST, Self::url(path)?, Some(body))
-    }
-
-    /// The host is never looked up: the socket is the host.
-    fn url(path: &str) -> Result<Url, Failure> {
-        Url::parse(&format!("http://rasid{path}")).map_err(|error| Failure::Outside(Box::new(error)))
-    }
-
-    fn ask<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> Result<T, Failure> {
+    fn send<T: DeserializeOwned>(&self, method: Method, url: Url, body: Vec<u8>) -> Result<T, Failure> {
         let (status, text) = self
             .runtime
             .block_on(async {
-                let response = self.http.request(method, url).body(body.unwrap_or_default()).send().await?;
+                let response = self.http.request(method, url).body(body).send().await?;
                 let status = response.status();
                 Ok::<_, reqwest::Error>((status, response.bytes().await?))
             })

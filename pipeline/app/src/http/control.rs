@@ -11,11 +11,8 @@ use axum::extract::{Extension, Query, State, rejection::QueryRejection};
 use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use rasid_service::operate::control::{
-    Control, ControlError, DeadLetterFilter, PageTestRequest, ParkedFilter, RetractRequest, RetryRequest, UnparkRequest, Who,
-};
+use rasid_service::operate::control::{Control, ControlError, Question, Visitor, Way, Who, each};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::Problem;
@@ -69,74 +66,52 @@ impl Caller {
     }
 }
 
-/// What is served there.
+/// What is served there: every question of the list.
 pub(crate) fn router(control: Arc<dyn Control>) -> Router {
-    Router::new()
-        .route("/retract", post(retract))
-        .route("/dead-letters", get(dead_letters))
-        .route("/dead-letters/retry", post(retry))
-        .route("/parked", get(parked))
-        .route("/parked/retry", post(unpark))
-        .route("/page/test", post(page_test))
-        .route("/status", get(status))
-        .method_not_allowed_fallback(super::not_allowed)
-        .fallback(|| async { super::not_found() })
-        .with_state(control)
+    let mut routes = Routes(Router::new());
+    each(&mut routes);
+    routes.0.method_not_allowed_fallback(super::not_allowed).fallback(|| async { super::not_found() }).with_state(control)
+}
+
+struct Routes(Router<Arc<dyn Control>>);
+
+impl Visitor for Routes {
+    fn question<Q: Question>(&mut self) {
+        let route = match Q::WAY {
+            Way::Get => get(looked_at::<Q>),
+            Way::Post => post(done::<Q>),
+        };
+        self.0 = std::mem::take(&mut self.0).route(Q::PATH, route);
+    }
 }
 
 type Answer = Result<Response, Problem>;
 type Asked = State<Arc<dyn Control>>;
 type Peer = Option<Extension<Caller>>;
 
+async fn looked_at<Q: Question>(State(control): Asked, from: Peer, question: Result<Query<Q>, QueryRejection>) -> Answer {
+    let Query(question) = question.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    ask(question, from, &control).await
+}
+
+async fn done<Q: Question>(State(control): Asked, from: Peer, body: Bytes) -> Answer {
+    let question: Result<Q, _> = serde_json::from_slice(&body);
+    let question = question.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}")))?;
+    ask(question, from, &control).await
+}
+
+async fn ask<Q: Question>(mut question: Q, from: Peer, control: &Arc<dyn Control>) -> Answer {
+    if let Some(who) = question.who() {
+        sign(who, from).await;
+    }
+    answer(question.ask(control.as_ref()).await)
+}
+
 /// Puts down who asks. Where nobody knows it stays empty, and whoever keeps the audit refuses.
 async fn sign(who: &mut Who, from: Peer) {
     let Some(Extension(caller)) = from else { return };
     let user = tokio::task::spawn_blocking(move || caller.user()).await;
     who.user = user.ok().flatten().unwrap_or_default();
-}
-
-async fn retract(State(control): Asked, from: Peer, body: Bytes) -> Answer {
-    let mut request: RetractRequest = parsed(&body)?;
-    sign(&mut request.who, from).await;
-    answer(control.retract(request).await)
-}
-
-async fn dead_letters(State(control): Asked, filter: Result<Query<DeadLetterFilter>, QueryRejection>) -> Answer {
-    answer(control.dead_letters(query(filter)?).await)
-}
-
-async fn retry(State(control): Asked, from: Peer, body: Bytes) -> Answer {
-    let mut request: RetryRequest = parsed(&body)?;
-    sign(&mut request.who, from).await;
-    answer(control.retry(request).await)
-}
-
-async fn parked(State(control): Asked, filter: Result<Query<ParkedFilter>, QueryRejection>) -> Answer {
-    answer(control.parked(query(filter)?).await)
-}
-
-async fn unpark(State(control): Asked, from: Peer, body: Bytes) -> Answer {
-    let mut request: UnparkRequest = parsed(&body)?;
-    sign(&mut request.who, from).await;
-    answer(control.unpark(request).await)
-}
-
-async fn page_test(State(control): Asked, from: Peer, body: Bytes) -> Answer {
-    let mut request: PageTestRequest = parsed(&body)?;
-    sign(&mut request.who, from).await;
-    answer(control.page_test(request).await)
-}
-
-async fn status(State(control): Asked) -> Answer {
-    answer(Ok(control.status()))
-}
-
-fn parsed<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}")))
-}
-
-fn query<T>(filter: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    filter.map(|Query(filter)| filter).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))
 }
 
 fn answer<T: Serialize>(result: Result<T, ControlError>) -> Answer {

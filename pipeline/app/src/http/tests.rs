@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::routing::post;
 use rasid_service::operate::control::{
-    ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageTestRequest, PageTested, Parked, ParkedFilter, RetractRequest,
-    Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked, Who,
+    ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageTestRequest, PageTested, Parked, ParkedFilter, Question,
+    RetractRequest, Retracted, Retried, RetryRequest, Status, StatusRequest, UnparkRequest, Unparked, Visitor, Way, Who, each,
 };
 use serde_json::Value;
 
@@ -56,8 +56,8 @@ impl Control for Double {
         Err(ControlError::Refused("nobody is on call".to_owned()))
     }
 
-    fn status(&self) -> Status {
-        Status::default()
+    async fn status(&self, _: StatusRequest) -> Result<Status, ControlError> {
+        Ok(Status::default())
     }
 
     fn stats(&self) -> Stats {
@@ -178,13 +178,54 @@ async fn operators_are_answered_refused_or_put_off() {
     assert_eq!((list["dead_letters"][0]["position"].as_u64(), list["dead_letters"][0]["field"].as_str()), (Some(42), Some("data.amount")));
 }
 
+/// Paths and methods, as a router is asked.
+struct Asked(Vec<(&'static str, &'static str, bool)>);
+
+impl Visitor for Asked {
+    fn question<Q: Question>(&mut self) {
+        let (method, signed) = match Q::WAY {
+            Way::Get => ("GET", false),
+            Way::Post => ("POST", true),
+        };
+        self.0.push((method, Q::PATH, signed));
+    }
+}
+
+#[tokio::test]
+async fn every_question_is_taken_at_its_path_in_its_way_alone() {
+    let router = control_router(Arc::new(Double::default()));
+    let mut asked = Asked(Vec::new());
+    each(&mut asked);
+    let paths: std::collections::BTreeSet<&str> = asked.0.iter().map(|(_, path, _)| *path).collect();
+    assert!(paths.len() == asked.0.len() && paths.contains("/status"), "{paths:?}");
+    for (method, path, in_body) in asked.0 {
+        let (status, _, body) = ask(&router, method, path, if in_body { "[" } else { "" }).await;
+        assert_eq!(status, if in_body { 400 } else { 200 }, "{method} {path}: {body}");
+        let other = if in_body { "GET" } else { "POST" };
+        assert_eq!(ask(&router, other, path, "").await.0, 405, "{other} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_endpoint_is_served() {
+    let shared = Shared::new(1, connections(), Hindrances::default());
+    shared.up(Arc::new(Double::default()), None);
+    let router = router(shared);
+    for Endpoint { method, path, about } in endpoints() {
+        let (status, _, body) = ask(&router, &method.to_uppercase(), path, "").await;
+        let off = path == rasid_connectors::ingest::ENDPOINT.path;
+        assert!(if off { body["detail"].to_string().contains("is off") } else { status < 300 || status == 503 }, "{path}: {status} {body}");
+        assert!(!about.trim().is_empty(), "{path}");
+    }
+}
+
 /// Over a real socket: who may open it, and what the other commands make of the answers.
 #[test]
 fn the_socket_is_its_owners_and_the_client_says_what_went_wrong() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::new(folder.path()).expect("a client");
-    let nobody = client.get::<Value>("/status", &[]).expect_err("nobody listens").to_string();
+    let nobody = client.ask_as::<_, Value>(&StatusRequest {}).expect_err("nobody listens").to_string();
     assert!(nobody.contains("no service runs on data folder") && nobody.contains("rasid run --data"), "{nobody}");
     std::fs::write(folder.path().join(SOCKET), "left over").expect("a file");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
@@ -199,15 +240,18 @@ fn the_socket_is_its_owners_and_the_client_says_what_went_wrong() {
     runtime.spawn(serve("control", listener, control_router(service), connections(), introduce));
     let retract =
         |rule: &str| RetractRequest { rule: rule.to_owned(), since_ms: 0, who: Who::from("sam".to_owned()), why: "test".to_owned() };
-    let done: Retracted = client.post("/retract", &retract("auth.otp_flood")).expect("done");
+    let done = client.ask(&retract("auth.otp_flood")).expect("done");
     assert_eq!(done.position, 7);
     let me = crate::user::name(crate::user::own()).expect("one of the list");
     let who = double.retracted.lock().expect("whole").last().expect("one").who.clone();
     assert_eq!(who, Who { user: me, claimed: "sam".to_owned() }, "the kernel names the user, the request only claims");
-    let refused = client.post::<Retracted>("/retract", &retract("no.such")).expect_err("refused");
+    let refused = client.ask(&retract("no.such")).expect_err("refused");
     assert_eq!(refused.exit_code(), std::process::ExitCode::from(2));
     assert!(refused.to_string().contains("no rule `no.such` in the ruleset"));
-    let put_off =
-        client.post::<Value>("/dead-letters/retry", &RetryRequest { positions: vec![1], who: Who::default(), why: String::new() });
+    let put_off = client.ask(&RetryRequest { positions: vec![1], who: Who::default(), why: String::new() });
     assert_eq!(put_off.expect_err("draining").exit_code(), std::process::ExitCode::from(3));
+    let filter = DeadLetterFilter { after: 41, field: Some("data.price & more".to_owned()), ..DeadLetterFilter::default() };
+    let letters = client.ask(&filter).expect("a list").dead_letters;
+    let letters: Vec<_> = letters.into_iter().map(|letter| (letter.position, letter.field)).collect();
+    assert_eq!(letters, [(42, filter.field)], "a question in the query arrives as it was asked");
 }

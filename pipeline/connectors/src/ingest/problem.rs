@@ -3,6 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::Endpoint;
 use super::media::{ENCODINGS, TYPES, Unfit};
 use crate::webhook::VerifyError;
 
@@ -48,7 +49,13 @@ pub(super) enum Problem {
 const BEARER: &str = "Bearer realm=\"rasid\"";
 const BEARER_INVALID: &str = "Bearer realm=\"rasid\", error=\"invalid_token\"";
 /// Where events are taken.
-pub(super) const PATH: &str = "/v1/events";
+pub(super) const PATH: &str = ENDPOINT.path;
+/// The same, for the reference.
+pub const ENDPOINT: Endpoint = Endpoint {
+    method: "post",
+    path: "/v1/events",
+    about: "Takes events of producers that sign or show a token: [producers.md](producers.md). Where `sources.http.enabled` is off, 404.",
+};
 /// The methods that the path takes.
 pub(super) const METHODS: &str = "POST, OPTIONS";
 

@@ -4,38 +4,103 @@
 use async_trait::async_trait;
 use rasid_compiler::ruleset::Severity;
 pub use rasid_connectors::sink::alertmanager::PageShown;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::health::stats::Stats;
 
-/// What an operator can ask. Every answer is given once what it says is durable.
-#[async_trait]
-pub trait Control: Send + Sync {
+/// How a question travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// GET, the question in the query: something is looked at.
+    Get,
+    /// POST, the question as JSON in the body: something is done.
+    Post,
+}
+
+/// One thing that can be asked: where it goes, what comes back, and who answers.
+pub trait Question: Serialize + DeserializeOwned + Send + 'static {
+    /// How it travels.
+    const WAY: Way;
+    /// Where it goes.
+    const PATH: &'static str;
+    /// What it does, for the reference.
+    const ABOUT: &'static str;
+    /// What comes back.
+    type Answer: Serialize + Send;
+
+    /// Has it answered.
+    fn ask(self, control: &dyn Control) -> impl Future<Output = Result<Self::Answer, ControlError>> + Send;
+
+    /// Where it says who asks; `None` for what leaves no trace.
+    fn who(&mut self) -> Option<&mut Who> {
+        None
+    }
+}
+
+/// Goes through the questions.
+pub trait Visitor {
+    /// One of them.
+    fn question<Q: Question>(&mut self);
+}
+
+macro_rules! questions {
+    ($($(#[doc = $doc:literal])* $way:ident $path:literal $request:ident -> $answer:ty: $method:ident $(by $who:ident)?,)*) => {
+        /// What an operator can ask. Every answer is given once what it says is durable.
+        #[async_trait]
+        pub trait Control: Send + Sync {
+            $(
+                $(#[doc = $doc])*
+                async fn $method(&self, request: $request) -> Result<$answer, ControlError>;
+            )*
+
+            /// Its figures. Called for every scrape and every probe: cheap, and never waits.
+            fn stats(&self) -> Stats;
+        }
+
+        $(
+            impl Question for $request {
+                const WAY: Way = Way::$way;
+                const PATH: &'static str = $path;
+                const ABOUT: &'static str = concat!($($doc),*);
+                type Answer = $answer;
+
+                fn ask(self, control: &dyn Control) -> impl Future<Output = Result<$answer, ControlError>> + Send {
+                    control.$method(self)
+                }
+
+                $(fn who(&mut self) -> Option<&mut Who> {
+                    Some(&mut self.$who)
+                })?
+            }
+        )*
+
+        /// Shows every question.
+        pub fn each(visitor: &mut impl Visitor) {
+            $(visitor.question::<$request>();)*
+        }
+    };
+}
+
+// The list: paths, the client, [`Control`] and docs/http.md are made from it. Whoever asks for something to be done says who
+// they are (`by`), for the audit.
+questions! {
     /// Takes a rule's alerts since some time back: a control record in the log, an entry in the audit, and a notice to
     /// every receiver of alerts. The rule's reasons leave all scores.
-    async fn retract(&self, request: RetractRequest) -> Result<Retracted, ControlError>;
-
+    Post "/retract" RetractRequest -> Retracted: retract by who,
     /// Dead letters, oldest first. Never the records themselves.
-    async fn dead_letters(&self, filter: DeadLetterFilter) -> Result<DeadLetterList, ControlError>;
-
+    Get "/dead-letters" DeadLetterFilter -> DeadLetterList: dead_letters,
     /// Appends dead letters to the log once more, as new entries with the arrival of now; those that are good this time
     /// are processed, the others become dead letters again.
-    async fn retry(&self, request: RetryRequest) -> Result<Retried, ControlError>;
-
+    Post "/dead-letters/retry" RetryRequest -> Retried: retry by who,
     /// What receivers refused for good, with their answers, oldest first.
-    async fn parked(&self, filter: ParkedFilter) -> Result<Vec<Parked>, ControlError>;
-
+    Get "/parked" ParkedFilter -> Vec<Parked>: parked,
     /// Offers parked items to their sinks once more.
-    async fn unpark(&self, request: UnparkRequest) -> Result<Unparked, ControlError>;
-
+    Post "/parked/retry" UnparkRequest -> Unparked: unpark by who,
     /// Posts a page that is marked as a test, and says what Alertmanager makes of it; or takes such pages back.
-    async fn page_test(&self, request: PageTestRequest) -> Result<PageTested, ControlError>;
-
+    Post "/page/test" PageTestRequest -> PageTested: page_test by who,
     /// Where the service stands.
-    fn status(&self) -> Status;
-
-    /// Its figures. Called for every scrape and every probe: cheap, and never waits.
-    fn stats(&self) -> Stats;
+    Get "/status" StatusRequest -> Status: status,
 }
 
 /// Why the service did not do it.
@@ -274,6 +339,10 @@ pub struct PageTested {
     /// What it makes of it; `None` where it does not show it, and of pages that are taken back.
     pub shown: Option<PageShown>,
 }
+
+/// Asks where the service stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusRequest {}
 
 /// Where the service stands.
 #[derive(Clone, Debug, Default, Serialize)]

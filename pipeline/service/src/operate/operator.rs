@@ -21,7 +21,7 @@ use crate::decide::log_thread::LogAppender;
 use crate::health::stats::Stats;
 use crate::operate::control::{
     Control, ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageShown, PageTestRequest, PageTested, Parked, ParkedFilter,
-    Restored, RetractRequest, Retracted, Retried, RetryRequest, Status, UnparkRequest, Unparked, Who,
+    Restored, RetractRequest, Retracted, Retried, RetryRequest, Status, StatusRequest, UnparkRequest, Unparked, Who,
 };
 use crate::operate::parked;
 use crate::operate::tally::Tally;
@@ -240,15 +240,15 @@ impl Control for Operator {
         Ok(tested)
     }
 
-    fn status(&self) -> Status {
-        Status {
+    async fn status(&self, _: StatusRequest) -> Result<Status, ControlError> {
+        Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.instance.clone(),
             started_ms: self.started.wall_ms,
             up_ms: age_ms(self.clock.monotonic_ms(), self.started.monotonic_ms),
             restored: self.restored.clone(),
             stats: self.stats(),
-        }
+        })
     }
 
     fn stats(&self) -> Stats {
