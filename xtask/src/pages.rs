@@ -24,7 +24,7 @@ const PARTS: [(&str, &str); 6] = [
 pub(crate) fn run(check: bool) -> Result<()> {
     step::timed("pages", || {
         let mut stale = false;
-        let reference = step::output("rasid reference", step::rasid(["reference"]))?;
+        let reference = step::output("rasid reference", step::rasid(["reference"])?)?;
         let reference: Value = serde_json::from_slice(&reference).context("what `rasid reference` prints")?;
         let pages = [
             ("docs/rule-reference.md", rule_reference()?),

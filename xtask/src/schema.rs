@@ -15,7 +15,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let mut stale = false;
         for (name, file) in SCHEMAS {
             let path = step::root().join(file);
-            let current = step::output("rasid schema", step::rasid(["schema", name]))?;
+            let current = step::output("rasid schema", step::rasid(["schema", name])?)?;
             if check {
                 // Compared as text, so that a checkout with Windows line ends does not differ.
                 let committed = fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");

@@ -49,11 +49,24 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     cargo
 }
 
-/// The `rasid` that the workspace builds; cargo builds it first if it must.
-pub(crate) fn rasid<const N: usize>(arguments: [&str; N]) -> Command {
-    let mut rasid = cargo(["run", "--quiet", "--package", "rasid", "--bin", "rasid", "--"]);
+/// The `rasid` that the tests run, built if it is not there: with a test, so that it is built with their features and what it
+/// depends on is not built a second time with others.
+pub(crate) fn rasid<const N: usize>(arguments: [&str; N]) -> Result<Command> {
+    output("build rasid", cargo(["build", "--quiet", "--workspace", "--bin", "rasid", "--test", "cli"]))?;
+    let mut rasid = command(target()?.join("debug/rasid"));
     rasid.args(arguments);
-    rasid
+    Ok(rasid)
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> Result<PathBuf> {
+    let metadata = output("cargo metadata", cargo(["metadata", "--format-version", "1", "--no-deps", "--quiet"]))?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata).context("cargo metadata")?;
+    metadata
+        .get("target_directory")
+        .and_then(serde_json::Value::as_str)
+        .map(PathBuf::from)
+        .context("cargo metadata names no target_directory")
 }
 
 /// Runs a command as the step `name`.
