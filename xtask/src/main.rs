@@ -2,6 +2,7 @@
 //! repository's root, and says which.
 
 mod bench_workload;
+mod counts;
 mod fixtures;
 mod fluvio;
 mod fmt;
@@ -24,6 +25,8 @@ cargo xtask fixtures [--check]             makes the fixtures again, or compares
 cargo xtask fluvio --endpoint HOST:PORT [--run-dir DIR] [--records N]
                                            the Fluvio source against a real cluster; kills its processes if DIR names them
 cargo xtask kill [--rounds N] [--seed S]   kills the live service N times, in all phases of its work
+cargo xtask counts [--record --reason WHY]
+                                           counts the benchmarks' instructions: holds them to those on record, or records them
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
 ";
 
@@ -50,6 +53,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["fixtures"] => fixtures::run(false),
         ["fixtures", "--check"] => fixtures::run(true),
         ["fluvio", options @ ..] => fluvio::run(options),
+        ["counts", options @ ..] => counts::run(options),
         ["bench-workload", count] => bench_workload::run(count, "7"),
         ["bench-workload", count, seed] => bench_workload::run(count, seed),
         ["kill", options @ ..] => kill::run(options),

@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use crate::{fmt, pages, schema, step};
+use crate::{counts, fmt, pages, schema, step};
 
 pub(crate) fn run() -> Result<()> {
     install()?;
@@ -15,12 +15,13 @@ pub(crate) fn run() -> Result<()> {
     step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;
     step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--quiet"]))?;
     schema::run(true)?;
-    pages::run(true)
+    pages::run(true)?;
+    counts::run(&[])
 }
 
 /// Programs that the tests start, and Debian's packages that bring them. The packages may start services of their own on
 /// the usual ports; that is no matter, the tests use free ports and folders of their own.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("python3", "python3"),
     ("pip3", "python3-pip"),
     ("redis-server", "redis-server"),
@@ -30,6 +31,7 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("openssl", "openssl"),
     ("faketime", "faketime"),
     ("logrotate", "logrotate"),
+    ("valgrind", "valgrind"),
 ];
 
 fn install() -> Result<()> {

@@ -1,7 +1,7 @@
 //! How long it takes from an event to its score being readable in Redis, beside the same way without Rasid.
 //!
 //! ```text
-//! cargo run --profile dist -p rasid-benches --bin latency -- [RATE EVENTS/S] [SECONDS]
+//! cargo run --profile dist -p rasid-latency -- [RATE EVENTS/S] [SECONDS]
 //!
 //! rasid   event ─→ log thread, fsync ─→ engine, shipped rules ─→ Redis ─→ seen
 //! empty   event ─→ log thread, fsync ────────────────────────────→ Redis ─→ seen

@@ -1,0 +1,149 @@
+//! Every operator of the list, fed and read by itself, over some keys.
+
+use rasid_detectors::entity::KeyHasher;
+use rasid_detectors::event::envelope::{Decoded, Limits, decode};
+use rasid_detectors::event::field::{self, FieldPath, FieldType};
+use rasid_detectors::event::{Event, EventType};
+use rasid_detectors::operator::{Fact, Feeds, OPERATORS, Of, OfField, Operator, OperatorSpec, OperatorVisitor, Setup, Yields, is_scalar};
+use rasid_detectors::value::{OwnedValue, Value};
+use serde_json::json;
+
+use crate::{Case, keep, sample, workload};
+
+/// Events in one run, of each type at most.
+const EVENTS: usize = 1_000;
+/// Keys that they fall on.
+const KEYS: u64 = 50;
+const WINDOW_MS: i64 = 600_000;
+/// Fields that most aggregates are over; where one takes neither, the first that it takes.
+const FIELDS: [(EventType, &str); 2] = [(EventType::PaymentCaptured, "amount"), (EventType::OtpRequested, "phone")];
+
+pub(crate) fn cases() -> impl Iterator<Item = Case> {
+    OPERATORS.iter().flat_map(|spec| {
+        let (types, of) = input(spec);
+        let ty = of.and_then(|(event_type, path)| field::at(event_type.fields(), path)).map(|spec| spec.ty);
+        let window_ms = if spec.named().is_some() { WINDOW_MS } else { 0 };
+        let operator = (spec.setup)(window_ms, ty, json!({})).expect("defaults suffice");
+        operator.accept(Made { spec, input: keep(Input::new(&types, of)) })
+    })
+}
+
+/// The event types that it is fed, and the field that it looks at.
+fn input(spec: &OperatorSpec) -> (Vec<EventType>, Option<(EventType, FieldPath)>) {
+    let named = match &spec.feeds {
+        Feeds::Fixed { inputs, .. } => return (inputs.to_vec(), None),
+        Feeds::Named(named) => named,
+    };
+    if matches!(named.of, OfField::None { .. }) {
+        return (vec![EventType::PaymentCaptured], None);
+    }
+    let takes = |ty: FieldType| is_scalar(ty) && matches!(spec.yields, Yields::Value(of) if of(ty).is_some());
+    let all = EventType::ALL.iter().flat_map(|of| of.fields().iter().map(|field| (*of, field.name)));
+    let found = FIELDS.into_iter().chain(all).find_map(|(event_type, name)| {
+        field::find(event_type.fields(), name).filter(|(_, field)| takes(field.ty)).map(|(path, _)| (event_type, path))
+    });
+    let (event_type, path) = found.unwrap_or_else(|| panic!("some field is one that {} takes", spec.name));
+    (vec![event_type], Some((event_type, path)))
+}
+
+/// What an operator is fed, in order: events of the workload; of types that it lacks, samples.
+struct Input {
+    /// Events, each with the number of its key.
+    events: Vec<(Event<'static>, usize)>,
+    of: Option<Of>,
+    hasher: KeyHasher,
+}
+
+impl Input {
+    fn new(types: &[EventType], of: Option<(EventType, FieldPath)>) -> Self {
+        let hasher = KeyHasher::new([7; 16]);
+        let mut events: Vec<Event<'static>> = types.iter().flat_map(|event_type| self::events(*event_type)).collect();
+        events.sort_by_key(Event::clock);
+        let keyed = |event: Event<'static>| {
+            let named = event.data.event_type().fields().iter().position(|field| !field.entities.is_empty());
+            let path = named.map(|index| FieldPath { field: u8::try_from(index).expect("few fields"), child: None });
+            let key = match path.map(|path| event.data.get(path)) {
+                Some(Value::Str(id)) => hasher.hash(&[id.as_bytes()]) % KEYS,
+                _ => 0,
+            };
+            (event, usize::try_from(key).expect("few keys"))
+        };
+        let of = of.and_then(|(event_type, path)| {
+            let kind = field::at(event_type.fields(), path)?.entities.first().copied();
+            Some(Of::Field { path, kind })
+        });
+        Self { events: events.into_iter().map(keyed).collect(), of, hasher }
+    }
+
+    fn facts(&self) -> impl Iterator<Item = (Fact<'_, 'static>, usize)> {
+        (0_u64..).zip(&self.events).map(|(number, (event, key))| {
+            let fact = Fact {
+                event,
+                at_ms: event.clock(),
+                identity: number,
+                of: self.of,
+                firing: None,
+                above: number % 2 == 0,
+                below: true,
+                hasher: &self.hasher,
+            };
+            (fact, *key)
+        })
+    }
+}
+
+fn events(event_type: EventType) -> Vec<Event<'static>> {
+    let events = workload::events(&[event_type], EVENTS);
+    if !events.is_empty() {
+        return events.into_iter().map(|(event, _)| event).collect();
+    }
+    let records: &'static [String] = keep(sample::records(event_type, EVENTS, false).expect("clean ones there are of every type"));
+    let event = |record: &'static String| match decode(record.as_bytes(), &Limits::default()) {
+        Ok(Decoded::Event(event)) => event,
+        other => panic!("a sample of {} is {other:?}", event_type.name()),
+    };
+    records.iter().map(event).collect()
+}
+
+struct Made {
+    spec: &'static OperatorSpec,
+    input: &'static Input,
+}
+
+impl OperatorVisitor for Made {
+    type Output = Vec<Case>;
+
+    fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Vec<Case> {
+        let Self { spec, input } = self;
+        let states = || -> Vec<O::State> { (0..KEYS).map(|_| O::State::default()).collect() };
+        let feed_all = |setup: &Setup<O::Params>, states: &mut Vec<O::State>| {
+            let firings = input.facts().filter_map(|(fact, key)| O::feed(setup, &fact, states.get_mut(key)?));
+            firings.count()
+        };
+        let elements = input.events.len();
+        let fed = Case::new(format!("operator/{}/feed", spec.name), elements, {
+            let setup = setup.clone();
+            move || {
+                let (setup, mut states) = (setup.clone(), states());
+                move || (feed_all(&setup, &mut states), states)
+            }
+        });
+        if !matches!(spec.yields, Yields::Value(_)) {
+            return vec![fed];
+        }
+        let read = Case::new(format!("operator/{}/read", spec.name), elements, {
+            let setup = setup.clone();
+            move || {
+                let (setup, mut states) = (setup.clone(), states());
+                feed_all(&setup, &mut states);
+                move || -> (Vec<OwnedValue>, Vec<O::State>) {
+                    let values = input
+                        .facts()
+                        .map(|(fact, key)| states.get(key).map_or(OwnedValue::Absent, |state| O::read(&setup, fact.at_ms, state)));
+                    (values.collect(), states)
+                }
+            }
+        });
+        vec![fed, read]
+    }
+}
