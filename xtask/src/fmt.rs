@@ -1,5 +1,5 @@
-//! `cargo xtask fmt`: cargo's formatter, and then the files that it does not reach: the modules of operators are declared
-//! by the list in `detectors/src/lib.rs`, which it does not look into.
+//! `cargo xtask fmt`: cargo's formatter, and then the files that it does not reach: the modules of operators and of commands are
+//! declared by lists, macros that it does not look into.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::step;
+
+/// Folders of modules that a list declares: `detectors/src/lib.rs`, `pipeline/app/src/command.rs`.
+const LISTED: [&str; 2] = ["detectors/src", "pipeline/app/src/command"];
 
 pub(crate) fn run(check: bool) -> Result<()> {
     let mut all = step::cargo(["fmt", "--all"]);
@@ -17,10 +20,12 @@ pub(crate) fn run(check: bool) -> Result<()> {
         listed.arg("--check");
     }
     let mut found = Vec::new();
-    files(&step::root().join("detectors/src"), &mut found)?;
+    for folder in LISTED {
+        files(&step::root().join(folder), &mut found)?;
+    }
     listed.args(found);
     step::run("fmt", all)?;
-    step::run("fmt of operators", listed)
+    step::run("fmt of what is listed", listed)
 }
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {

@@ -193,17 +193,23 @@ const FRANCO: u64 = 0xF7;
 impl Table {
     fn new() -> Self {
         let mut table = Self { slots: vec![(0, Lex::default()); 8192], filter: Box::new([0; 512]), openings: [0; 8] };
-        for (word, language, num) in data::NUMBERS.each(|[word, language, num]| Ok((data::word(word)?, Language::named(language)?, Num::named(num)?))) {
+        for (word, language, num) in
+            data::NUMBERS.each(|[word, language, num]| Ok((data::word(word)?, Language::named(language)?, Num::named(num)?)))
+        {
             let num = if let Num::Value { value, .. } = num { Num::Value { value, english: language == Language::English } } else { num };
             table.number(word, num, language);
         }
-        for (word, language, class) in data::WORDS.each(|[word, language, class]| Ok((data::word(word)?, Language::named(language)?, classes(class)?))) {
+        for (word, language, class) in
+            data::WORDS.each(|[word, language, class]| Ok((data::word(word)?, Language::named(language)?, classes(class)?)))
+        {
             table.add(word, class, Num::None, language);
         }
         let endings = data::ENDINGS.each(|[ending, language, class]| {
             Ok((data::some(ending).map_or(Ok(""), data::word)?, Language::named(language)?, data::some(class).map_or(Ok(0), classes)?))
         });
-        for (noun, language, class) in data::NOUNS.each(|[noun, language, class]| Ok((data::word(noun)?, Language::named(language)?, classes(class)?))) {
+        for (noun, language, class) in
+            data::NOUNS.each(|[noun, language, class]| Ok((data::word(noun)?, Language::named(language)?, classes(class)?)))
+        {
             for (ending, _, more) in endings.iter().filter(|(_, of, _)| *of == language) {
                 table.add(&format!("{noun}{ending}"), class | more, Num::None, language);
             }

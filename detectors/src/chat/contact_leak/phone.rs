@@ -14,8 +14,8 @@
 
 use super::lexicon::{CALL, CHANNEL, LOWER, NUMBER, REVERSE, ZERO};
 use super::normalise::Text;
-use super::plan;
 use super::numbers::{self, Digits, EASTERN, GLUED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
+use super::plan;
 
 /// Digits of the longest dialled form: 0020, a needless 0, and 10 digits, with one to spare.
 const WINDOW_DIGITS_MAX: usize = 18;
@@ -336,9 +336,7 @@ fn shape(digits: &[u8], plus: bool) -> Option<Shape> {
         })
     };
     let international = |rest: &[u8]| match rest {
-        [2, 0, 0, national @ ..] | [2, 0, national @ ..] if plan::is_mobile(national) => {
-            mobile(national, Form::MobileInternational)
-        }
+        [2, 0, 0, national @ ..] | [2, 0, national @ ..] if plan::is_mobile(national) => mobile(national, Form::MobileInternational),
         [2, 0, national @ ..] => fixed(national, Form::LandlineInternational),
         _ => foreign(rest),
     };

@@ -10,8 +10,7 @@ use super::numbers::Digits;
 
 /// Beginnings of mobile numbers behind the trunk zero.
 static CARRIERS: LazyLock<Vec<Digits>> = LazyLock::new(|| data::CARRIERS.each(|[prefix, _]| digits(prefix)));
-static AREAS: LazyLock<Vec<Code>> =
-    LazyLock::new(|| data::AREAS.each(|[area, next, least, most, _]| Code::new(area, next, least, most)));
+static AREAS: LazyLock<Vec<Code>> = LazyLock::new(|| data::AREAS.each(|[area, next, least, most, _]| Code::new(area, next, least, most)));
 /// Those without a wildcard first.
 static COUNTRIES: LazyLock<Vec<Code>> = LazyLock::new(|| {
     let mut codes = data::COUNTRIES.each(|[code, next, least, most, _]| Code::new(code, next, least, most));

@@ -20,7 +20,9 @@ impl Command for Args {
         let endpoints = http::endpoints().map(|of| described(of.method, of.path, of.about));
         let mut questions = Questions(Vec::new());
         each(&mut questions);
-        print_json(&json!({"commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events()}))
+        print_json(
+            &json!({"commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events()}),
+        )
     }
 }
 
@@ -51,7 +53,8 @@ fn event(event_type: EventType) -> Value {
     let definitions = generator.take_definitions(true);
     let name = reference.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
     let schema = definitions.get(name).unwrap_or(&Value::Null);
-    let required = |field: &str| schema.get("required").and_then(Value::as_array).is_some_and(|required| required.iter().any(|name| name == field));
+    let required =
+        |field: &str| schema.get("required").and_then(Value::as_array).is_some_and(|required| required.iter().any(|name| name == field));
     let fields = event_type.fields().iter().map(|field| {
         let about = schema.pointer(&format!("/properties/{}/description", field.name)).and_then(Value::as_str).unwrap_or_default();
         json!({

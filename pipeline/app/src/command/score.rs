@@ -71,7 +71,8 @@ impl Command for Args {
         let known = if kind.hides(&kind.normalise(id)) && !is_pseudonym(id) { Some(key::configured(&loaded)?) } else { None };
         let mut entity = format!("{}:{}", kind.name(), leaving(*kind, id, known.as_ref()));
         let former = known.as_ref().and_then(|known| known.leave_formerly(*kind, id)).map(|id| format!("{}:{id}", kind.name()));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Outside(Box::new(error)))?;
         let config = redis.for_reading();
         let read = |entity: &str| runtime.block_on(read_score(&config, entity)).map_err(|error| Failure::Outside(Box::new(error)));
         let mut reading = read(&entity)?;

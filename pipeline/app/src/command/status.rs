@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::operate::control::StatusRequest;
 use rasid_service::health::stats::RedisStats;
+use rasid_service::operate::control::StatusRequest;
 use serde_json::Value;
 
 use super::{Command, Failure, OutputFormat, print_json, print_line, span};
@@ -236,7 +236,7 @@ fn one_source(source: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-use rasid_service::health::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
+    use rasid_service::health::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
     use rasid_service::operate::control::Status;
 
     #[test]
