@@ -5,7 +5,7 @@ use std::path::Path;
 use rasid_connectors::seal::Secrets;
 use rasid_connectors::storage::Disk;
 use rasid_engine::Pseudonymizer;
-use rasid_service::recover::take_up::layout;
+use rasid_service::recover::layout;
 
 use crate::command::{Failure, say, say_block};
 use crate::config::{self, Key, Layers, Loaded};

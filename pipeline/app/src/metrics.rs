@@ -6,7 +6,8 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use rasid_engine::FieldCounter;
-use rasid_service::health::stats::{Breaker, LATENCY_BOUNDS_MS, Readiness, Stats};
+use rasid_service::health::latency::LATENCY_BOUNDS_MS;
+use rasid_service::health::stats::{Breaker, Readiness, Stats};
 
 use crate::http::ServerStats;
 use streams::by_label;

@@ -11,6 +11,7 @@ pub mod commit;
 pub(crate) mod commit_thread;
 pub mod comparison;
 pub(crate) mod engine_thread;
+pub(crate) mod figures;
 pub(crate) mod log_thread;
 pub(crate) mod progress;
 pub mod route;

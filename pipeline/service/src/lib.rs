@@ -6,9 +6,14 @@
 //!                                  comparison        log is durable
 //! ```
 //!
-//! A room for each thing that it does: [`recover`] takes up what a crash has left, `receive` brings events from the sources into
-//! the log, [`decide`] makes of the log what is committed, [`deliver`] takes that to its receivers, [`operate`] is asked, watched
-//! and told new rules; [`health`] is how each part is.
+//! A room for each thing that it does; dependencies point from the right to the left, and none back:
+//!
+//! ```text
+//!  health ← decide ← recover  taking up what a crash has left
+//!    │        │  └── receive  events from the sources into the log
+//!    │        └───── deliver  effects to their receivers
+//!    └─────────────────────── operate  asked, watched and told new rules; it looks into all of them
+//! ```
 //!
 //! `start` puts the parts together, `running` ends them. [`decide::worker`], [`decide::commit`] and
 //! [`deliver::dispatch`] decide everything and know no thread, clock or socket: the simulation drives the same code that
@@ -18,7 +23,9 @@ mod chain;
 pub mod clock;
 pub mod decide;
 pub mod deliver;
+mod error;
 pub mod health;
+mod held;
 pub mod operate;
 mod receive;
 pub mod recover;
@@ -29,5 +36,6 @@ mod start;
 
 pub use chain::Chain;
 pub use decide::log_thread::LogAppender;
+pub use error::{BoxError, StartError};
 pub use running::Running;
-pub use service::{BoxError, Service, StartError};
+pub use service::Service;

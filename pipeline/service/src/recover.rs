@@ -2,6 +2,9 @@
 
 pub mod damage;
 pub(crate) mod exposure;
+pub mod layout;
+pub mod lock;
+pub(crate) mod open;
 pub(crate) mod remembered;
 pub mod replay;
 pub mod rulesets;

@@ -1,64 +1,26 @@
 //! The live service at work, as its program sees it, and how it ends.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::BoxError;
-use crate::chain::Chain;
 use crate::decide::engine_thread::Ask;
 use crate::decide::log_thread::LogAppender;
 use crate::decide::progress::Progress;
+use crate::error::BoxError;
+use crate::health::ended::Ended;
 use crate::health::hindrance::Hindrances;
 use crate::operate::control::{Control, Restored};
 use crate::operate::operator::Operator;
 use crate::receive::sources::Sources;
-use crate::recover::take_up::FolderLock;
-use crate::start::held;
+use crate::recover::lock::FolderLock;
 
 /// How long a drain waits for the sinks; what is left stays in the outbox for the next start.
 const SINKS_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Why a part has ended before its time, the first of them.
-#[derive(Clone, Default)]
-pub(crate) struct Ended {
-    first: Arc<Mutex<Option<BoxError>>>,
-    why: Arc<Mutex<Option<String>>>,
-    told: Arc<Notify>,
-}
-
-impl Ended {
-    /// Keeps the error of the part called `name`.
-    pub(crate) fn unless_ok<E: Into<BoxError>>(&self, name: &str, result: Result<(), E>) {
-        let Err(error) = result else { return };
-        let error = error.into();
-        tracing::error!(part = name, error = %Chain(&*error), "a part of the service has stopped");
-        let mut first = held(&self.first);
-        if first.is_none() {
-            *held(&self.why) = Some(format!("{name} has stopped: {}", Chain(&*error)));
-            *first = Some(error);
-        }
-        self.told.notify_one();
-    }
-
-    /// In words, for health.
-    pub(crate) fn why(&self) -> Arc<Mutex<Option<String>>> {
-        Arc::clone(&self.why)
-    }
-
-    async fn wait(&self) -> BoxError {
-        loop {
-            if let Some(error) = held(&self.first).take() {
-                return error;
-            }
-            self.told.notified().await;
-        }
-    }
-}
 
 /// What runs.
 pub(crate) struct Parts {
@@ -158,7 +120,7 @@ impl Running {
         // The log ends; then the engine, which has read all of it, then the sinks, then the committer.
         appender.end().await;
         let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
-        if held(&ended.first).is_some() {
+        if ended.is_some() {
             // A part has failed: nothing that the snapshot waits for may come any more.
             draining.send_replace(true);
         }
@@ -171,7 +133,7 @@ impl Running {
         sink_tasks.shutdown().await;
         let whole = joined.await?;
         drop(lock);
-        if let Some(error) = held(&ended.first).take() {
+        if let Some(error) = ended.take() {
             return Err(error);
         }
         snapshot?;

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rasid_connectors::sink::{TlsFiles, redis};
+use rasid_connectors::webhook::Webhook;
+
+use crate::error::StartError;
 
 /// Bytes that must not be seen: not in logs, not in `Debug`, not in errors.
 #[derive(Clone, PartialEq, Eq)]
@@ -224,6 +227,12 @@ pub struct AlertmanagerSettings {
     pub external_url: Option<String>,
     /// What a runbook's path is appended to.
     pub runbook_url: Option<String>,
+}
+
+/// Signs or verifies with those secrets.
+pub(crate) fn webhook(what: &str, secrets: &[Secret]) -> Result<Webhook, StartError> {
+    let texts: Result<Vec<&str>, _> = secrets.iter().map(|secret| std::str::from_utf8(secret.reveal())).collect();
+    Webhook::new(&texts.map_err(|error| StartError::wrong(what, &error))?).map_err(|error| StartError::wrong(what, &error))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod simulation {
 }
 
 use rasid_service::decide::comparison::Compared;
-use rasid_service::recover::take_up::layout;
+use rasid_service::recover::layout;
 use simulation::oracle::{Covered, judge};
 use simulation::schedule::Schedule;
 use simulation::wall::Setting;

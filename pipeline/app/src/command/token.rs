@@ -8,7 +8,7 @@ use rasid_connectors::audit::{Audit, Entry};
 use rasid_connectors::storage::{Disk, Storage};
 use rasid_connectors::tokens::{Lock, PREFIX, Scope, Token, TokensError};
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_service::recover::take_up::layout;
+use rasid_service::recover::layout;
 use serde_json::json;
 
 use super::{Command, Failure, OutputFormat, is_owner, print_json, print_line, say, who};

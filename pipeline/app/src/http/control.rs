@@ -18,7 +18,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::Problem;
 
 /// The socket's name in the data folder.
-pub(crate) const SOCKET: &str = rasid_service::recover::take_up::layout::CONTROL;
+pub(crate) const SOCKET: &str = rasid_service::recover::layout::CONTROL;
 /// Folder in which it is made.
 const MAKING: &str = "control.new";
 

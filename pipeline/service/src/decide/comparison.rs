@@ -10,6 +10,9 @@ use std::collections::VecDeque;
 
 use rasid_engine::Alert;
 
+/// The version of the engine: what it makes is the same only as itself. Snapshots, bundles, switches and commits carry it.
+pub const ENGINE: &str = env!("CARGO_PKG_VERSION");
+
 /// What was committed, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Committed {
@@ -105,7 +108,7 @@ impl Comparison {
             && expected <= position
         {
             self.expected.pop_front();
-            self.differs(expected, crate::recover::take_up::ENGINE);
+            self.differs(expected, ENGINE);
         }
     }
 

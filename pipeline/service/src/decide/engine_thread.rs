@@ -4,15 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
-use rasid_engine::{Counters, Engine, ProducerCounters, Reach, RuleCounters, ScoreChange, Snapshot};
+use rasid_engine::{Engine, LivePart, ScoreChange, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock::{Clock, age_ms};
+use crate::clock::Clock;
 use crate::decide::commit_thread::ToCommit;
-use crate::decide::comparison::Compared;
+use crate::decide::figures::EngineFigures;
 use crate::decide::progress::Progress;
 use crate::decide::worker::{Step, Worker, WorkerError};
-use crate::deliver::redis_watch::Part;
 
 /// How long the thread sleeps when nothing wakes it.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -41,54 +40,20 @@ pub(crate) struct LiveScores {
     pub(crate) scores: Vec<ScoreChange>,
 }
 
+/// Some live scores, as of a position.
+pub(crate) struct Part {
+    /// Newest position that they are of.
+    pub(crate) position: u64,
+    /// They.
+    pub(crate) live: LivePart,
+}
+
 /// State to be written.
 pub(crate) struct SnapshotJob {
     pub(crate) position: u64,
     pub(crate) ruleset: String,
     pub(crate) settings: LogSettings,
     pub(crate) snapshot: Snapshot,
-}
-
-/// Figures of the engine, as of its last block.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct EngineFigures {
-    /// The newest position applied.
-    pub position: u64,
-    /// When the newest event applied arrived, Unix ms; 0 before the first.
-    pub arrival_ms: i64,
-    /// When everything that had been appended was applied, last, ms by the monotonic clock; `None`: not since the start.
-    pub caught_up_ms: Option<i64>,
-    /// Event clock, Unix ms.
-    pub clock_ms: i64,
-    /// Keyed state, bytes.
-    pub state_bytes: usize,
-    /// How far back duplicates are known.
-    pub reach: Option<Reach>,
-    /// Hash of the ruleset in force.
-    pub ruleset: String,
-    /// Counts of the whole log.
-    pub counters: Counters,
-    /// Counts of each rule.
-    pub rules: Vec<RuleCounters>,
-    /// Counts of each producer.
-    pub producers: Vec<ProducerCounters>,
-    /// Rules that were in force before and are no more.
-    pub former_rules: Vec<String>,
-    /// Rules that run in shadow until their windows are whole, and until when, Unix ms.
-    pub warming: Vec<(String, i64)>,
-    /// What became of the outputs that had been committed before.
-    pub compared: Compared,
-    /// Entries that were lost to damage.
-    pub lost: u64,
-}
-
-impl EngineFigures {
-    /// How far behind it is while there is something that it has not applied, ms: the oldest of that came after the newest
-    /// event that it has applied, and after it was last caught up.
-    pub(crate) fn behind_ms(&self, clock: &Clock) -> u64 {
-        let arrived = clock.age_ms(self.arrival_ms);
-        self.caught_up_ms.map_or(arrived, |caught_up_ms| arrived.min(age_ms(clock.monotonic_ms(), caught_up_ms)))
-    }
 }
 
 /// Why the thread ended before its time.

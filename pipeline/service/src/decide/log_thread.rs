@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::chain::Chain;
 use crate::clock::{Clock, Now, age_ms};
+use crate::decide::figures::{LogFigures, Queue};
 use crate::decide::progress::Progress;
 use crate::health::hindrance::{Area, Hindrances};
-use crate::operate::tally::{LogFigures, Queue};
 
 /// Requests that wait at most; behind them sources wait.
 const REQUESTS_MAX: usize = 256;

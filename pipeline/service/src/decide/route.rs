@@ -5,6 +5,8 @@ use rasid_connectors::effect::{AlertItem, Body, Item, RetractedItem};
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Alert, ScoreChange};
 
+use crate::settings::SinksSettings;
+
 /// The core API: alerts, scores, retractions.
 pub const CORE: &str = "core";
 /// The person on call, by Alertmanager.
@@ -29,6 +31,16 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// Those that the settings name.
+    pub(crate) fn of(sinks: &SinksSettings) -> Self {
+        Self {
+            core: sinks.core.is_some(),
+            oncall: sinks.alertmanager.is_some(),
+            redis: sinks.redis.is_some(),
+            jsonl: sinks.jsonl.is_some(),
+        }
+    }
+
     /// Names of the sinks that are configured.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         [(self.core, CORE), (self.oncall, ONCALL), (self.redis, REDIS), (self.jsonl, JSONL)]

@@ -26,9 +26,9 @@ struct Said {
 }
 
 impl SetAsides {
-    /// How many there were, as it grows.
-    pub(crate) fn total(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.total)
+    /// None so far; `total` grows by each.
+    pub(crate) fn counted_in(total: Arc<AtomicU64>) -> Self {
+        Self { total, by_stream: BTreeMap::new() }
     }
 
     /// They were set aside; a line for each stream of which none was said within the last minute.
@@ -92,7 +92,7 @@ mod tests {
         let letters = ["http:a", "http:b", "http:a"].map(letter);
         aside.came(letters.iter(), 0);
         aside.came(letters.iter().take(1), 120_000);
-        assert_eq!(aside.total().load(Ordering::Relaxed), 4);
+        assert_eq!(aside.total.load(Ordering::Relaxed), 4);
         assert_eq!(aside.by_stream.keys().collect::<Vec<_>>(), ["http:a"], "what is long past is forgotten");
     }
 }

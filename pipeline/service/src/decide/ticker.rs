@@ -6,9 +6,9 @@ use std::time::Duration;
 use rasid_connectors::log::Control;
 
 use crate::clock::{Clock, age_ms};
-use crate::decide::engine_thread::EngineFigures;
+use crate::decide::figures::EngineFigures;
 use crate::decide::log_thread::LogAppender;
-use crate::start::held;
+use crate::held::held;
 
 /// Silence after which a tick is appended, and how often it looks, ms.
 const TICK_MS: u64 = 1_000;

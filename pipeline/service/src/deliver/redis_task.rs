@@ -9,21 +9,28 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::chain::Chain;
 use crate::decide::commit_thread::Ahead;
-use crate::decide::engine_thread::{Ask, EngineFigures, LiveScores};
+use crate::decide::engine_thread::{Ask, LiveScores, Part};
+use crate::decide::figures::EngineFigures;
 use crate::decide::progress::Progress;
 use crate::deliver::delivery::Delivery;
-use crate::deliver::redis_watch::{Part, Reached, Watch};
-use crate::health::stats::Latency;
-use crate::operate::tally::Beats;
+use crate::deliver::redis_watch::{BATCH, Reached, Watch};
+use crate::health::latency::Latency;
 
 /// Time between heartbeats. A reader that finds one older than a few of them knows that nobody watches.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long Redis is left alone after it failed.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Scores written in one round trip.
-pub(crate) const BATCH: usize = 512;
 /// Every so many missed heartbeats it is said again.
 const SAY_EVERY: u64 = 60;
+
+/// The heartbeat in Redis, as readers find it; in ms of the clock that nobody sets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beats {
+    /// When the service began to beat.
+    pub(crate) since_ms: i64,
+    /// The scores are whole as of then, by the newest that Redis took and that vouches for all of them.
+    pub(crate) as_of_ms: Option<i64>,
+}
 
 pub(crate) struct RedisTask {
     pub(crate) delivery: Delivery<RedisSink>,

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::chain::Chain;
 use crate::clock::Clock;
+use crate::decide::engine_thread::Part;
 use crate::health::stats::RedisStats;
 
 /// Time in which every score is looked for, s, while that is no more than [`PLACES_MAX`] places a second.
@@ -33,14 +34,8 @@ const SAY_EVERY_MS: i64 = 60_000;
 const ENDS_SOON_MS: i64 = 5_000;
 /// Keys with another's value that are remembered, so that each is said once.
 const KNOWN_MAX: usize = 1_000;
-
-/// Some live scores, as of a position.
-pub(crate) struct Part {
-    /// Newest position that they are of.
-    pub(crate) position: u64,
-    /// They.
-    pub(crate) live: LivePart,
-}
+/// Scores written in one round trip.
+pub(crate) const BATCH: usize = 512;
 
 /// How far the rest of the service has got when a part is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -200,7 +195,7 @@ impl Watch {
                 if reached.durable < position && !lost.is_empty() {
                     return Ok(()); // nobody may read a score that the log could still lose
                 }
-                for batch in lost.chunks(crate::deliver::redis_task::BATCH) {
+                for batch in lost.chunks(BATCH) {
                     let written = sink.write(batch).await?.written as u64;
                     self.unsaid += written;
                     self.lock().missing_total += written;

@@ -6,13 +6,13 @@ use rasid_connectors::courier;
 use rasid_connectors::sink::{
     AlertmanagerSink, AlertsFile, CoreApiSink, Reach, RedisSink, Sink, TlsFiles, alertmanager, core_api, install_tls,
 };
-use rasid_connectors::webhook::Webhook;
 
-use crate::StartError;
 use crate::decide::route::{CORE, JSONL, ONCALL, REDIS};
-use crate::operate::watchman::OWN;
-use crate::settings::{AlertmanagerSettings, CoreSettings, Secret, SinksSettings};
+use crate::error::StartError;
+use crate::settings::{self, AlertmanagerSettings, CoreSettings, SinksSettings};
 
+/// The name under which the outbox keeps what stands at Alertmanager about the service itself.
+pub(crate) const OWN: &str = "rasid";
 /// Time for a connection, whatever the time for an answer.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -29,19 +29,20 @@ pub(crate) fn build(settings: &SinksSettings) -> Result<Built, StartError> {
     install_tls();
     let mut built = Built { redis: None, others: Vec::new(), pager: None };
     if let Some(redis) = &settings.redis {
-        let sink = RedisSink::new(REDIS, redis.clone()).map_err(|error| wrong("redis", &error))?;
+        let sink = RedisSink::new(REDIS, redis.clone()).map_err(|error| StartError::wrong("redis", &error))?;
         built.redis = Some((sink, batches(redis.batch_max)));
     }
     if let Some(core) = &settings.core {
         let CoreSettings { url, secrets, batch_max, .. } = core;
-        let webhook = webhook("the core API's secret", secrets)?;
+        let webhook = settings::webhook("the core API's secret", secrets)?;
         let config =
             core_api::Config { url: url.clone(), reach: reach(core.timeout_ms, core.proxy.as_deref(), &core.tls), batch_max: *batch_max };
-        let sink = CoreApiSink::new(CORE, &config, webhook).map_err(|error| wrong("core", &error))?;
+        let sink = CoreApiSink::new(CORE, &config, webhook).map_err(|error| StartError::wrong("core", &error))?;
         built.others.push((Box::new(sink), batches(*batch_max)));
     }
     if let Some(settings) = &settings.alertmanager {
-        let make = |name| AlertmanagerSink::new(name, alertmanager_config(settings)).map_err(|error| wrong("alertmanager", &error));
+        let make =
+            |name| AlertmanagerSink::new(name, alertmanager_config(settings)).map_err(|error| StartError::wrong("alertmanager", &error));
         built.others.push((Box::new(make(ONCALL)?), batches(settings.batch_max)));
         built.pager = Some(make(OWN)?);
     }
@@ -53,18 +54,8 @@ pub(crate) fn build(settings: &SinksSettings) -> Result<Built, StartError> {
     Ok(built)
 }
 
-fn wrong(what: &str, error: &dyn std::error::Error) -> StartError {
-    StartError::Configuration(format!("{what}: {error}"))
-}
-
 fn batches(batch_items_max: usize) -> courier::Config {
     courier::Config { batch_items_max, ..courier::Config::default() }
-}
-
-/// Signs or verifies with those secrets.
-pub(crate) fn webhook(what: &str, secrets: &[Secret]) -> Result<Webhook, StartError> {
-    let texts: Result<Vec<&str>, _> = secrets.iter().map(|secret| std::str::from_utf8(secret.reveal())).collect();
-    Webhook::new(&texts.map_err(|error| wrong(what, &error))?).map_err(|error| wrong(what, &error))
 }
 
 fn reach(timeout_ms: u64, proxy: Option<&str>, tls: &TlsFiles) -> Reach {

@@ -16,7 +16,7 @@ use rasid_connectors::storage::Storage;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Now, age_ms};
-use crate::decide::engine_thread::EngineFigures;
+use crate::decide::figures::EngineFigures;
 use crate::decide::log_thread::LogAppender;
 use crate::health::stats::Stats;
 use crate::operate::control::{
@@ -25,7 +25,7 @@ use crate::operate::control::{
 };
 use crate::operate::parked;
 use crate::operate::tally::Tally;
-use crate::recover::take_up::layout;
+use crate::recover::layout;
 
 /// Most dead letters given at once.
 const LIST_MAX: usize = 10_000;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rasid_compiler::ruleset::Ruleset;
 use rasid_compiler::{LoadError, Look, Report};
 
-use crate::BoxError;
+use crate::error::{BoxError, StartError};
 
 /// A file that was changed longer ago is not being written any more, ms.
 const WRITTEN_MS: i64 = 2_000;
@@ -32,6 +32,17 @@ pub(crate) enum Refusal {
     /// Judging it has failed, which says nothing about the rules.
     #[error("the rules could not be judged")]
     Outside(#[source] BoxError),
+}
+
+impl From<Refusal> for StartError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Load(error) => Self::Rules(error),
+            Refusal::Tests(report) => Self::RuleTests(report),
+            Refusal::Engine(error) => Self::outside(error),
+            other @ Refusal::Outside(_) => Self::outside(other),
+        }
+    }
 }
 
 /// The first fault of a report in one line.

@@ -11,16 +11,16 @@ use rasid_connectors::log::{Control, Settings as LogMeaning};
 
 use crate::chain::Chain;
 use crate::clock::Clock;
+use crate::decide::comparison::ENGINE;
 use crate::decide::log_thread::LogAppender;
 use crate::decide::worker::Rulesets as _;
+use crate::health::conditions::{Condition, Conditions};
 use crate::health::hindrance::{Area, Hindrances};
 use crate::health::stats::RulesetStats;
+use crate::held::held;
 use crate::operate::rules_diff::{Changes, Listing};
 use crate::operate::rules_watch::{Refusal, RulesWatch, Seen};
-use crate::operate::watchman::{Condition, Conditions};
 use crate::recover::rulesets::KnownRulesets;
-use crate::recover::take_up::ENGINE;
-use crate::start::held;
 
 /// The name under which a refused ruleset is told.
 pub(crate) const REFUSED: &str = "rasid_ruleset_refused";

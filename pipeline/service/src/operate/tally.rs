@@ -1,159 +1,77 @@
 //! The figures of all parts in one place, for metrics and health.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rasid_connectors::ingest::http::{Ingest, Refused};
 use rasid_connectors::outbox::Outbox;
-use rasid_connectors::source::{Incoming, Lags, Notice};
+use rasid_connectors::source::Lags;
 use rasid_engine::Reach;
 
-use tokio::sync::mpsc;
-
 use crate::clock::{Clock, age_ms};
-use crate::decide::engine_thread::EngineFigures;
+use crate::decide::figures::{EngineFigures, LogFigures, Queue};
 use crate::decide::log_thread::LogAppender;
 use crate::decide::progress::Progress;
 use crate::decide::route::{REDIS, Routes};
+use crate::deliver::back_pressure::is_full;
+use crate::deliver::redis_task::Beats;
 use crate::health::hindrance::Hindrances;
+use crate::health::latency::Latency;
 use crate::health::stats::{
-    EngineStats, Freshness, IngestStats, Latency, LogStats, OutboxStats, QueueStats, Readiness, RedisStats, RulesetStats, SinkStats,
-    SnapshotStats, SourceStats, Stats, Trouble, WarmingRule, WorkerStats,
+    EngineStats, Freshness, IngestStats, OutboxStats, QueueStats, Readiness, RedisStats, RulesetStats, SinkStats, SnapshotStats,
+    SourceStats, Stats, Trouble, WarmingRule, WorkerStats,
 };
-use crate::start::is_full;
+use crate::held::held;
+use crate::receive::streams::Notices;
 
 /// Where each part leaves its figures.
-pub(crate) struct Tally {
-    pub(crate) progress: Arc<Progress>,
+#[derive(Clone, Default)]
+pub(crate) struct Figures {
     pub(crate) log: Arc<LogFigures>,
-    pub(crate) figures: Arc<Mutex<EngineFigures>>,
-    pub(crate) committed: tokio::sync::watch::Receiver<u64>,
-    pub(crate) snapshot: Arc<Mutex<SnapshotStats>>,
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) outbox_bytes_max: u64,
-    pub(crate) routes: Routes,
+    pub(crate) engine: Arc<Mutex<EngineFigures>>,
     pub(crate) commits: Arc<AtomicU64>,
     /// Records set aside since the start.
     pub(crate) set_aside: Arc<AtomicU64>,
-    pub(crate) queues: Vec<Queue>,
-    pub(crate) sinks: Vec<Arc<Mutex<SinkStats>>>,
+    pub(crate) snapshot: Arc<Mutex<SnapshotStats>>,
     pub(crate) ruleset: Arc<Mutex<RulesetStats>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
     pub(crate) beats: Arc<Mutex<Beats>>,
+    pub(crate) notices: Arc<Notices>,
+}
+
+/// All of them, and what else says how the parts are.
+pub(crate) struct Tally {
+    pub(crate) figures: Figures,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) committed: tokio::sync::watch::Receiver<u64>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) outbox_bytes_max: u64,
+    pub(crate) routes: Routes,
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) sinks: Vec<Arc<Mutex<SinkStats>>>,
     pub(crate) redis: Option<Arc<Mutex<RedisStats>>>,
     pub(crate) lags: Lags,
     /// Followed folders, as their streams' names begin.
     pub(crate) folders: Vec<String>,
     pub(crate) ingest: Option<Arc<Ingest<LogAppender>>>,
-    pub(crate) notices: Arc<Notices>,
     pub(crate) draining: Arc<AtomicBool>,
     /// Why a part has stopped.
     pub(crate) broken: Arc<Mutex<Option<String>>>,
     pub(crate) hindrances: Hindrances,
 }
 
-/// The heartbeat in Redis, as readers find it; in ms of the clock that nobody sets.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Beats {
-    /// When the service began to beat.
-    pub(crate) since_ms: i64,
-    /// The scores are whole as of then, by the newest that Redis took and that vouches for all of them.
-    pub(crate) as_of_ms: Option<i64>,
-}
-
 /// A heartbeat is written every second; one that is younger than this is no sign of anything, ms.
 const BEAT_MS_MAX: u64 = 3_000;
 
-/// A bounded queue between two parts, to be looked at.
-pub(crate) struct Queue {
-    name: &'static str,
-    /// How many wait, and how many can.
-    look: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
-}
-
-impl Queue {
-    /// The queue behind a sender; looking keeps it open no longer than its senders do.
-    pub(crate) fn behind<T: Send + 'static>(name: &'static str, sender: &mpsc::Sender<T>) -> Self {
-        let sender = sender.downgrade();
-        let look = move || sender.upgrade().map_or((0, 0), |sender| (sender.max_capacity() - sender.capacity(), sender.max_capacity()));
-        Self { name, look: Box::new(look) }
-    }
-
-    fn stats(&self) -> QueueStats {
-        let (depth, capacity) = (self.look)();
-        QueueStats { name: self.name, depth: depth as u64, capacity: capacity as u64 }
-    }
-}
-
-/// What streams have told, counted by stream.
-#[derive(Default)]
-pub(crate) struct Notices {
-    by_stream: Mutex<std::collections::BTreeMap<String, Told>>,
-    by_kind: Mutex<std::collections::BTreeMap<&'static str, u64>>,
-}
-
-/// What one stream has told.
-#[derive(Clone, Default)]
-pub(crate) struct Told {
-    pub(crate) lost: u64,
-    pub(crate) faults: u64,
-    /// Why it is not read until somebody does something about it.
-    pub(crate) stopped: Option<String>,
-}
-
-impl Notices {
-    /// Counts what a stream told. Faults and losses are counted by stream as well.
-    pub(crate) fn count(&self, stream: &str, kind: &'static str, lost: bool, fault: bool) {
-        *self.by_kind.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
-        if !lost && !fault {
-            return;
-        }
-        let mut by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = by_stream.entry(stream.to_owned()).or_default();
-        told.lost += u64::from(lost);
-        told.faults += u64::from(fault);
-    }
-
-    /// How often each kind of thing was told, by all streams together.
-    fn by_kind(&self) -> std::collections::BTreeMap<&'static str, u64> {
-        let counted = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
-        Notice::KINDS.into_iter().map(|kind| (kind, counted.get(kind).copied().unwrap_or(0))).collect()
-    }
-
-    /// It is not read any more, because; or it is again.
-    pub(crate) fn stopped(&self, stream: &str, why: Option<String>) {
-        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).entry(stream.to_owned()).or_default().stopped = why;
-    }
-
-    pub(crate) fn of(&self, stream: &str) -> Told {
-        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).get(stream).cloned().unwrap_or_default()
-    }
-
-    /// What is stopped that is no stream itself: a topic, whose partitions are.
-    fn stopped_besides(&self, streams: &[SourceStats]) -> Vec<SourceStats> {
-        let by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
-        let besides = by_stream.iter().filter(|(name, _)| !streams.iter().any(|source| source.stream == **name));
-        let stopped = besides.filter(|(_, told)| told.stopped.is_some());
-        stopped
-            .map(|(name, told)| SourceStats {
-                stream: name.clone(),
-                errors_total: told.faults,
-                stopped: told.stopped.clone(),
-                ..SourceStats::default()
-            })
-            .collect()
-    }
-}
-
 fn locked<T: Clone>(mutex: &Mutex<T>) -> T {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    held(mutex).clone()
 }
 
 impl Tally {
     /// Everything, as of now.
     pub(crate) fn stats(&self, clock: &Clock) -> Stats {
         let reached = self.progress.now();
-        let figures = locked(&self.figures);
+        let figures = locked(&self.figures.engine);
         let bytes = self.outbox.bytes();
         let full = is_full(&self.outbox, self.outbox_bytes_max, self.routes);
         let lag_records = reached.appended.saturating_sub(figures.position);
@@ -162,9 +80,9 @@ impl Tally {
         Stats {
             readiness: self.readiness(full, &sinks),
             freshness: self.freshness(clock.monotonic_ms(), lag_records, lag_ms, &sinks),
-            log: self.log.stats(reached.appended + 1, reached.durable),
+            log: self.figures.log.stats(reached.appended + 1, reached.durable),
             sources: self.sources(),
-            stream_notices: self.notices.by_kind(),
+            stream_notices: self.figures.notices.by_kind(),
             ingest: self.ingest(),
             worker: WorkerStats {
                 position: figures.position,
@@ -177,7 +95,7 @@ impl Tally {
                 excused_total: figures.compared.excused,
                 lost_total: figures.lost,
                 dead_letters_total: figures.counters.dead_letters,
-                set_aside_total: self.set_aside.load(Ordering::Relaxed),
+                set_aside_total: self.figures.set_aside.load(Ordering::Relaxed),
             },
             engine: EngineStats {
                 counters: figures.counters,
@@ -188,13 +106,18 @@ impl Tally {
                 duplicate_reach_s: figures.reach.map(in_seconds).unwrap_or_default(),
                 event_clock_ms: figures.clock_ms,
             },
-            snapshot: locked(&self.snapshot),
-            outbox: OutboxStats { bytes, bytes_max: self.outbox_bytes_max, full, commits_total: self.commits.load(Ordering::Relaxed) },
+            snapshot: locked(&self.figures.snapshot),
+            outbox: OutboxStats {
+                bytes,
+                bytes_max: self.outbox_bytes_max,
+                full,
+                commits_total: self.figures.commits.load(Ordering::Relaxed),
+            },
             sinks,
             redis: self.redis.as_ref().map(|redis| locked(redis)),
-            ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.ruleset) },
+            ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.figures.ruleset) },
             queues: self.queues(),
-            latency: locked(&self.latency),
+            latency: locked(&self.figures.latency),
             clock: clock.seen().into(),
             hindrances: self.hindrances.stats(),
         }
@@ -219,7 +142,7 @@ impl Tally {
         if let Some(redis) = sinks.iter().find(|sink| sink.name == REDIS) {
             let SinkStats { depth, oldest_ms, .. } = redis;
             waits.push((*oldest_ms, format!("{depth} scores wait for Redis, the oldest for {oldest_ms} ms")));
-            let Beats { since_ms, as_of_ms } = locked(&self.beats);
+            let Beats { since_ms, as_of_ms } = locked(&self.figures.beats);
             let silent_ms = age_ms(monotonic_ms, as_of_ms.unwrap_or(since_ms));
             if silent_ms > BEAT_MS_MAX {
                 waits.push((silent_ms, format!("Redis has not taken a heartbeat that vouches for the scores for {silent_ms} ms")));
@@ -256,11 +179,11 @@ impl Tally {
             .each()
             .into_iter()
             .map(|lag| {
-                let told = self.notices.of(&lag.stream);
+                let told = self.figures.notices.of(&lag.stream);
                 SourceStats {
                     offset: lag.durable,
                     lag_records: lag.behind(),
-                    records_total: self.log.of_stream(&lag.stream),
+                    records_total: self.figures.log.of_stream(&lag.stream),
                     gaps_total: told.lost,
                     errors_total: told.faults,
                     stopped: told.stopped,
@@ -271,7 +194,7 @@ impl Tally {
             })
             .chain(self.received())
             .collect();
-        sources.extend(self.notices.stopped_besides(&sources));
+        sources.extend(self.figures.notices.stopped_besides(&sources));
         sources
     }
 
@@ -284,7 +207,7 @@ impl Tally {
     fn received(&self) -> Vec<SourceStats> {
         let refused = self.ingest.iter().flat_map(|ingest| ingest.refused());
         let of = |Refused { stream, by_reason }| {
-            let records_total = self.log.of_stream(&stream);
+            let records_total = self.figures.log.of_stream(&stream);
             SourceStats { stream, records_total, refused: by_reason, ..SourceStats::default() }
         };
         refused.map(of).collect()
@@ -309,57 +232,6 @@ impl Tally {
 fn waiting(sinks: &[SinkStats]) -> String {
     let of_sink = |sink: &SinkStats| format!("{} items wait for {}, the oldest for {} s", sink.depth, sink.name, sink.oldest_ms / 1_000);
     sinks.iter().filter(|sink| sink.depth > 0).map(of_sink).collect::<Vec<_>>().join("; ")
-}
-
-/// Figures of the log's writer.
-#[derive(Default)]
-pub(crate) struct LogFigures {
-    pub(crate) first: AtomicU64,
-    pub(crate) events: AtomicU64,
-    pub(crate) controls: AtomicU64,
-    pub(crate) ticks: AtomicU64,
-    pub(crate) appended_bytes: AtomicU64,
-    pub(crate) syncs: AtomicU64,
-    pub(crate) sync_ms_max: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    pub(crate) segments: AtomicU64,
-    /// Events by stream.
-    by_stream: Mutex<std::collections::BTreeMap<Arc<str>, u64>>,
-}
-
-impl LogFigures {
-    /// Counts events of streams.
-    pub(crate) fn count(&self, events: &[Incoming]) {
-        self.events.fetch_add(events.len() as u64, Ordering::Relaxed);
-        let mut by_stream = self.by_stream.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in events {
-            match by_stream.get_mut(&event.stream) {
-                Some(count) => *count += 1,
-                None => drop(by_stream.insert(Arc::clone(&event.stream), 1)),
-            }
-        }
-    }
-
-    fn of_stream(&self, stream: &str) -> u64 {
-        self.by_stream.lock().unwrap_or_else(PoisonError::into_inner).get(stream).copied().unwrap_or(0)
-    }
-
-    fn stats(&self, next: u64, durable: u64) -> LogStats {
-        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        LogStats {
-            first: of(&self.first),
-            next,
-            durable,
-            bytes: of(&self.bytes),
-            segments: of(&self.segments),
-            events_total: of(&self.events),
-            controls_total: of(&self.controls),
-            ticks_total: of(&self.ticks),
-            appended_bytes_total: of(&self.appended_bytes),
-            syncs_total: of(&self.syncs),
-            sync_ms_max: self.sync_ms_max.swap(0, Ordering::Relaxed),
-        }
-    }
 }
 
 /// By kind, whole seconds.

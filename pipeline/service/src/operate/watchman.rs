@@ -1,8 +1,8 @@
-//! What the person on call must know about Rasid itself. Conditions hold until they are ended, and are said again while
-//! they hold, so that a page resolves by itself when the service that raised it is gone.
+//! Tells the person on call about Rasid itself. Conditions are said again while they hold, so that a page resolves by itself
+//! when the service that raised it is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rasid_compiler::ruleset::Severity;
@@ -12,75 +12,14 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::decide::commit_thread::ToCommit;
+use crate::health::conditions::{Condition, Conditions};
 use crate::health::stats::Stats;
 use crate::operate::tally::Tally;
-use crate::start::held;
 
 /// How often it looks, and says what is new.
 const ROUND: Duration = Duration::from_secs(15);
 /// How often it says what it has said before, ms.
 const AGAIN_MS: i64 = 60_000;
-/// The name under which the outbox keeps what stands at Alertmanager about the service itself.
-pub(crate) const OWN: &str = "rasid";
-
-/// Something that a person must look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Condition {
-    /// A bounded name: the alert's.
-    pub(crate) name: String,
-    /// What is wrong, in one sentence.
-    pub(crate) summary: String,
-    /// The page that says what to do.
-    pub(crate) runbook: Option<String>,
-}
-
-/// What holds now.
-#[derive(Clone, Default)]
-pub(crate) struct Conditions {
-    holding: Arc<Mutex<Holding>>,
-}
-
-#[derive(Default)]
-struct Holding {
-    conditions: BTreeMap<String, Condition>,
-    /// What this process has not raised, but the one before: it stands until its end unless it is ended here.
-    inherited: BTreeSet<String>,
-    /// Ended since they were last said.
-    ended: Vec<String>,
-}
-
-impl Conditions {
-    /// It holds from now on; the newest words stand.
-    pub(crate) fn raise(&self, condition: Condition) {
-        held(&self.holding).conditions.insert(condition.name.clone(), condition);
-    }
-
-    /// It holds no more.
-    pub(crate) fn end(&self, name: &str) {
-        let mut holding = held(&self.holding);
-        let raised = holding.conditions.remove(name).is_some();
-        if holding.inherited.remove(name) || raised {
-            holding.ended.push(name.to_owned());
-        }
-    }
-
-    /// What stands from before the start.
-    pub(crate) fn inherit(&self, names: BTreeSet<String>) {
-        held(&self.holding).inherited = names;
-    }
-
-    /// What holds now, in order of name.
-    #[cfg(test)]
-    pub(crate) fn holding(&self) -> Vec<Condition> {
-        held(&self.holding).conditions.values().cloned().collect()
-    }
-
-    fn take(&self) -> (Vec<Condition>, Vec<String>) {
-        let mut holding = held(&self.holding);
-        (holding.conditions.values().cloned().collect(), std::mem::take(&mut holding.ended))
-    }
-}
-
 /// Tells the person on call.
 pub(crate) struct Watchman {
     pager: AlertmanagerSink,

@@ -15,8 +15,9 @@ use rasid_connectors::storage::{Disk, Storage};
 use serde::Serialize;
 
 use crate::chain::Chain;
-use crate::recover::replay::is_data_folder;
-use crate::recover::take_up::{ENGINE, FolderLock, LockError, layout};
+use crate::decide::comparison::ENGINE;
+use crate::recover::layout;
+use crate::recover::lock::{FolderLock, LockError};
 use crate::settings::Secret;
 
 /// Families of day keys, besides the log's own.
@@ -223,7 +224,7 @@ impl Folder {
 }
 
 fn is_log(dir: &Path) -> Result<(), DamageError> {
-    if is_data_folder(dir) { Ok(()) } else { Err(DamageError::NoLog { dir: dir.to_owned() }) }
+    if layout::is_data_folder(dir) { Ok(()) } else { Err(DamageError::NoLog { dir: dir.to_owned() }) }
 }
 
 fn keyring(storage: &Arc<dyn Storage>, secret: &Secret) -> Result<Keyring, seal::Error> {

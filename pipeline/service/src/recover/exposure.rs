@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::recover::take_up::layout;
+use crate::recover::layout;
 
 /// Everything that the service makes in the folder; what else lies there is not its own to change.
 const OURS: [&str; 13] = [

@@ -16,7 +16,7 @@ use rasid_connectors::log::{self, Block, Entry, LogReader};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::Storage;
 
-use crate::recover::take_up::layout;
+use crate::recover::layout;
 
 /// Most time that two blocks in a row can lie apart, ms.
 const GAP_MS: u64 = 60_000;

@@ -11,10 +11,11 @@ use rasid_connectors::seal::{self, Keyring, Secrets};
 use rasid_connectors::storage::{Disk, Storage};
 use rasid_engine::{Engine, Pseudonymizer, SecretError};
 
+use crate::decide::comparison::ENGINE;
 use crate::decide::route::Routes;
 use crate::decide::worker::{EngineSetup, Step, Worker, WorkerError};
+use crate::recover::layout;
 use crate::recover::rulesets::KnownRulesets;
-use crate::recover::take_up::{ENGINE, layout};
 use crate::settings::Secret;
 
 /// Why a log cannot be gone through again.
@@ -63,11 +64,6 @@ pub struct Replay {
     block: Block,
 }
 
-/// Whether a folder looks like the data folder of a service.
-pub fn is_data_folder(dir: &Path) -> bool {
-    dir.join(layout::LOG).is_dir()
-}
-
 impl Replay {
     /// At the beginning of the log in the data folder `dir`. Arrivals, rulesets and settings are those that the log
     /// holds; `secret` is the service's, `threads` share the work. `number` is that of a folder which is not bound to one:
@@ -76,7 +72,7 @@ impl Replay {
     /// # Errors
     /// [`ReplayError`], in words for a person.
     pub fn open(dir: &Path, secret: &Secret, number: u8, threads: usize) -> Result<Self, ReplayError> {
-        if !is_data_folder(dir) {
+        if !layout::is_data_folder(dir) {
             return Err(ReplayError::NoLog { dir: dir.to_owned() });
         }
         let storage: Arc<dyn Storage> = Arc::new(Disk::existing(dir));

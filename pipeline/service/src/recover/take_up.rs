@@ -1,7 +1,5 @@
 //! What a start finds in the data folder, and how it is taken up: the log, the outbox, the newest whole snapshot.
 
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rasid_connectors::Disposition;
@@ -13,37 +11,11 @@ use rasid_connectors::snapshot::{self, SnapshotStore};
 use rasid_connectors::storage::Storage;
 use rasid_engine::{Engine, Part, RestoreError};
 
-use crate::decide::comparison::Committed;
+use crate::decide::comparison::{Committed, ENGINE};
 use crate::decide::route::Routes;
 use crate::decide::worker::{EngineSetup, Rulesets, Worker};
+use crate::recover::layout;
 use crate::recover::rulesets::KnownRulesets;
-
-/// The version that snapshots and bundles carry.
-pub const ENGINE: &str = env!("CARGO_PKG_VERSION");
-
-/// Folders and files below the data folder.
-pub mod layout {
-    /// Segments of the log.
-    pub const LOG: &str = "log";
-    /// Day keys, wrapped.
-    pub const KEYS: &str = "keys";
-    /// Segments of dead letters.
-    pub const DEAD_LETTERS: &str = "dead-letters";
-    /// One folder a snapshot, and one of parts that they share.
-    pub const SNAPSHOTS: &str = "snapshots";
-    /// Bundles by hash.
-    pub const RULESETS: &str = "rulesets";
-    /// The outbox.
-    pub const OUTBOX: &str = "outbox.redb";
-    /// Held by the process that runs here.
-    pub const LOCK: &str = "lock";
-    /// Who did what, when and why.
-    pub const AUDIT: &str = "audit.jsonl";
-    /// Which followed file is which, a file a folder.
-    pub const FOLLOWED: &str = rasid_connectors::source::FOLLOWED_DIR;
-    /// Where an operator asks.
-    pub const CONTROL: &str = "control.sock";
-}
 
 /// Why the data folder cannot be taken up.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +71,8 @@ impl RecoverError {
         }
     }
 
-    fn is_damage(&self) -> bool {
+    /// Whether it is damage, which `rasid log check` explains.
+    pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Log(error) => error.is_damage(),
             Self::Keys(error) => matches!(error, rasid_connectors::seal::Error::Damaged { .. }),
@@ -234,121 +207,4 @@ fn restore(found: &snapshot::Found, setup: &EngineSetup, rulesets: &KnownRuleset
     let pseudonymizer =
         pseudonymizer.ok_or_else(|| format!("its names are made with a secret that is not known: {:?}", found.settings().keys))?;
     Engine::restore(ruleset, config, pseudonymizer, &mut part).map_err(|error: RestoreError| error.to_string())
-}
-
-/// Why the data folder cannot be taken up, with the folder.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot take up the data folder {}{}", dir.display(), source.help(dir))]
-pub struct CannotTakeUp {
-    /// The folder.
-    pub dir: PathBuf,
-    /// Why.
-    #[source]
-    pub source: TakeUpError,
-}
-
-/// Why the data folder cannot be taken up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TakeUpError {
-    /// It cannot be made or read.
-    #[error(transparent)]
-    Folder(std::io::Error),
-    /// Another process has it, or its lock cannot be made.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The day keys cannot be opened.
-    #[error("cannot open the day keys")]
-    Keys(#[from] rasid_connectors::seal::Error),
-    /// The audit cannot be opened.
-    #[error(transparent)]
-    Audit(#[from] rasid_connectors::audit::Error),
-    /// The outbox cannot be opened.
-    #[error("cannot open the outbox")]
-    Outbox(#[from] outbox::Error),
-    /// What is in it cannot be taken up.
-    #[error(transparent)]
-    Recover(#[from] RecoverError),
-}
-
-impl TakeUpError {
-    /// The command that goes on from there.
-    fn help(&self, dir: &Path) -> String {
-        let is_damage = match self {
-            Self::Recover(error) => error.is_damage(),
-            Self::Keys(error) => matches!(error, rasid_connectors::seal::Error::Damaged { .. }),
-            _ => false,
-        };
-        if is_damage {
-            format!(" (`rasid log check {}` says what is damaged and what mending it would lose)", dir.display())
-        } else {
-            String::new()
-        }
-    }
-
-    /// What to do about it.
-    pub fn disposition(&self) -> Disposition {
-        match self {
-            Self::Folder(source) => rasid_connectors::of_io(source),
-            Self::Audit(error) => rasid_connectors::of_io(&error.source),
-            Self::Lock(error) => error.disposition(),
-            Self::Keys(error) => error.disposition(),
-            Self::Outbox(error) => error.disposition(),
-            Self::Recover(error) => error.disposition(),
-        }
-    }
-}
-
-/// The lock on a data folder; held as long as it lives.
-#[derive(Debug)]
-pub struct FolderLock {
-    _file: std::fs::File,
-}
-
-impl FolderLock {
-    /// Takes the folder at `dir`, which is made if it is not there.
-    ///
-    /// # Errors
-    /// Another process has it, or the disk failed; in words for a person.
-    pub fn take(dir: &Path) -> Result<Self, LockError> {
-        let path = dir.join(layout::LOCK);
-        let failed = |source| LockError::Disk { path: path.clone(), source };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-        let file = std::fs::File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(LockError::Held { dir: dir.to_owned() }),
-            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
-        }
-    }
-}
-
-/// Why a data folder cannot be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// A service runs on it.
-    #[error("another rasid runs on {}", dir.display())]
-    Held {
-        /// The folder.
-        dir: PathBuf,
-    },
-    /// The disk failed.
-    #[error("cannot use {}", path.display())]
-    Disk {
-        /// The lock file.
-        path: PathBuf,
-        /// The system's answer.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl LockError {
-    /// What to do about it.
-    pub fn disposition(&self) -> Disposition {
-        match self {
-            Self::Held { .. } => Disposition::Halt,
-            Self::Disk { source, .. } => rasid_connectors::of_io(source),
-        }
-    }
 }

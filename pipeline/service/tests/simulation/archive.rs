@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rasid_connectors::log::{Block, Control, Entry, LogConfig, LogReader, LogWriter, Origin};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::{Memory, Storage};
-use rasid_service::recover::take_up::layout;
+use rasid_service::recover::layout;
 
 use super::random::Random;
 

@@ -6,7 +6,7 @@ use rasid_connectors::log::{Checkup, Control, Entry, Segment};
 use rasid_connectors::storage::Storage as _;
 use rasid_engine::{Engine, Record, Snapshot};
 use rasid_service::decide::worker::Rulesets as _;
-use rasid_service::recover::take_up::layout;
+use rasid_service::recover::layout;
 
 use super::events::START_MS;
 use super::wall::Setting;

@@ -9,7 +9,7 @@ use rasid_engine::{ScoreChange, Snapshot};
 use rasid_service::decide::comparison::digest;
 use rasid_service::decide::route::{CORE, JSONL};
 use rasid_service::decide::worker::{SetAside, Worker};
-use rasid_service::recover::take_up::layout;
+use rasid_service::recover::layout;
 
 use super::receivers::said;
 use super::schedule::{ahead, answer, republish};

@@ -13,10 +13,12 @@ use rasid_connectors::{Disposition, bundle, courier, log, outbox, seal};
 use rasid_engine::Pseudonymizer;
 use rasid_service::clock::Now;
 use rasid_service::decide::commit::CommitError;
+use rasid_service::decide::comparison::ENGINE;
 use rasid_service::decide::route::{CORE, JSONL, REDIS, Routes};
 use rasid_service::decide::worker::EngineSetup;
 use rasid_service::deliver::dispatch::Queue;
-use rasid_service::recover::take_up::{ENGINE, Layout, RecoverError, Recovered, layout, recover};
+use rasid_service::recover::layout;
+use rasid_service::recover::take_up::{Layout, RecoverError, Recovered, recover};
 
 use super::archive::Archive;
 use super::events::{self, Partition, START_MS};

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink, RawLines};
-use rasid_service::recover::replay::{Replay, ReplayError, is_data_folder};
+use rasid_service::recover::layout::is_data_folder;
+use rasid_service::recover::replay::{Replay, ReplayError};
 
 use super::set_aside::SetAside;
 use super::{Args, Progress, finish};

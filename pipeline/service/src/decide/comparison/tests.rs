@@ -5,7 +5,6 @@ use rasid_engine::{Alert, EventRef, Values};
 use rstest::rstest;
 
 use super::*;
-use crate::recover::take_up::ENGINE;
 
 const OTHER: &str = "0.0.1";
 

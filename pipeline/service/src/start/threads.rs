@@ -1,0 +1,70 @@
+//! The three threads: the log, the engine, the committer.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use rasid_connectors::log::{DeadLetterLog, LogReader};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::decide::commit::Committer;
+use crate::decide::commit_thread::{Ahead, CommitThread, ToCommit};
+use crate::decide::engine_thread::{Ask, EngineThread, SnapshotJob};
+use crate::decide::log_thread::LogThread;
+use crate::decide::set_aside::SetAsides;
+use crate::decide::worker::Worker;
+use crate::error::StartError;
+use crate::start::shared::Shared;
+
+/// What they have to themselves.
+pub(super) struct Threads {
+    pub(super) log: LogThread,
+    pub(super) reader: LogReader,
+    pub(super) worker: Worker,
+    pub(super) dead_letters: DeadLetterLog,
+    pub(super) messages: mpsc::Receiver<ToCommit>,
+    pub(super) asked: mpsc::Receiver<Ask>,
+    pub(super) committed: watch::Sender<u64>,
+    pub(super) snapshots: mpsc::Sender<SnapshotJob>,
+    pub(super) snapshot_every_ms: i64,
+    pub(super) ahead: Option<mpsc::Sender<Ahead>>,
+    pub(super) sinks: Vec<Arc<Notify>>,
+}
+
+impl Threads {
+    pub(super) fn start(self, shared: &Shared) -> Result<Vec<JoinHandle<()>>, StartError> {
+        let engine = EngineThread {
+            worker: self.worker,
+            reader: self.reader,
+            progress: Arc::clone(&shared.progress),
+            commits: shared.commits.clone(),
+            asks: self.asked,
+            snapshots: self.snapshots,
+            snapshot_every_ms: self.snapshot_every_ms,
+            figures: Arc::clone(&shared.figures.engine),
+            clock: shared.clock.clone(),
+        };
+        let commit = CommitThread {
+            committer: Committer::new(Arc::clone(&shared.outbox), self.dead_letters),
+            messages: self.messages,
+            progress: Arc::clone(&shared.progress),
+            ahead: self.ahead,
+            sinks: self.sinks,
+            commits: Arc::clone(&shared.figures.commits),
+            committed: self.committed,
+            hindrances: shared.hindrances.clone(),
+            set_aside: SetAsides::counted_in(Arc::clone(&shared.figures.set_aside)),
+            clock: shared.clock.clone(),
+        };
+        let log = self.log;
+        let (of_log, of_engine, of_commit) = (shared.ended.clone(), shared.ended.clone(), shared.ended.clone());
+        Ok(vec![
+            spawn("log", move || of_log.unless_ok("the log", log.run()))?,
+            spawn("engine", move || of_engine.unless_ok("the engine", engine.run()))?,
+            spawn("commit", move || of_commit.unless_ok("the outbox", commit.run()))?,
+        ])
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(StartError::outside)
+}
