@@ -29,9 +29,9 @@ pub struct Error {
 }
 
 impl Error {
-    /// What to do about it: refuse the act, and let the operator try again.
+    /// What to do about it, besides refusing the act.
     pub fn disposition(&self) -> Disposition {
-        Disposition::Retry
+        crate::of_io(&self.source)
     }
 }
 

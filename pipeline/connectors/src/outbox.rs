@@ -4,10 +4,10 @@
 //! process or the machine:
 //!
 //! ```text
-//! meta            "format" → 1 · "position" → newest committed log position; it never falls
+//! meta            "format" → 2 · "position" → newest committed log position; it never falls
 //!                 "alerts_from" → position from which on `alerts` holds every one; absent in files of before it was kept
 //! alerts          (position, n) → BLAKE3 of the alert's JSON cut to 128 bits, to compare a replay with
-//! engines         position → version of the engine that committed from there on; absent in files of before it was kept
+//! engines         position → version of the engine that committed from there on
 //! sinks           sink → (next seq, pending, parked, bytes)
 //! queue           (sink, seq) → item, pending; a sink takes them in order of seq
 //! newest_scores   (sink, entity) → (seq, version) of the score in `queue`: one an entity, the newest
@@ -42,6 +42,7 @@ use crate::effect::{Item, Page, Settled, Standing};
 
 pub mod backend;
 mod commit;
+mod former;
 #[cfg(test)]
 mod full;
 #[cfg(test)]
@@ -276,11 +277,13 @@ impl Outbox {
             let foreign = |why: redb::TableError| Error::Foreign { path: shown.to_owned(), why: why.to_string() };
             let format = read.open_table(META).map_err(foreign)?.get("format").map_err(Error::read)?.map(|value| value.value());
             match format {
-                Some(FORMAT) if names.iter().any(|name| name == STANDING.name()) => {}
-                Some(FORMAT) => {
+                Some(FORMAT) => {}
+                Some(former::FORMAT) => {
                     let write = database.begin_write().map_err(Error::write)?;
-                    write.open_table(STANDING).map_err(Error::write)?;
+                    let items = former::renew(&write)?;
+                    write.open_table(META).map_err(Error::write)?.insert("format", FORMAT).map_err(Error::write)?;
                     write.commit().map_err(Error::write)?;
+                    tracing::info!(from = former::FORMAT, to = FORMAT, items, "the outbox is written in another format from now on");
                 }
                 Some(format) => return Err(Error::Newer { path: shown.to_owned(), format }),
                 None => return Err(Error::Foreign { path: shown.to_owned(), why: "it names no format".to_owned() }),
@@ -398,11 +401,6 @@ impl Outbox {
         kept.sinks.values().map(|counters| counters.bytes).sum::<u64>() + kept.alerts * tables::ALERT_BYTES
     }
 
-    /// Length of the file, bytes; `None` where there is none.
-    pub fn file_bytes(&self) -> Option<io::Result<u64>> {
-        self.path.as_ref().map(|path| fs::metadata(path).map(|metadata| metadata.len()))
-    }
-
     /// Position and hash of the alerts committed from position `from` to position `to`, both included, in order.
     pub fn alerts_between(&self, from: u64, to: u64) -> Result<Vec<(u64, [u8; 16])>, Error> {
         if from > to {
@@ -438,10 +436,7 @@ impl Outbox {
     /// version that is not known.
     pub fn engines(&self) -> Result<Vec<(u64, String)>, Error> {
         self.read(|database| {
-            let engines = match database.begin_read().map_err(Error::read)?.open_table(ENGINES) {
-                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                engines => engines.map_err(Error::read)?,
-            };
+            let engines = database.begin_read().map_err(Error::read)?.open_table(ENGINES).map_err(Error::read)?;
             let found = engines.iter().map_err(Error::read)?;
             found
                 .map(|entry| {

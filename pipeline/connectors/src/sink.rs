@@ -5,7 +5,7 @@
 //! - **Order.** A batch is taken in its order, and batches in theirs: one at a time is in flight. (Of a receiver that refuses
 //!   much, an item may be tried before its turn, which changes no entity's order; it comes again in its turn.)
 //! - **Again is harmless.** A batch may come a second time, whole or cut otherwise, because nobody knows what became of
-//!   the first try. Receivers know each item by its id ([`Body::id`]): alert id, or entity and version.
+//!   the first try. Receivers know each item by its id ([`Body::id`](crate::effect::Body::id)): alert id, or entity and version.
 //! - **An answer in bounded time.** Every wait has its limit, and so has what is read of an answer.
 //! - **No silent loss.** [`Answer::Taken`] means that the receiver has it and said so.
 //!
@@ -30,7 +30,7 @@ pub use jsonl::{AlertsFile, DeadLetter, JsonLinesSink, RawLines};
 pub use redis::RedisSink;
 pub use tls::{TlsFiles, install_tls};
 
-use crate::effect::{Body, Item, Page, Standing};
+use crate::effect::{Item, Page, Standing};
 
 /// Longest part of what a receiver says that is kept and shown, characters.
 const ANSWER_CHARS_MAX: usize = 500;
@@ -40,9 +40,6 @@ const ANSWER_CHARS_MAX: usize = 500;
 pub trait Sink: Send {
     /// What configuration, metrics and the outbox call it.
     fn name(&self) -> &str;
-
-    /// Whether it has any use for such a thing; only what it takes is queued for it.
-    fn takes(&self, body: &Body) -> bool;
 
     /// Most items of one batch.
     fn batch_max(&self) -> usize;

@@ -25,7 +25,6 @@ pub mod fluvio;
 mod generation;
 pub mod jsonl;
 mod lines;
-pub mod log;
 mod merge;
 mod observer;
 mod port;

@@ -89,8 +89,6 @@ pub struct ScoreChange {
     pub score: Option<Score>,
     /// Last instant at which the score is 1 or more, Unix ms; past already where nothing is left.
     pub live_until: i64,
-    /// The level just before, at the same instant.
-    pub level_before: Option<Level>,
 }
 
 impl ScoreChange {

@@ -83,7 +83,7 @@ impl Doubts {
     }
 
     /// Gives what changed a new version, and says what has become of the score.
-    fn changed(&mut self, moment: Moment<'_>, version_lost: i64, level_before: Option<Level>, rules: &[String]) -> ScoreChange {
+    fn changed(&mut self, moment: Moment<'_>, version_lost: i64, rules: &[String]) -> ScoreChange {
         // A state that the memory bound has cost may have had a version ahead of the clock.
         let previous = if self.version == 0 { version_lost } else { self.version };
         self.version = (previous + 1).max(moment.clock_ms);
@@ -91,17 +91,16 @@ impl Doubts {
             Some(newest_ms) => self.until(newest_ms, 1).unwrap_or(newest_ms),
             None => moment.clock_ms - 1,
         };
-        self.change(moment, level_before, rules)
+        self.change(moment, rules)
     }
 
-    fn change(&self, moment: Moment<'_>, level_before: Option<Level>, rules: &[String]) -> ScoreChange {
+    fn change(&self, moment: Moment<'_>, rules: &[String]) -> ScoreChange {
         ScoreChange {
             position: moment.position,
             entity: self.entity.clone(),
             version: self.version,
             score: self.standing(moment.clock_ms, moment.ruleset, rules),
             live_until: self.live_until_ms,
-            level_before,
         }
     }
 
@@ -213,7 +212,6 @@ impl Scores {
         let Self { entities, rules } = self;
         let version_lost = entities.version_lost();
         let change = entities.update(about.key, moment.clock_ms, |doubts| {
-            let level_before = Level::of(doubts.score(moment.clock_ms));
             if doubts.entity != about.entity {
                 about.entity.clone_into(&mut doubts.entity);
             }
@@ -225,7 +223,7 @@ impl Scores {
                 Some(doubt) if doubt.rule == rule => doubt.add(cast),
                 _ => doubts.reasons.insert(place, Doubt::new(rule, cast)),
             }
-            doubts.changed(moment, version_lost, level_before, rules)
+            doubts.changed(moment, version_lost, rules)
         });
         Some(change)
     }
@@ -247,7 +245,6 @@ impl Scores {
             if !doubts.reasons.iter().any(|doubt| of(doubt.rule)) {
                 return None;
             }
-            let level_before = Level::of(doubts.score(moment.clock_ms));
             let mut taken = false;
             doubts.reasons.retain_mut(|doubt| {
                 let what = if of(doubt.rule) { take(doubt) } else { TakenBack::Nothing };
@@ -255,7 +252,7 @@ impl Scores {
                 what != TakenBack::All
             });
             taken.then(|| {
-                let change = doubts.changed(moment, 0, level_before, rules);
+                let change = doubts.changed(moment, 0, rules);
                 doubts.told(change)
             })
         });
@@ -264,13 +261,11 @@ impl Scores {
         changes
     }
 
-    /// Every score of 1 or more as of the moment, by entity; its level before is the one it has.
+    /// Every score of 1 or more as of the moment, by entity.
     pub(crate) fn live(&self, moment: Moment<'_>) -> Vec<ScoreChange> {
         let live = self.entities.live(moment.clock_ms).into_iter();
-        let mut changes: Vec<ScoreChange> = live
-            .flat_map(|doubts| doubts.told(doubts.change(moment, Level::of(doubts.score(moment.clock_ms)), &self.rules)))
-            .filter(|change| change.score.is_some())
-            .collect();
+        let mut changes: Vec<ScoreChange> =
+            live.flat_map(|doubts| doubts.told(doubts.change(moment, &self.rules))).filter(|change| change.score.is_some()).collect();
         changes.sort_unstable_by(|a, b| a.entity.cmp(&b.entity));
         changes
     }
@@ -278,7 +273,7 @@ impl Scores {
     /// The same of one part of the entities, in no order.
     pub(crate) fn live_part(&self, moment: Moment<'_>, from: usize, places: usize) -> LivePart {
         let (live, next) = self.entities.live_part(moment.clock_ms, from, places);
-        let told = |doubts: &Doubts| doubts.told(doubts.change(moment, Level::of(doubts.score(moment.clock_ms)), &self.rules));
+        let told = |doubts: &Doubts| doubts.told(doubts.change(moment, &self.rules));
         let scores = live.into_iter().flat_map(told).filter(|change| change.score.is_some()).collect();
         LivePart { scores, next, places: self.entities.places() }
     }
@@ -410,12 +405,12 @@ mod tests {
     }
 
     #[test]
-    fn a_change_says_what_was_before_and_what_is_now() {
+    fn a_change_says_what_is_now() {
         let mut scores = Scores::new(usize::MAX);
         let first = raise(&mut scores, 0, 50, 0, 0).expect("weighs");
-        assert_eq!((first.version, first.level_before, first.score.map(|score| score.score)), (1, None, Some(50)));
+        assert_eq!((first.version, first.score.map(|score| score.score)), (1, Some(50)));
         let second = raise(&mut scores, 1, 90, 6 * HOUR, 6 * HOUR).expect("weighs");
-        assert_eq!((second.version, second.level_before), (6 * HOUR, Some(Level::Low)), "25 by then");
+        assert_eq!(second.version, 6 * HOUR);
         assert_eq!(second.score.map(|score| (score.level, score.as_of)), Some((Level::Critical, 6 * HOUR)));
         assert_eq!(raise(&mut scores, 2, 0, 6 * HOUR, 6 * HOUR), None);
     }
@@ -454,14 +449,13 @@ mod tests {
         let now = moment(HOUR);
         let retracted = scores.retract("r.0", HOUR, now);
         assert_eq!(retracted.len(), 1);
-        assert_eq!((retracted[0].level_before, retracted[0].score.as_ref().map(|score| score.score)), (Some(Level::Critical), Some(30)));
+        assert_eq!(retracted[0].score.as_ref().map(|score| score.score), Some(30));
         let gone = scores.retract("r.1", i64::MIN, now).remove(0);
-        assert_eq!((gone.level_before, &gone.score, gone.live_until), (Some(Level::Medium), &None, HOUR - 1));
+        assert_eq!((&gone.score, gone.live_until), (&None, HOUR - 1));
         assert!(scores.live(now).is_empty());
         assert_eq!((scores.retract("r.1", i64::MIN, now), scores.retract("r.unknown", i64::MIN, now)), (vec![], vec![]));
         let again = raise(&mut scores, 0, 10, HOUR, HOUR).expect("weighs");
         assert!(retracted[0].version < gone.version && gone.version < again.version && again.version > HOUR + 3);
-        assert_eq!(again.level_before, None);
     }
 
     #[test]

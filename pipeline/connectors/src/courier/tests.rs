@@ -15,7 +15,6 @@ fn score(seq: u64, entity: u64) -> Item {
         version: i64::try_from(seq).expect("small"),
         score: None,
         live_until: 0,
-        level_before: None,
     };
     Item { sink: "core".to_owned(), seq, position: seq, committed_ms: 0, body: Body::Score(change) }
 }

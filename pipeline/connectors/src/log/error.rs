@@ -136,9 +136,4 @@ impl Error {
             _ => false,
         }
     }
-
-    /// Whether what was asked for existed and was dropped when its time was over: its segment or its day's key is gone.
-    pub fn is_retired(&self) -> bool {
-        matches!(self, Self::Retired { .. } | Self::Seal(seal::Error::RetentionEnded { .. }))
-    }
 }

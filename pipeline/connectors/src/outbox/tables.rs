@@ -7,7 +7,7 @@ use super::Error;
 
 /// What is in the file. It rises when a reader of the old one would misread the new one; postcard does not tell fields
 /// apart, so any change to an item's types is such a change.
-pub(super) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
 /// What one alert's hash takes: position, number, hash.
 pub(super) const ALERT_BYTES: u64 = 8 + 4 + 16;
 
@@ -20,7 +20,6 @@ pub(super) const QUEUE: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinitio
 pub(super) const NEWEST_SCORES: TableDefinition<'_, (&str, &str), (u64, i64)> = TableDefinition::new("newest_scores");
 pub(super) const PARKED: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("parked");
 pub(super) const PARKED_SCORES: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("parked_scores");
-/// Younger than the others: a file of this format may be without it until it is next opened.
 pub(super) const STANDING: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("standing");
 
 /// What one sink has in the file.

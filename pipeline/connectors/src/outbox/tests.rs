@@ -46,8 +46,7 @@ pub(super) fn score(entity: &str, version: i64) -> Body {
         ruleset: "sha256:9b1f".to_owned(),
     };
     let score = (version % 2 == 0).then_some(score);
-    let level_before = score.as_ref().map(|_| Level::Medium);
-    Body::Score(ScoreChange { position: 1, entity: entity.to_owned(), version, score, live_until: version, level_before })
+    Body::Score(ScoreChange { position: 1, entity: entity.to_owned(), version, score, live_until: version })
 }
 
 fn in_memory() -> Outbox {
@@ -78,7 +77,6 @@ fn a_new_outbox_is_empty() {
     assert_eq!(outbox.pending("core", 0, 10).unwrap(), []);
     assert_eq!(outbox.parked(None, 10).unwrap(), []);
     assert_eq!(outbox.held(), []);
-    assert!(outbox.file_bytes().is_none());
 }
 
 #[test]
@@ -107,7 +105,7 @@ fn a_commit_is_there_after_a_restart() {
     assert_eq!(outbox.alerts_between(3, 3).unwrap(), []);
     assert_eq!(outbox.alerts_between(3, 2).unwrap(), []);
     assert_eq!(outbox.bytes(), bytes);
-    assert!(outbox.file_bytes().unwrap().unwrap() > bytes);
+    assert!(fs::metadata(&path).unwrap().len() > bytes);
     assert!(!folder.path().join("outbox.redb.new").exists());
 }
 
@@ -298,6 +296,7 @@ fn a_file_of_before_standing_pages_is_taken_on() {
     let queued = put(&outbox, 1, &[item("core", 1, alert(1))]);
     let write = outbox.database().unwrap().begin_write().unwrap();
     write.delete_table(STANDING).unwrap();
+    write.open_table(META).unwrap().insert("format", former::FORMAT).unwrap();
     write.commit().unwrap();
     drop(outbox);
 
@@ -325,7 +324,7 @@ fn a_newer_format_is_told() {
     drop(outbox);
     let error = Outbox::open(&path).unwrap_err();
     assert!(matches!(error, Error::Newer { format, .. } if format == FORMAT + 1), "{error:?}");
-    assert!(error.to_string().ends_with("has outbox format 2, and this rasid reads up to 1: run the rasid that wrote it"), "{error}");
+    assert!(error.to_string().ends_with("has outbox format 3, and this rasid reads up to 2: run the rasid that wrote it"), "{error}");
 }
 
 #[rstest]
@@ -384,10 +383,10 @@ fn an_item_has_the_form_of_this_format() {
     let hex = |body: Body| data_encoding::HEXLOWER.encode(&tables::encode(&item("core", 9, body)));
     let retracted = RetractedItem { id: "r".to_owned(), rule: "a.b".to_owned(), since_ms: 5 };
     assert_eq!(hex(Body::Retracted(retracted)), "04636f72650009d08c0102017203612e620a");
-    assert_eq!(hex(score("user:u_1", 3)), "04636f72650009d08c01010108757365723a755f3106000600");
+    assert_eq!(hex(score("user:u_1", 3)), "04636f72650009d08c01010108757365723a755f31060006");
     let full = concat!(
         "04636f72650009d08c01010108757365723a755f31040108757365723a755f3140020401060108000103612e62",
-        "7b14ae47e17ae43f04c0d102040b7368613235363a39623166040101"
+        "7b14ae47e17ae43f04c0d102040b7368613235363a3962316604"
     );
     assert_eq!(hex(score("user:u_1", 2)), full);
 }
@@ -424,6 +423,7 @@ fn a_file_of_before_begins_with_the_oldest_alert_that_it_holds() {
         let write = outbox.database().unwrap().begin_write().unwrap();
         assert!(write.delete_table(tables::ENGINES).unwrap());
         write.open_table(META).unwrap().remove("alerts_from").unwrap();
+        write.open_table(META).unwrap().insert("format", former::FORMAT).unwrap();
         write.commit().unwrap();
         drop(outbox);
         let outbox = Outbox::open(&path).unwrap();
@@ -463,4 +463,35 @@ fn an_outbox_of_the_release_before_goes_on_as_it_was() {
     assert_eq!(outbox.alerts_between(0, 3).unwrap(), [(2, hash(b"one")), (3, hash(b"two"))]);
     put(&outbox, 4, &[item("core", 4, alert(3))]);
     assert_eq!(seqs(&outbox.pending("core", 0, 10).unwrap()), [1, 2, 4]);
+}
+
+/// As 0.3.0 wrote a change of score: the level before it stands at its end.
+fn formerly(item: &Item) -> Vec<u8> {
+    [tables::encode(item), vec![1, 1]].concat()
+}
+
+#[test]
+fn scores_of_the_format_before_are_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.redb");
+    let outbox = Outbox::open(&path).unwrap();
+    let of = |number: i64| item("redis", 1, score(&format!("user:u_{number}"), 2));
+    put(&outbox, 1, &(0..2_001).map(of).collect::<Vec<_>>());
+    let parked = Settled { sink: "redis".to_owned(), seq: 2_001, fate: Fate::Parked { answer: "WRONGTYPE".to_owned() } };
+    outbox.commit(Commit { position: 1, settled: &[parked], ..Commit::default() }).unwrap();
+    let kept = |outbox: &Outbox| (outbox.pending("redis", 0, 3_000).unwrap(), outbox.parked(None, 10).unwrap(), outbox.bytes());
+    let (pending, parked, bytes) = kept(&outbox);
+    assert_eq!((pending.len(), parked.len()), (2_000, 1));
+    let write = outbox.database().unwrap().begin_write().unwrap();
+    for item in &pending {
+        write.open_table(QUEUE).unwrap().insert(("redis", item.seq), formerly(item).as_slice()).unwrap();
+    }
+    let answered = [formerly(&parked[0].item), tables::encode(&parked[0].answer)].concat();
+    write.open_table(PARKED).unwrap().insert(("redis", 2_001), answered.as_slice()).unwrap();
+    write.open_table(SINKS).unwrap().insert("redis", (2_002, 2_000, 1, bytes + 2 * 2_001)).unwrap();
+    write.open_table(META).unwrap().insert("format", former::FORMAT).unwrap();
+    write.commit().unwrap();
+    drop(outbox);
+    assert_eq!(kept(&Outbox::open(&path).unwrap()), (pending.clone(), parked.clone(), bytes));
+    assert_eq!(kept(&Outbox::open(&path).unwrap()), (pending, parked, bytes), "once");
 }

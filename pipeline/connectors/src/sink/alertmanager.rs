@@ -282,10 +282,6 @@ impl Sink for AlertmanagerSink {
         &self.name
     }
 
-    fn takes(&self, body: &Body) -> bool {
-        matches!(body, Body::Alert(_) | Body::Retracted(_))
-    }
-
     fn batch_max(&self) -> usize {
         self.config.batch_max
     }

@@ -82,10 +82,6 @@ impl Sink for CoreApiSink {
         &self.name
     }
 
-    fn takes(&self, _: &Body) -> bool {
-        true
-    }
-
     fn batch_max(&self) -> usize {
         self.batch_max
     }
@@ -219,14 +215,7 @@ mod tests {
     }
 
     fn gone() -> Item {
-        item(Body::Score(ScoreChange {
-            position: 7,
-            entity: "user:u_\"1".to_owned(),
-            version: 9,
-            score: None,
-            live_until: 0,
-            level_before: None,
-        }))
+        item(Body::Score(ScoreChange { position: 7, entity: "user:u_\"1".to_owned(), version: 9, score: None, live_until: 0 }))
     }
 
     #[test]

@@ -119,10 +119,6 @@ impl Sink for AlertsFile {
         &self.name
     }
 
-    fn takes(&self, body: &Body) -> bool {
-        matches!(body, Body::Alert(_))
-    }
-
     fn batch_max(&self) -> usize {
         1024
     }

@@ -349,10 +349,6 @@ impl Sink for RedisSink {
         &self.name
     }
 
-    fn takes(&self, body: &Body) -> bool {
-        matches!(body, Body::Score(_))
-    }
-
     fn batch_max(&self) -> usize {
         self.config.batch_max
     }

@@ -71,7 +71,6 @@ fn change(entity: &str, version: i64, score: u8, as_of: i64) -> ScoreChange {
             ruleset: "sha256:9b1f".to_owned(),
         }),
         live_until: as_of + 4 * HOUR,
-        level_before: None,
     }
 }
 

@@ -67,7 +67,7 @@ impl NotSwitched {
     fn disposition(&self) -> Disposition {
         match self {
             Self::Kept(error) => error.disposition(),
-            Self::Audit(error) => rasid_connectors::of_io(&error.source),
+            Self::Audit(error) => error.disposition(),
             Self::Keeping(_) | Self::Log(_) => Disposition::Halt,
         }
     }

@@ -10,8 +10,8 @@ use rasid_connectors::outbox::{self, Outbox};
 use rasid_connectors::seal::{self, Change, Given, Keyring, Secrets};
 use rasid_connectors::storage::{Disk, Storage};
 
-use crate::decide::route::Routes;
 use crate::decide::worker::EngineSetup;
+use crate::decide::route::Routes;
 use crate::error::StartError;
 use crate::health::hindrance::{Area, Hindrances};
 use crate::recover::lock::{FolderLock, LockError};
@@ -72,7 +72,7 @@ impl TakeUpError {
     fn disposition(&self) -> Disposition {
         match self {
             Self::Folder(source) => rasid_connectors::of_io(source),
-            Self::Audit(error) => rasid_connectors::of_io(&error.source),
+            Self::Audit(error) => error.disposition(),
             Self::Lock(error) => error.disposition(),
             Self::Keys(error) => error.disposition(),
             Self::Outbox(error) => error.disposition(),

@@ -17,10 +17,6 @@ impl Sink for Away {
         "core"
     }
 
-    fn takes(&self, _: &Body) -> bool {
-        true
-    }
-
     fn batch_max(&self) -> usize {
         10
     }
@@ -88,10 +84,6 @@ struct Keeper {
 impl Sink for Keeper {
     fn name(&self) -> &'static str {
         "alertmanager"
-    }
-
-    fn takes(&self, _: &Body) -> bool {
-        true
     }
 
     fn batch_max(&self) -> usize {
