@@ -122,6 +122,16 @@ pub enum Error {
         /// Asked for.
         asked: u64,
     },
+    /// An item of another commit: sent already, or made of what is not committed (invariant C1). Nothing of the commit was done.
+    #[error("an item of position {position} in a commit of positions {after} to {upto}")]
+    ItemOutside {
+        /// The item's position.
+        position: u64,
+        /// Committed before, excluded.
+        after: u64,
+        /// The commit's position, included.
+        upto: u64,
+    },
     /// An alert outside its commit, or out of order in it. Nothing of the commit was done.
     #[error("an alert of position {position} in a commit of positions {after} to {upto}, or not in order")]
     AlertOutside {

@@ -10,8 +10,10 @@
 pub mod commit;
 pub(crate) mod commit_thread;
 pub mod comparison;
+pub mod engine_setup;
 pub(crate) mod engine_thread;
 pub(crate) mod figures;
+pub mod invariants;
 pub(crate) mod log_thread;
 pub(crate) mod progress;
 pub mod route;

@@ -13,6 +13,10 @@ pub(super) fn apply(write: &WriteTransaction, kept: &mut Kept, commit: Commit<'_
     if commit.position < committed {
         return Err(Error::PositionFell { committed, asked: commit.position });
     }
+    // C1: an effect leaves once, by the commit of what made it.
+    if let Some(item) = commit.items.iter().find(|item| item.position <= committed || item.position > commit.position) {
+        return Err(Error::ItemOutside { position: item.position, after: committed, upto: commit.position });
+    }
     write.open_table(META).map_err(Error::write)?.insert("position", commit.position).map_err(Error::write)?;
     kept.position = commit.position;
     keep_alerts(write, kept, committed, commit)?;

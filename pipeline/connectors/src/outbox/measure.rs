@@ -43,8 +43,9 @@ fn commit_and_recovery() {
             let path = folder.path().join("outbox.redb");
             let outbox = Outbox::open(&path).unwrap();
             for start in (0..waiting).step_by(10_000) {
-                let items: Vec<_> = (start..start + 10_000).map(|n| item("core", 0, alert(n))).collect();
-                outbox.commit(Commit { items: &items, ..Commit::default() }).unwrap();
+                let position = outbox.position() + 1;
+                let items: Vec<_> = (start..start + 10_000).map(|n| item("core", position, alert(n))).collect();
+                outbox.commit(Commit { position, items: &items, ..Commit::default() }).unwrap();
             }
             for size in [1_u64, 100, 1000] {
                 let mut times = Vec::new();

@@ -124,8 +124,23 @@ fn a_position_never_falls() {
     let fallen = outbox.commit(Commit { position: 4, items: &[item("core", 4, alert(1))], ..Commit::default() });
     assert!(matches!(fallen, Err(Error::PositionFell { committed: 5, asked: 4 })), "{fallen:?}");
     assert_eq!((outbox.position(), outbox.depth("core")), (5, 0));
-    put(&outbox, 5, &[item("core", 5, alert(1))]);
-    assert_eq!((outbox.position(), outbox.depth("core")), (5, 1));
+    put(&outbox, 5, &[]);
+    assert_eq!(outbox.position(), 5);
+}
+
+/// C1: what was committed before left with that commit.
+#[rstest]
+#[case::committed_before(5, false)]
+#[case::first_possible(6, true)]
+#[case::last_possible(8, true)]
+#[case::beyond_the_commit(9, false)]
+fn an_item_belongs_to_the_commit_of_its_position(#[case] position: u64, #[case] taken: bool) {
+    let outbox = in_memory();
+    put(&outbox, 5, &[]);
+    let answer = outbox.commit(Commit { position: 8, items: &[item("core", position, alert(1))], ..Commit::default() });
+    assert_eq!(answer.is_ok(), taken);
+    assert!(taken || matches!(answer, Err(Error::ItemOutside { after: 5, upto: 8, .. })), "{answer:?}");
+    assert_eq!((outbox.position(), outbox.depth("core")), if taken { (8, 1) } else { (5, 0) });
 }
 
 #[rstest]

@@ -87,7 +87,7 @@ impl EngineThread {
         // The first snapshot comes soon: a service that never lives for an interval would replay more at each start.
         let soon_ms = self.snapshot_every_ms.min(FIRST_SNAPSHOT_MS);
         let (mut kept, mut kept_ms) = (self.worker.position(), told_ms - self.snapshot_every_ms + soon_ms);
-        let mut counted_ms = self.publish(0, i64::MIN);
+        let mut counted_ms = self.publish(0, i64::MIN)?;
         let mut last_snapshot = false;
         loop {
             last_snapshot |= self.answer();
@@ -96,7 +96,7 @@ impl EngineThread {
             let mut step = Step { position: self.worker.position(), ..Step::default() };
             if read {
                 step = self.worker.apply(&block)?;
-                counted_ms = self.publish(step.arrival_ms, counted_ms);
+                counted_ms = self.publish(step.arrival_ms, counted_ms)?;
             }
             let now_ms = self.clock.monotonic_ms();
             let position = self.worker.position();
@@ -119,7 +119,7 @@ impl EngineThread {
             if read {
                 continue;
             }
-            counted_ms = self.publish(0, counted_ms);
+            counted_ms = self.publish(0, counted_ms)?;
             self.figures.lock().unwrap_or_else(PoisonError::into_inner).caught_up_ms = Some(looked_ms);
             let reached = self.progress.wait_appended(position, PATIENCE);
             if reached.closed && reached.appended <= position {
@@ -171,8 +171,8 @@ impl EngineThread {
 
     /// Leaves the figures for whoever asks: position and clock at once, the rest if it was last counted a while before.
     /// When that was.
-    fn publish(&self, arrival_ms: i64, counted_ms: i64) -> i64 {
-        let Some(engine) = self.worker.engine() else { return counted_ms };
+    fn publish(&self, arrival_ms: i64, counted_ms: i64) -> Result<i64, WorkerError> {
+        let Some(engine) = self.worker.engine() else { return Ok(counted_ms) };
         let now_ms = self.clock.monotonic_ms();
         let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         figures.position = self.worker.position();
@@ -180,8 +180,9 @@ impl EngineThread {
         figures.clock_ms = engine.clock_ms();
         (figures.compared, figures.lost) = (self.worker.compared(), self.worker.lost());
         if now_ms < counted_ms.saturating_add(FIGURES_EVERY_MS) {
-            return counted_ms;
+            return Ok(counted_ms);
         }
+        self.worker.accounted()?;
         figures.counters = engine.counters();
         if figures.ruleset != engine.ruleset_hash() {
             engine.ruleset_hash().clone_into(&mut figures.ruleset);
@@ -194,7 +195,7 @@ impl EngineThread {
         figures.rules.extend_from_slice(engine.rule_counters());
         figures.state_bytes = engine.state_bytes();
         figures.reach = Some(engine.reach());
-        now_ms
+        Ok(now_ms)
     }
 }
 

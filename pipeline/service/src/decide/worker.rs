@@ -5,49 +5,17 @@ use rasid_compiler::ruleset::Ruleset;
 use rasid_connectors::effect::Item;
 use rasid_connectors::log::{Block, Control, Entry, Keys, Settings as LogSettings};
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_engine::{Config, Engine, EngineError, Output, Pseudonymizer, Record, ScoreChange, Snapshot};
+use rasid_engine::{Engine, EngineError, Output, Record, ScoreChange, Snapshot};
 
 use crate::decide::comparison::{Committed, Compared, Comparison};
+use crate::decide::engine_setup::EngineSetup;
+use crate::decide::invariants::{self, Broken};
 use crate::decide::route::Routes;
 
 /// Where the worker gets a ruleset that the log names.
 pub trait Rulesets: Send {
     /// The ruleset of that hash.
     fn load(&self, hash: &str) -> Result<Ruleset, Box<dyn std::error::Error + Send + Sync>>;
-}
-
-/// What does not hang on the log: who runs the engine.
-#[derive(Clone)]
-pub struct EngineSetup {
-    /// Make pseudonyms, one a secret that was ever in force; the first one first.
-    pub pseudonymizers: Vec<Pseudonymizer>,
-    /// Threads that share the work of a batch.
-    pub threads: usize,
-}
-
-impl EngineSetup {
-    /// The engine's configuration under those settings of the log.
-    pub fn config(&self, settings: &LogSettings) -> Config {
-        Config {
-            lateness_ms: settings.lateness_ms,
-            future_ms: settings.future_ms,
-            memory_max: usize::try_from(settings.memory_max).unwrap_or(usize::MAX),
-            events_per_s: settings.events_per_s,
-            threads: self.threads,
-            ..Config::default()
-        }
-    }
-
-    /// What makes pseudonyms under those settings of the log; `None` where a secret that they name is not known.
-    pub fn pseudonymizer(&self, settings: &LogSettings) -> Option<Pseudonymizer> {
-        let Some(Keys { number, former }) = settings.keys else { return self.pseudonymizers.first().cloned() };
-        let of = |number: u8| self.pseudonymizers.iter().find(|known| known.number() == number);
-        let current = of(number)?.clone();
-        match former {
-            None => Some(current),
-            Some(former) => Some(current.after(of(former)?)),
-        }
-    }
 }
 
 /// Why the log cannot be applied further.
@@ -86,6 +54,9 @@ pub enum WorkerError {
         /// Which.
         keys: Option<Keys>,
     },
+    /// What the engine gave must not be.
+    #[error(transparent)]
+    Broken(#[from] Broken),
     /// The engine could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -169,18 +140,21 @@ pub struct Worker {
     comparison: Comparison,
     /// Entries that were lost to damage, and those that nobody could judge because of them.
     lost: u64,
+    /// Records that the engine had not accounted for when it was restored.
+    unaccounted: u64,
 }
 
 impl Worker {
     /// At the beginning of the log.
     pub fn new(setup: EngineSetup, rulesets: Box<dyn Rulesets>, routes: Routes) -> Self {
-        Self { setup, rulesets, routes, engine: None, position: 0, comparison: Comparison::default(), lost: 0 }
+        Self { setup, rulesets, routes, engine: None, position: 0, comparison: Comparison::default(), lost: 0, unaccounted: 0 }
     }
 
     /// Goes on from an engine that was restored at `position`.
     #[must_use]
     pub fn restored(mut self, position: u64, engine: Engine, settings: LogSettings) -> Self {
         self.position = position;
+        self.unaccounted = invariants::unaccounted(&engine.counters());
         self.engine = Some((engine, settings));
         self
     }
@@ -220,6 +194,15 @@ impl Worker {
     /// The engine, once the log has given it a ruleset.
     pub fn engine(&self) -> Option<&Engine> {
         self.engine.as_ref().map(|(engine, _)| engine)
+    }
+
+    /// Holds the engine to having accounted for every record (C2).
+    ///
+    /// # Errors
+    /// [`WorkerError::Broken`].
+    pub fn accounted(&self) -> Result<(), WorkerError> {
+        let Some(engine) = self.engine() else { return Ok(()) };
+        Ok(invariants::records(&engine.counters(), self.unaccounted, self.position)?)
     }
 
     /// What the engine runs under.
@@ -350,6 +333,8 @@ impl Worker {
 
     /// Keeps what is new, and compares the rest.
     fn effects(&mut self, output: Output, step: &mut Step) -> Result<(), WorkerError> {
+        invariants::alerts(&output.alerts)?;
+        invariants::scores(&output.scores)?;
         for alert in output.alerts {
             let encode = |source| WorkerError::Encode { position: alert.position, source };
             let json = serde_json::to_string(&alert).map_err(encode)?;

@@ -10,7 +10,7 @@ use rasid_connectors::outbox::{self, Outbox};
 use rasid_connectors::seal::{self, Change, Given, Keyring, Secrets};
 use rasid_connectors::storage::{Disk, Storage};
 
-use crate::decide::worker::EngineSetup;
+use crate::decide::engine_setup::EngineSetup;
 use crate::decide::route::Routes;
 use crate::error::StartError;
 use crate::health::hindrance::{Area, Hindrances};

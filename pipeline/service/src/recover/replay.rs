@@ -12,8 +12,9 @@ use rasid_connectors::storage::{Disk, Storage};
 use rasid_engine::{Engine, Pseudonymizer, SecretError};
 
 use crate::decide::comparison::ENGINE;
+use crate::decide::engine_setup::EngineSetup;
 use crate::decide::route::Routes;
-use crate::decide::worker::{EngineSetup, Step, Worker, WorkerError};
+use crate::decide::worker::{Step, Worker, WorkerError};
 use crate::recover::layout;
 use crate::recover::rulesets::KnownRulesets;
 use crate::settings::Secret;

@@ -12,8 +12,9 @@ use rasid_connectors::storage::Storage;
 use rasid_engine::{Engine, Part, RestoreError};
 
 use crate::decide::comparison::{Committed, ENGINE};
+use crate::decide::engine_setup::EngineSetup;
 use crate::decide::route::Routes;
-use crate::decide::worker::{EngineSetup, Rulesets, Worker};
+use crate::decide::worker::{Rulesets, Worker};
 use crate::recover::layout;
 use crate::recover::rulesets::KnownRulesets;
 

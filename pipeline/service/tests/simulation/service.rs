@@ -128,6 +128,7 @@ impl Service {
         let mut step = Step { position: self.worker.position(), ..Step::default() };
         if read {
             step = self.worker.apply(&self.block)?;
+            self.worker.accounted()?;
             assert_eq!(self.worker.divergences(), 0, "the replay differs from what was committed, at or before {}", step.position);
         }
         if step.has_effects() || (tell && step.position > self.told) {

@@ -87,7 +87,8 @@ impl Model {
                 let (before, position) = (self.position, self.position + advance);
                 let mut positions: Vec<u64> = alerts.iter().filter(|_| *advance > 0).map(|at| before + 1 + at % advance).collect();
                 positions.sort_unstable();
-                let items: Vec<Item> = items.iter().enumerate().map(|(n, made)| make_item(position, n as u64, *made)).collect();
+                let items: Vec<Item> =
+                    items.iter().filter(|_| *advance > 0).enumerate().map(|(n, made)| make_item(position, n as u64, *made)).collect();
                 let answers: Vec<Settled> = settled.iter().map(|chosen| self.choose(*chosen)).collect();
                 self.position = position;
                 for (n, at) in positions.iter().enumerate() {
