@@ -6,13 +6,15 @@
 //!                                  comparison        log is durable
 //! ```
 //!
-//! A room for each thing that it does; dependencies point from the right to the left, and none back:
+//! A room for each thing that it does. Each depends on those above it in this list, and on none below:
 //!
 //! ```text
-//!  health ← decide ← recover  taking up what a crash has left
-//!    │        │  └── receive  events from the sources into the log
-//!    │        └───── deliver  effects to their receivers
-//!    └─────────────────────── operate  asked, watched and told new rules; it looks into all of them
+//!  health    how the parts are: figures, what hinders them, what a person must know
+//!  decide    the log, the engine along it, what is committed
+//!  recover   what a crash has left in the data folder
+//!  receive   events from the sources into the log
+//!  deliver   effects to their receivers
+//!  operate   asked by people, watched for them, told new rules
 //! ```
 //!
 //! `start` puts the parts together, `running` ends them. [`decide::worker`], [`decide::commit`] and
