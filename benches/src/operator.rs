@@ -4,7 +4,9 @@ use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use rasid_detectors::event::field::{self, FieldPath, FieldType};
 use rasid_detectors::event::{Event, EventType};
-use rasid_detectors::operator::{Fact, Feeds, OPERATORS, Of, OfField, Operator, OperatorSpec, OperatorVisitor, Setup, Yields, is_scalar};
+use rasid_detectors::operator::{
+    Fact, Feeds, Form, OPERATORS, Of, OfField, Operator, OperatorSpec, OperatorVisitor, Setup, Yields, is_scalar,
+};
 use rasid_detectors::value::{OwnedValue, Value};
 use serde_json::json;
 
@@ -15,6 +17,8 @@ const EVENTS: usize = 1_000;
 /// Keys that they fall on.
 const KEYS: u64 = 50;
 const WINDOW_MS: i64 = 600_000;
+/// What stands for an event's record: its length is what a wait copies.
+const RECORD: &[u8] = &[b' '; 400];
 /// Fields that most aggregates are over; where one takes neither, the first that it takes.
 const FIELDS: [(EventType, &str); 2] = [(EventType::PaymentCaptured, "amount"), (EventType::OtpRequested, "phone")];
 
@@ -75,11 +79,18 @@ impl Input {
         Self { events: events.into_iter().map(keyed).collect(), of, hasher }
     }
 
+    /// The clock of the last event, ms.
+    fn end_ms(&self) -> i64 {
+        self.events.iter().map(|(event, _)| event.clock()).max().unwrap_or(0)
+    }
+
     fn facts(&self) -> impl Iterator<Item = (Fact<'_, 'static>, usize)> {
         (0_u64..).zip(&self.events).map(|(number, (event, key))| {
             let fact = Fact {
                 event,
                 at_ms: event.clock(),
+                clock_ms: event.clock(),
+                record: RECORD,
                 identity: number,
                 of: self.of,
                 firing: None,
@@ -136,6 +147,14 @@ impl OperatorVisitor for Made {
             move || {
                 let (setup, mut states) = (setup.clone(), states());
                 feed_all(&setup, &mut states);
+                if O::FORM == Form::Population {
+                    // What shards took in is read where it is added up.
+                    let mut whole = O::State::default();
+                    for part in &states {
+                        O::fold(&setup, input.end_ms(), &mut whole, part);
+                    }
+                    states.fill(whole);
+                }
                 move || -> (Vec<OwnedValue>, Vec<O::State>) {
                     let values = input
                         .facts()

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use serde::de::{self, Deserialize, Deserializer};
+use serde::{Serialize, Serializer};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 
@@ -98,6 +100,11 @@ impl EntityKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// The kind of that number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
     /// Whether every identifier of this kind leaves the engine only as a pseudonym. Opaque platform ids and the
     /// coarse kinds (`phone_prefix`, `ip_prefix`, `region`) stay clear, because on-call must act on them.
     pub fn is_personal(self) -> bool {
@@ -129,6 +136,19 @@ impl EntityKind {
             Self::IpPrefix => raw.parse::<IpAddr>().map_or(Cow::Borrowed(raw), |ip| prefix_of_ip(ip).into()),
             _ => Cow::Borrowed(raw),
         }
+    }
+}
+
+impl Serialize for EntityKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(*self as u8)
+    }
+}
+
+impl<'de> Deserialize<'de> for EntityKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        Self::from_number(number).ok_or_else(|| de::Error::custom(format!("there is no kind of entity of the number {number}")))
     }
 }
 

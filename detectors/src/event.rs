@@ -8,6 +8,7 @@ pub mod admin;
 pub mod auth;
 pub mod booking;
 pub mod chat;
+pub mod columns;
 pub mod encoded;
 pub mod envelope;
 pub mod fault;
@@ -108,35 +109,39 @@ macro_rules! vocabulary {
         /// The data of an event, by type. Boxed, because an event is moved several times on its way into a batch and the
         /// largest type has 300 bytes.
         #[derive(Clone, Debug)]
-        pub enum Data<'a> { $($(#[$meta])* $variant(Box<$family::$data<'a>>),)* }
+        pub enum Data<'a> {
+            $($(#[$meta])* $variant(Box<$family::$data<'a>>),)*
+            /// Of any type, out of an archive's columns: what needs raw values is not there.
+            Columns(Box<columns::Columns>),
+        }
 
         impl Data<'_> {
             /// Its type.
             #[inline]
             pub fn event_type(&self) -> EventType {
-                match self { $(Self::$variant(_) => EventType::$variant,)* }
+                match self { $(Self::$variant(_) => EventType::$variant,)* Self::Columns(columns) => columns.event_type(), }
             }
 
             /// The value at `path`, [`Value::Absent`] where there is none.
             #[inline]
             pub fn get(&self, path: FieldPath) -> Value<'_> {
-                match self { $(Self::$variant(data) => data.get(path),)* }
+                match self { $(Self::$variant(data) => data.get(path),)* Self::Columns(columns) => columns.get(path), }
             }
 
-            /// The event's place, for the `region` entity kind and the location detectors.
+            /// The event's place, for the location detectors.
             #[inline]
             pub fn place(&self) -> Option<Position> {
-                match self { $(Self::$variant(data) => data.place(),)* }
+                match self { $(Self::$variant(data) => data.place(),)* Self::Columns(_) => None, }
             }
 
             /// How many of its identifiers are longer than one may be, and so read as absent.
             pub fn oversized(&self) -> u32 {
-                match self { $(Self::$variant(data) => data.oversized(),)* }
+                match self { $(Self::$variant(data) => data.oversized(),)* Self::Columns(_) => 0, }
             }
 
             /// The fields that hold one.
             pub fn oversized_fields(&self) -> impl Iterator<Item = FieldPath> {
-                let fields = match self { $(Self::$variant(data) => data.oversized_fields(),)* };
+                let fields = match self { $(Self::$variant(data) => data.oversized_fields(),)* Self::Columns(_) => Vec::new(), };
                 fields.into_iter().map(|field| FieldPath { field, child: None })
             }
 
@@ -233,6 +238,16 @@ vocabulary! {
     ApiThrottled = "api.throttled" => ApiThrottled in gateway,
     /// A provider's message came in.
     WebhookReceived = "webhook.received" => WebhookReceived in gateway,
+}
+
+impl Data<'_> {
+    /// The H3 cell of the event's place, for the `region` entity kind.
+    pub fn region(&self) -> Option<u64> {
+        match self {
+            Self::Columns(columns) => columns.region(),
+            data => data.place().map(Position::region),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,3 +6,4 @@ pub mod hyperloglog;
 pub mod lower_bound_speed;
 pub mod newest;
 pub mod series;
+pub mod sketch;

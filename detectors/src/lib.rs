@@ -44,6 +44,16 @@ operators! {
         ratio: Ratio,
     }
 
+    /// What does not happen: operators that time alone makes fire.
+    wait {
+        absence: Absence,
+    }
+
+    /// What all keys together are like: one state for all, of closed minutes.
+    population {
+        quantile: Quantile,
+    }
+
     /// Detectors of the `auth` family.
     auth {
         impossible_travel: ImpossibleTravel,

@@ -27,6 +27,8 @@ macro_rules! operators {
                 gives: <crate::$folder::$module::$operator as Operator>::GIVES,
                 feeds: <crate::$folder::$module::$operator as Operator>::FEEDS,
                 yields: <crate::$folder::$module::$operator as Operator>::YIELDS,
+                form: <crate::$folder::$module::$operator as Operator>::FORM,
+                needs_raw: <crate::$folder::$module::$operator as Operator>::NEEDS_RAW,
                 file: concat!("detectors/src/", stringify!($folder), "/", stringify!($module), ".rs"),
                 schema: |generator| generator.subschema_for::<<crate::$folder::$module::$operator as Operator>::Params>(),
                 setup: |window_ms: i64, of: Option<FieldType>, params| -> Result<AnyOperator, ParamsError> {

@@ -9,8 +9,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{EntityKind, KeyHasher};
+use crate::event::columns::Columns;
 use crate::event::field::{FieldPath, FieldType};
-use crate::event::{Event, EventType};
+use crate::event::units::Timestamp;
+use crate::event::{Data, Event, EventType};
 use crate::signal::{Signal, SignalField};
 use crate::value::{OwnedValue, Value};
 
@@ -28,8 +30,12 @@ pub trait Operator: 'static {
     const FEEDS: Feeds;
     /// What a condition sees of it.
     const YIELDS: Yields;
+    /// Whose state there is, and whether time alone makes it say something.
+    const FORM: Form = Form::Keyed;
     /// Whether an event that feeds it reads it as it was before.
     const READS_BEFORE: bool = false;
+    /// Whether it looks into raw values: texts, addresses, exact places. It is fed no events out of an archive's columns.
+    const NEEDS_RAW: bool = false;
     /// What an analyst may set beside what [`Feeds`] says. Every parameter has a default.
     type Params: Clone + Send + Sync + Serialize + DeserializeOwned + JsonSchema + 'static;
     /// What is remembered of one key. Bounded, and saved with the engine's state: what it serialises to is all there is
@@ -61,6 +67,90 @@ pub trait Operator: 'static {
         let _ = (setup, at_ms, state);
         OwnedValue::Absent
     }
+
+    /// Of a [`Form::Timer`]: what the state waits for, by due time, and in the order in which it was armed.
+    fn waits(_: &Self::State) -> &[Wait] {
+        &[]
+    }
+
+    /// Of a [`Form::Timer`]: the log's clock has passed the due time of the wait of that identity, which is over by it; what
+    /// is to be said of that, if anything.
+    fn due(setup: &Setup<Self::Params>, identity: u64, state: &mut Self::State) -> Option<Signal> {
+        let _ = (setup, identity, state);
+        None
+    }
+
+    /// Of a [`Form::Population`]: adds what a shard took in during a minute to the state of all, as of `closed_ms`, the
+    /// instant that closed it, and forgets what has left the window by then. The order of parts must change nothing.
+    fn fold(setup: &Setup<Self::Params>, closed_ms: i64, whole: &mut Self::State, part: &Self::State) {
+        let _ = (setup, closed_ms, whole, part);
+    }
+
+    /// Of a [`Form::Population`]: forgets the oldest of what the state of all keeps, as memory is short; whether there was
+    /// any.
+    fn forget(_: &mut Self::State) -> bool {
+        false
+    }
+}
+
+/// Whose state an operator has, and whether time alone makes it say something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One state a key, which events change and read.
+    Keyed,
+    /// The same, and it has waits: when the log's clock has passed one's due time, the event that armed it is seen once
+    /// more, as of then. It fires by that and not by events.
+    Timer,
+    /// One state for all keys: shards take in parts, which are added up when a minute of the log's clock closes; every event
+    /// of the next minute reads the same.
+    Population,
+}
+
+/// What a timer waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The instant of the log's clock after which it is over, ms: its clock at arming and a window.
+    pub due_ms: i64,
+    /// The event clock of the event that armed it, ms.
+    pub at_ms: i64,
+    /// That event's identity.
+    pub identity: u64,
+    /// What is seen once more.
+    pub event: Stored,
+}
+
+/// An event, so that it may be seen once more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Stored {
+    /// Its record, as it came.
+    Record(Box<[u8]>),
+    /// Out of columns.
+    Columns(Box<StoredColumns>),
+}
+
+/// An event out of an archive's columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredColumns {
+    /// See [`Event::id`].
+    pub id: Box<str>,
+    /// See [`Event::source`].
+    pub source: Box<str>,
+    /// See [`Event::time`], Unix ms.
+    pub time_ms: i64,
+    /// See [`Event::received`], Unix ms.
+    pub received_ms: Option<i64>,
+    /// See [`Event::data`].
+    pub columns: Columns,
+}
+
+impl Stored {
+    /// What it costs, bytes.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Record(record) => record.len(),
+            Self::Columns(stored) => size_of::<StoredColumns>() + stored.id.len() + stored.source.len() + stored.columns.heap_bytes(),
+        }
+    }
 }
 
 /// How a rule's binding sets an operator up.
@@ -86,21 +176,40 @@ pub struct Fact<'f, 'a> {
     pub event: &'f Event<'a>,
     /// Its event clock, ms.
     pub at_ms: i64,
+    /// The log's clock at it, ms: the newest event clock so far.
+    pub clock_ms: i64,
+    /// Its record, as it came.
+    pub record: &'f [u8],
     /// A hash that tells events of one instant apart.
     pub identity: u64,
     /// The field that the binding looks at.
     pub of: Option<Of>,
     /// The firing that is fed, where the binding is fed those of a detector.
     pub firing: Option<&'f Signal>,
-    /// For an operator with `per`: it counts above the line.
+    /// For an operator that sets two sorts of events against each other: it is one of the first sort.
     pub above: bool,
-    /// The same: it counts below the line.
+    /// The same: it is one of the second. An event may be both.
     pub below: bool,
     /// Makes keys and hashes.
     pub hasher: &'f KeyHasher,
 }
 
 impl<'f> Fact<'f, '_> {
+    /// The event, so that it may be seen once more.
+    pub fn stored(&self) -> Stored {
+        let Event { id, source, time, received, data } = self.event;
+        match data {
+            Data::Columns(columns) => Stored::Columns(Box::new(StoredColumns {
+                id: id.as_ref().into(),
+                source: source.as_ref().into(),
+                time_ms: time.millis(),
+                received_ms: received.map(Timestamp::millis),
+                columns: columns.as_ref().clone(),
+            })),
+            _ => Stored::Record(self.record.into()),
+        }
+    }
+
     /// The value of the field that the binding looks at.
     pub fn value(&self) -> Value<'f> {
         match self.of {
@@ -119,6 +228,10 @@ impl<'f> Fact<'f, '_> {
         };
         match self.value() {
             Value::Str(text) => Some(kind.map_or_else(|| hasher.hash(&[b"s", text.as_bytes()]), |kind| hasher.key(kind, text))),
+            Value::StandIn(stand_in) => {
+                let by_kind = kind.and_then(|kind| stand_in.key(kind));
+                Some(by_kind.unwrap_or_else(|| hasher.hash(&[b"s", stand_in.pseudonym.as_bytes()])))
+            }
             Value::Int(number) => Some(hasher.hash(&[b"i", &number.to_le_bytes()])),
             Value::Double(number) => Some(hasher.hash(&[b"d", &number.to_bits().to_le_bytes()])),
             Value::Bool(truth) => Some(hasher.hash(&[b"b", &[u8::from(truth)]])),
@@ -160,7 +273,8 @@ impl Of {
 /// Which events an operator is fed.
 #[derive(Clone, Copy, Debug)]
 pub enum Feeds {
-    /// Those that the rule names: `{NAME: types, of: field, by: kind, window: 10m, where: …}`. It is an aggregate.
+    /// Those that the rule names: `{NAME: types, of: field, by: kind, window: 10m, where: …}`. It is an aggregate. What
+    /// has one state for all keys takes no `by`.
     Named(Named),
     /// Always the same: `{detector: NAME, by: kind, …}`. It is a detector.
     Fixed {
@@ -184,8 +298,19 @@ pub struct Named {
     pub window: &'static str,
     /// The filter.
     pub filter: &'static str,
-    /// Event types below a line, for an operator that sets two counts against each other.
-    pub per: Option<&'static str>,
+    /// A second sort of events, for an operator that sets two against each other.
+    pub second: Option<Second>,
+}
+
+/// The second of two sorts of events that an aggregate sets against each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Second {
+    /// The key that names its types.
+    pub key: &'static str,
+    /// What the key means, in one line for people.
+    pub types: &'static str,
+    /// Whether it must stand there; where it need not, both sorts are of the same types.
+    pub required: bool,
 }
 
 impl Named {
@@ -196,7 +321,7 @@ impl Named {
         by: "The kind of entity that has a value of its own; several for each combination.",
         window: "How far back, 1s to 30d. Longer sees slower abuse and keeps more state.",
         filter: "Which of those events, in CEL over `data` alone.",
-        per: None,
+        second: None,
     };
 }
 
@@ -267,6 +392,10 @@ pub struct OperatorSpec {
     pub feeds: Feeds,
     /// See [`Operator::YIELDS`].
     pub yields: Yields,
+    /// See [`Operator::FORM`].
+    pub form: Form,
+    /// See [`Operator::NEEDS_RAW`].
+    pub needs_raw: bool,
     /// Its file, from the repository's root.
     pub file: &'static str,
     /// The JSON Schema of its own parameters.
@@ -301,7 +430,7 @@ impl OperatorSpec {
         }
     }
 
-    /// The fields of its signal; none for an aggregate.
+    /// The fields of its signal; none where it yields a value.
     pub fn fields(&self) -> &'static [SignalField] {
         match self.yields {
             Yields::Value(_) => &[],

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::{EntityKind, KeyHasher};
+use crate::event::columns::StandIn;
+
 /// A scalar read out of an event, a window or a signal. Sixteen bytes of payload at most; strings are borrowed.
 ///
 /// Its `Debug` shows the type only: a string may be personal, and a debug line is a door.
@@ -25,12 +28,23 @@ pub enum Value<'a> {
     Duration(i64),
     /// An object or a list is there; its inside is reached by name, not as a value.
     Object,
+    /// What stands for a personal value outside the raw zone.
+    StandIn(&'a StandIn),
 }
 
 impl Value<'_> {
     /// Whether there is a value at all.
     pub fn is_present(&self) -> bool {
         !matches!(self, Self::Absent)
+    }
+
+    /// The key of the entity of that kind that it names; `None` where it is no name.
+    pub fn key(&self, kind: EntityKind, hasher: &KeyHasher) -> Option<u64> {
+        match self {
+            Self::Str(raw) => Some(hasher.key(kind, raw)),
+            Self::StandIn(stand_in) => stand_in.key(kind),
+            _ => None,
+        }
     }
 
     /// A copy that owns its text.
@@ -44,6 +58,7 @@ impl Value<'_> {
             Self::Time(v) => OwnedValue::Time(v),
             Self::Duration(v) => OwnedValue::Duration(v),
             Self::Object => OwnedValue::Object,
+            Self::StandIn(stand_in) => OwnedValue::StandIn(Box::new(stand_in.clone())),
         }
     }
 }
@@ -59,6 +74,7 @@ impl fmt::Debug for Value<'_> {
             Self::Time(_) => "Time(…)",
             Self::Duration(_) => "Duration(…)",
             Self::Object => "Object",
+            Self::StandIn(_) => "StandIn(…)",
         })
     }
 }
@@ -83,9 +99,20 @@ pub enum OwnedValue {
     Duration(i64),
     /// See [`Value::Object`].
     Object,
+    /// See [`Value::StandIn`].
+    StandIn(Box<StandIn>),
 }
 
 impl OwnedValue {
+    /// Heap memory, bytes.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Str(text) => text.len(),
+            Self::StandIn(stand_in) => size_of::<StandIn>() + stand_in.heap_bytes(),
+            _ => 0,
+        }
+    }
+
     /// The same scalar, borrowed.
     pub fn borrow(&self) -> Value<'_> {
         match self {
@@ -97,6 +124,7 @@ impl OwnedValue {
             Self::Time(v) => Value::Time(*v),
             Self::Duration(v) => Value::Duration(*v),
             Self::Object => Value::Object,
+            Self::StandIn(stand_in) => Value::StandIn(stand_in),
         }
     }
 }

@@ -67,10 +67,13 @@ fn rule_reference() -> Result<String> {
         section(&mut page, Some(form), title(form)?)?;
     }
     page.push_str(
-        "\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md).\n\nWhere event types stand, the name of a \
-        detector of the same `let` may stand: then its firings are counted, under a key of their own.\nThey carry the event's fields and, in \
+        "\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md).\n\nAn `absence` fires when \
+        its window is over, on the event that was not followed: the rule is asked once more at that event, as of then, and the alert\nopens at that \
+        time. It has `fired` and `others`. In a file no time passes after the last event; in a rule's tests it does, until all waits are \
+        over.\n\nWhere event types stand, the name of a detector or of an `absence` of the same `let` may stand: then its firings are counted, \
+        under a key of their own.\nThey carry the event's fields and, in \
         `of` and `where`, the signal's: `leaks: {count: leak, by: user(sender_id), window: 7d, where: leak.strength > 0.7}`.\nA rule may count \
-        a detector's firings without looking at its events.\n",
+        firings without looking at the events.\n",
     );
     for (name, title) in PARTS {
         section(&mut page, defs.get(name), title)?;

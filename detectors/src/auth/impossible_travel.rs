@@ -141,6 +141,7 @@ impl Operator for ImpossibleTravel {
     const FEEDS: Feeds =
         Feeds::Fixed { inputs: &[EventType::LoginSucceeded], reads: &["location", "asn_type", "country", "device_id", "ip"] };
     const YIELDS: Yields = Yields::Signal(FIELDS);
+    const NEEDS_RAW: bool = true;
     type Params = Params;
     type State = State;
 

@@ -134,6 +134,7 @@ impl Operator for ContactLeak {
         "A way to reach somebody outside the platform: a number, an address, a link, a name, or the proposal to go there.";
     const FEEDS: Feeds = Feeds::Fixed { inputs: &[EventType::ChatMessage], reads: &["text"] };
     const YIELDS: Yields = Yields::Signal(FIELDS);
+    const NEEDS_RAW: bool = true;
     type Params = Params;
     type State = Pieces;
 

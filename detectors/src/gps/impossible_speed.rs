@@ -82,6 +82,7 @@ impl Operator for ImpossibleSpeed {
     const GIVES: &'static str = "Two fixes of one driver farther apart than a vehicle can go in the time between.";
     const FEEDS: Feeds = Feeds::Fixed { inputs: &[EventType::GpsPosition], reads: &["lat", "lon", "accuracy_m"] };
     const YIELDS: Yields = Yields::Signal(lower_bound_speed::FIELDS);
+    const NEEDS_RAW: bool = true;
     type Params = Params;
     type State = State;
 

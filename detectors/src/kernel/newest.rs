@@ -38,10 +38,7 @@ impl Newest {
 
     /// Memory of its text, bytes, for the bound.
     pub fn heap_bytes(&self) -> usize {
-        match &self.value {
-            OwnedValue::Str(text) => text.len(),
-            _ => 0,
-        }
+        self.value.heap_bytes()
     }
 
     /// When the newest event was, ms.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::series::Total;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Second, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::OwnedValue;
 
@@ -28,7 +28,11 @@ impl Operator for Ratio {
         of: OfField::None { because: "counts events", instead: "remove it; which events count above the line is said by `where`" },
         by: "The kind of entity that has a ratio of its own; several for each combination.",
         filter: "Which of the events above the line, in CEL over `data` alone.",
-        per: Some("The event types below the line, all of whose events count. Default the types above it, and then `where` is required."),
+        second: Some(Second {
+            key: "per",
+            types: "The event types below the line, all of whose events count. Default the types above it, and then `where` is required.",
+            required: false,
+        }),
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Double));

@@ -71,6 +71,10 @@ const ENGINE_RECORDS: Metric = counter("rasid_engine_records", "Records of the w
 const ENGINE_LATE: Metric = counter("rasid_engine_late_events", "Events processed later than the allowed lateness");
 const ENGINE_CONFLICTS: Metric = counter("rasid_engine_duplicate_conflicts", "Duplicates with other content than the first delivery");
 const ENGINE_OVERSIZED: Metric = counter("rasid_engine_oversized_identifiers", "Identifiers of more than 256 bytes, which read as absent");
+const ENGINE_WAITS_LOST: Metric = counter(
+    "rasid_engine_waits_lost",
+    "Waits of rules that were given up when they came due, as the event that armed them cannot be read any more",
+);
 const PRODUCER_EVENTS: Metric =
     counter("rasid_producer_events", "Events read, by producer (`source`); `other` are those beyond the first 32");
 const PRODUCER_BAD_EVENTS: Metric =
@@ -245,6 +249,7 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.one(&ENGINE_LATE, counters.late)?;
     out.one(&ENGINE_CONFLICTS, counters.duplicate_conflicts)?;
     out.one(&ENGINE_OVERSIZED, counters.oversized_ids)?;
+    out.one(&ENGINE_WAITS_LOST, counters.waits_lost)?;
     out.one(&ENGINE_FILTER_ERRORS, counters.filter_errors)?;
     out.one(&ENGINE_EVICTED, counters.evicted)?;
     if let Some(bytes) = stats.engine.state_bytes {

@@ -2,7 +2,7 @@
 
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
-use rasid_detectors::operator::{Of, OfField, OperatorSpec, Yields};
+use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields};
 use rasid_detectors::signal::SignalField;
 
 use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types};
@@ -22,23 +22,28 @@ const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=2_592_000_000;
 impl Lowering<'_> {
     pub(crate) fn aggregate(&mut self, spec: &'static OperatorSpec, types: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
         let (name, keys) = (spec.name, spec.named()?);
-        let has_line = keys.per.is_some();
+        let has_line = keys.second.is_some();
         let (sources, broken) = (self.sources, self.broken);
         let named = counted_types(types, name, sources, broken, self.faults);
         let of = match keys.of {
             OfField::None { .. } => map.optional("of"),
             OfField::Of { .. } => map.required("of", self.faults),
         };
-        let per = if has_line { map.optional("per") } else { None };
-        let by = map.required("by", self.faults);
+        let second = keys.second.and_then(|second| {
+            let node = if second.required { map.required(second.key, self.faults) } else { map.optional(second.key) };
+            node.map(|node| (second.key, node))
+        });
+        let is_missing = second.is_none() && keys.second.is_some_and(|second| second.required);
+        let is_of_all = spec.form == Form::Population;
+        let by = if is_of_all { map.optional("by") } else { map.required("by", self.faults) };
         let window = map.required("window", self.faults);
         let filter = map.optional("where");
-        if crate::schema::own_properties(spec).is_empty() {
-            map.finish(self.faults);
-        }
+        let own = crate::schema::own_properties(spec);
+        map.finish_but(&own.keys().map(String::as_str).collect::<Vec<_>>(), self.faults);
 
-        let below = match per {
-            Some(node) => counted_types(node, "per", sources, broken, self.faults),
+        let below = match second {
+            Some((key, node)) => counted_types(node, key, sources, broken, self.faults),
+            None if is_missing => return None,
             None if has_line => named.clone(),
             None => Vec::new(),
         };
@@ -50,12 +55,19 @@ impl Lowering<'_> {
             let message = "one side counts events of a type and the other a detector's firings at them";
             return self.fault(Fault::new(Code::BadBinding, types.span.clone(), message).help("use two bindings"));
         }
-        let window = window.and_then(|node| reader::duration(node, "`window`", WINDOW_MS, self.faults));
-        let by = by.and_then(|node| self.specs(node));
-        let parts = by.and_then(|by| self.keys(&by, &events));
+        let window = window.and_then(|node| reader::duration(node, "`window`", windows(spec), self.faults));
+        let parts = if is_of_all {
+            if let Some(node) = by {
+                let fault = Fault::new(Code::BadBinding, node.span.clone(), format!("`{name}` has one value for all and takes no `by`"));
+                self.faults.push(fault.help("remove it"));
+            }
+            self.keys(&[], &events)
+        } else {
+            by.and_then(|node| self.specs(node)).and_then(|by| self.keys(&by, &events))
+        };
         let of = match keys.of {
             OfField::None { because, instead } => match of {
-                None => fieldless(spec).map(|ty| (Vec::new(), None, Shape::Aggregate(ty, Privacy::Clear))),
+                None => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
                 Some(node) => {
                     let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{name}` {because} and takes no `of`"));
                     self.fault(fault.help(instead))
@@ -67,7 +79,26 @@ impl Lowering<'_> {
             None => Some(vec![None; named.len()]),
             Some(node) => self.filters(node, &named),
         };
-        if has_line && filter.is_none() && !named.is_empty() && counted.len() == named.len() && below.len() == named.len() {
+        if let Shape::Signal(_) = &of.as_ref().map_or(Shape::Aggregate(Ty::Int, Privacy::Clear), |(_, _, shape)| *shape)
+            && let Some((key, node)) = second
+            && !below.is_empty()
+            && !self.is_counted
+            && !self.on.is_empty()
+            && !below.iter().any(|one| self.on.contains(&one.event))
+        {
+            let events = || listed(below.iter().map(|one| one.event.name()));
+            let message = format!("{name} fires on {}, and the rule looks at none of them", events());
+            let fault = Fault::new(Code::NeverFires, node.span.clone(), message)
+                .help(format!("add one of them to the rule's `on`: `{key}` names what it fires on"));
+            return self.fault(fault);
+        }
+        if matches!(spec.yields, Yields::Value(_))
+            && has_line
+            && filter.is_none()
+            && !named.is_empty()
+            && counted.len() == named.len()
+            && below.len() == named.len()
+        {
             let fault = Fault::new(Code::BadBinding, types.span.clone(), format!("a {name} of events to themselves, which is always 1"));
             return self.fault(fault.help("say by `where` which of them are looked for, or by `per` what they are set against"));
         }
@@ -154,7 +185,7 @@ impl Lowering<'_> {
             // A firing carries its signal beside the event.
             let fired = firings_of.and_then(|fired| self.sources.get(fired));
             let firing: Vec<(String, Option<Bound>)> =
-                fired.map(|fired| (fired.name.clone(), Some(Bound::Detector { read: 0, spec: fired.spec }))).into_iter().collect();
+                fired.map(|fired| (fired.name.clone(), Some(Bound::Signal { read: 0, spec: fired.spec }))).into_iter().collect();
             let names = Names { lets: &firing, ..Names::event_only("where", self.lists) };
             let mut mentions = Mentions::default();
             let checker = Checker { source: &source, event: *event, names: &names, mentions: &mut mentions, faults: self.faults };
@@ -171,9 +202,17 @@ fn signal_field(source: &Source, text: &str) -> Option<(usize, &'static SignalFi
     source.spec.fields().iter().enumerate().find(|(_, field)| field.name == name)
 }
 
+/// How far back an aggregate may look, or wait.
+fn windows(spec: &OperatorSpec) -> std::ops::RangeInclusive<i64> {
+    if spec.form == Form::Keyed { WINDOW_MS } else { 60_000..=*WINDOW_MS.end() }
+}
+
 /// What comes of an aggregate that looks at no field.
-fn fieldless(spec: &OperatorSpec) -> Option<Ty> {
-    over(spec, FieldType::Object)
+fn fieldless(spec: &'static OperatorSpec) -> Option<Shape> {
+    match spec.yields {
+        Yields::Signal(_) => Some(Shape::Signal(spec)),
+        Yields::Value(_) => over(spec, FieldType::Object).map(|ty| Shape::Aggregate(ty, Privacy::Clear)),
+    }
 }
 
 /// What comes of an aggregate over a field of that type; `None` where it does not take one.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldType, Privacy};
-use rasid_detectors::operator::{AnyOperator, Of, OperatorSpec, aggregates, detectors};
+use rasid_detectors::operator::{AnyOperator, Form, Of, OperatorSpec, Yields, aggregates, detectors};
 
 use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
@@ -37,14 +37,14 @@ impl Draft {
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
     Aggregate(Ty, Privacy),
-    Detector(&'static OperatorSpec),
+    Signal(&'static OperatorSpec),
 }
 
 impl Shape {
     pub(crate) fn bound(self, read: usize) -> Bound {
         match self {
             Self::Aggregate(ty, privacy) => Bound::Aggregate { read, ty, privacy },
-            Self::Detector(spec) => Bound::Detector { read, spec },
+            Self::Signal(spec) => Bound::Signal { read, spec },
         }
     }
 }
@@ -57,9 +57,9 @@ pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, fa
     };
     let counted = counted(entries);
     let mut drafts: Vec<Draft> = entries.iter().map(|(name, _)| Draft::nothing(name)).collect();
-    // Detectors come first, as what counts their firings must know them.
-    for is_of in [is_detector, |node: &Node| !is_detector(node)] {
-        for (index, (name, node)) in entries.iter().enumerate().filter(|(_, (_, node))| is_of(node)) {
+    // What fires comes first, as what counts firings must know it; of that, what takes no others'.
+    for rank in [Rank::Detector, Rank::Fires, Rank::Value] {
+        for (index, (name, node)) in entries.iter().enumerate().filter(|(_, (_, node))| Rank::of(node) == rank) {
             let named = reader::identifier(name, "a binding", faults);
             let (sources, broken) = (sources(&drafts), broken(entries, &drafts));
             let is_counted = counted.contains(name.name.as_str());
@@ -73,13 +73,35 @@ pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, fa
     drafts
 }
 
-fn is_detector(node: &Node) -> bool {
-    matches!(&node.value, NodeValue::Map(entries) if entries.iter().any(|(key, _)| key.name == "detector"))
+/// What must be read before what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Detector,
+    /// An aggregate that fires.
+    Fires,
+    Value,
 }
 
-/// The names that stand where event types do and are none: the detectors whose firings are counted.
+impl Rank {
+    fn of(node: &Node) -> Self {
+        let NodeValue::Map(entries) = &node.value else { return Self::Value };
+        let has = |name: &str| entries.iter().any(|(key, _)| key.name == name);
+        match aggregates().find(|spec| matches!(spec.yields, Yields::Signal(_)) && has(spec.name)) {
+            _ if has("detector") => Self::Detector,
+            Some(_) => Self::Fires,
+            None => Self::Value,
+        }
+    }
+}
+
+/// Whether a key names the second sort of events that some aggregate sets against a first.
+fn is_second_key(key: &Key) -> bool {
+    aggregates().filter_map(|spec| spec.named()?.second).any(|second| second.key == key.name)
+}
+
+/// The names that stand where event types do and are none: what fires, and is counted.
 fn counted(entries: &[(Key, Node)]) -> BTreeSet<&str> {
-    let aggregate = |key: &Key| aggregates().any(|spec| spec.name == key.name) || key.name == "per";
+    let aggregate = |key: &Key| aggregates().any(|spec| spec.name == key.name) || is_second_key(key);
     let maps = entries.iter().filter_map(|(_, node)| if let NodeValue::Map(keys) = &node.value { Some(keys) } else { None });
     let types = maps.flatten().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| match &node.value {
         NodeValue::Seq(items) => items.as_slice(),
@@ -88,30 +110,37 @@ fn counted(entries: &[(Key, Node)]) -> BTreeSet<&str> {
     types.filter_map(|node| if let NodeValue::Str(name) = &node.value { Some(name.as_str()) } else { None }).collect()
 }
 
-/// The detectors among drafts.
+/// What fires, among drafts; what is fed firings itself is no source of them, as there are two stages and no third.
 fn sources(drafts: &[Draft]) -> Vec<Source> {
     let source = |(draft, entry): (usize, &Draft)| match &entry.binding {
-        Some((binding, Shape::Detector(spec))) => {
-            Some(Source { name: entry.name.name.clone(), draft, spec, canonical: binding.canonical.clone() })
+        Some((binding, Shape::Signal(spec))) if binding.feeds.iter().all(|feed| feed.firings_of.is_none()) => {
+            let fires_on = binding.feeds.iter().filter(|feed| spec.form == Form::Keyed || feed.sides.below).map(|feed| feed.event);
+            let (inputs, canonical) = (fires_on.collect(), binding.canonical.clone());
+            Some(Source { name: entry.name.name.clone(), draft, spec, inputs, canonical })
         }
         _ => None,
     };
     drafts.iter().enumerate().filter_map(source).collect()
 }
 
-/// The names of the detectors that have a fault of their own: nothing more is said of what counts them.
+/// The names of what fires and has a fault of its own: nothing more is said of what counts it.
 fn broken<'a>(entries: &'a [(Key, Node)], drafts: &[Draft]) -> Vec<&'a str> {
     let of_both = entries.iter().zip(drafts);
-    of_both.filter(|((_, node), draft)| is_detector(node) && draft.binding.is_none()).map(|((name, _), _)| name.name.as_str()).collect()
+    of_both
+        .filter(|((_, node), draft)| Rank::of(node) != Rank::Value && draft.binding.is_none())
+        .map(|((name, _), _)| name.name.as_str())
+        .collect()
 }
 
-/// A detector whose firings may be counted.
+/// What fires, and whose firings may be counted.
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) name: String,
     /// Its place among the rule's bindings.
     pub(crate) draft: usize,
     pub(crate) spec: &'static OperatorSpec,
+    /// The types of the events that it fires on.
+    inputs: Vec<EventType>,
     canonical: String,
 }
 
@@ -138,11 +167,11 @@ pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults
 
 pub(crate) struct Lowering<'a> {
     pub(crate) file: &'a str,
-    on: &'a [EventType],
+    pub(crate) on: &'a [EventType],
     pub(crate) lists: &'a Lists,
     pub(crate) sources: &'a [Source],
     pub(crate) broken: &'a [&'a str],
-    is_counted: bool,
+    pub(crate) is_counted: bool,
     pub(crate) unknowns: BTreeSet<String>,
     pub(crate) faults: &'a mut Vec<Fault>,
 }
@@ -173,7 +202,7 @@ impl Lowering<'_> {
                 let unknown: Vec<&Key> = map
                     .rest()
                     .map(|(key, _)| key)
-                    .filter(|key| !["of", "per", "by", "window", "where"].contains(&key.name.as_str()))
+                    .filter(|key| !["of", "by", "window", "where"].contains(&key.name.as_str()) && !is_second_key(key))
                     .collect();
                 if let (false, [key]) = (several, unknown.as_slice()) {
                     let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("there is no aggregate `{}`", key.name));
@@ -205,7 +234,7 @@ impl Lowering<'_> {
         let (operator, keys) = (operator?, keys?);
         let feed = |event: &EventType| Feed { event: *event, firings_of: None, filter: None, of: None, sides: Sides::default() };
         let feeds = spec.inputs().iter().map(feed).collect();
-        Some((binding_of(operator, feeds, keys, &[]), Shape::Detector(spec)))
+        Some((binding_of(operator, feeds, keys, &[]), Shape::Signal(spec)))
     }
 
     /// The operator with its own parameters out of the keys that are left.
@@ -220,8 +249,8 @@ impl Lowering<'_> {
         let properties = crate::schema::own_properties(spec);
         let mut json = serde_json::Map::new();
         let before = self.faults.len();
-        // Of an aggregate without any, what is left has been told already.
-        for (key, node) in map.rest().filter(|_| spec.named().is_none() || !properties.is_empty()) {
+        // What is left of an aggregate's keys has been told already.
+        for (key, node) in map.rest().filter(|(key, _)| spec.named().is_none() || properties.contains_key(&key.name)) {
             let Some(property) = properties.get(&key.name) else {
                 let fault = Fault::new(
                     Code::UnknownParameter,
@@ -336,7 +365,7 @@ pub(crate) fn counted_types(node: &Node, what: &str, sources: &[Source], broken:
         let name = if let NodeValue::Str(name) = &item.value { Some(name) } else { None };
         match sources.iter().position(|source| Some(&source.name) == name) {
             Some(source) => {
-                let inputs = sources.get(source).map_or(&[][..], |source| source.spec.inputs());
+                let inputs = sources.get(source).map_or(&[][..], |source| &source.inputs);
                 counted.extend(inputs.iter().map(|event| (item.span.clone(), Counted { event: *event, firings_of: Some(source) })));
             }
             None if name.is_some_and(|name| broken.contains(&name.as_str())) => {}

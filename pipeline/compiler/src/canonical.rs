@@ -114,6 +114,7 @@ fn constant(value: Value<'_>, out: &mut String) {
     let text = match value {
         Value::Absent => "absent".to_owned(),
         Value::Object => "object".to_owned(),
+        Value::StandIn(stand_in) => stand_in.pseudonym.to_string(),
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
         Value::Double(value) => format!("double {:016x}", value.to_bits()),

@@ -76,6 +76,7 @@ impl Expr {
             }
             Self::Size(inner) => inner.with(scope, |value| match value {
                 Value::Str(text) => i64::try_from(text.chars().count()).map(Value::Int).map_err(|_| EvalError::Overflow),
+                Value::StandIn(_) => Err(EvalError::StandIn),
                 _ => Err(EvalError::NoOverload),
             })?,
             _ => Value::Bool(self.is_true(scope)?),
@@ -120,10 +121,12 @@ impl Expr {
             Self::In(item, list) => item.with(scope, |item| is_in(item, list, scope)),
             Self::InList(item, list) => item.with(scope, |item| match item {
                 Value::Str(item) => Ok(list.holds(item, scope.time())),
+                Value::StandIn(_) => Err(EvalError::StandIn),
                 _ => Err(EvalError::NoOverload),
             }),
             Self::Text(subject, test) => subject.with(scope, |subject| match subject {
                 Value::Str(subject) => string_test(subject, test, scope),
+                Value::StandIn(_) => Err(EvalError::StandIn),
                 _ => Err(EvalError::NoOverload),
             }),
             Self::Const(_)
@@ -205,6 +208,7 @@ fn string_test<S: Scope + ?Sized>(subject: &str, test: &StringTest, scope: &S) -
     let against = |other: &Expr, test: fn(&str, &str) -> bool| {
         other.with(scope, |other| match other {
             Value::Str(other) => Ok(test(subject, other)),
+            Value::StandIn(_) => Err(EvalError::StandIn),
             _ => Err(EvalError::NoOverload),
         })
     };
@@ -235,6 +239,9 @@ fn equal(left: Value<'_>, right: Value<'_>) -> Result<bool, EvalError> {
         (Value::Object, Value::Object) => Err(EvalError::NoOverload), // their insides are not at hand
         (Value::Absent, _) | (_, Value::Absent) => Err(EvalError::Absent),
         (Value::Str(a), Value::Str(b)) => Ok(a == b),
+        // Values of one kind have one stand-in; whether a text is what one stands for is not known.
+        (Value::StandIn(a), Value::StandIn(b)) => Ok(a.pseudonym == b.pseudonym),
+        (Value::StandIn(_), Value::Str(_)) | (Value::Str(_), Value::StandIn(_)) => Err(EvalError::StandIn),
         _ => Ok(order(left, right) == Ok(Some(Ordering::Equal))),
     }
 }
@@ -256,6 +263,7 @@ fn order(left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering>, EvalErro
         (Value::Str(a), Value::Str(b)) => Ok(Some(a.cmp(b))),
         (Value::Bool(a), Value::Bool(b)) => Ok(Some(a.cmp(&b))),
         (Value::Absent, _) | (_, Value::Absent) => Err(EvalError::Absent),
+        (Value::StandIn(_), _) | (_, Value::StandIn(_)) => Err(EvalError::StandIn),
         _ => Err(EvalError::NoOverload),
     }
 }

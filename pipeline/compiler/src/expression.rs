@@ -137,4 +137,7 @@ pub enum EvalError {
     /// A field outside the vocabulary turned out to be of a type that the operation does not take.
     #[error("no such overload for the types at hand")]
     NoOverload,
+    /// What stands for a personal value was read as if it were the value.
+    #[error("a personal value is not at hand in an archive")]
+    StandIn,
 }

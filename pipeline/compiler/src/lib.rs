@@ -28,6 +28,7 @@ mod names;
 mod presence;
 mod program;
 mod reader;
+mod reads;
 pub mod ruleset;
 mod scalar;
 mod scenario;

@@ -13,7 +13,7 @@ use crate::ty::Ty;
 #[derive(Clone)]
 pub(crate) enum Bound {
     Aggregate { read: usize, ty: Ty, privacy: Privacy },
-    Detector { read: usize, spec: &'static OperatorSpec },
+    Signal { read: usize, spec: &'static OperatorSpec },
 }
 
 /// A parameter of a rule.

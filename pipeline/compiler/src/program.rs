@@ -200,7 +200,7 @@ impl Programs<'_> {
         // What has a fault of its own may be what counts a detector's firings.
         let doubtful = self.lets.iter().take(self.own).any(|draft| draft.binding.is_none());
         for (index, draft) in self.lets.iter().enumerate().take(self.own) {
-            if doubtful && matches!(draft.binding, Some((_, Shape::Detector(_)))) {
+            if doubtful && matches!(draft.binding, Some((_, Shape::Signal(_)))) {
                 continue;
             }
             if draft.binding.is_some() && !mentioned.lets.contains(&index) && !counted.contains(&index) {
@@ -225,7 +225,7 @@ fn shown(event: EventType, names: &Names<'_>, mentions: &Mentions) -> Vec<Shown>
             Some(Bound::Aggregate { read, privacy, .. }) if *privacy != Privacy::Hidden => {
                 shown.push(Shown { name: name.clone(), value: Expr::Binding(*read), privacy: *privacy });
             }
-            Some(Bound::Detector { read, spec }) => {
+            Some(Bound::Signal { read, spec }) => {
                 shown.push(Shown { name: format!("{name}.fired"), value: Expr::Fired(*read), privacy: Privacy::Clear });
                 shown.extend(spec.fields().iter().enumerate().map(|(index, field)| Shown {
                     name: format!("{name}.{}", field.name),
@@ -260,7 +260,7 @@ fn plain(value: &OwnedValue) -> String {
         OwnedValue::Int(value) => value.to_string(),
         OwnedValue::Double(value) => value.to_string(),
         OwnedValue::Str(value) => value.to_string(),
-        OwnedValue::Absent | OwnedValue::Time(_) | OwnedValue::Duration(_) | OwnedValue::Object => String::new(),
+        OwnedValue::Absent | OwnedValue::Time(_) | OwnedValue::Duration(_) | OwnedValue::Object | OwnedValue::StandIn(_) => String::new(),
     }
 }
 

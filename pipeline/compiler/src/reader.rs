@@ -49,9 +49,14 @@ impl<'a> MapReader<'a> {
 
     /// Reports what nobody asked for.
     pub(crate) fn finish(&self, faults: &mut Vec<Fault>) {
-        for (key, _) in self.rest() {
+        self.finish_but(&[], faults);
+    }
+
+    /// The same where those keys are read later.
+    pub(crate) fn finish_but(&self, later: &[&str], faults: &mut Vec<Fault>) {
+        for (key, _) in self.rest().filter(|(key, _)| !later.contains(&key.name.as_str())) {
             let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("{} has no key `{}`", self.what, key.name));
-            faults.push(fault.help(suggest(&key.name, self.asked.iter().copied())));
+            faults.push(fault.help(suggest(&key.name, self.asked.iter().chain(later).copied())));
         }
     }
 }

@@ -148,18 +148,16 @@ pub(crate) fn check(
         (Bound::Aggregate { .. }, Some(inner)) => {
             refuse(Code::UnknownField, format!("`{outer}` is a value and has no field `{inner}`"), format!("write {{{outer}}}"))
         }
-        (Bound::Detector { spec, .. }, Some(inner)) if inner == "fired" || spec.fields().iter().any(|field| field.name == inner) => {
-            Some(())
-        }
-        (Bound::Detector { spec, .. }, Some(inner)) => {
+        (Bound::Signal { spec, .. }, Some(inner)) if inner == "fired" || spec.fields().iter().any(|field| field.name == inner) => Some(()),
+        (Bound::Signal { spec, .. }, Some(inner)) => {
             let known = spec.fields().iter().map(|field| field.name).chain(["fired"]);
             refuse(Code::UnknownField, format!("the detector {} has no field `{inner}`", spec.name), suggest(inner, known))
         }
-        (Bound::Detector { spec, .. }, None) => {
+        (Bound::Signal { spec, .. }, None) => {
             let known: Vec<String> = spec.fields().iter().map(|field| format!("{outer}.{}", field.name)).collect();
             refuse(
                 Code::BadTemplate,
-                format!("`{outer}` is a detector, not a value"),
+                format!("`{outer}` fires, and is no value"),
                 format!("name one of its fields: {}", listed(known.iter().map(String::as_str))),
             )
         }

@@ -42,7 +42,7 @@ impl Ty {
             OwnedValue::Str(_) => Self::Text(None),
             OwnedValue::Time(_) => Self::Time,
             OwnedValue::Duration(_) => Self::Duration,
-            OwnedValue::Absent | OwnedValue::Object => Self::Dyn,
+            OwnedValue::Absent | OwnedValue::Object | OwnedValue::StandIn(_) => Self::Dyn,
         }
     }
 

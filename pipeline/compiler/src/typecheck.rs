@@ -106,10 +106,10 @@ impl<'a> Checker<'a> {
                 self.mentions.lets.insert(index);
                 Typed::new(Expr::Binding(*read), *ty)
             }
-            Bound::Detector { spec, .. } => {
+            Bound::Signal { spec, .. } => {
                 self.mentions.lets.insert(index);
                 let fields = spec.fields().iter().map(|field| format!("{name}.{}", field.name)).collect::<Vec<_>>();
-                let fault = self.at(Code::TypeMismatch, node, format!("`{name}` is a detector, not a value"));
+                let fault = self.at(Code::TypeMismatch, node, format!("`{name}` fires, and is no value"));
                 self.fault(fault.help(format!("write {name}.fired, or one of {}", listed(fields.iter().map(String::as_str)))))
             }
         }
@@ -210,7 +210,7 @@ impl<'a> Checker<'a> {
         let (index, bound) = self.named(node, name)?;
         let bound = match bound {
             Bound::Aggregate { .. } => None,
-            Bound::Detector { read, spec } => Some((*read, *spec)),
+            Bound::Signal { read, spec } => Some((*read, *spec)),
         };
         self.mentions.lets.insert(index);
         let Some((read, spec)) = bound else {

@@ -11,7 +11,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 use crate::batch::Row;
 use crate::condition::RowScope;
 use crate::pseudonym::{Pseudonymizer, alert_id};
-use crate::scatter::raw_entity;
+use crate::scatter::{Named, named};
 
 /// What an absent value looks like in an explanation.
 const ABSENT: &str = "–";
@@ -35,13 +35,13 @@ pub struct Alert {
     pub title: String,
     /// Whom it is about, `kind:id`.
     pub entity: String,
-    /// Event clock of the opening event, RFC 3339.
+    /// Event clock of the opening event, RFC 3339; of an alert that a timer opens, the due time.
     pub opened_at: String,
     /// The opening event came later than the allowed lateness.
     pub late: bool,
-    /// The opening event.
+    /// The opening event; of an alert that a timer opens, the one that armed it.
     pub event: EventRef,
-    /// Its place in the log.
+    /// Its place in the log; of an alert that a timer opens, that of the record that passed the due time.
     pub position: u64,
     /// What the condition saw.
     pub values: Values,
@@ -97,19 +97,23 @@ impl Serialize for Values {
 
 /// The entity that a rule's alert at this event is about, as it leaves: `kind:id`. `None` where the event names none.
 pub(crate) fn entity_of(row: &Row<'_>, trigger: &Trigger, pseudonymizer: &Pseudonymizer) -> Option<String> {
-    let raw = raw_entity(&row.event, trigger.entity)?;
-    Some(format!("{}:{}", trigger.entity.kind.name(), pseudonymizer.leave(trigger.entity.kind, &raw)))
+    let kind = trigger.entity.kind;
+    Some(match named(&row.event, trigger.entity)? {
+        Named::Raw(raw) => format!("{}:{}", kind.name(), pseudonymizer.leave(kind, &raw)),
+        Named::StandIn(stand_in) => format!("{}:{}", kind.name(), stand_in.shown(kind)),
+    })
 }
 
 /// The same under the name of before, where there is one that readers may still look for.
 pub(crate) fn former_entity_of(row: &Row<'_>, trigger: &Trigger, pseudonymizer: &Pseudonymizer) -> Option<String> {
-    let raw = raw_entity(&row.event, trigger.entity)?;
+    let Named::Raw(raw) = named(&row.event, trigger.entity)? else { return None };
     Some(format!("{}:{}", trigger.entity.kind.name(), pseudonymizer.leave_formerly(trigger.entity.kind, &raw)?))
 }
 
 /// What opening an alert takes.
 pub(crate) struct Opening<'r, 'a> {
     pub(crate) row: &'r Row<'a>,
+    pub(crate) late: bool,
     pub(crate) position: u64,
     pub(crate) rule: &'r Rule,
     /// The rule's mode at this event.
@@ -123,7 +127,7 @@ pub(crate) struct Opening<'r, 'a> {
 
 impl Alert {
     pub(crate) fn open(opening: Opening<'_, '_>, ruleset: &str, pseudonymizer: &Pseudonymizer) -> Self {
-        let Opening { row, position, rule, mode, trigger, program, scope, entity, suppressed_before } = opening;
+        let Opening { row, late, position, rule, mode, trigger, program, scope, entity, suppressed_before } = opening;
         let left = |id: &str| pseudonymizer.leave_id(id).into_owned();
         let event = EventRef { source: left(&row.event.source), id: left(&row.event.id) };
         let values = Values::of(program, &scope, pseudonymizer);
@@ -150,7 +154,7 @@ impl Alert {
             related: related(row, trigger.entity.path, pseudonymizer),
             entity,
             opened_at: format_rfc3339(row.at_ms),
-            late: row.late,
+            late,
             event,
             position,
             values,
@@ -168,8 +172,12 @@ fn related(row: &Row<'_>, own: Option<FieldPath>, pseudonymizer: &Pseudonymizer)
     let mut related: Vec<String> = Vec::new();
     for (index, field) in (0_u8..).zip(row.event.data.event_type().fields()) {
         let path = FieldPath { field: index, child: None };
-        let (Some(kind), Value::Str(raw)) = (field.entities.first(), row.event.data.get(path)) else { continue };
-        let name = format!("{}:{}", kind.name(), pseudonymizer.leave(*kind, raw));
+        let Some(kind) = field.entities.first() else { continue };
+        let name = match row.event.data.get(path) {
+            Value::Str(raw) => format!("{}:{}", kind.name(), pseudonymizer.leave(*kind, raw)),
+            Value::StandIn(stand_in) => format!("{}:{}", kind.name(), stand_in.shown(*kind)),
+            _ => continue,
+        };
         if own != Some(path) && *kind != EntityKind::Region && !related.contains(&name) {
             related.push(name);
         }
@@ -182,6 +190,8 @@ fn leave(value: &Value<'_>, privacy: Privacy, pseudonymizer: &Pseudonymizer) -> 
     match (privacy, value) {
         (_, Value::Absent) => serde_json::Value::Null,
         (Privacy::Pseudonym(kind) | Privacy::Opaque(kind), Value::Str(raw)) => pseudonymizer.leave(kind, raw).into(),
+        (Privacy::Pseudonym(kind) | Privacy::Opaque(kind), Value::StandIn(stand_in)) => stand_in.shown(kind).into(),
+        (Privacy::Clear, Value::StandIn(stand_in)) => (*stand_in.pseudonym).into(),
         (Privacy::Hidden | Privacy::Pseudonym(_), _) | (_, Value::Object) => "[hidden]".into(),
         (Privacy::Clear | Privacy::Opaque(_), Value::Bool(truth)) => (*truth).into(),
         (Privacy::Clear | Privacy::Opaque(_), Value::Int(number)) => (*number).into(),

@@ -1,22 +1,52 @@
-//! A stretch of the log on its way through the engine: decoded in chunks, put in order, then gathered into.
+//! A stretch of the log on its way through the engine: decoded once, then put in order and gathered into by each engine
+//! that takes it.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use rasid_detectors::entity::{ID_BYTES_MAX, KeyHasher};
-use rasid_detectors::event::Event;
+use rasid_detectors::event::columns::Columns;
 use rasid_detectors::event::encoded::open;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use rasid_detectors::event::fault::Fault;
 use rasid_detectors::event::salvage::BadField;
+use rasid_detectors::event::units::Timestamp;
+use rasid_detectors::event::{Data, Event};
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
 use twox_hash::XxHash3_64;
 
-use crate::Record;
 use crate::producers::Tally;
+use crate::pseudonym::SEED_BYTES;
 
 /// A record of fewer bytes holds no identifier that is too long: its envelope alone has some 130.
 const OVERSIZED_FROM: usize = ID_BYTES_MAX + 100;
 
-/// One event of the batch.
+/// One record of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its place in the log; the first is 1.
+    pub position: u64,
+    /// When it arrived here, Unix ms. What claims to be later than this by more than the bound is from the future.
+    pub arrival_ms: i64,
+    /// The record as it came.
+    pub bytes: &'a [u8],
+}
+
+/// A stretch of the log, decoded: what [`Engine::decode`](crate::Engine::decode) gives and
+/// [`Engine::step`](crate::Engine::step) takes. It does not change, so several engines may take it.
+pub struct Batch<'a> {
+    pub(crate) records: Cow<'a, [Record<'a>]>,
+    pub(crate) stretches: Vec<Stretch<'a>>,
+    /// Of the keys of its identities.
+    pub(crate) seed: [u8; SEED_BYTES],
+}
+
+/// What a batch keeps beside its records: those whose data was base64, opened.
+#[derive(Debug, Default)]
+pub struct Opened(pub(crate) OnceLock<Vec<(usize, Vec<u8>)>>);
+
+/// One event, as it was decoded.
 pub(crate) struct Row<'a> {
     pub(crate) event: Event<'a>,
     /// Its record's index in the batch.
@@ -25,16 +55,68 @@ pub(crate) struct Row<'a> {
     pub(crate) identity: u64,
     /// A part of the hash of the record's bytes.
     pub(crate) content: u32,
-    /// The event clock of this event, ms.
+    /// The event clock of this event, ms; of one that a timer brings back, the due time.
     pub(crate) at_ms: i64,
+}
+
+/// An event out of an archive's columns.
+#[derive(Clone, Debug)]
+pub struct ColumnsEvent {
+    /// Its place in the log.
+    pub position: u64,
+    /// When it arrived here, Unix ms.
+    pub arrival_ms: i64,
+    /// Unique within `source`; as it left, where it reads as personal.
+    pub id: String,
+    /// The producing service.
+    pub source: String,
+    /// When it happened, Unix ms.
+    pub time_ms: i64,
+    /// When the gateway received it, Unix ms.
+    pub received_ms: Option<i64>,
+    /// Its data.
+    pub columns: Columns,
+}
+
+impl ColumnsEvent {
+    fn event(&self) -> Event<'static> {
+        Event {
+            id: self.id.clone().into(),
+            source: self.source.clone().into(),
+            time: Timestamp::from_millis(self.time_ms),
+            received: self.received_ms.map(Timestamp::from_millis),
+            data: Data::Columns(Box::new(self.columns.clone())),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn new(event: Event<'a>, record: usize, bytes: &[u8], hasher: &KeyHasher) -> Self {
+        let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
+        Self { record, identity, content: content(bytes), at_ms: event.clock(), event }
+    }
+}
+
+impl Row<'_> {
+    /// Whether raw values are at hand: not out of columns.
+    pub(crate) fn is_raw(&self) -> bool {
+        !matches!(self.event.data, Data::Columns(_))
+    }
+}
+
+/// What one engine makes of a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
     /// The newest event clock up to and with this event, ms: what its state is read at.
     pub(crate) clock_ms: i64,
+    /// Where its cells begin in the chunk's.
+    pub(crate) cells: usize,
     /// Later than the allowed lateness.
     pub(crate) late: bool,
     /// Processed; not a duplicate and not from the future.
     pub(crate) live: bool,
-    /// Where its cells begin in the chunk's.
-    pub(crate) cells: usize,
+    /// The binding whose timer brings it back.
+    pub(crate) due: Option<u16>,
 }
 
 /// What a binding says at one event.
@@ -64,7 +146,7 @@ impl Cell {
 
 /// Consecutive records, decoded together by one thread.
 #[derive(Default)]
-pub(crate) struct Chunk<'a> {
+pub(crate) struct Stretch<'a> {
     pub(crate) rows: Vec<Row<'a>>,
     /// (record index, what is wrong with it).
     pub(crate) faults: Vec<(usize, Fault)>,
@@ -75,61 +157,114 @@ pub(crate) struct Chunk<'a> {
     pub(crate) oversized_ids: u64,
     /// Events and bad fields by producer.
     pub(crate) tally: Tally<'a>,
-    /// The cells of all rows, each row's together.
-    pub(crate) cells: Vec<Cell>,
 }
 
-impl<'a> Chunk<'a> {
-    /// Decodes records whose indices in the batch begin at `first`, into a chunk made of spare memory.
-    pub(crate) fn decode(records: &[Record<'a>], first: usize, limits: &Limits, hasher: &KeyHasher, spare: Spare) -> Self {
-        let mut chunk = Self { rows: spare.rows, cells: spare.cells, ..Self::default() };
-        chunk.rows.reserve(records.len());
+impl Stretch<'static> {
+    /// Events out of columns, whose indices in the batch begin at 0.
+    pub(crate) fn of_columns(events: &[ColumnsEvent], hasher: &KeyHasher) -> Self {
+        let mut stretch = Self::default();
+        for (index, event) in events.iter().enumerate() {
+            let event = event.event();
+            stretch.tally.count(&event.source, event.data.event_type(), &[]);
+            stretch.rows.push(Row::new(event, index, &[], hasher));
+        }
+        stretch
+    }
+}
+
+impl<'a> Stretch<'a> {
+    /// Decodes records whose indices in the batch begin at `first`, into spare memory.
+    pub(crate) fn decode(records: &[Record<'a>], first: usize, limits: &Limits, hasher: &KeyHasher, rows: SpareRows) -> Self {
+        let mut stretch = Self { rows, ..Self::default() };
+        stretch.rows.reserve(records.len());
         for (index, record) in records.iter().enumerate() {
             let (event, mut bad) = match decode(record.bytes, limits) {
                 Ok(Decoded::Event(event)) => (event, Vec::new()),
                 Ok(Decoded::Garbled { event, bad }) => (event, bad),
                 Ok(Decoded::UnknownType) => {
-                    chunk.unknown_types += 1;
+                    stretch.unknown_types += 1;
                     continue;
                 }
                 Ok(Decoded::Encoded) => {
                     match open(record.bytes, limits) {
-                        Ok(bytes) => chunk.opened.push((first + index, bytes)),
-                        Err(fault) => chunk.faults.push((first + index, fault)),
+                        Ok(bytes) => stretch.opened.push((first + index, bytes)),
+                        Err(fault) => stretch.faults.push((first + index, fault)),
                     }
                     continue;
                 }
                 Err(fault) => {
-                    chunk.faults.push((first + index, fault));
+                    stretch.faults.push((first + index, fault));
                     continue;
                 }
             };
             if record.bytes.len() > OVERSIZED_FROM {
                 let oversized = event.data.oversized();
                 if oversized > 0 {
-                    chunk.oversized_ids += u64::from(oversized);
+                    stretch.oversized_ids += u64::from(oversized);
                     bad.extend(event.data.oversized_fields().map(BadField::Known));
                     bad.sort_unstable();
                     bad.dedup();
                 }
             }
-            chunk.tally.count(&event.source, event.data.event_type(), &bad);
-            let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
-            let at_ms = event.clock();
-            chunk.rows.push(Row {
-                record: first + index,
-                identity,
-                content: content(record.bytes),
-                at_ms,
-                clock_ms: at_ms,
-                late: false,
-                live: true,
-                cells: 0,
-                event,
-            });
+            stretch.tally.count(&event.source, event.data.event_type(), &bad);
+            stretch.rows.push(Row::new(event, first + index, record.bytes, hasher));
         }
-        chunk
+        stretch
     }
+
+    /// The memory of its rows, once they are gone.
+    pub(crate) fn into_spare(mut self) -> SpareRows {
+        self.rows.clear();
+        // Nothing is left to map; the standard library collects in place, so the memory stays and only its lifetime changes.
+        self.rows.into_iter().map(|_| unreachable!("the rows were cleared")).collect()
+    }
+}
+
+/// Consecutive rows on their way through an engine.
+pub(crate) struct Chunk<'b, 'a> {
+    /// What the rows' records are indices of.
+    pub(crate) records: &'b [Record<'a>],
+    pub(crate) rows: &'b [Row<'a>],
+    /// What the engine makes of each.
+    pub(crate) marks: Vec<Mark>,
+    /// The cells of all rows, each row's together.
+    pub(crate) cells: Vec<Cell>,
+}
+
+impl<'b, 'a> Chunk<'b, 'a> {
+    /// The rows that are processed, with what is made of them and their indices.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (usize, At<'_, 'a>)> {
+        self.rows
+            .iter()
+            .zip(&self.marks)
+            .enumerate()
+            .filter(|(_, (_, mark))| mark.live)
+            .map(|(index, (row, mark))| (index, At { row, mark }))
+    }
+
+    /// The row of that index.
+    pub(crate) fn at(&self, index: usize) -> At<'_, 'a> {
+        At { row: &self.rows[index], mark: &self.marks[index] }
+    }
+
+    /// Its record.
+    pub(crate) fn record(&self, row: &Row<'_>) -> &'b Record<'a> {
+        &self.records[row.record]
+    }
+
+    /// What is left of it once its contents are gone.
+    pub(crate) fn into_spare(mut self) -> Spare {
+        self.marks.clear();
+        self.cells.clear();
+        Spare { marks: self.marks, cells: self.cells }
+    }
+}
+
+/// One row and what is made of it.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'r, 'a> {
+    pub(crate) row: &'r Row<'a>,
+    pub(crate) mark: &'r Mark,
 }
 
 /// The records with those put in that were opened.
@@ -149,21 +284,13 @@ fn content(record: &[u8]) -> u32 {
     XxHash3_64::oneshot(record) as u32
 }
 
-/// The memory of an earlier chunk, for the next one: giving it back to the system and asking for it again costs a page
-/// fault for each four kilobytes of every batch.
+/// The memory of an earlier batch's rows, for the next one: giving it back to the system and asking for it again costs a
+/// page fault for each four kilobytes of every batch.
+pub(crate) type SpareRows = Vec<Row<'static>>;
+
+/// The same of a chunk.
 #[derive(Default)]
 pub(crate) struct Spare {
-    rows: Vec<Row<'static>>,
-    cells: Vec<Cell>,
-}
-
-impl Chunk<'_> {
-    /// What is left of it once its contents are gone.
-    pub(crate) fn into_spare(mut self) -> Spare {
-        self.rows.clear();
-        self.cells.clear();
-        // Nothing is left to map; the standard library collects in place, so the memory stays and only its lifetime changes.
-        let rows = self.rows.into_iter().map(|_| unreachable!("the rows were cleared")).collect();
-        Spare { rows, cells: self.cells }
-    }
+    pub(crate) marks: Vec<Mark>,
+    pub(crate) cells: Vec<Cell>,
 }

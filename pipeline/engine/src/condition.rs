@@ -3,19 +3,19 @@
 use rasid_compiler::expression::{EvalError, Scope};
 use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::{Program, Trigger};
-use rasid_detectors::event::Event;
 use rasid_detectors::event::envelope::unknown_field;
 use rasid_detectors::event::field::FieldPath;
+use rasid_detectors::event::{Data, Event};
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
 
-use crate::Record;
-use crate::batch::{Cell, Chunk, Row};
+use crate::batch::{At, Cell, Chunk};
 use crate::plan::Plan;
 
 /// What a `where` sees: the event alone, and the firing that is counted.
 pub(crate) struct EventScope<'r, 'a> {
     pub(crate) event: &'r Event<'a>,
+    pub(crate) at_ms: i64,
     pub(crate) record: &'r [u8],
     pub(crate) firing: Option<&'r Signal>,
 }
@@ -23,6 +23,7 @@ pub(crate) struct EventScope<'r, 'a> {
 /// What a condition sees: the event and the bindings at it.
 pub(crate) struct RowScope<'r, 'a> {
     pub(crate) event: &'r Event<'a>,
+    pub(crate) at_ms: i64,
     pub(crate) record: &'r [u8],
     /// The row's cells.
     pub(crate) cells: &'r [Cell],
@@ -54,7 +55,10 @@ impl Scope for RowScope<'_, '_> {
     }
 
     fn unknown(&self, name: &str) -> OwnedValue {
-        unknown_field(self.record, name)
+        match &self.event.data {
+            Data::Columns(columns) => columns.unknown(name),
+            _ => unknown_field(self.record, name),
+        }
     }
 
     #[inline]
@@ -68,7 +72,7 @@ impl Scope for RowScope<'_, '_> {
     }
 
     fn time(&self) -> i64 {
-        self.event.clock()
+        self.at_ms
     }
 
     fn signal(&self, index: usize, field: usize) -> Value<'_> {
@@ -102,7 +106,7 @@ pub(crate) enum Verdict {
 
 /// Runs one trigger at one row: the first of its programs that applies.
 pub(crate) fn verdict(trigger: &Trigger, scope: &RowScope<'_, '_>, errors: &mut u64) -> Verdict {
-    let named = trigger.entity.path.map_or_else(|| scope.event.data.place().is_some(), |path| scope.event.data.get(path).is_present());
+    let named = trigger.entity.path.map_or_else(|| scope.event.data.region().is_some(), |path| scope.event.data.get(path).is_present());
     if !named || !scope.has_entities() {
         return Verdict::EntityMissing;
     }
@@ -132,17 +136,18 @@ pub(crate) struct Verdicts {
 }
 
 /// The scope of one trigger at one row.
-pub(crate) fn scope<'r, 'a>(row: &'r Row<'a>, chunk: &'r Chunk<'a>, record: &Record<'r>, reads: &'r [Option<usize>]) -> RowScope<'r, 'a> {
-    RowScope { event: &row.event, record: record.bytes, cells: chunk.cells.get(row.cells..).unwrap_or_default(), reads }
+pub(crate) fn scope<'r, 'a>(at: At<'r, 'a>, chunk: &'r Chunk<'_, 'a>, reads: &'r [Option<usize>]) -> RowScope<'r, 'a> {
+    let cells = chunk.cells.get(at.mark.cells..).unwrap_or_default();
+    RowScope { event: &at.row.event, at_ms: at.row.at_ms, record: chunk.record(at.row).bytes, cells, reads }
 }
 
 /// Runs the conditions of a chunk's rows.
-pub(crate) fn evaluate(chunk: &Chunk<'_>, records: &[Record<'_>], plan: &Plan) -> Verdicts {
+pub(crate) fn evaluate(chunk: &Chunk<'_, '_>, plan: &Plan) -> Verdicts {
     let mut verdicts = Verdicts::default();
-    for (index, row) in chunk.rows.iter().enumerate().filter(|(_, row)| row.live) {
-        for (number, trigger_plan) in plan.of(row.event.data.event_type()).triggers.iter().enumerate() {
+    for (index, at) in chunk.live() {
+        for (number, trigger_plan) in plan.of(at.row.event.data.event_type()).triggers_at(at) {
             let (_, trigger) = plan.trigger(trigger_plan);
-            let scope = scope(row, chunk, &records[row.record], &trigger_plan.cells);
+            let scope = scope(at, chunk, &trigger_plan.cells);
             let mut errors = 0;
             match verdict(trigger, &scope, &mut errors) {
                 Verdict::EntityMissing => count(&mut verdicts.entity_missing, trigger_plan.rule, 1),

@@ -31,6 +31,9 @@ pub struct Counters {
     pub oversized_ids: u64,
     /// Events of which a field was not as the contract says; each delivery.
     pub bad_events: u64,
+    /// Waits that were given up when they came due, as the event that armed them cannot be read any more: another version
+    /// took it.
+    pub waits_lost: u64,
 }
 
 /// The counters as snapshots up to format 4 hold them, in this order; what came later stands behind the part's state.
@@ -52,6 +55,7 @@ impl Counters {
             alerts,
             oversized_ids: 0,
             bad_events: 0,
+            waits_lost: 0,
         }
     }
 }

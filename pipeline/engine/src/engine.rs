@@ -3,48 +3,35 @@
 mod change;
 mod conclude;
 mod config;
+mod decode;
 mod reconfigure;
 mod snapshot;
+mod stages;
+mod stream;
 
 use std::collections::BTreeMap;
 
 use rasid_compiler::ruleset::Ruleset;
 use rasid_detectors::entity::KeyHasher;
-use rayon::prelude::*;
 
 use crate::alert::Alert;
-use crate::batch::{Chunk, Spare, with_opened};
-use crate::condition::{Verdicts, evaluate};
+use crate::batch::{Batch, Opened, Record, Spare, SpareRows};
 use crate::counters::{Counters, RuleCounters};
-use crate::duplicates::{Delivery, Duplicates, Kind};
+use crate::duplicates::{Duplicates, Kind};
 use crate::memory::Shares;
-use crate::plan::{Plan, Stage};
+use crate::plan::Plan;
+use crate::population::Populations;
 use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
-use crate::scatter::{ByShard, Scattered, scatter};
 use crate::score::{Score, ScoreChange};
 use crate::scores::{LivePart, Moment, Scores};
-use crate::shard::{Gathered, Layout, Shard, shards};
+use crate::shard::{Layout, Shard, shards};
 use crate::suppress::{Issued, Suppression};
-use crate::trace::{Trace, trace};
+use crate::trace::Trace;
 use crate::warming::Warming;
 
 pub use config::Config;
 pub use snapshot::{BoxError, Part, RestoreError, Snapshot};
-
-/// Rows whose identities are looked for together.
-const PREFETCH: usize = 32;
-
-/// One record of the log.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
-    /// Its place in the log; the first is 1.
-    pub position: u64,
-    /// When it arrived here, Unix ms. What claims to be later than this by more than the bound is from the future.
-    pub arrival_ms: i64,
-    /// The record as it came.
-    pub bytes: &'a [u8],
-}
 
 /// A record set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +91,7 @@ pub struct Engine {
     clock_ms: i64,
     duplicates: Duplicates,
     shards: Vec<Shard>,
+    populations: Populations,
     suppression: Suppression,
     issued: Issued,
     scores: Scores,
@@ -122,6 +110,7 @@ pub struct Engine {
     evicted_before: u64,
     /// Memory of the batch before.
     spare: Vec<Spare>,
+    spare_rows: Vec<SpareRows>,
 }
 
 impl Engine {
@@ -149,6 +138,7 @@ impl Engine {
             clock_ms: i64::MIN,
             duplicates: Duplicates::new(duplicates),
             shards: shards(layout(&ruleset, &config)),
+            populations: Populations::new(layout(&ruleset, &config)),
             suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, each),
             issued: Issued::new(each),
             rule_numbers: ruleset.rules.iter().map(|rule| scores.number(&rule.id)).collect(),
@@ -162,58 +152,38 @@ impl Engine {
             evicted_before: 0,
             plan: Plan::new(ruleset),
             spare: Vec::new(),
+            spare_rows: Vec::new(),
             config,
         })
     }
 
-    /// Takes the state over the next records of the log. However they are cut into batches, the outputs are the same.
+    /// Takes the state over the next records of the log: [`Engine::decode`] and [`Engine::step`] in one. However they are cut
+    /// into batches, the outputs are the same.
     pub fn process(&mut self, records: &[Record<'_>]) -> Output {
-        self.step(records, None)
+        let opened = Opened::default();
+        let batch = self.decode(records, &opened);
+        let output = self.step(&batch);
+        self.recycle(batch);
+        output
     }
 
     /// Does the same, and says what every condition saw on the way.
     pub fn process_traced(&mut self, records: &[Record<'_>]) -> (Output, Vec<Trace>) {
-        let mut traces = Vec::new();
-        let output = self.step(records, Some(&mut traces));
+        let opened = Opened::default();
+        let batch = self.decode(records, &opened);
+        let (mut output, mut traces) = (Output::default(), Vec::new());
+        self.take(&batch, &mut output, Some(&mut traces));
         (output, traces)
     }
 
-    fn step(&mut self, records: &[Record<'_>], traces: Option<&mut Vec<Trace>>) -> Output {
-        let output = Output::default();
-        if records.is_empty() {
-            return output;
-        }
-        let mut chunks = self.decode(records);
-        // Rare, and then worth a second decoding: everything else is read from records as they came.
-        let opened: Vec<_> = chunks.iter_mut().flat_map(|chunk| std::mem::take(&mut chunk.opened)).collect();
-        if opened.is_empty() {
-            return self.decided(chunks, records, output, traces);
-        }
-        self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
-        let records = with_opened(records, &opened);
-        let chunks = self.decode(&records);
-        self.decided(chunks, &records, output, traces)
-    }
-
-    /// What comes of records that are decoded.
-    fn decided(
-        &mut self,
-        mut chunks: Vec<Chunk<'_>>,
-        records: &[Record<'_>],
-        mut output: Output,
-        traces: Option<&mut Vec<Trace>>,
-    ) -> Output {
-        self.order(&mut chunks, records, &mut output);
-        for stage in [Stage::First, Stage::Second].into_iter().take(if self.plan.has_second { 2 } else { 1 }) {
-            let scattered = self.scatter(&mut chunks, stage, records);
-            self.apply(&mut chunks, stage, &scattered);
-        }
-        let verdicts = self.evaluate(&chunks, records);
-        if let Some(traces) = traces {
-            traces.extend(chunks.iter().flat_map(|chunk| trace(chunk, records, &self.plan, &self.pseudonymizer)));
-        }
-        self.conclude(&chunks, &verdicts, records, &mut output);
-        self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
+    /// Takes the state over a batch, which any engine may have decoded that has the same secret and the same bounds on one
+    /// record.
+    ///
+    /// # Panics
+    /// When the batch was decoded under another secret: its identities would be nobody's.
+    pub fn step(&mut self, batch: &Batch<'_>) -> Output {
+        let mut output = Output::default();
+        self.take(batch, &mut output, None);
         output
     }
 
@@ -250,6 +220,7 @@ impl Engine {
         let shards = self.shards.iter().map(Shard::evicted).sum::<u64>();
         let evicted = self.evicted_before
             + shards
+            + self.populations.evicted()
             + self.suppression.evicted()
             + self.issued.evicted()
             + self.scores.evicted()
@@ -291,124 +262,7 @@ impl Engine {
 
     /// Keyed state as the memory bound counts it, bytes.
     pub fn state_bytes(&self) -> usize {
-        self.shards.iter().map(Shard::bytes).sum()
-    }
-
-    /// Records to events and faults, chunk by chunk.
-    fn decode<'a>(&mut self, records: &[Record<'a>]) -> Vec<Chunk<'a>> {
-        let (limits, hasher) = (&self.config.limits, &self.hasher);
-        match &self.pool {
-            None => vec![Chunk::decode(records, 0, limits, hasher, self.spare.pop().unwrap_or_default())],
-            Some(pool) => {
-                // Several chunks a thread, so that one of long records does not hold up the rest.
-                let size = records.len().div_ceil(pool.current_num_threads() * 4).max(1);
-                self.spare.resize_with(records.len().div_ceil(size), Spare::default);
-                let spare = std::mem::take(&mut self.spare);
-                pool.install(|| {
-                    let parts = records.par_chunks(size).enumerate().zip(spare);
-                    parts.map(|((number, part), spare)| Chunk::decode(part, number * size, limits, hasher, spare)).collect()
-                })
-            }
-        }
-    }
-
-    /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates.
-    fn order(&mut self, chunks: &mut [Chunk<'_>], records: &[Record<'_>], output: &mut Output) {
-        let Self { config, counters, producers, duplicates, clock_ms, .. } = self;
-        counters.records += records.len() as u64;
-        let mut dead_letter = |record: usize, field: Option<String>, reason: String| {
-            output.dead_letters.push(DeadLetter { record, position: records[record].position, field, reason });
-        };
-        for chunk in chunks.iter_mut() {
-            counters.unknown_types += chunk.unknown_types;
-            counters.oversized_ids += chunk.oversized_ids;
-            counters.bad_events += chunk.tally.bad_events();
-            producers.add(&chunk.tally);
-            for (record, fault) in chunk.faults.drain(..) {
-                dead_letter(record, fault.field, fault.reason);
-            }
-            for rows in chunk.rows.chunks_mut(PREFETCH) {
-                duplicates.prefetch(rows.iter().map(|row| row.identity));
-                for row in rows {
-                    if row.at_ms > records[row.record].arrival_ms.saturating_add(config.future_ms) {
-                        row.live = false;
-                        let field = if row.event.received.is_some() { "receivedtime" } else { "time" };
-                        let reason = format!("future: more than {} s ahead of its arrival", config.future_ms / 1000);
-                        dead_letter(row.record, Some(field.to_owned()), reason);
-                        continue;
-                    }
-                    match duplicates.check(Kind::of(row.event.data.event_type()), row.identity, row.content, row.at_ms) {
-                        Delivery::First => {}
-                        delivery => {
-                            row.live = false;
-                            counters.duplicates += 1;
-                            counters.duplicate_conflicts += u64::from(delivery == Delivery::Conflict);
-                            continue;
-                        }
-                    }
-                    row.late = row.at_ms < clock_ms.saturating_sub(config.lateness_ms);
-                    *clock_ms = (*clock_ms).max(row.at_ms);
-                    row.clock_ms = *clock_ms;
-                    counters.events += 1;
-                    counters.late += u64::from(row.late);
-                }
-            }
-        }
-        output.dead_letters.sort_by_key(|letter| letter.record);
-        counters.dead_letters += output.dead_letters.len() as u64;
-    }
-
-    /// Finds which state each row touches.
-    fn scatter(&mut self, chunks: &mut [Chunk<'_>], stage: Stage, records: &[Record<'_>]) -> ByShard {
-        let (plan, hasher) = (&self.plan, &self.hasher);
-        let run = |(number, chunk): (usize, &mut Chunk<'_>)| scatter(chunk, number, stage, records, plan, hasher);
-        let scattered: Vec<Scattered> = match &self.pool {
-            None => chunks.iter_mut().enumerate().map(run).collect(),
-            Some(pool) => pool.install(|| chunks.par_iter_mut().enumerate().map(run).collect()),
-        };
-        self.counters.filter_errors += scattered.iter().map(|part| part.filter_errors).sum::<u64>();
-        ByShard::new(&scattered)
-    }
-
-    /// Applies each shard's share in stream order, then gathers the values into their rows.
-    fn apply(&mut self, chunks: &mut [Chunk<'_>], stage: Stage, items: &ByShard) {
-        let (plan, hasher) = (&self.plan, &self.hasher);
-        let gathered: Vec<Gathered> = {
-            let chunks = &*chunks;
-            let run =
-                |number: usize, shard: &mut Shard, out: &mut Vec<Gathered>| shard.apply(items.of(number), stage, chunks, plan, hasher, out);
-            match &self.pool {
-                None => {
-                    let mut out = Vec::new();
-                    self.shards.iter_mut().enumerate().for_each(|(number, shard)| run(number, shard, &mut out));
-                    out
-                }
-                Some(pool) => pool.install(|| {
-                    self.shards
-                        .par_iter_mut()
-                        .enumerate()
-                        .fold(Vec::new, |mut out, (number, shard)| {
-                            run(number, shard, &mut out);
-                            out
-                        })
-                        .flatten_iter()
-                        .collect()
-                }),
-            }
-        };
-        // Each cell is written by one shard, so the order of writing says nothing.
-        for Gathered { chunk, cell, value } in gathered {
-            chunks[chunk as usize].cells[cell] = value;
-        }
-    }
-
-    /// Runs the conditions.
-    fn evaluate(&self, chunks: &[Chunk<'_>], records: &[Record<'_>]) -> Vec<Verdicts> {
-        let plan = &self.plan;
-        match &self.pool {
-            None => chunks.iter().map(|chunk| evaluate(chunk, records, plan)).collect(),
-            Some(pool) => pool.install(|| chunks.par_iter().map(|chunk| evaluate(chunk, records, plan)).collect()),
-        }
+        self.shards.iter().map(Shard::bytes).sum::<usize>() + self.populations.bytes()
     }
 }
 

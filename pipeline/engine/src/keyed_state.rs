@@ -76,6 +76,11 @@ impl<S: Keyed> Table<S> {
         self.entries.find(key).filter(|entry| !entry.expired(self.ttl_ms, clock_ms)).map(|entry| &entry.state)
     }
 
+    /// The state of `key`, also one whose time is over.
+    pub(crate) fn find(&self, key: u64) -> Option<&S> {
+        self.entries.find(key).map(|entry| &entry.state)
+    }
+
     /// Brings what [`Table::update`] will need into the cache. Looking up several keys before any is used lets their
     /// cache misses overlap, as the processor sees that they do not depend on each other.
     pub(crate) fn prefetch(&self, key: u64) {
@@ -182,6 +187,11 @@ impl<S: Keyed> Table<S> {
             self.entries.insert(Entry { key, changed_ms, state });
         }
         Ok(rest)
+    }
+
+    /// How many states there are, also those whose time is over.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Every state with its key, also those whose time is over; in no order.

@@ -1,10 +1,10 @@
 //! The engine: one deterministic function over one totally ordered log.
 //!
 //! ```text
-//! records ─→ decode ─→ order ─→ scatter ─→ 256 shards ─→ gather ─→ conditions ─→ alerts, scores
-//!            chunks    one by   keys,      keyed state,  cells of  chunks        one by one:
-//!                      one:     filters    stream order  each row                suppression, ids
-//!                      duplicates, clock
+//! records ─→ decode ─→ batch ─→ order ─→ scatter ─→ 256 shards ─→ gather ─→ conditions ─→ alerts, scores
+//!            one door           one by   keys,      keyed state,  cells of  chunks        one by one:
+//!                               one:     filters    stream order  each row                suppression, ids
+//!                               duplicates, clock, what comes due
 //! ```
 //!
 //! `(state, next batch of records) → (state′, alerts, score changes)`: no clock, no socket, no thread order and no
@@ -28,6 +28,7 @@ mod keyed_state;
 mod memory;
 mod operator_table;
 mod plan;
+mod population;
 mod producers;
 mod pseudonym;
 mod scatter;
@@ -36,12 +37,14 @@ mod score;
 mod scores;
 mod shard;
 mod suppress;
+mod timer;
 mod trace;
 mod warming;
 
 pub use alert::{Alert, EventRef, Values};
+pub use batch::{Batch, ColumnsEvent, Opened, Record};
 pub use counters::{Counters, RuleCounters};
-pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, Record, RestoreError, Snapshot};
+pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, RestoreError, Snapshot};
 pub use memory::{events_per_s_max, reserved_bytes};
 pub use producers::{FieldCounter, ProducerCounters};
 pub use pseudonym::{Pseudonymizer, SEED_BYTES, SecretError};

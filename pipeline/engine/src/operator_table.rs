@@ -1,20 +1,26 @@
 //! One binding's keyed state: what each event changes in it, and what a condition reads. The operator's type stands
 //! behind a table that does not show it.
 
+use std::any::Any;
+
 use rasid_compiler::ruleset::{Binding, Feed};
 use rasid_detectors::entity::KeyHasher;
-use rasid_detectors::operator::{Fact, Operator, OperatorVisitor, Setup, Yields};
+use rasid_detectors::operator::{Fact, Form, Operator, OperatorVisitor, Setup, Yields};
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::OwnedValue;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Cell, Row};
 use crate::keyed_state::{CELL_BYTES, Keyed, Table};
+use crate::timer::{Due, WAITING_BYTES, Waiting};
 
 /// One event at one binding.
 pub(crate) struct Visit<'r, 'a> {
     pub(crate) key: u64,
     pub(crate) row: &'r Row<'a>,
+    pub(crate) record: &'r [u8],
+    /// The log's clock at it, ms.
+    pub(crate) clock_ms: i64,
     /// How the event changes the binding, if it does.
     pub(crate) feed: Option<&'r Feed>,
     /// The firing that it is fed, where it is one of the second stage.
@@ -25,10 +31,46 @@ pub(crate) struct Visit<'r, 'a> {
     pub(crate) read: bool,
 }
 
+impl<'r, 'a> Visit<'r, 'a> {
+    /// What the operator is fed, if it is.
+    fn fact(&self, hasher: &'r KeyHasher) -> Option<Fact<'r, 'a>> {
+        let Self { row, record, clock_ms, firing, holds, .. } = *self;
+        self.feed.map(|feed| Fact {
+            event: &row.event,
+            at_ms: row.at_ms,
+            clock_ms,
+            record,
+            identity: row.identity,
+            of: feed.of,
+            firing,
+            above: feed.sides.above && holds,
+            below: feed.sides.below,
+            hasher,
+        })
+    }
+}
+
 /// One binding's states in one shard.
 pub(crate) trait OperatorTable: Send + Sync {
     /// Takes in an event, and gives what a condition reads of it; [`Cell::Absent`] where none does.
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell;
+    /// Ends a wait, and gives what is to be said of that.
+    fn fire(&mut self, key: u64, identity: u64, clock_ms: i64) -> Cell {
+        let _ = (key, identity, clock_ms);
+        Cell::Absent
+    }
+    /// When its first wait is over, ms of the log's clock.
+    fn next_due(&mut self) -> Option<i64> {
+        None
+    }
+    /// Appends what is due before that instant, each key's in the order of arming.
+    fn due(&self, binding: u16, before_ms: i64, out: &mut Vec<Due>) {
+        let _ = (binding, before_ms, out);
+    }
+    /// What one with one state for all keys has taken in since it was asked before.
+    fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
+        None
+    }
     /// Brings a key's state into the cache.
     fn prefetch(&self, key: u64);
     /// Memory as the bound counts it.
@@ -73,46 +115,80 @@ impl<O: Operator> Clone for Remembered<O> {
 
 impl<O: Operator> Keyed for Remembered<O> {
     fn cells(&self) -> usize {
-        O::heap_bytes(&self.0).div_ceil(CELL_BYTES)
+        let waiting = if O::FORM == Form::Timer { WAITING_BYTES } else { 0 };
+        (O::heap_bytes(&self.0) + waiting).div_ceil(CELL_BYTES)
     }
 }
 
 struct Typed<O: Operator> {
     setup: Setup<O::Params>,
     table: Table<Remembered<O>>,
+    /// Of a timer; else empty.
+    waiting: Waiting,
 }
 
 impl<O: Operator> OperatorTable for Typed<O> {
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
-        let Visit { key, row, feed, firing, holds, read } = *visit;
-        let (setup, at_ms) = (&self.setup, row.at_ms);
-        let fact = feed.map(|feed| Fact {
-            event: &row.event,
-            at_ms,
-            identity: row.identity,
-            of: feed.of,
-            firing,
-            above: feed.sides.above && holds,
-            below: feed.sides.below,
-            hasher,
-        });
+        let Visit { key, clock_ms, read, .. } = *visit;
+        let (setup, at_ms) = (&self.setup, visit.row.at_ms);
+        let fact = visit.fact(hasher);
         // An event that lacks the field is none of the operator's: it neither makes a state nor keeps one alive.
         let Some(fact) = fact.filter(|fact| fact.of.is_none() || fact.value().is_present()) else {
-            return match self.table.get(key, row.clock_ms) {
+            return match self.table.get(key, clock_ms) {
                 _ if !read => Cell::Absent,
                 Some(state) => value::<O>(setup, at_ms, &state.0),
                 None => value::<O>(setup, at_ms, &O::State::default()),
             };
         };
-        self.table.update(key, row.clock_ms, |state| {
+        let (mut former_ms, mut first_ms) = (None, None);
+        let cell = self.table.update(key, clock_ms, |state| {
+            former_ms = first_of::<O>(&state.0);
             let before = if O::READS_BEFORE && read { value::<O>(setup, at_ms, &state.0) } else { Cell::Absent };
             let firing = O::feed(setup, &fact, &mut state.0);
+            first_ms = first_of::<O>(&state.0);
             match O::YIELDS {
                 Yields::Signal(_) => firing.map_or(Cell::Absent, |signal| Cell::Signal(Box::new(signal))),
                 Yields::Value(_) if O::READS_BEFORE || !read => before,
                 Yields::Value(_) => value::<O>(setup, at_ms, &state.0),
             }
-        })
+        });
+        self.waiting.note(former_ms, first_ms, key);
+        if self.waiting.is_stale(self.table.len()) {
+            self.wait_anew();
+        }
+        cell
+    }
+
+    fn fire(&mut self, key: u64, identity: u64, clock_ms: i64) -> Cell {
+        // It may have been answered since, or the memory bound may have cost it.
+        let is_open = |state: &Remembered<O>| O::waits(&state.0).iter().any(|wait| wait.identity == identity);
+        if !self.table.get(key, clock_ms).is_some_and(is_open) {
+            return Cell::Absent;
+        }
+        let (mut former_ms, mut first_ms) = (None, None);
+        let setup = &self.setup;
+        let cell = self.table.update(key, clock_ms, |state| {
+            former_ms = first_of::<O>(&state.0);
+            let firing = O::due(setup, identity, &mut state.0);
+            first_ms = first_of::<O>(&state.0);
+            firing.map_or(Cell::Absent, |signal| Cell::Signal(Box::new(signal)))
+        });
+        self.waiting.note(former_ms, first_ms, key);
+        cell
+    }
+
+    fn next_due(&mut self) -> Option<i64> {
+        let Self { table, waiting, .. } = self;
+        // What is gone by then waits for nothing.
+        waiting.first_ms(|key| table.find(key).and_then(|state| first_of::<O>(&state.0)).filter(|due_ms| table.get(key, *due_ms).is_some()))
+    }
+
+    fn due(&self, binding: u16, before_ms: i64, out: &mut Vec<Due>) {
+        for key in self.waiting.before(before_ms) {
+            let waits = self.table.find(key).map_or(&[][..], |state| O::waits(&state.0));
+            let due = waits.iter().filter(|wait| wait.due_ms < before_ms);
+            out.extend(due.map(|wait| Due { over_ms: wait.due_ms, binding, key, identity: wait.identity, event: wait.event.clone() }));
+        }
     }
 
     fn prefetch(&self, key: u64) {
@@ -136,7 +212,7 @@ impl<O: Operator> OperatorTable for Typed<O> {
     }
 
     fn share(&mut self) -> Box<dyn OperatorTable> {
-        Box::new(Self { setup: self.setup.clone(), table: self.table.share() })
+        Box::new(Self { setup: self.setup.clone(), table: self.table.share(), waiting: Waiting::default() })
     }
 
     fn save(&self, out: Vec<u8>) -> Vec<u8> {
@@ -144,7 +220,79 @@ impl<O: Operator> OperatorTable for Typed<O> {
     }
 
     fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        self.table.load(bytes)
+        let rest = self.table.load(bytes)?;
+        self.wait_anew();
+        Ok(rest)
+    }
+}
+
+impl<O: Operator> Typed<O> {
+    /// Finds in the states who waits.
+    fn wait_anew(&mut self) {
+        self.waiting = Waiting::default();
+        for (key, state) in self.table.states() {
+            self.waiting.note(None, first_of::<O>(&state.0), key);
+        }
+    }
+}
+
+/// When the first wait of a state is over.
+fn first_of<O: Operator>(state: &O::State) -> Option<i64> {
+    O::waits(state).iter().map(|wait| wait.due_ms).min()
+}
+
+/// What one shard takes in of a binding with one state for all keys. It is read where the shards' parts are added up.
+struct Taken<O: Operator> {
+    setup: Setup<O::Params>,
+    part: Option<O::State>,
+    share: usize,
+    evicted: u64,
+}
+
+impl<O: Operator> OperatorTable for Taken<O> {
+    fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
+        if let Some(fact) = visit.fact(hasher).filter(|fact| fact.of.is_none() || fact.value().is_present()) {
+            O::feed(&self.setup, &fact, self.part.get_or_insert_default());
+            if self.bytes() > self.share {
+                self.part = None;
+                self.evicted += 1;
+            }
+        }
+        Cell::Absent
+    }
+
+    fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
+        self.part.take().map(|part| Box::new(part) as Box<dyn Any + Send>)
+    }
+
+    fn prefetch(&self, _: u64) {}
+
+    fn bytes(&self) -> usize {
+        self.part.as_ref().map_or(0, |part| size_of::<O::State>() + O::heap_bytes(part))
+    }
+
+    fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn set_share(&mut self, share: usize, _: i64) {
+        self.share = share / 2;
+    }
+
+    fn set_lateness(&mut self, _: i64, _: i64) {}
+
+    fn share(&mut self) -> Box<dyn OperatorTable> {
+        Box::new(Self { setup: self.setup.clone(), part: self.part.clone(), ..*self })
+    }
+
+    fn save(&self, out: Vec<u8>) -> Vec<u8> {
+        postcard::to_extend(&(self.evicted, &self.part), out).expect("plain data, into a vector that grows")
+    }
+
+    fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
+        let ((evicted, part), rest) = postcard::take_from_bytes(bytes)?;
+        (self.evicted, self.part) = (evicted, part);
+        Ok(rest)
     }
 }
 
@@ -169,7 +317,10 @@ impl OperatorVisitor for New {
     type Output = Box<dyn OperatorTable>;
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Self::Output {
+        if O::FORM == Form::Population {
+            return Box::new(Taken::<O> { setup: setup.clone(), part: None, share: self.share / 2, evicted: 0 });
+        }
         let ttl_ms = O::ttl_ms(setup).saturating_add(self.lateness_ms);
-        Box::new(Typed::<O> { setup: setup.clone(), table: Table::new(ttl_ms, self.share) })
+        Box::new(Typed::<O> { setup: setup.clone(), table: Table::new(ttl_ms, self.share), waiting: Waiting::default() })
     }
 }

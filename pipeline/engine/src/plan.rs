@@ -3,7 +3,10 @@
 
 use rasid_compiler::ruleset::{Binding, KeyPart, Mode, Rule, Ruleset, Trigger};
 use rasid_detectors::event::EventType;
-use rasid_detectors::operator::Yields;
+use rasid_detectors::operator::{Form, Yields};
+
+use crate::batch::At;
+use crate::population::end_of_minute;
 
 /// A ruleset, laid out for running.
 pub(crate) struct Plan {
@@ -14,6 +17,20 @@ pub(crate) struct Plan {
     pub(crate) used: Vec<bool>,
     /// Whether there is a second stage at all.
     pub(crate) has_second: bool,
+    /// The bindings whose time alone makes them fire.
+    pub(crate) timers: Vec<usize>,
+    /// The shortest of their windows, ms.
+    timer_ms: Option<i64>,
+    /// Whether a binding has one state for all keys.
+    has_populations: bool,
+}
+
+/// How far a segment of the stream may go.
+pub(crate) struct Span {
+    /// The latest clock of its rows, ms.
+    pub(crate) last_ms: i64,
+    /// What is due in it is due before this, ms.
+    pub(crate) end_ms: i64,
 }
 
 /// What an event of one type does.
@@ -44,6 +61,10 @@ pub(crate) struct Step {
     pub(crate) firing: Option<usize>,
     /// The row's cell that its value goes to, if a condition reads it here.
     pub(crate) cell: Option<usize>,
+    /// Whether there is one state for all keys.
+    pub(crate) of_all: bool,
+    /// Whether it looks into raw values.
+    pub(crate) needs_raw: bool,
 }
 
 /// One rule at one event type.
@@ -52,6 +73,10 @@ pub(crate) struct TriggerPlan {
     trigger: usize,
     /// For each binding that the trigger reads, the row's cell with its value; `None` where this type never has one.
     pub(crate) cells: Vec<Option<usize>>,
+    /// The bindings whose timers bring an event back for it.
+    timers: Vec<usize>,
+    /// Whether something that it reads looks into raw values.
+    needs_raw: bool,
 }
 
 impl Plan {
@@ -61,13 +86,38 @@ impl Plan {
             ruleset.with_sources(trigger.reads.iter().copied()).into_iter().for_each(|binding| used[binding] = true);
         }
         let types = EventType::ALL.iter().map(|event| TypePlan::new(*event, &ruleset, &used)).collect();
+        let of_form = |form: Form| {
+            let bindings = ruleset.bindings.iter().zip(&used).enumerate();
+            bindings.filter(move |(_, (binding, used))| **used && binding.operator.spec().form == form).map(|(number, _)| number)
+        };
+        let timers: Vec<usize> = of_form(Form::Timer).collect();
+        let timer_ms = timers.iter().map(|number| ruleset.bindings[*number].window_ms).min();
+        let has_populations = of_form(Form::Population).next().is_some();
         let has_second = ruleset.bindings.iter().zip(&used).any(|(binding, used)| *used && is_second(binding));
-        Self { ruleset, types, used, has_second }
+        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations }
+    }
+
+    /// Whether the stream is cut into segments at all.
+    pub(crate) fn cuts(&self) -> bool {
+        self.timer_ms.is_some() || self.has_populations
+    }
+
+    /// How far a segment may go that begins at that clock: not to where a timer may be due that is armed in it, nor over the
+    /// end of a minute where that closes something.
+    pub(crate) fn span(&self, from_ms: i64) -> Span {
+        let timer_ms = self.timer_ms.map_or(i64::MAX, |timer_ms| from_ms.saturating_add(timer_ms));
+        let minute_ms = if self.has_populations { end_of_minute(from_ms) } else { i64::MAX };
+        Span { last_ms: timer_ms.min(minute_ms.saturating_sub(1)), end_ms: timer_ms.min(minute_ms) }
     }
 
     /// What an event of that type does.
     pub(crate) fn of(&self, event: EventType) -> &TypePlan {
         &self.types[event as usize]
+    }
+
+    /// Whether something that the rule reads looks into raw values.
+    pub(crate) fn needs_raw(&self, rule: &Rule) -> bool {
+        rule.triggers.iter().any(|trigger| self.ruleset.needs_raw(trigger))
     }
 
     /// The rule and the program that a trigger plan stands for.
@@ -83,6 +133,20 @@ fn is_second(binding: &Binding) -> bool {
 }
 
 impl TypePlan {
+    /// The rules that an event may hit, with their numbers: all of the type; of one that a timer brings back, those that read it
+    /// or what counts its firings; of one out of columns, those that need nothing raw.
+    pub(crate) fn triggers_at(&self, At { row, mark }: At<'_, '_>) -> impl Iterator<Item = (usize, &TriggerPlan)> {
+        let (due, is_raw) = (mark.due.map(usize::from), row.is_raw());
+        let is_asked =
+            move |trigger: &TriggerPlan| due.is_none_or(|binding| trigger.timers.contains(&binding)) && (is_raw || !trigger.needs_raw);
+        self.triggers.iter().enumerate().filter(move |(_, trigger)| is_asked(trigger))
+    }
+
+    /// The row's cell of a binding, where it has one.
+    pub(crate) fn cell_of(&self, binding: usize) -> Option<usize> {
+        self.steps.iter().chain(&self.second).find(|step| step.binding == binding).and_then(|step| step.cell)
+    }
+
     /// The steps of a stage.
     pub(crate) fn stage(&self, stage: Stage) -> &[Step] {
         match stage {
@@ -145,13 +209,18 @@ impl TypePlan {
             let source = feed.and_then(|feed| binding.feeds[feed].firings_of);
             let firing = source.and_then(|source| cell_of[source]);
             let steps = if is_second(binding) { &mut plan.second } else { &mut plan.steps };
-            steps.push(Step { binding: number, key, feed, firing, cell });
+            let spec = binding.operator.spec();
+            let (of_all, needs_raw) = (spec.form == Form::Population, spec.needs_raw);
+            steps.push(Step { binding: number, key, feed, firing, cell, of_all, needs_raw });
         }
         plan.triggers = mine
             .into_iter()
             .map(|(rule, trigger)| {
                 let cells = ruleset.rules[rule].triggers[trigger].reads.iter().map(|binding| cell_of[*binding]).collect();
-                TriggerPlan { rule, trigger, cells }
+                let mut timers = ruleset.with_sources(ruleset.rules[rule].triggers[trigger].reads.iter().copied());
+                timers.retain(|binding| ruleset.bindings[*binding].operator.spec().form == Form::Timer);
+                let needs_raw = ruleset.needs_raw(&ruleset.rules[rule].triggers[trigger]);
+                TriggerPlan { rule, trigger, cells, timers, needs_raw }
             })
             .collect();
         plan

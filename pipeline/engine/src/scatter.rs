@@ -1,16 +1,20 @@
 //! From rows to shards: which state each event reads and changes, and under which key.
 
+use std::borrow::Cow;
+
 use rasid_compiler::expression::Scope;
 use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::KeyPart;
 use rasid_detectors::entity::{EntityKind, KeyHasher};
-use rasid_detectors::event::Event;
+use rasid_detectors::event::columns::StandIn;
+use rasid_detectors::event::envelope::unknown_field;
+use rasid_detectors::event::{Data, Event};
 use rasid_detectors::value::{OwnedValue, Value};
 
-use crate::Record;
 use crate::batch::{Cell, Chunk};
 use crate::condition::EventScope;
 use crate::plan::{Plan, Stage};
+use crate::population::Populations;
 
 /// Shards of keyed state, whatever the threads.
 pub(crate) const SHARDS: usize = 256;
@@ -28,6 +32,8 @@ pub(crate) struct Item {
     pub(crate) feeds: bool,
     /// Whether the feed's filter holds; a ratio counts what it does not hold for below the line.
     pub(crate) holds: bool,
+    /// Whether the binding's timer brought the event back.
+    pub(crate) due: bool,
 }
 
 /// What scattering one chunk gives: items in stream order, and what could not be evaluated.
@@ -38,46 +44,50 @@ pub(crate) struct Scattered {
     pub(crate) filter_errors: u64,
 }
 
-/// Lays out the cells of a chunk's rows and finds the keys of a stage's steps.
+/// Lays out the cells of a chunk's rows and finds the keys of a stage's steps. An event that a timer brings back feeds
+/// nothing a second time; its firing does.
 pub(crate) fn scatter(
-    chunk: &mut Chunk<'_>,
+    chunk: &mut Chunk<'_, '_>,
     number: usize,
     stage: Stage,
-    records: &[Record<'_>],
     plan: &Plan,
+    populations: &Populations,
     hasher: &KeyHasher,
 ) -> Scattered {
     let mut out = Scattered::default();
     let mut keys: Vec<Option<u64>> = Vec::new();
-    for (index, row) in chunk.rows.iter_mut().enumerate().filter(|(_, row)| row.live) {
+    let Chunk { records, rows, marks, cells } = chunk;
+    for (index, (row, mark)) in rows.iter().zip(marks).enumerate().filter(|(_, (_, mark))| mark.live) {
         let plan_of_type = plan.of(row.event.data.event_type());
         let steps = plan_of_type.stage(stage);
         if stage == Stage::First {
-            row.cells = chunk.cells.len();
-            chunk.cells.resize(row.cells + plan_of_type.cells, Cell::Absent);
+            mark.cells = cells.len();
+            cells.resize(mark.cells + plan_of_type.cells, Cell::Absent);
         } else if steps.is_empty() {
             continue;
         }
         keys.clear();
         keys.extend(plan_of_type.keys.iter().map(|parts| key_of(&row.event, parts, hasher)));
         for (step_number, step) in steps.iter().enumerate() {
-            let Some(key) = keys[step.key] else {
+            let key = if step.of_all { Some(row.identity) } else { keys[step.key] };
+            let Some(key) = key else {
                 if let Some(cell) = step.cell {
-                    chunk.cells[row.cells + cell] = Cell::NoEntity;
+                    cells[mark.cells + cell] = Cell::NoEntity;
                 }
                 continue;
             };
-            let firing = match step.firing.map(|cell| &chunk.cells[row.cells + cell]) {
+            let firing = match step.firing.map(|cell| &cells[mark.cells + cell]) {
                 Some(Cell::Signal(signal)) => Some(signal.as_ref()),
                 _ => None,
             };
             let feed = step.feed.map(|feed| &plan.ruleset.bindings[step.binding].feeds[feed]);
-            let feed = feed.filter(|feed| feed.firings_of.is_none() || firing.is_some());
+            let feed = feed.filter(|_| row.is_raw() || !step.needs_raw);
+            let feed = feed.filter(|feed| if feed.firings_of.is_some() { firing.is_some() } else { mark.due.is_none() });
             let holds = match feed.map(|feed| &feed.filter) {
                 None => false,
                 Some(None) => true,
                 Some(Some(filter)) => {
-                    let scope = EventScope { event: &row.event, record: records[row.record].bytes, firing };
+                    let scope = EventScope { event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing };
                     is_hit(filter, &scope).unwrap_or_else(|_| {
                         out.filter_errors += 1;
                         false
@@ -85,7 +95,13 @@ pub(crate) fn scatter(
                 }
             };
             let feeds = holds || feed.is_some_and(|feed| feed.sides.below);
-            if feeds || step.cell.is_some() {
+            if step.of_all
+                && let Some(cell) = step.cell
+            {
+                cells[mark.cells + cell] = populations.read(step.binding);
+            }
+            let due = mark.due.is_some_and(|binding| usize::from(binding) == step.binding);
+            if feeds || due || (step.cell.is_some() && !step.of_all) {
                 #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows, a plan than 2^16 bindings")]
                 out.items.push(Item {
                     key,
@@ -95,6 +111,7 @@ pub(crate) fn scatter(
                     binding: step.binding as u16,
                     feeds,
                     holds,
+                    due,
                 });
             }
         }
@@ -120,7 +137,7 @@ impl ByShard {
             begins[shard + 1] += begins[shard];
         }
         let mut next = begins.clone();
-        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, binding: 0, feeds: false, holds: false };
+        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, binding: 0, feeds: false, holds: false, due: false };
         let mut items = vec![nobody; begins[SHARDS]];
         for item in scattered.iter().flat_map(|part| &part.items) {
             let place = &mut next[shard_of(item.key)];
@@ -138,7 +155,7 @@ impl ByShard {
 
 /// The shard of a key: eight bits in its middle. A hash table tells its entries apart by the highest bits and places them
 /// by the lowest, so those must differ within a shard.
-fn shard_of(key: u64) -> usize {
+pub(crate) fn shard_of(key: u64) -> usize {
     (key >> 32) as usize % SHARDS
 }
 
@@ -154,20 +171,27 @@ fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u6
 /// The key of the entity that one part names.
 pub(crate) fn key_of_part(event: &Event<'_>, part: KeyPart, hasher: &KeyHasher) -> Option<u64> {
     match part.path {
-        None => event.data.place().map(|place| hasher.key_of_region(place.region())),
-        Some(path) => match event.data.get(path) {
-            Value::Str(raw) => Some(hasher.key(part.kind, raw)),
-            _ => None,
-        },
+        None => event.data.region().map(|cell| hasher.key_of_region(cell)),
+        Some(path) => event.data.get(path).key(part.kind, hasher),
     }
 }
 
-/// The entity's identifier as the event has it, raw.
-pub(crate) fn raw_entity(event: &Event<'_>, part: KeyPart) -> Option<String> {
+/// What names the entity that one part means.
+pub(crate) enum Named<'r> {
+    /// Its identifier as the event has it.
+    Raw(Cow<'r, str>),
+    /// What stands for that.
+    StandIn(&'r StandIn),
+}
+
+/// What names the entity that one part means, in the event.
+pub(crate) fn named<'r>(event: &'r Event<'_>, part: KeyPart) -> Option<Named<'r>> {
     match part.path {
-        None => (part.kind == EntityKind::Region).then(|| event.data.place().map(|place| format!("{:x}", place.region()))).flatten(),
+        None if part.kind == EntityKind::Region => event.data.region().map(|cell| Named::Raw(format!("{cell:x}").into())),
+        None => None,
         Some(path) => match event.data.get(path) {
-            Value::Str(raw) => Some(raw.to_owned()),
+            Value::Str(raw) => Some(Named::Raw(raw.into())),
+            Value::StandIn(stand_in) => Some(Named::StandIn(stand_in)),
             _ => None,
         },
     }
@@ -179,7 +203,10 @@ impl Scope for EventScope<'_, '_> {
     }
 
     fn unknown(&self, name: &str) -> rasid_detectors::value::OwnedValue {
-        rasid_detectors::event::envelope::unknown_field(self.record, name)
+        match &self.event.data {
+            Data::Columns(columns) => columns.unknown(name),
+            _ => unknown_field(self.record, name),
+        }
     }
 
     fn binding(&self, _: usize) -> Value<'_> {
@@ -195,6 +222,6 @@ impl Scope for EventScope<'_, '_> {
     }
 
     fn time(&self) -> i64 {
-        self.event.clock()
+        self.at_ms
     }
 }

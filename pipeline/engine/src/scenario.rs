@@ -7,9 +7,11 @@ use std::ops::Range;
 use rasid_compiler::Report;
 use rasid_compiler::ruleset::{Binding, ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
 use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::time::parse_rfc3339;
 
+use crate::Record;
 use crate::alert::Alert;
-use crate::engine::{Config, Engine, EngineError, Record};
+use crate::engine::{Config, Engine, EngineError, Output};
 use crate::pseudonym::Pseudonymizer;
 use crate::trace::Trace;
 
@@ -76,9 +78,16 @@ fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) ->
     let records: Vec<Record<'_>> =
         (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
     let engine = || Engine::new(ruleset.clone(), Config::default(), pseudonymizer.clone());
+    // When the events are over time goes on, until all that waits is over too.
+    let waits_ms = ruleset.bindings.iter().map(|binding| binding.window_ms).max().unwrap_or(0);
+    let end_ms = START_MS + events.last().map_or(0, |event| event.at_ms) + waits_ms + Config::default().lateness_ms + 1;
+    let end = records.len() as u64 + 1;
 
-    let output = engine()?.process(&records);
-    let at = |alert: &Alert| events.get(usize::try_from(alert.position).unwrap_or(usize::MAX) - 1).map_or(0, |event| event.at_ms);
+    let mut first = engine()?;
+    let Output { mut alerts, dead_letters, .. } = first.process(&records);
+    alerts.extend(first.tick(end, end_ms).alerts);
+    let output = Output { alerts, dead_letters, ..Output::default() };
+    let at = |alert: &Alert| parse_rfc3339(&alert.opened_at).unwrap_or(START_MS) - START_MS;
     let as_expected = output.dead_letters.is_empty()
         && output.alerts.len() == scenario.alerts.len()
         && output
@@ -95,7 +104,9 @@ fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) ->
     for letter in &output.dead_letters {
         write!(message, "; event {} was refused: {}", letter.position, letter.reason).expect("a String takes all");
     }
-    let (_, traces) = engine()?.process_traced(&records);
+    let mut again = engine()?;
+    let (_, mut traces) = again.process_traced(&records);
+    traces.extend(again.tick_traced(end, end_ms).1);
     Ok(Some((message, table(&events, &traces))))
 }
 
@@ -129,26 +140,29 @@ fn span(at_ms: i64) -> String {
     }
 }
 
-/// What the rule saw, an event a line: when, which type, every binding, and what the condition gave.
+/// What the rule saw, an event a line: when, which type, every binding, and what the condition gave; and where a wait was
+/// over, of the event that armed it.
 fn table(events: &[&ScenarioEvent], traces: &[Trace]) -> String {
-    let rows: Vec<[String; 3]> = (1_u64..)
-        .zip(events)
-        .map(|(position, event)| {
-            let trace = traces.iter().find(|trace| trace.position == position);
-            let saw = trace.map_or_else(String::new, |trace| {
-                let values = trace.values.0.iter().filter(|(name, _)| !name.starts_with("params."));
-                let mut saw: Vec<String> = values.map(|(name, value)| format!("{name}={}", plain(value))).collect();
-                saw.push(match &trace.held {
-                    None => "→ names no entity".to_owned(),
-                    Some(Ok(true)) => "→ hit".to_owned(),
-                    Some(Ok(false)) => "→ no".to_owned(),
-                    Some(Err(error)) => format!("→ no value: {error}"),
-                });
-                saw.join(" ")
-            });
-            [span(event.at_ms), event.event.name().to_owned(), saw]
-        })
-        .collect();
+    let saw = |trace: &Trace| {
+        let values = trace.values.0.iter().filter(|(name, _)| !name.starts_with("params."));
+        let mut saw: Vec<String> = values.map(|(name, value)| format!("{name}={}", plain(value))).collect();
+        saw.push(match &trace.held {
+            None => "→ names no entity".to_owned(),
+            Some(Ok(true)) => "→ hit".to_owned(),
+            Some(Ok(false)) => "→ no".to_owned(),
+            Some(Err(error)) => format!("→ no value: {error}"),
+        });
+        saw.join(" ")
+    };
+    let of_event = (1_u64..).zip(events).map(|(position, event)| {
+        let trace = traces.iter().find(|trace| trace.position == position && !trace.due);
+        (event.at_ms, [span(event.at_ms), event.event.name().to_owned(), trace.map_or_else(String::new, saw)])
+    });
+    let due = traces.iter().filter(|trace| trace.due);
+    let due = due.map(|trace| (trace.at_ms - START_MS, [span(trace.at_ms - START_MS), "(a wait is over)".to_owned(), saw(trace)]));
+    let mut rows: Vec<(i64, [String; 3])> = of_event.chain(due).collect();
+    rows.sort_by_key(|(at_ms, _)| *at_ms); // stable: what is due at an instant comes after its events
+    let rows: Vec<[String; 3]> = rows.into_iter().map(|(_, row)| row).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     let line = |row: &[String; 3]| format!("{:>first$}  {:second$}  {}", row[0], row[1], row[2]).trim_end().to_owned();

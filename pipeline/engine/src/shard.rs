@@ -1,14 +1,17 @@
 //! One of 256 parts of all keyed state. A shard applies its share of a batch in stream order and never looks at
 //! another, so who runs it, and when, changes nothing.
 
+use std::any::Any;
+
 use rasid_compiler::ruleset::Binding;
 use rasid_detectors::entity::KeyHasher;
 use serde::de::Error as _;
 
-use crate::batch::{Cell, Chunk};
+use crate::batch::{At, Cell, Chunk};
 use crate::operator_table::{OperatorTable, Visit, new_table};
 use crate::plan::{Plan, Stage};
 use crate::scatter::{Item, SHARDS};
+use crate::timer::Due;
 
 /// Bytes of the length that a saved table begins with, little-endian.
 const LENGTH_BYTES: usize = 8;
@@ -37,7 +40,7 @@ pub(crate) struct Layout<'a> {
 
 impl Layout<'_> {
     /// One table's share.
-    fn share(&self) -> usize {
+    pub(crate) fn share(&self) -> usize {
         self.bytes_max / SHARDS / self.bindings.len().max(1)
     }
 }
@@ -53,7 +56,7 @@ impl Shard {
         &mut self,
         items: &[Item],
         stage: Stage,
-        chunks: &[Chunk<'_>],
+        chunks: &[Chunk<'_, '_>],
         plan: &Plan,
         hasher: &KeyHasher,
         out: &mut Vec<Gathered>,
@@ -63,22 +66,48 @@ impl Shard {
         }
         for item in items {
             let chunk = &chunks[item.chunk as usize];
-            let row = &chunk.rows[item.row as usize];
+            let At { row, mark } = chunk.at(item.row as usize);
             let step = &plan.of(row.event.data.event_type()).stage(stage)[item.step as usize];
             let binding = &plan.ruleset.bindings[step.binding];
             let feed = step.feed.filter(|_| item.feeds).map(|feed| &binding.feeds[feed]);
-            let firing = match step.firing.map(|cell| &chunk.cells[row.cells + cell]) {
+            let firing = match step.firing.map(|cell| &chunk.cells[mark.cells + cell]) {
                 Some(Cell::Signal(signal)) => Some(signal.as_ref()),
                 _ => None,
             };
-            let visit = Visit { key: item.key, row, feed, firing, holds: item.holds, read: step.cell.is_some() };
-            let value = self.tables[step.binding].apply(&visit, hasher);
+            let record = chunk.record(row).bytes;
+            let visit =
+                Visit { key: item.key, row, record, clock_ms: mark.clock_ms, feed, firing, holds: item.holds, read: step.cell.is_some() };
+            let table = &mut self.tables[step.binding];
+            let value = if item.due { table.fire(item.key, row.identity, mark.clock_ms) } else { table.apply(&visit, hasher) };
             if let Some(cell) = step.cell
                 && !matches!(value, Cell::Absent)
             {
-                out.push(Gathered { chunk: item.chunk, cell: row.cells + cell, value });
+                out.push(Gathered { chunk: item.chunk, cell: mark.cells + cell, value });
             }
         }
+    }
+
+    /// When the first wait of those bindings is over, ms of the log's clock.
+    pub(crate) fn next_due(&mut self, timers: &[usize]) -> Option<i64> {
+        timers.iter().filter_map(|binding| self.tables[*binding].next_due()).min()
+    }
+
+    /// Appends what of those bindings is due before that instant.
+    pub(crate) fn due(&self, timers: &[usize], before_ms: i64, out: &mut Vec<Due>) {
+        for binding in timers {
+            #[expect(clippy::cast_possible_truncation, reason = "a plan has far fewer than 2^16 bindings")]
+            self.tables[*binding].due(*binding as u16, before_ms, out);
+        }
+    }
+
+    /// Ends a wait without a word.
+    pub(crate) fn give_up(&mut self, due: &Due) {
+        self.tables[usize::from(due.binding)].fire(due.key, due.identity, due.over_ms);
+    }
+
+    /// What a binding with one state for all keys has taken in since it was asked before.
+    pub(crate) fn take_part(&mut self, binding: usize) -> Option<Box<dyn Any + Send>> {
+        self.tables[binding].take_part()
     }
 
     /// Makes the tables of another ruleset: `kept` says for each of its bindings which of the old tables it goes on with.

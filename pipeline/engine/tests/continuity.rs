@@ -14,7 +14,8 @@ use rasid_engine::{Config, DeadLetter, Engine, Part, Pseudonymizer, Record, Scor
 mod common;
 
 use common::{
-    ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, SECOND_RULES, START_MS, Saved, Stray, astray, draws_of, json, ruleset, strays,
+    ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, PROBE, RULES, SECOND_RULES, START_MS, Saved, Stray, astray, draws_of, json, ruleset,
+    strays,
 };
 
 /// One entry of a log.
@@ -28,7 +29,8 @@ enum Entry {
 }
 
 fn all_rules() -> Vec<(&'static str, &'static str)> {
-    common::all_rules().into_iter().chain(DETECTOR_RULES.iter().chain(SECOND_RULES).copied()).collect()
+    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES);
+    common::all_rules().into_iter().chain(more.copied()).collect()
 }
 
 /// Rulesets that differ in each way: as it is; another window, one rule off; one rule gone, one in shadow; more rules.
@@ -146,10 +148,7 @@ fn run(log: &[Entry], course: &Course) -> Left {
                 engine.switch(position, RULESETS[in_force].clone())
             }
             Entry::Retract(rule, since_ms) => engine.retract(position, rule, *since_ms),
-            Entry::Tick(at_ms) => {
-                engine.tick(*at_ms);
-                rasid_engine::Output::default()
-            }
+            Entry::Tick(at_ms) => engine.tick(position, *at_ms),
         };
         left.alerts.extend(output.alerts.iter().map(|alert| (serde_json::to_string(alert).expect("plain data"), alert.deliver.clone())));
         left.dead_letters.extend(output.dead_letters.into_iter().map(|DeadLetter { position, reason, .. }| (position, reason)));
@@ -218,7 +217,9 @@ proptest! {
     #[test]
     fn the_changes_tell_all_of_the_scores(log in log(300)) {
         let left = run(&log, &Course::plain(1 << 30));
-        let is_event = |position: u64| matches!(log[usize::try_from(position).expect("small") - 1], Entry::Event(_));
+        // A tick lets time pass: what comes due by it comes one after the other too.
+        let is_event =
+            |position: u64| matches!(log[usize::try_from(position).expect("small") - 1], Entry::Event(_) | Entry::Tick(_));
         for (a, b) in left.changes.iter().zip(left.changes.iter().skip(1)) {
             let in_order = a.position < b.position || (a.position == b.position && (is_event(a.position) || a.entity < b.entity));
             prop_assert!(in_order, "in stream order, and by entity within a control record");

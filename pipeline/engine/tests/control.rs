@@ -156,9 +156,9 @@ fn a_retraction_takes_back_from_an_instant_on(#[case] since_ms: i64, #[case] lef
 fn after_a_silence_what_is_on_time_is_not_late(#[case] at_ms: i64, #[case] late: bool) {
     let mut engine = engine(&[FLOOD], Config::default());
     feed(&mut engine, &[otp(0, 0)]);
-    engine.tick(START_MS + 60 * MINUTE);
+    engine.tick(2, START_MS + 60 * MINUTE);
     assert_eq!(engine.clock_ms(), START_MS + 55 * MINUTE);
-    engine.tick(START_MS + 10 * MINUTE);
+    engine.tick(3, START_MS + 10 * MINUTE);
     assert_eq!(engine.clock_ms(), START_MS + 55 * MINUTE, "it never goes back");
     feed(&mut engine, &[otp(1, at_ms)]);
     assert_eq!(engine.counters().late, u64::from(late));

@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rasid_compiler::expression::{Expr, StringTest};
 use rasid_compiler::ruleset::{KeyPart, Mode, Rule, Ruleset, Scenario};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType};
@@ -53,39 +52,6 @@ fn garbage() -> Vec<String> {
     GARBAGE.iter().map(|text| (*text).to_owned()).chain([long, deep, deeper]).collect()
 }
 
-/// The fields that an expression reads.
-fn read_by(expr: &Expr, found: &mut BTreeSet<FieldPath>) {
-    match expr {
-        Expr::Field(path) | Expr::Has(path) => {
-            found.insert(*path);
-        }
-        Expr::Not(inner) | Expr::Negate(inner) | Expr::Size(inner) | Expr::InList(inner, _) => read_by(inner, found),
-        Expr::And(left, right) | Expr::Or(left, right) | Expr::Compare(_, left, right) | Expr::Arithmetic(_, left, right) => {
-            read_by(left, found);
-            read_by(right, found);
-        }
-        Expr::Conditional(condition, yes, no) => {
-            read_by(condition, found);
-            read_by(yes, found);
-            read_by(no, found);
-        }
-        Expr::In(item, list) => {
-            read_by(item, found);
-            for part in list {
-                read_by(part, found);
-            }
-        }
-        Expr::Text(subject, test) => {
-            read_by(subject, found);
-            match test {
-                StringTest::StartsWith(other) | StringTest::EndsWith(other) | StringTest::Contains(other) => read_by(other, found),
-                StringTest::Matches(_) => {}
-            }
-        }
-        Expr::Const(_) | Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::Fired(_) | Expr::Signal(..) | Expr::Time => {}
-    }
-}
-
 fn path(event: EventType, name: &str) -> Option<FieldPath> {
     field::find(event.fields(), name).map(|(path, _)| path)
 }
@@ -103,7 +69,7 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
             for program in &trigger.programs {
                 let shown = program.shown.iter().map(|shown| &shown.value);
                 for expr in program.applies.iter().chain([&program.when]).chain(shown) {
-                    read_by(expr, &mut found);
+                    expr.fields(&mut found);
                 }
             }
         }
@@ -113,7 +79,7 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
             }
             for feed in binding.feeds.iter().filter(|feed| feed.event == event) {
                 if let Some(filter) = &feed.filter {
-                    read_by(filter, &mut found);
+                    filter.fields(&mut found);
                 }
                 found.extend(feed.of.and_then(|of| of.path()));
             }

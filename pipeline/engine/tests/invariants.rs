@@ -8,7 +8,8 @@ use rasid_engine::{Alert, Config, Record, Score};
 mod common;
 
 use common::{
-    ARRIVAL_MS, DETECTOR_RULES, Draw, PROBE, RULES, SECOND_RULES, all_rules, astray, draws, draws_of, engine, is_ahead, json, strays,
+    ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, PROBE, RULES, SECOND_RULES, all_rules, astray, draws, draws_of, engine, is_ahead, json,
+    strays,
 };
 
 /// Everything that leaves, as text.
@@ -43,6 +44,12 @@ fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize])
     Left { alerts, dead_letters, scores: engine.scores(), counters }
 }
 
+/// Rules of every shape and form.
+fn every_rule() -> Vec<(&'static str, &'static str)> {
+    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES);
+    all_rules().into_iter().chain(more.copied()).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
@@ -61,7 +68,7 @@ proptest! {
         let index = broken.index(log.len());
         log[index].truncate(40); // one dead letter among them
         let config = Config { memory_max, ..Config::default() };
-        let rules: Vec<(&str, &str)> = all_rules().into_iter().chain(DETECTOR_RULES.iter().chain(SECOND_RULES).copied()).collect();
+        let rules: Vec<(&str, &str)> = every_rule();
         let whole = run(&rules, &config, &log, &[usize::MAX]);
         let cut = run(&rules, &config, &log, &sizes);
         let shared = run(&rules, &Config { threads, ..config }, &log, &sizes);
@@ -100,7 +107,7 @@ proptest! {
             let is_within = clock_ms(first + 1).is_none_or(|then| clock_ms(place).is_some_and(|now| now - then <= horizon_ms));
             if is_within { doubled.insert(place, (original, &log[original])); }
         }
-        let rules = all_rules();
+        let rules = every_rule();
         let once = run(&rules, &Config::default(), &log, &[64]);
         let twice = run(&rules, &Config::default(), &doubled.iter().map(|(_, text)| (*text).clone()).collect::<Vec<_>>(), &[64]);
         let without_position = |alerts: &[Alert]| alerts.iter().map(|alert| Alert { position: 0, ..alert.clone() }).collect::<Vec<_>>();
@@ -150,7 +157,7 @@ proptest! {
     #[test]
     fn m1_memory_stays_under_its_bound(draws in draws(400), strays in strays()) {
         let draws = astray(draws, &strays);
-        let mut engine = engine(RULES, Config { memory_max: 1_000_000, ..Config::default() });
+        let mut engine = engine(&every_rule(), Config { memory_max: 1_000_000, ..Config::default() });
         for (id, draw) in draws.iter().enumerate() {
             let text = json(id, draw);
             engine.process(&[Record { position: 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
@@ -165,7 +172,7 @@ proptest! {
         (0_usize..50).prop_map(|id| json(id, &Draw { at_ms: 5, kind: 2, who: 1, how: 9 })),
         Just(r#"{"specversion":"1.0","id":"1","source":"s","type":"not.known"}"#.to_owned()),
     ], 1..100)) {
-        let mut engine = engine(RULES, Config::default());
+        let mut engine = engine(&every_rule(), Config::default());
         let records: Vec<Record<'_>> = (1..).zip(&lines).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
         engine.process(&records);
         let counters = engine.counters();

@@ -292,6 +292,7 @@ impl<'a> Summary<'a> {
             alerts,
             oversized_ids,
             bad_events,
+            waits_lost,
         } = &self.counters;
         say(format_args!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s)));
         let lines = [
@@ -305,6 +306,7 @@ impl<'a> Summary<'a> {
             (*oversized_ids, "identifiers of more than 256 bytes, which read as absent"),
             (*filter_errors, "where conditions without a value"),
             (*evicted, "states evicted"),
+            (*waits_lost, "waits given up, as the event that armed them cannot be read any more"),
             (*alerts, "alerts"),
         ];
         for (count, what) in lines {

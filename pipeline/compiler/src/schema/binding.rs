@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rasid_detectors::operator::{Feeds, Named, OPERATORS, OfField, OperatorSpec};
+use rasid_detectors::operator::{Feeds, Form, Named, OPERATORS, OfField, OperatorSpec, Yields};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -42,21 +42,35 @@ fn described<T: JsonSchema>(description: &str, generator: &mut SchemaGenerator) 
 
 fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator) -> Value {
     let mut properties = Map::new();
-    let mut required = vec![spec.name, "by", "window"];
+    let mut required = vec![spec.name];
     properties.insert(spec.name.to_owned(), described::<OneOrMore<CountedName>>(named.types, generator));
     if let OfField::Of { example, .. } = named.of {
         let field = json!({ "type": "string", "description": "The field, with or without `data.`.", "examples": [example] });
         properties.insert("of".to_owned(), field);
-        required.insert(1, "of");
+        required.push("of");
     }
-    if let Some(per) = named.per {
-        properties.insert("per".to_owned(), described::<OneOrMore<CountedName>>(per, generator));
+    if let Some(second) = named.second {
+        properties.insert(second.key.to_owned(), described::<OneOrMore<CountedName>>(second.types, generator));
+        required.extend(second.required.then_some(second.key));
     }
-    properties.insert("by".to_owned(), described::<OneOrMore<EntityKey>>(named.by, generator));
+    if spec.form != Form::Population {
+        properties.insert("by".to_owned(), described::<OneOrMore<EntityKey>>(named.by, generator));
+        required.push("by");
+    }
+    required.push("window");
     properties.insert("window".to_owned(), described::<Span>(named.window, generator));
     properties.insert("where".to_owned(), json!({ "type": "string", "description": named.filter }));
     properties.extend(own_properties(spec));
-    form(spec, spec.gives, &properties, &required)
+    form(spec, &gives(spec), &properties, &required)
+}
+
+/// What it gives, with the fields of its signal if it has one.
+fn gives(spec: &OperatorSpec) -> String {
+    if matches!(spec.yields, Yields::Value(_)) {
+        return spec.gives.to_owned();
+    }
+    let fields = spec.fields().iter().map(|field| format!(", `{}` ({})", field.name, field.doc));
+    format!("{} It gives `fired`{}.", spec.gives, fields.collect::<String>())
 }
 
 fn detector(spec: &OperatorSpec, generator: &mut SchemaGenerator) -> Value {
@@ -64,9 +78,7 @@ fn detector(spec: &OperatorSpec, generator: &mut SchemaGenerator) -> Value {
     properties.insert("detector".to_owned(), json!({ "const": spec.name, "description": "The bad pattern that it sees." }));
     properties.insert("by".to_owned(), described::<OneOrMore<EntityKey>>("The kind of entity that it remembers apart.", generator));
     properties.extend(own_properties(spec));
-    let fields: Vec<String> = spec.fields().iter().map(|field| format!("`{}` ({})", field.name, field.doc)).collect();
-    let description = format!("{} It gives `fired`, {}.", spec.gives, fields.join(", "));
-    form(spec, &description, &properties, &["detector", "by"])
+    form(spec, &gives(spec), &properties, &["detector", "by"])
 }
 
 fn form(spec: &OperatorSpec, description: &str, properties: &Map<String, Value>, required: &[&str]) -> Value {

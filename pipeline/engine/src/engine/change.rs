@@ -42,6 +42,7 @@ impl Engine {
             None => self.shards.iter_mut().map(switch).sum::<u64>(),
             Some(pool) => pool.install(|| self.shards.par_iter_mut().map(switch).sum::<u64>()),
         };
+        self.evicted_before += self.populations.switch(layout, &kept);
         self.suppression.switch(suppress_ms_max(&plan.ruleset), self.config.lateness_ms, clock_ms);
 
         self.former_rules.extend(std::mem::take(&mut self.rules).into_iter().map(|counters| (counters.rule.clone(), counters)));
@@ -64,11 +65,5 @@ impl Engine {
     pub fn retract(&mut self, position: u64, rule: &str, since_ms: i64) -> Output {
         let moment = Moment { position, clock_ms: self.clock_ms, ruleset: &self.plan.ruleset.hash };
         Output { scores: self.scores.retract(rule, since_ms, moment), ..Output::default() }
-    }
-
-    /// Says that the wall clock has come to `at_ms`, Unix ms, while no event came: the event clock comes to the allowed
-    /// lateness before it, and never goes back. So an event that is on time after a silence is not late by it.
-    pub fn tick(&mut self, at_ms: i64) {
-        self.clock_ms = self.clock_ms.max(at_ms.saturating_sub(self.config.lateness_ms));
     }
 }

@@ -2,9 +2,9 @@
 
 use rasid_compiler::ruleset::Mode;
 
-use super::{Engine, Output, Record};
+use super::{Engine, Output};
 use crate::alert::{Alert, Opening, entity_of, former_entity_of};
-use crate::batch::Chunk;
+use crate::batch::{At, Chunk};
 use crate::condition::{Verdicts, scope};
 use crate::doubt::Cast;
 use crate::scatter::key_of_part;
@@ -13,7 +13,7 @@ use crate::suppress::Verdict;
 
 impl Engine {
     /// Hits to alerts and scores, one by one in stream order.
-    pub(super) fn conclude(&mut self, chunks: &[Chunk<'_>], verdicts: &[Verdicts], records: &[Record<'_>], output: &mut Output) {
+    pub(super) fn conclude(&mut self, chunks: &[Chunk<'_, '_>], verdicts: &[Verdicts], output: &mut Output) {
         for (chunk, verdicts) in chunks.iter().zip(verdicts) {
             for (rule, errors) in &verdicts.errors {
                 self.rules[*rule].errors += errors;
@@ -25,7 +25,7 @@ impl Engine {
                 self.rules[*rule].behind += behind;
             }
             for hit in &verdicts.hits {
-                let row = &chunk.rows[hit.row];
+                let At { row, mark } = chunk.at(hit.row);
                 let trigger_plan = &self.plan.of(row.event.data.event_type()).triggers[hit.trigger];
                 let (rule, trigger) = self.plan.trigger(trigger_plan);
                 let Some(key) = key_of_part(&row.event, trigger.entity, &self.hasher) else { continue };
@@ -35,7 +35,7 @@ impl Engine {
                     0
                 } else {
                     let key = self.hasher.combine(&[self.hasher.hash(&[rule.id.as_bytes()]), key]);
-                    match self.suppression.hit(key, row.at_ms, row.clock_ms, suppress_ms, mode != Mode::Active) {
+                    match self.suppression.hit(key, row.at_ms, mark.clock_ms, suppress_ms, mode != Mode::Active) {
                         Verdict::Opens { suppressed_before } => suppressed_before,
                         Verdict::Suppressed => {
                             self.rules[trigger_plan.rule].suppressed += 1;
@@ -44,12 +44,23 @@ impl Engine {
                     }
                 };
                 let Some(entity) = entity_of(row, trigger, &self.pseudonymizer) else { continue };
-                let record = &records[row.record];
-                let scope = scope(row, chunk, record, &trigger_plan.cells);
+                let record = chunk.record(row);
+                let scope = scope(chunk.at(hit.row), chunk, &trigger_plan.cells);
                 let program = &trigger.programs[hit.program];
-                let opening = Opening { row, position: record.position, rule, mode, trigger, program, scope, entity, suppressed_before };
+                let opening = Opening {
+                    row,
+                    late: mark.late,
+                    position: record.position,
+                    rule,
+                    mode,
+                    trigger,
+                    program,
+                    scope,
+                    entity,
+                    suppressed_before,
+                };
                 let alert = Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer);
-                if !self.issued.first(self.hasher.hash(&[alert.id.as_bytes()]), row.clock_ms) {
+                if !self.issued.first(self.hasher.hash(&[alert.id.as_bytes()]), mark.clock_ms) {
                     self.rules[trigger_plan.rule].suppressed += 1;
                     continue;
                 }
@@ -57,7 +68,7 @@ impl Engine {
                     let former = former_entity_of(row, trigger, &self.pseudonymizer);
                     let about = About { key, entity: &alert.entity, former: former.as_deref() };
                     let cast = Cast { at_ms: row.at_ms, half_life_ms: rule.half_life_ms, risk: rule.risk };
-                    let moment = Moment { position: record.position, clock_ms: row.clock_ms, ruleset: &self.plan.ruleset.hash };
+                    let moment = Moment { position: record.position, clock_ms: mark.clock_ms, ruleset: &self.plan.ruleset.hash };
                     if let Some(change) = self.scores.raise(about, self.rule_numbers[trigger_plan.rule], cast, moment) {
                         let formerly = former.map(|former| change.under(former));
                         output.scores.push(change);

@@ -6,6 +6,7 @@
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, length u64 and entries by key
 //!   parts 1–5   duplicates (gps.*, all else), suppression, issued alerts, scores
 //!   part 5      ends with the former names of scores: (key, name) by key
+//!   part 6      what there is for all keys: the open minute and each binding's state, in the order of part 0's bindings
 //! and lasting parts, by name: what was delivered, in generations that are closed
 //! ```
 //!
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::{Config, Engine, EngineError};
 use crate::counters::{Counters, FirstCounters, FirstRuleCounters, RuleCounters};
 use crate::duplicates::{self, Kind, LoadError};
+use crate::population::Populations;
 use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::SHARDS;
@@ -38,6 +40,8 @@ use crate::warming::Warming;
 const FORMAT: u32 = 5;
 /// The part of the scores.
 const SCORES: usize = 5;
+/// The part of what there is for all keys.
+const POPULATIONS: usize = 6;
 /// Shards in one part.
 const SHARDS_A_PART: usize = SHARDS / Snapshot::PARTS;
 
@@ -216,6 +220,7 @@ pub struct Snapshot {
     clock_ms: i64,
     once: Once,
     shards: Vec<Shard>,
+    populations: Populations,
     duplicates: duplicates::Shared,
     suppression: Suppression,
     issued: Issued,
@@ -239,6 +244,7 @@ impl Snapshot {
             3 => self.suppression.save(out),
             4 => self.issued.save(out),
             SCORES => self.scores.save_former_names(self.scores.save(out)),
+            POPULATIONS => self.populations.save(out),
             _ => out,
         }
     }
@@ -296,6 +302,7 @@ impl Engine {
             clock_ms: self.clock_ms,
             once,
             shards: self.shards.iter_mut().map(Shard::share).collect(),
+            populations: self.populations.share(),
             duplicates: self.duplicates.share(),
             suppression: self.suppression.share(),
             issued: self.issued.share(),
@@ -368,6 +375,7 @@ impl Engine {
                 3 => engine.suppression.load(rest).map_err(place("suppression"))?,
                 4 => engine.issued.load(rest).map_err(place("issued alerts"))?,
                 SCORES => engine.scores.load(rest).map_err(place("scores"))?,
+                POPULATIONS if header.format > 4 => engine.populations.load(rest, &order).map_err(place("populations"))?,
                 _ => rest,
             };
             if number == SCORES && header.format > 1 {

@@ -199,6 +199,86 @@ explain: "{jumps} jumps"
     ),
 ];
 
+/// What time alone makes fire, by events and by firings, and counted itself; and what all keys together are like.
+pub const FORM_RULES: &[(&str, &str)] = &[
+    (
+        "auth/unused_code.yaml",
+        r#"
+rule: auth.unused_code
+title: A code that nobody used
+on: auth.otp_requested
+entity: phone
+let:
+  unused: {absence: auth.otp_verified, after: auth.otp_requested, by: phone, window: 3m, where: data.purpose == "login"}
+when: unused.fired
+risk: 5
+suppress: 0s
+explain: "unused, and {unused.others} more"
+"#,
+    ),
+    (
+        "auth/unused_codes.yaml",
+        r#"
+rule: auth.unused_codes
+title: One address asks for codes that nobody uses
+on: auth.otp_requested
+entity: ip
+let:
+  unused: {absence: auth.otp_verified, after: auth.otp_requested, by: phone, window: 3m, where: data.purpose == "login"}
+  codes: {count: unused, by: ip, window: 30m}
+  all: {count: auth.otp_requested, by: ip, window: 30m}
+when: codes > 2
+risk: 10
+suppress: 1m
+explain: "{codes} of {all}"
+"#,
+    ),
+    (
+        "auth/no_refund.yaml",
+        r#"
+rule: auth.no_refund
+title: Somebody who logged in from two places at once, and asked for no money
+on: auth.login_succeeded
+entity: user(user_id)
+let:
+  jump: {detector: impossible_travel, by: user, distance_m_min: 1000}
+  modest: {absence: payment.refund_issued, after: jump, by: user(user_id), window: 1m}
+when: modest.fired
+suppress: 0s
+explain: "{modest.others}"
+"#,
+    ),
+    (
+        "payment/high_refund.yaml",
+        r#"
+rule: payment.high_refund
+title: More money goes back than to nine of ten
+on: payment.refund_issued
+entity: user(user_id)
+let:
+  high: {quantile: payment.refund_issued, of: amount, window: 1h, q: 0.9, at_least: 5}
+when: data.amount > high
+risk: 7
+suppress: 0s
+explain: "{data.amount} against {high}"
+"#,
+    ),
+    (
+        "auth/code_in_a_costly_hour.yaml",
+        r#"
+rule: auth.code_in_a_costly_hour
+title: A code is asked for while much money goes back
+on: auth.otp_requested
+entity: phone
+let:
+  high: {quantile: payment.refund_issued, of: amount, window: 1h, q: 0.9, at_least: 5}
+when: high > 60000.0
+suppress: 10m
+explain: "{high}"
+"#,
+    ),
+];
+
 pub fn all_rules() -> Vec<(&'static str, &'static str)> {
     RULES.iter().chain(MORE_RULES).copied().collect()
 }

@@ -309,10 +309,9 @@ impl Worker {
                 self.effects(output, step)
             }
             Control::Tick { at_ms } => {
-                if let Some((engine, _)) = &mut self.engine {
-                    engine.tick(at_ms);
-                }
-                Ok(())
+                let Some((engine, _)) = &mut self.engine else { return Ok(()) };
+                let output = engine.tick(position, at_ms);
+                self.effects(output, step)
             }
             Control::Lost => {
                 self.lost += 1;

@@ -1,0 +1,151 @@
+//! What rows go through, stage by stage: put in order, scattered to the shards, gathered, judged.
+
+use rayon::prelude::*;
+
+use super::{DeadLetter, Engine, Output};
+use crate::batch::{Batch, Cell, Chunk, Mark};
+use crate::condition::{Verdicts, evaluate};
+use crate::duplicates::{Delivery, Kind};
+use crate::plan::{Plan, Stage};
+use crate::scatter::{ByShard, Scattered, scatter};
+use crate::shard::{Gathered, Shard};
+use crate::trace::{Trace, trace};
+
+/// Rows whose identities are looked for together.
+const PREFETCH: usize = 32;
+
+impl Engine {
+    /// What comes of rows that are in order.
+    pub(super) fn judge(&mut self, mut chunks: Vec<Chunk<'_, '_>>, output: &mut Output, traces: Option<&mut Vec<Trace>>) {
+        for stage in [Stage::First, Stage::Second].into_iter().take(if self.plan.has_second { 2 } else { 1 }) {
+            let scattered = self.scatter(&mut chunks, stage);
+            self.apply(&mut chunks, stage, &scattered);
+        }
+        for chunk in &mut chunks {
+            leave_answered(chunk, &self.plan);
+        }
+        let verdicts = self.evaluate(&chunks);
+        if let Some(traces) = traces {
+            traces.extend(chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.pseudonymizer)));
+        }
+        self.conclude(&chunks, &verdicts, output);
+        self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
+    }
+
+    /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates. Gives what is made of
+    /// each stretch's rows.
+    pub(super) fn order(&mut self, batch: &Batch<'_>, output: &mut Output) -> Vec<Vec<Mark>> {
+        let records = &batch.records;
+        let Self { config, counters, producers, duplicates, clock_ms, spare, .. } = self;
+        counters.records += records.len() as u64;
+        let mut dead_letter = |record: usize, field: Option<String>, reason: String| {
+            output.dead_letters.push(DeadLetter { record, position: records[record].position, field, reason });
+        };
+        let mut all = Vec::with_capacity(batch.stretches.len());
+        for (number, stretch) in batch.stretches.iter().enumerate() {
+            counters.unknown_types += stretch.unknown_types;
+            counters.oversized_ids += stretch.oversized_ids;
+            counters.bad_events += stretch.tally.bad_events();
+            producers.add(&stretch.tally);
+            for (record, fault) in &stretch.faults {
+                dead_letter(*record, fault.field.clone(), fault.reason.clone());
+            }
+            let mut marks = spare.get_mut(number).map(|spare| std::mem::take(&mut spare.marks)).unwrap_or_default();
+            marks.reserve(stretch.rows.len());
+            for rows in stretch.rows.chunks(PREFETCH) {
+                duplicates.prefetch(rows.iter().map(|row| row.identity));
+                for row in rows {
+                    let dead = Mark { clock_ms: *clock_ms, cells: 0, late: false, live: false, due: None };
+                    if row.at_ms > records[row.record].arrival_ms.saturating_add(config.future_ms) {
+                        let field = if row.event.received.is_some() { "receivedtime" } else { "time" };
+                        let reason = format!("future: more than {} s ahead of its arrival", config.future_ms / 1000);
+                        dead_letter(row.record, Some(field.to_owned()), reason);
+                        marks.push(dead);
+                        continue;
+                    }
+                    match duplicates.check(Kind::of(row.event.data.event_type()), row.identity, row.content, row.at_ms) {
+                        Delivery::First => {}
+                        delivery => {
+                            counters.duplicates += 1;
+                            counters.duplicate_conflicts += u64::from(delivery == Delivery::Conflict);
+                            marks.push(dead);
+                            continue;
+                        }
+                    }
+                    let late = row.at_ms < clock_ms.saturating_sub(config.lateness_ms);
+                    *clock_ms = (*clock_ms).max(row.at_ms);
+                    marks.push(Mark { clock_ms: *clock_ms, cells: 0, late, live: true, due: None });
+                    counters.events += 1;
+                    counters.late += u64::from(late);
+                }
+            }
+            all.push(marks);
+        }
+        output.dead_letters.sort_by_key(|letter| letter.record);
+        counters.dead_letters += output.dead_letters.len() as u64;
+        all
+    }
+
+    /// Finds which state each row touches.
+    fn scatter(&mut self, chunks: &mut [Chunk<'_, '_>], stage: Stage) -> ByShard {
+        let (plan, hasher, populations) = (&self.plan, &self.hasher, &self.populations);
+        let run = |(number, chunk): (usize, &mut Chunk<'_, '_>)| scatter(chunk, number, stage, plan, populations, hasher);
+        let scattered: Vec<Scattered> = match &self.pool {
+            None => chunks.iter_mut().enumerate().map(run).collect(),
+            Some(pool) => pool.install(|| chunks.par_iter_mut().enumerate().map(run).collect()),
+        };
+        self.counters.filter_errors += scattered.iter().map(|part| part.filter_errors).sum::<u64>();
+        ByShard::new(&scattered)
+    }
+
+    /// Applies each shard's share in stream order, then gathers the values into their rows.
+    fn apply(&mut self, chunks: &mut [Chunk<'_, '_>], stage: Stage, items: &ByShard) {
+        let (plan, hasher) = (&self.plan, &self.hasher);
+        let gathered: Vec<Gathered> = {
+            let chunks = &*chunks;
+            let run =
+                |number: usize, shard: &mut Shard, out: &mut Vec<Gathered>| shard.apply(items.of(number), stage, chunks, plan, hasher, out);
+            match &self.pool {
+                None => {
+                    let mut out = Vec::new();
+                    self.shards.iter_mut().enumerate().for_each(|(number, shard)| run(number, shard, &mut out));
+                    out
+                }
+                Some(pool) => pool.install(|| {
+                    self.shards
+                        .par_iter_mut()
+                        .enumerate()
+                        .fold(Vec::new, |mut out, (number, shard)| {
+                            run(number, shard, &mut out);
+                            out
+                        })
+                        .flatten_iter()
+                        .collect()
+                }),
+            }
+        };
+        // Each cell is written by one shard, so the order of writing says nothing.
+        for Gathered { chunk, cell, value } in gathered {
+            chunks[chunk as usize].cells[cell] = value;
+        }
+    }
+
+    /// Runs the conditions.
+    fn evaluate(&self, chunks: &[Chunk<'_, '_>]) -> Vec<Verdicts> {
+        let plan = &self.plan;
+        match &self.pool {
+            None => chunks.iter().map(|chunk| evaluate(chunk, plan)).collect(),
+            Some(pool) => pool.install(|| chunks.par_iter().map(|chunk| evaluate(chunk, plan)).collect()),
+        }
+    }
+}
+
+/// An event that a timer was to bring back is left alone where its wait was answered before it was over.
+fn leave_answered(chunk: &mut Chunk<'_, '_>, plan: &Plan) {
+    for (row, mark) in chunk.rows.iter().zip(&mut chunk.marks) {
+        if let Some(binding) = mark.due {
+            let cell = plan.of(row.event.data.event_type()).cell_of(usize::from(binding));
+            mark.live = cell.is_some_and(|cell| matches!(chunk.cells[mark.cells + cell], Cell::Signal(_)));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The stream that an engine sees: a batch's rows, timers that come due between them, and minutes that close.
+//!
+//! ```text
+//! rows     ── 1 ── 2 ───────────── 3 ─── 4 ──     in order of the log; the clock never goes back
+//! due            ── a ── b ──                     before the event that passed them, in order (due, operator, key)
+//! segments [ 1 ─ 2 ─ a ][ b ][ 3 ─ 4 ]            none spans more than the shortest timer or, with a population, a minute
+//! ```
+//!
+//! A timer that is armed in a segment is due after it, and what a population says is the same all through it. So what
+//! comes due is known before a segment begins, and where the log is cut into batches changes nothing.
+
+use std::ops::Range;
+
+use super::{Engine, Output};
+use crate::batch::{Batch, Chunk, Mark, Record, Row, Spare};
+use crate::plan::Span;
+use crate::population::minute_of;
+use crate::scatter::shard_of;
+use crate::timer::Due;
+use crate::trace::Trace;
+
+/// What passes timers by.
+#[derive(Clone, Copy)]
+struct Passing {
+    /// The log's clock at it, ms.
+    clock_ms: i64,
+    position: u64,
+    arrival_ms: i64,
+}
+
+/// A piece of a segment.
+enum Piece<'b, 'a> {
+    Rows(Chunk<'b, 'a>),
+    /// Of what is due, those, and what passes them.
+    Due(Range<usize>, Passing),
+}
+
+/// The rows of a batch, flat.
+struct Rows<'b, 'a> {
+    batch: &'b Batch<'a>,
+    marks: &'b [Vec<Mark>],
+    /// (stretch, row) of the next one.
+    next: (usize, usize),
+}
+
+impl<'b, 'a> Rows<'b, 'a> {
+    /// What the next row is, where there is one.
+    fn peek(&mut self) -> Option<Passing> {
+        while self.marks.get(self.next.0).is_some_and(|marks| self.next.1 >= marks.len()) {
+            self.next = (self.next.0 + 1, 0);
+        }
+        let (stretch, row) = self.next;
+        let mark = self.marks.get(stretch)?.get(row)?;
+        let record = &self.batch.records[self.batch.stretches[stretch].rows[row].record];
+        Some(Passing { clock_ms: mark.clock_ms, position: record.position, arrival_ms: record.arrival_ms })
+    }
+
+    /// The clock of the first row that lies beyond `last_ms`, else that of the last one: what is due before it is passed.
+    fn passes(&self, last_ms: i64) -> Option<i64> {
+        let rest = self
+            .marks
+            .iter()
+            .enumerate()
+            .skip(self.next.0)
+            .map(|(stretch, marks)| &marks[if stretch == self.next.0 { self.next.1 } else { 0 }..]);
+        let mut last = None;
+        for marks in rest {
+            if let Some(mark) = marks.get(marks.partition_point(|mark| mark.clock_ms <= last_ms)) {
+                return Some(mark.clock_ms);
+            }
+            last = marks.last().map(|mark| mark.clock_ms).or(last);
+        }
+        last
+    }
+
+    /// Appends the rows whose clock is at `until_ms` at the most, as chunks.
+    fn take(&mut self, until_ms: i64, spare: &mut Vec<Spare>, out: &mut Vec<Piece<'b, 'a>>) {
+        while self.peek().is_some_and(|next| next.clock_ms <= until_ms) {
+            let (stretch, from) = self.next;
+            let marks = &self.marks[stretch];
+            let to = from + marks[from..].partition_point(|mark| mark.clock_ms <= until_ms);
+            let mut spare = spare.pop().unwrap_or_default();
+            spare.marks.extend_from_slice(&marks[from..to]);
+            let rows = &self.batch.stretches[stretch].rows[from..to];
+            out.push(Piece::Rows(Chunk { records: &self.batch.records, rows, marks: spare.marks, cells: spare.cells }));
+            self.next = (stretch, to);
+        }
+    }
+}
+
+impl Engine {
+    /// Takes the state over a batch.
+    pub(super) fn take(&mut self, batch: &Batch<'_>, output: &mut Output, mut traces: Option<&mut Vec<Trace>>) {
+        assert!(batch.seed == self.pseudonymizer.seed(), "a batch that was decoded under another secret");
+        if batch.records.is_empty() {
+            return;
+        }
+        let marks = self.order(batch, output);
+        if !self.plan.cuts() {
+            let spare = self.spare.drain(..).map(|spare| spare.cells).chain(std::iter::repeat_with(Vec::new));
+            let chunks = batch.stretches.iter().zip(marks).zip(spare);
+            let chunks =
+                chunks.map(|((stretch, marks), cells)| Chunk { records: &batch.records, rows: &stretch.rows, marks, cells }).collect();
+            self.judge(chunks, output, traces);
+            return;
+        }
+        let mut rows = Rows { batch, marks: &marks, next: (0, 0) };
+        while let Some(next) = rows.peek() {
+            self.segment(&mut rows, next, output, traces.as_deref_mut());
+        }
+    }
+
+    /// Says that the wall clock has come to `at_ms`, Unix ms, while no event came: the event clock comes to the allowed
+    /// lateness before it, and never goes back. So an event that is on time after a silence is not late by it, and what
+    /// waits for a time is not held up by the silence: what comes out is what comes due by it.
+    pub fn tick(&mut self, position: u64, at_ms: i64) -> Output {
+        self.passed(position, at_ms, None)
+    }
+
+    /// Does the same, and says what every condition saw on the way.
+    pub fn tick_traced(&mut self, position: u64, at_ms: i64) -> (Output, Vec<Trace>) {
+        let mut traces = Vec::new();
+        let output = self.passed(position, at_ms, Some(&mut traces));
+        (output, traces)
+    }
+
+    fn passed(&mut self, position: u64, at_ms: i64, mut traces: Option<&mut Vec<Trace>>) -> Output {
+        let mut output = Output::default();
+        self.clock_ms = self.clock_ms.max(at_ms.saturating_sub(self.config.lateness_ms));
+        if self.plan.cuts() {
+            let passing = Passing { clock_ms: self.clock_ms, position, arrival_ms: at_ms };
+            let batch = Batch { records: Vec::new().into(), stretches: Vec::new(), seed: self.pseudonymizer.seed() };
+            let mut rows = Rows { batch: &batch, marks: &[], next: (0, 0) };
+            while self.next_due().is_some_and(|due_ms| due_ms < passing.clock_ms) {
+                self.segment(&mut rows, passing, &mut output, traces.as_deref_mut());
+            }
+            self.populations.close(minute_of(passing.clock_ms), &mut self.shards);
+        }
+        output
+    }
+
+    /// Takes the state over the next segment: from the first timer that `next` passes, else from `next` itself.
+    fn segment(&mut self, rows: &mut Rows<'_, '_>, next: Passing, output: &mut Output, traces: Option<&mut Vec<Trace>>) {
+        let from_ms = self.next_due().map_or(next.clock_ms, |due_ms| due_ms.min(next.clock_ms));
+        self.populations.close(minute_of(from_ms), &mut self.shards);
+        let Span { last_ms, end_ms } = self.plan.span(from_ms);
+        let passed_ms = rows.passes(last_ms).unwrap_or(next.clock_ms);
+        let due = self.due(end_ms.min(passed_ms));
+
+        let (mut pieces, mut done) = (Vec::new(), 0);
+        loop {
+            let row = rows.peek();
+            let passing = row.unwrap_or(next);
+            let passed = due[done..].partition_point(|due| due.over_ms < passing.clock_ms);
+            if passed > 0 {
+                pieces.push(Piece::Due(done..done + passed, passing));
+                done += passed;
+            }
+            if row.is_none_or(|row| row.clock_ms > last_ms) {
+                break;
+            }
+            let until_ms = due.get(done).map_or(last_ms, |due| due.over_ms.min(last_ms));
+            rows.take(until_ms, &mut self.spare, &mut pieces);
+        }
+        let (records, again) = self.again(&due, &pieces);
+        let chunks = pieces.into_iter().map(|piece| match piece {
+            Piece::Rows(chunk) => chunk,
+            Piece::Due(range, _) => {
+                let marks = due[range.clone()].iter().map(|due| Mark {
+                    clock_ms: due.over_ms,
+                    cells: 0,
+                    late: false,
+                    live: true,
+                    due: Some(due.binding),
+                });
+                Chunk { records: &records, rows: &again[range], marks: marks.collect(), cells: Vec::new() }
+            }
+        });
+        let chunks = chunks.collect();
+        self.judge(chunks, output, traces);
+    }
+
+    /// When the next timer is due, ms of the log's clock.
+    fn next_due(&mut self) -> Option<i64> {
+        let timers = &self.plan.timers;
+        self.shards.iter_mut().filter_map(|shard| shard.next_due(timers)).min()
+    }
+
+    /// What is due before that instant, in order (due, operator, key, arming); what cannot be read any more is given up and
+    /// counted.
+    fn due(&mut self, before_ms: i64) -> Vec<Due> {
+        let Self { shards, plan, config, counters, .. } = self;
+        let mut all = Vec::new();
+        for shard in shards.iter() {
+            shard.due(&plan.timers, before_ms, &mut all);
+        }
+        all.sort_by_key(|due| (due.over_ms, due.binding, due.key)); // stable: a key's are in the order of arming
+        all.retain(|due| {
+            let is_read = due.event(&config.limits).is_some();
+            if !is_read {
+                counters.waits_lost += 1;
+                shards[shard_of(due.key)].give_up(due);
+            }
+            is_read
+        });
+        all
+    }
+
+    /// The events that armed what is due, as they are seen once more.
+    fn again<'d>(&self, due: &'d [Due], pieces: &[Piece<'_, '_>]) -> (Vec<Record<'d>>, Vec<Row<'d>>) {
+        let (mut records, mut rows) = (Vec::with_capacity(due.len()), Vec::with_capacity(due.len()));
+        for piece in pieces {
+            let Piece::Due(range, passing) = piece else { continue };
+            for due in &due[range.clone()] {
+                let event = due.event(&self.config.limits).expect("what cannot be read was given up");
+                let row = Row::new(event, records.len(), due.record(), &self.hasher);
+                rows.push(Row { at_ms: due.over_ms, ..row });
+                records.push(Record { position: passing.position, arrival_ms: passing.arrival_ms, bytes: due.record() });
+            }
+        }
+        (records, rows)
+    }
+}

@@ -1,0 +1,204 @@
+//! What all keys together are like: shards keep parts, which are added up here when a minute of the log's clock closes.
+
+use std::any::Any;
+
+use rasid_detectors::operator::{Form, Operator, OperatorVisitor, Setup};
+use rasid_detectors::value::OwnedValue;
+
+use crate::batch::Cell;
+use crate::scatter::SHARDS;
+use crate::shard::{Layout, Shard};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// The minute of an instant of the log's clock: its beginning, ms.
+pub(crate) fn minute_of(clock_ms: i64) -> i64 {
+    clock_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS)
+}
+
+/// The instant after a minute, ms.
+pub(crate) fn end_of_minute(clock_ms: i64) -> i64 {
+    minute_of(clock_ms).saturating_add(MINUTE_MS)
+}
+
+/// The state of all keys, for each binding that has one.
+pub(crate) struct Populations {
+    /// By binding.
+    wholes: Vec<Option<Box<dyn Whole>>>,
+    /// The minute that is open, by its beginning, ms; `i64::MIN` before the first event.
+    open_ms: i64,
+}
+
+/// One binding's state of all keys.
+pub(crate) trait Whole: Send + Sync {
+    /// Adds parts, as of the instant that closed their minute.
+    fn close(&mut self, closed_ms: i64, parts: &mut dyn Iterator<Item = Box<dyn Any + Send>>);
+    /// What a condition reads until the next minute closes.
+    fn read(&self) -> Cell;
+    /// Memory, bytes.
+    fn bytes(&self) -> usize;
+    /// How much the memory bound has cost so far.
+    fn evicted(&self) -> u64;
+    /// Sets its share of memory again.
+    fn set_share(&mut self, share: usize);
+    /// The same for a snapshot.
+    fn share(&self) -> Box<dyn Whole>;
+    /// Appends it to `out`.
+    fn save(&self, out: Vec<u8>) -> Vec<u8>;
+    /// Fills an empty one, with all of `bytes`.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
+}
+
+struct Typed<O: Operator> {
+    setup: Setup<O::Params>,
+    state: O::State,
+    closed_ms: i64,
+    share: usize,
+    evicted: u64,
+}
+
+impl<O: Operator> Typed<O> {
+    fn keep_to_share(&mut self) {
+        while O::heap_bytes(&self.state) > self.share && O::forget(&mut self.state) {
+            self.evicted += 1;
+        }
+    }
+}
+
+impl<O: Operator> Whole for Typed<O> {
+    fn close(&mut self, closed_ms: i64, parts: &mut dyn Iterator<Item = Box<dyn Any + Send>>) {
+        for part in parts {
+            let part = part.downcast::<O::State>().expect("parts of a binding are of its operator");
+            O::fold(&self.setup, closed_ms, &mut self.state, &part);
+        }
+        O::fold(&self.setup, closed_ms, &mut self.state, &O::State::default());
+        self.closed_ms = closed_ms;
+        self.keep_to_share();
+    }
+
+    fn read(&self) -> Cell {
+        match O::read(&self.setup, self.closed_ms, &self.state) {
+            OwnedValue::Absent => Cell::Absent,
+            value => Cell::Value(value),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<O::State>() + O::heap_bytes(&self.state)
+    }
+
+    fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn set_share(&mut self, share: usize) {
+        self.share = share;
+        self.keep_to_share();
+    }
+
+    fn share(&self) -> Box<dyn Whole> {
+        Box::new(Self { setup: self.setup.clone(), state: self.state.clone(), ..*self })
+    }
+
+    fn save(&self, out: Vec<u8>) -> Vec<u8> {
+        postcard::to_extend(&(self.closed_ms, self.evicted, &self.state), out).expect("plain data, into a vector that grows")
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+        (self.closed_ms, self.evicted, self.state) = postcard::from_bytes(bytes)?;
+        Ok(())
+    }
+}
+
+/// Makes the state of all keys, where an operator has one.
+struct New {
+    share: usize,
+}
+
+impl OperatorVisitor for New {
+    type Output = Option<Box<dyn Whole>>;
+
+    fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Self::Output {
+        if O::FORM != Form::Population {
+            return None;
+        }
+        let Self { share } = self;
+        Some(Box::new(Typed::<O> { setup: setup.clone(), state: O::State::default(), closed_ms: i64::MIN, share, evicted: 0 }))
+    }
+}
+
+impl Populations {
+    /// Before the first event.
+    pub(crate) fn new(layout: Layout<'_>) -> Self {
+        let wholes = layout.bindings.iter().map(|binding| binding.operator.accept(New { share: whole_share(layout) }));
+        Self { wholes: wholes.collect(), open_ms: i64::MIN }
+    }
+
+    /// Closes the minutes before `minute_ms`: what shards have taken in is added up. A minute that is open already stays so.
+    pub(crate) fn close(&mut self, minute_ms: i64, shards: &mut [Shard]) {
+        if minute_ms <= self.open_ms {
+            return;
+        }
+        for (binding, whole) in self.wholes.iter_mut().enumerate() {
+            if let Some(whole) = whole {
+                whole.close(minute_ms, &mut shards.iter_mut().filter_map(|shard| shard.take_part(binding)));
+            }
+        }
+        self.open_ms = minute_ms;
+    }
+
+    /// What a condition reads of a binding that has one state for all keys.
+    pub(crate) fn read(&self, binding: usize) -> Cell {
+        self.wholes[binding].as_ref().map_or(Cell::Absent, |whole| whole.read())
+    }
+
+    /// Makes those of another ruleset: `kept` says for each of its bindings which of the old ones it goes on with. Gives how
+    /// much the memory bound had cost those that are dropped.
+    pub(crate) fn switch(&mut self, layout: Layout<'_>, kept: &[Option<usize>]) -> u64 {
+        let mut old = std::mem::replace(self, Self { open_ms: self.open_ms, ..Self::new(layout) });
+        for (whole, kept) in self.wholes.iter_mut().zip(kept) {
+            if let Some(mut kept) = kept.and_then(|number| old.wholes[number].take()) {
+                kept.set_share(whole_share(layout));
+                *whole = Some(kept);
+            }
+        }
+        old.evicted()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.wholes.iter().flatten().map(|whole| whole.bytes()).sum()
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.wholes.iter().flatten().map(|whole| whole.evicted()).sum()
+    }
+
+    /// The same for a snapshot.
+    pub(crate) fn share(&self) -> Self {
+        Self { wholes: self.wholes.iter().map(|whole| whole.as_ref().map(|whole| whole.share())).collect(), open_ms: self.open_ms }
+    }
+
+    /// Appends the minute that is open and each binding's state with its length, which is 0 where there is none.
+    pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
+        let saved: Vec<Vec<u8>> =
+            self.wholes.iter().map(|whole| whole.as_ref().map_or_else(Vec::new, |whole| whole.save(Vec::new()))).collect();
+        postcard::to_extend(&(self.open_ms, saved), out).expect("plain data, into a vector that grows")
+    }
+
+    /// Fills empty ones, as [`Shard::load`] does.
+    pub(crate) fn load<'b>(&mut self, bytes: &'b [u8], order: &[Option<usize>]) -> Result<&'b [u8], postcard::Error> {
+        let ((open_ms, saved), rest): ((i64, Vec<&[u8]>), _) = postcard::take_from_bytes(bytes)?;
+        self.open_ms = open_ms;
+        for (saved, binding) in saved.into_iter().zip(order).filter(|(saved, _)| !saved.is_empty()) {
+            if let Some(whole) = binding.and_then(|binding| self.wholes[binding].as_mut()) {
+                whole.load(saved)?;
+            }
+        }
+        Ok(rest)
+    }
+}
+
+/// What a binding's state of all keys may take: half of what the binding may; its parts in the shards may take the other.
+fn whole_share(layout: Layout<'_>) -> usize {
+    layout.share() / 2 * SHARDS
+}

@@ -1,0 +1,95 @@
+//! What comes due by itself.
+
+use std::collections::BTreeSet;
+
+use rasid_detectors::event::envelope::{Decoded, Limits, decode};
+use rasid_detectors::event::units::Timestamp;
+use rasid_detectors::event::{Data, Event};
+use rasid_detectors::operator::{Stored, StoredColumns};
+
+/// A wait that is over, with all that its event is seen once more by.
+pub(crate) struct Due {
+    /// The instant of the log's clock after which it was over, ms.
+    pub(crate) over_ms: i64,
+    pub(crate) binding: u16,
+    pub(crate) key: u64,
+    /// The identity of the event that armed it.
+    pub(crate) identity: u64,
+    /// The event itself.
+    pub(crate) event: Stored,
+}
+
+impl Due {
+    /// The event that armed it; `None` where it cannot be read any more.
+    pub(crate) fn event(&self, limits: &Limits) -> Option<Event<'_>> {
+        match &self.event {
+            Stored::Record(record) => match decode(record, limits) {
+                Ok(Decoded::Event(event) | Decoded::Garbled { event, .. }) => Some(event),
+                _ => None,
+            },
+            Stored::Columns(stored) => {
+                let StoredColumns { id, source, time_ms, received_ms, columns } = stored.as_ref();
+                Some(Event {
+                    id: id.as_ref().into(),
+                    source: source.as_ref().into(),
+                    time: Timestamp::from_millis(*time_ms),
+                    received: received_ms.map(Timestamp::from_millis),
+                    data: Data::Columns(Box::new(columns.clone())),
+                })
+            }
+        }
+    }
+
+    /// Its record; empty of one out of columns.
+    pub(crate) fn record(&self) -> &[u8] {
+        match &self.event {
+            Stored::Record(record) => record,
+            Stored::Columns(_) => &[],
+        }
+    }
+}
+
+/// Which keys of a table wait, by the due time of the first wait of each. It may name what is gone: whoever reads it looks
+/// into the state. It is made of the states, and no part of what is saved.
+#[derive(Default)]
+pub(crate) struct Waiting(BTreeSet<(i64, u64)>);
+
+/// What it costs a key, bytes: there are no more than twice as many entries as states, of three words each.
+pub(crate) const WAITING_BYTES: usize = 48;
+/// Entries up to which it is not worth making anew.
+const ANEW_MIN: usize = 64;
+
+impl Waiting {
+    /// Says when the first wait of a key is over, and when it was before it changed.
+    pub(crate) fn note(&mut self, former_ms: Option<i64>, first_ms: Option<i64>, key: u64) {
+        if former_ms != first_ms {
+            former_ms.inspect(|former_ms| {
+                self.0.remove(&(*former_ms, key));
+            });
+            self.0.extend(first_ms.map(|first_ms| (first_ms, key)));
+        }
+    }
+
+    /// Whether much of what it names is gone, as the table has so few states.
+    pub(crate) fn is_stale(&self, states: usize) -> bool {
+        self.0.len() > (2 * states).max(ANEW_MIN)
+    }
+
+    /// When the first wait is over, by `first_of`, which says so of a key; what is not so is corrected.
+    pub(crate) fn first_ms(&mut self, first_of: impl Fn(u64) -> Option<i64>) -> Option<i64> {
+        loop {
+            let (first_ms, key) = *self.0.first()?;
+            let now = first_of(key);
+            if now == Some(first_ms) {
+                return now;
+            }
+            self.0.pop_first();
+            self.note(None, now, key);
+        }
+    }
+
+    /// The keys that may have a wait that is over before that instant, each once.
+    pub(crate) fn before(&self, before_ms: i64) -> BTreeSet<u64> {
+        self.0.range(..(before_ms, 0)).map(|(_, key)| *key).collect()
+    }
+}
