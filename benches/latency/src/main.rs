@@ -19,14 +19,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rasid_connectors::clock::Clock;
 use rasid_connectors::log::{Entry, LogConfig, LogWriter, Origin};
 use rasid_connectors::seal::Keyring;
-use rasid_connectors::sink::redis::{Config as RedisConfig, Place};
+use rasid_connectors::sink::redis::Options as RedisOptions;
 use rasid_connectors::source::{Appender, Incoming};
 use rasid_connectors::storage::Disk;
 use rasid_service::Service;
 use rasid_service::health::hindrance::Hindrances;
-use rasid_service::settings::{
-    EngineSettings, LogSettings, RulesSettings, Secret, Settings, SinksSettings, SnapshotSettings, SourcesSettings,
-};
+use rasid_service::settings::{Engine, Log, Outbox, Rules, Secret, Settings, Sinks, Snapshot, Sources};
 use rasid_testbed::RedisServer;
 use tokio::sync::mpsc;
 
@@ -84,7 +82,7 @@ async fn rasid(rate: u64, seconds: u64) -> Result<(), Failure> {
     let rules = folder.path().join("rules");
     copy_rules(Path::new("rules"), &rules)?;
     std::fs::write(rules.join("auth/marked.yaml"), MARKER)?;
-    let running = Service::start(settings(folder.path(), rules, redis.url()), Clock::new(now_ms, now_ms), Hindrances::default())
+    let running = Service::start(settings(folder.path(), &rules, redis.url()), Clock::new(now_ms, now_ms), Hindrances::default())
         .await
         .map_err(|error| error.to_string())?;
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -293,28 +291,19 @@ fn copy_rules(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn settings(data: &Path, rules: std::path::PathBuf, url: String) -> Settings {
+fn settings(data: &Path, rules: &Path, url: String) -> Settings {
     Settings {
         instance: "latency".to_owned(),
-        rules: RulesSettings { dir: rules, poll_ms: 2_000 },
+        rules: Rules { dir: rules.display().to_string(), poll_s: 2 },
         data_dir: data.join("data"),
         secret: Secret::new(SECRET),
         secret_number: 1,
         former_secret: None,
-        sources: SourcesSettings::default(),
-        log: LogSettings {
-            segment_bytes: 64 << 20,
-            retention_ms: 7 * 86_400_000,
-            bytes_max: u64::MAX,
-            dead_letter_retention_ms: 30 * 86_400_000,
-            dead_letter_bytes_max: u64::MAX,
-        },
-        engine: EngineSettings { threads: 1, memory_bytes_max: 4 << 30, events_per_s: 5_000, lateness_ms: 300_000, future_ms: 300_000 },
-        snapshot: SnapshotSettings { interval_ms: 10_000, keep: 2 },
-        outbox_bytes_max: 1 << 30,
-        sinks: SinksSettings {
-            redis: Some(RedisConfig { place: Place::Server(url), changes_max: 1_000_000, ..RedisConfig::default() }),
-            ..SinksSettings::default()
-        },
+        sources: Sources::default(),
+        log: Log { bytes_max: u64::MAX, dead_letter_bytes_max: u64::MAX, ..Log::default() },
+        engine: Engine { threads: 1, memory_bytes_max: 4 << 30, events_per_s: 5_000, lateness_s: 300, future_s: 300 },
+        snapshot: Snapshot { interval_s: 10, keep: 2 },
+        outbox: Outbox { bytes_max: 1 << 30 },
+        sinks: Sinks { redis: RedisOptions { url: Some(url), changes_max: 1_000_000, ..RedisOptions::default() }, ..Sinks::default() },
     }
 }

@@ -4,9 +4,9 @@
 
 mod check;
 mod options;
+mod report;
 pub(crate) mod secret_file;
 mod settings;
-mod sinks;
 mod tree;
 
 use std::fmt;
@@ -18,8 +18,7 @@ use crate::command::Failure;
 use crate::memory;
 use check::Shape;
 pub(crate) use options::{Config, LogFormat};
-pub(crate) use settings::{Key, Server, key, service};
-pub(crate) use sinks::redis;
+pub(crate) use settings::{Key, Server, key, redis, service};
 use tree::Node;
 pub(crate) use tree::Origin;
 

@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod log;
 pub mod outbox;
 pub mod seal;
+pub mod secret;
 pub mod sink;
 pub mod snapshot;
 pub mod source;
@@ -19,3 +20,4 @@ pub mod tokens;
 pub mod webhook;
 
 pub use error::{Disposition, Error, of_io};
+pub use secret::Secret;

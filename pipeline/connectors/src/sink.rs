@@ -15,12 +15,14 @@
 
 pub mod alertmanager;
 pub mod core_api;
+pub mod declared;
 mod http;
 pub mod jsonl;
 pub mod redis;
 pub mod tls;
 
 use async_trait::async_trait;
+use declared::{Declared, MakeError, Report, Section, Told, sinks};
 use rasid_detectors::shown::beginning;
 
 pub use alertmanager::AlertmanagerSink;
@@ -31,6 +33,18 @@ pub use redis::RedisSink;
 pub use tls::{TlsFiles, install_tls};
 
 use crate::effect::{Item, Page, Standing};
+
+// The list: the section `[sinks]`, its schema and page, what is routed, queued, measured and shown are made from it.
+sinks! {
+    /// The core marketplace API: alerts and scores.
+    core: core_api::Options,
+    /// Risk scores, for services that ask at every login and payment.
+    redis: redis::Options,
+    /// The person on call, through Alertmanager.
+    alertmanager: alertmanager::Options,
+    /// A file, for trying things out and for archives.
+    jsonl: jsonl::Options,
+}
 
 /// Longest part of what a receiver says that is kept and shown, characters.
 const ANSWER_CHARS_MAX: usize = 500;
@@ -126,6 +140,13 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_sink_is_called_as_its_section() {
+        let names: Vec<&str> = SINKS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, SECTIONS);
+        assert_eq!(Sinks::default().on().count(), 0, "off unless it is said where it is");
+    }
 
     #[test]
     fn what_a_receiver_says_is_kept_in_one_short_line() {

@@ -1,35 +1,20 @@
-//! What the service is told when it starts: plain values, already checked by whoever read them. A section that is off is
-//! `None`, a time is in the unit that its name ends in.
+//! What the service is told when it starts: sections of the configuration, checked by whoever read them, and with every secret
+//! in its place. A section is declared here once, as the person who runs the service writes it: what each option does, what
+//! raising and lowering it costs, its unit, its range and the reason for its default. Sinks declare theirs themselves
+//! ([`rasid_connectors::sink::Sinks`]).
 
-use std::collections::BTreeMap;
+mod sources;
+
 use std::path::PathBuf;
 
-use rasid_connectors::sink::{TlsFiles, redis};
+pub use rasid_connectors::Secret;
+pub use rasid_connectors::sink::Sinks;
 use rasid_connectors::webhook::Webhook;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+pub use self::sources::{Fluvio, Http, JsonlSource, Producer, Sources};
 use crate::error::StartError;
-
-/// Bytes that must not be seen: not in logs, not in `Debug`, not in errors.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
-
-impl Secret {
-    /// Of these bytes.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
-    }
-
-    /// The bytes, for whoever signs or seals with them.
-    pub fn reveal(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 /// Everything.
 #[derive(Clone, Debug)]
@@ -37,7 +22,7 @@ pub struct Settings {
     /// A name for this process in the heartbeat and in the audit.
     pub instance: String,
     /// Rule files.
-    pub rules: RulesSettings,
+    pub rules: Rules,
     /// Folder of everything that is kept; made if it is not there. One process at a time.
     pub data_dir: PathBuf,
     /// Makes pseudonyms, the seed of the state's keys and the key that wraps day keys. At least 16 bytes.
@@ -47,202 +32,186 @@ pub struct Settings {
     /// The secret before it and its number, from the change until scores need not be told under its names any more.
     pub former_secret: Option<(Secret, u8)>,
     /// Where events come from.
-    pub sources: SourcesSettings,
+    pub sources: Sources,
     /// The log and the dead letters.
-    pub log: LogSettings,
+    pub log: Log,
     /// The engine.
-    pub engine: EngineSettings,
+    pub engine: Engine,
     /// Snapshots.
-    pub snapshot: SnapshotSettings,
-    /// The outbox's bound, bytes: at it ingestion is paused.
-    pub outbox_bytes_max: u64,
+    pub snapshot: Snapshot,
+    /// The outbox.
+    pub outbox: Outbox,
     /// Where effects go.
-    pub sinks: SinksSettings,
+    pub sinks: Sinks,
 }
 
-/// Rule files.
-#[derive(Clone, Debug)]
-pub struct RulesSettings {
-    /// Their folder.
-    pub dir: PathBuf,
-    /// How often it is looked at for changes, ms.
-    pub poll_ms: u64,
+/// The rule files, and how soon a change of them is in force.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Folder of rule files. Checked first at start and at every change, tests included; a faulty change leaves the rules in
+    /// force as they are.
+    pub dir: String,
+    /// How often the folder is looked at for changes, s. Higher: a change takes longer to be in force. Lower: more reading
+    /// for nothing. The default is soon enough that a person does not wait.
+    #[schemars(range(min = 1, max = 3600))]
+    pub poll_s: u32,
 }
 
-/// Where events come from.
-#[derive(Clone, Debug, Default)]
-pub struct SourcesSettings {
-    /// Topics of a Fluvio cluster.
-    pub fluvio: Option<FluvioSettings>,
-    /// `POST /v1/events`.
-    pub http: Option<HttpSettings>,
-    /// Files and stdin.
-    pub jsonl: JsonlSourceSettings,
+impl Default for Rules {
+    fn default() -> Self {
+        Self { dir: "rules".to_owned(), poll_s: 2 }
+    }
 }
 
-/// Topics of a Fluvio cluster: every partition of each.
-#[derive(Clone, Debug)]
-pub struct FluvioSettings {
-    /// `host:port` of the cluster's controller.
-    pub endpoint: String,
-    /// The topics.
-    pub topics: Vec<String>,
-    /// Most bytes of one fetch; not below the topics' segment size, or records are lost on catching up.
-    pub fetch_bytes_max: u32,
-}
-
-/// `POST /v1/events`.
-#[derive(Clone, Debug)]
-pub struct HttpSettings {
-    /// By producer's name, the secrets that its signatures may be made with, as they are handed out (`whsec_…`):
-    /// several while a secret is being changed, none where it shows a token.
-    pub producers: BTreeMap<String, Vec<Secret>>,
-    /// Folder with the file of tokens: the data folder.
-    pub tokens_dir: PathBuf,
-    /// Largest body, bytes.
-    pub body_bytes_max: usize,
-    /// Largest body, bytes, once it is unpacked.
-    pub unpacked_bytes_max: usize,
-    /// Most bytes of all bodies that are held at once.
-    pub bodies_bytes_max: usize,
-    /// Most events in one request.
-    pub request_events_max: usize,
-    /// Most events of one producer in a second, in the long run.
-    pub events_per_s_max: u32,
-    /// Most events that a producer may send at once after a pause.
-    pub events_burst_max: u32,
-    /// Most verified requests under way at once, of all producers; others wait.
-    pub requests_max: usize,
-    /// Most webhook-ids of one producer remembered at once.
-    pub webhook_ids_max: usize,
-}
-
-/// Files and stdin, one JSON object a line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JsonlSourceSettings {
-    /// Files that are read once, from where the log knows them to.
-    pub files: Vec<PathBuf>,
-    /// Folders whose `*.jsonl` files are followed as they grow and as new ones come.
-    pub follow_dirs: Vec<PathBuf>,
-    /// How long a followed file that was renamed or removed is read on after it last grew, s.
-    pub rotate_wait_s: u32,
-    /// Whether stdin is read.
-    pub stdin: bool,
-}
-
-impl JsonlSourceSettings {
-    /// Whether anything is read by them.
-    pub(crate) fn reads(&self) -> bool {
-        !self.files.is_empty() || !self.follow_dirs.is_empty() || self.stdin
+impl Rules {
+    /// The same, ms.
+    pub fn poll_ms(&self) -> u64 {
+        u64::from(self.poll_s) * 1000
     }
 }
 
 /// The log and the dead letters.
-#[derive(Clone, Debug)]
-pub struct LogSettings {
-    /// A segment is closed at this size, bytes.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A segment file is closed at this size, bytes. Higher: retention goes in coarser steps. Lower: more files. The default
+    /// is a few minutes at 1000 events/s.
+    #[schemars(range(min = 1_048_576, max = 1_073_741_824))]
     pub segment_bytes: u64,
-    /// Entries are kept this long, ms.
-    pub retention_ms: i64,
-    /// Most bytes of all segments: the oldest that a snapshot covers go first.
+    /// Entries are kept this long, h, then their day's key is dropped. Higher: more disk, and personal data is kept longer.
+    /// Lower: a shorter past can be replayed. The default is a week, for an incident that is found on Monday.
+    #[schemars(range(min = 1, max = 8760))]
+    pub retention_h: u32,
+    /// Most bytes of all segments: beyond it the oldest go early, if a snapshot covers them. Keep it well below the disk. The
+    /// default is a week at 250 events/s.
+    #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
     pub bytes_max: u64,
-    /// Dead letters are kept this long, ms.
-    pub dead_letter_retention_ms: i64,
-    /// Most bytes of all dead letters.
+    /// Dead letters are kept this long, h. Lower: less time to mend a producer and retry. The default is 30 days.
+    #[schemars(range(min = 1, max = 8760))]
+    pub dead_letter_retention_h: u32,
+    /// Most bytes of all dead letters: beyond it the oldest go early.
+    #[schemars(range(min = 1_048_576, max = 1_099_511_627_776_u64))]
     pub dead_letter_bytes_max: u64,
 }
 
-/// The engine; every value but `threads` is part of what the log means.
-#[derive(Clone, Debug)]
-pub struct EngineSettings {
-    /// Threads that share the work.
-    pub threads: usize,
-    /// Bound on keyed state, bytes.
-    pub memory_bytes_max: u64,
-    /// Events a second of which half an hour of duplicates is always known.
-    pub events_per_s: u32,
-    /// An event this far behind the newest is late, ms.
-    pub lateness_ms: i64,
-    /// An event this far ahead of its arrival is from the future, ms.
-    pub future_ms: i64,
-}
-
-/// Snapshots.
-#[derive(Clone, Debug)]
-pub struct SnapshotSettings {
-    /// Time from one to the next, ms.
-    pub interval_ms: u64,
-    /// How many are kept.
-    pub keep: usize,
-}
-
-/// Where effects go.
-#[derive(Clone, Debug, Default)]
-pub struct SinksSettings {
-    /// Risk scores.
-    pub redis: Option<redis::Config>,
-    /// The core marketplace API.
-    pub core: Option<CoreSettings>,
-    /// The person on call.
-    pub alertmanager: Option<AlertmanagerSettings>,
-    /// A file.
-    pub jsonl: Option<PathBuf>,
-}
-
-/// The core marketplace API.
-#[derive(Clone, Debug)]
-pub struct CoreSettings {
-    /// `/alerts` and `/risk-scores` are below it.
-    pub url: String,
-    /// Sign what is sent (Standard Webhooks), as they are handed out (`whsec_…`); the newest first.
-    pub secrets: Vec<Secret>,
-    /// Most items of one request.
-    pub batch_max: usize,
-    /// An answer that has not come in this time will not come, ms.
-    pub timeout_ms: u64,
-    /// `http://host:port` of the proxy on the way there; none unless named, whatever the environment says.
-    pub proxy: Option<String>,
-    /// For `https://`: whom to believe, and who we are.
-    pub tls: TlsFiles,
-}
-
-/// Alertmanager's v2 API.
-#[derive(Clone, Debug)]
-pub struct AlertmanagerSettings {
-    /// `/api/v2/alerts` is below it.
-    pub url: String,
-    /// Most alerts of one request.
-    pub batch_max: usize,
-    /// An answer that has not come in this time will not come, ms.
-    pub timeout_ms: u64,
-    /// `http://host:port` of the proxy on the way there; none unless named, whatever the environment says.
-    pub proxy: Option<String>,
-    /// For `https://`: whom to believe, and who we are.
-    pub tls: TlsFiles,
-    /// An alert ends this long after its newest hit, ms.
-    pub hold_ms: i64,
-    /// What is older than this at delivery goes into the catch-up summary, ms.
-    pub catch_up_ms: i64,
-    /// Where people reach this service, for the link from an alert that no runbook page explains.
-    pub external_url: Option<String>,
-    /// What a runbook's path is appended to.
-    pub runbook_url: Option<String>,
-}
-
-/// Signs or verifies with those secrets.
-pub(crate) fn webhook(what: &str, secrets: &[Secret]) -> Result<Webhook, StartError> {
-    let texts: Result<Vec<&str>, _> = secrets.iter().map(|secret| std::str::from_utf8(secret.reveal())).collect();
-    Webhook::new(&texts.map_err(|error| StartError::wrong(what, &error))?).map_err(|error| StartError::wrong(what, &error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_does_not_show() {
-        let secret = Secret::new("hunter2 hunter2 hunter2");
-        assert_eq!(format!("{secret:?}"), "[redacted]");
-        assert_eq!(secret.reveal(), b"hunter2 hunter2 hunter2");
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            retention_h: 7 * 24,
+            bytes_max: 64 << 30,
+            dead_letter_retention_h: 30 * 24,
+            dead_letter_bytes_max: 1 << 30,
+        }
     }
+}
+
+impl Log {
+    /// How long entries are kept, ms.
+    pub fn retention_ms(&self) -> i64 {
+        i64::from(self.retention_h) * 3_600_000
+    }
+
+    /// How long dead letters are kept, ms.
+    pub fn dead_letter_retention_ms(&self) -> i64 {
+        i64::from(self.dead_letter_retention_h) * 3_600_000
+    }
+}
+
+/// What decides.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// Threads that share the work of a batch; the alerts are the same with any number. Higher helps above some 500 000
+    /// events/s only, and takes cores from the rest. The default leaves the other cores to the disk and the sinks.
+    #[schemars(range(min = 1, max = 256))]
+    pub threads: u16,
+    /// Bound on the state of all entities, bytes: at it the least valuable are forgotten early, and counted. It is not taken
+    /// before it is needed. Lower: rules see a shorter past when many entities are active. Keep it at half of the machine's
+    /// memory or less: a snapshot shares it while it is written; a start warns where it is more. What is forgotten decides
+    /// which alerts there are, so the default is a number and no share of the machine, and a change is written into the log.
+    #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
+    pub memory_bytes_max: u64,
+    /// Events a second of which the last 30 minutes are always remembered, so that one delivered again has no second effect
+    /// (docs/producers.md): memory for that, 41 kB for each event a second, is taken of `memory_bytes_max` before anything
+    /// else is dealt, and a start is refused where it is more than half. Higher: a faster flood is stood. Lower: more memory
+    /// for all else, down to the eighth that duplicates always have. The default is within that eighth of the default memory,
+    /// so it costs nothing. A change is written into the log. Since 0.3.0.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub events_per_s: u32,
+    /// An event this far behind the newest is late, s: processed, and its alerts marked. Higher: memory for longer. The default is
+    /// what a phone in a tunnel needs to catch up.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub lateness_s: u32,
+    /// An event this far ahead of its arrival is from the future and set aside, s: one of them would make every honest event
+    /// late. Higher: a worse clock is believed. The default is what badly set clocks differ by.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub future_s: u32,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { threads: 1, memory_bytes_max: 4 << 30, events_per_s: 5_000, lateness_s: 300, future_s: 300 }
+    }
+}
+
+impl Engine {
+    /// The lateness, ms.
+    pub fn lateness_ms(&self) -> i64 {
+        i64::from(self.lateness_s) * 1000
+    }
+
+    /// How far ahead of its arrival an event is from the future, ms.
+    pub fn future_ms(&self) -> i64 {
+        i64::from(self.future_s) * 1000
+    }
+}
+
+/// Copies of the engine's state.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Snapshot {
+    /// Time from one snapshot to the next, s. Higher: a restart replays more. Lower: more writing. The default is replayed
+    /// in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub interval_s: u32,
+    /// How many are kept; one that is damaged is passed over for the one before. More: more disk, a copy of the state each.
+    #[schemars(range(min = 1, max = 100))]
+    pub keep: u16,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { interval_s: 60, keep: 2 }
+    }
+}
+
+impl Snapshot {
+    /// Time from one to the next, ms.
+    pub fn interval_ms(&self) -> u64 {
+        u64::from(self.interval_s) * 1000
+    }
+}
+
+/// What is kept until its receiver has acknowledged it.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbox {
+    /// Bound of what is kept in it, bytes (the file may be larger): at it ingestion is paused until receivers have taken some, and nothing is dropped. Higher: a
+    /// receiver may be away for longer. The default holds some hundred thousand alerts.
+    #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
+    pub bytes_max: u64,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { bytes_max: 1 << 30 }
+    }
+}
+
+/// Signs or verifies with those secrets, one a line.
+pub(crate) fn webhook(what: &str, secrets: &Secret) -> Result<Webhook, StartError> {
+    let texts: Result<Vec<&str>, _> = secrets.lines().map(std::str::from_utf8).collect();
+    Webhook::new(&texts.map_err(|error| StartError::wrong(what, &error))?).map_err(|error| StartError::wrong(what, &error))
 }

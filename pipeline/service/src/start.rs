@@ -5,6 +5,7 @@ mod shared;
 mod sinks;
 mod threads;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rasid_connectors::ingest::http::Ingest;
@@ -65,7 +66,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         asked,
         committed,
         snapshots: snapshot_jobs,
-        snapshot_every_ms: i64::try_from(settings.snapshot.interval_ms).unwrap_or(i64::MAX),
+        snapshot_every_ms: i64::try_from(settings.snapshot.interval_ms()).unwrap_or(i64::MAX),
         ahead: sinks.ahead.clone(),
         sinks: sinks.notifies.clone(),
     };
@@ -73,6 +74,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
 
     let switching = rules.into_force(&shared, &appender).await?;
     let around = sources::Surroundings {
+        data_dir: &settings.data_dir,
         log: &appender,
         storage: &storage,
         keys: &keys,
@@ -85,10 +87,10 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
     let tally = Arc::new(tally(&settings, &shared, &appender, &sinks, &sources));
     let snapshot_task = tokio::spawn(snapshots_task(&settings, &shared, &appender, snapshots, jobs).run());
     let mut tasks = lookers(&settings, &shared, &appender, &sinks, &sources, &tally);
-    tasks.spawn(switching.run(settings.rules.poll_ms));
+    tasks.spawn(switching.run(settings.rules.poll_ms()));
     let pausing = back_pressure::pause(
         Arc::clone(&outbox),
-        settings.outbox_bytes_max,
+        settings.outbox.bytes_max,
         routes,
         shared.hindrances.clone(),
         Arc::clone(&shared.stopping),
@@ -173,13 +175,13 @@ fn tally(settings: &Settings, shared: &Shared, log: &LogAppender, sinks: &SinkTa
         progress: Arc::clone(&shared.progress),
         committed: shared.committed.clone(),
         outbox: Arc::clone(&shared.outbox),
-        outbox_bytes_max: settings.outbox_bytes_max,
+        outbox_bytes_max: settings.outbox.bytes_max,
         routes: shared.routes,
         queues,
         sinks: sinks.stats.clone(),
         redis: sinks.redis.clone(),
         lags: sources.lags(),
-        folders: settings.sources.jsonl.follow_dirs.iter().map(|dir| sources::folder_stream(dir)).collect(),
+        folders: settings.sources.jsonl.follow_dirs.iter().map(|dir| sources::folder_stream(Path::new(dir))).collect(),
         ingest: sources.ingest(),
         draining: Arc::clone(&shared.stopping),
         broken: shared.ended.why(),
@@ -202,7 +204,7 @@ fn snapshots_task(
         log: log.clone(),
         stats: Arc::clone(&shared.figures.snapshot),
         hindrances: shared.hindrances.clone(),
-        parked_retention_ms: settings.log.dead_letter_retention_ms,
+        parked_retention_ms: settings.log.dead_letter_retention_ms(),
         clock: shared.clock.clone(),
     }
 }
@@ -221,7 +223,7 @@ fn lookers(
         log: log.clone(),
         quiet: sources.quiet(),
         figures: Arc::clone(&shared.figures.engine),
-        lateness_ms: settings.engine.lateness_ms,
+        lateness_ms: settings.engine.lateness_ms(),
         clock: shared.clock.clone(),
     };
     tasks.spawn(ticker.run());

@@ -52,8 +52,7 @@ impl Command for Args {
         telemetry::init_service(loaded.config.telemetry.log_format, &loaded.config.telemetry.log_filter);
         let file = loaded.file.as_deref().unwrap_or("none");
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = file, data = %settings.data_dir.display(), "starting");
-        let sinks = &settings.sinks;
-        if sinks.redis.is_none() && sinks.core.is_none() && sinks.alertmanager.is_none() && sinks.jsonl.is_none() {
+        if settings.sinks.on().next().is_none() {
             tracing::warn!("no sink is on: alerts and scores go nowhere");
         }
         if let Some(have) = memory::short_of(settings.engine.memory_bytes_max) {
@@ -99,7 +98,7 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     let data = settings.data_dir.clone();
     if server.tls.is_none()
         && !http::is_this_machine(server.listen)
-        && settings.sources.http.is_some()
+        && settings.sources.http.enabled
         && !TokenFile::of(&data).current().is_empty()
     {
         tracing::warn!("there are tokens, and none is taken from beyond this machine: that takes TLS");

@@ -1,19 +1,16 @@
 //! From the options to what the service takes: what one schema cannot say is checked here, secrets are read here.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rasid_connectors::sink::declared::{Declared as _, Section};
 use rasid_connectors::sink::tls::ClientFiles;
 use rasid_connectors::webhook::Webhook;
-use rasid_service::settings::{
-    EngineSettings, FluvioSettings, HttpSettings, JsonlSourceSettings, LogSettings, RulesSettings, Secret, Settings, SnapshotSettings,
-    SourcesSettings,
-};
+use rasid_service::settings::{Secret, Settings, Sources};
 
-use super::options::SecretText;
+use super::report::Faults;
 use super::{Fault, Loaded, environment_name, failure, secret_file};
 use crate::command::Failure;
 use crate::http::ServerTls;
@@ -115,7 +112,9 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.telemetry.log_filter) {
         fault("telemetry.log_filter", format!("found \"{}\": {error}", config.telemetry.log_filter), None);
     }
-    faults.extend(super::sinks::check(loaded));
+    let mut report = Faults::of(loaded);
+    config.sinks.check(&mut report);
+    faults.extend(report.found);
     faults
 }
 
@@ -147,9 +146,9 @@ fn former_key(loaded: &Loaded) -> Result<Option<(Secret, u8)>, Fault> {
 }
 
 /// A secret: what the environment holds, else what its file holds, without the white space around it.
-pub(super) fn secret(loaded: &Loaded, option: &str, text: Option<&SecretText>, file: Option<&str>) -> Result<Option<Secret>, Fault> {
+pub(super) fn secret(loaded: &Loaded, option: &str, text: Option<&Secret>, file: Option<&str>) -> Result<Option<Secret>, Fault> {
     if let Some(text) = text {
-        return Ok(Some(Secret::new(text.reveal().as_bytes())));
+        return Ok(Some(text.clone()));
     }
     let Some(file) = file else { return Ok(None) };
     let option = format!("{option}_file");
@@ -171,7 +170,10 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
     let config = &loaded.config;
     let mut faults = Vec::new();
     let sources = sources(loaded, &mut faults);
-    let sinks = super::sinks::settings(loaded, &mut faults);
+    let mut sinks = config.sinks.clone();
+    let mut report = Faults::of(loaded);
+    sinks.read(&mut report);
+    faults.extend(report.found);
     let secret = usable_key(loaded, &mut faults);
     let former_secret = former_key(loaded).unwrap_or_else(|fault| {
         faults.push(fault);
@@ -181,28 +183,16 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
     let (Some(secret), Ok(listen), true) = (secret, config.server.listen.parse(), faults.is_empty()) else { return Err(failure(&faults)) };
     let settings = Settings {
         instance: config.telemetry.instance.clone().unwrap_or_else(machine),
-        rules: RulesSettings { dir: PathBuf::from(&config.rules.dir), poll_ms: u64::from(config.rules.poll_s) * 1000 },
+        rules: config.rules.clone(),
         data_dir: PathBuf::from(&config.data.dir),
         secret,
         secret_number: config.pseudonyms.key_number,
         former_secret,
         sources,
-        log: LogSettings {
-            segment_bytes: config.log.segment_bytes,
-            retention_ms: hours_ms(config.log.retention_h),
-            bytes_max: config.log.bytes_max,
-            dead_letter_retention_ms: hours_ms(config.log.dead_letter_retention_h),
-            dead_letter_bytes_max: config.log.dead_letter_bytes_max,
-        },
-        engine: EngineSettings {
-            threads: config.engine.threads.into(),
-            memory_bytes_max: config.engine.memory_bytes_max,
-            events_per_s: config.engine.events_per_s,
-            lateness_ms: seconds_ms(config.engine.lateness_s),
-            future_ms: seconds_ms(config.engine.future_s),
-        },
-        snapshot: SnapshotSettings { interval_ms: u64::from(config.snapshot.interval_s) * 1000, keep: config.snapshot.keep.into() },
-        outbox_bytes_max: config.outbox.bytes_max,
+        log: config.log.clone(),
+        engine: config.engine.clone(),
+        snapshot: config.snapshot.clone(),
+        outbox: config.outbox.clone(),
         sinks,
     };
     let server = Server {
@@ -255,66 +245,43 @@ fn usable_key(loaded: &Loaded, faults: &mut Vec<Fault>) -> Option<Secret> {
     None
 }
 
-fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> SourcesSettings {
-    let options = &loaded.config.sources;
-    let fluvio = options.fluvio.endpoint.clone().map(|endpoint| FluvioSettings {
-        endpoint,
-        topics: options.fluvio.topics.clone(),
-        fetch_bytes_max: options.fluvio.fetch_bytes_max,
-    });
-    let http = options.http.enabled.then(|| HttpSettings {
-        producers: producers(loaded, faults),
-        tokens_dir: PathBuf::from(&loaded.config.data.dir),
-        body_bytes_max: size(options.http.body_bytes_max),
-        unpacked_bytes_max: size(options.http.unpacked_bytes_max),
-        bodies_bytes_max: size(options.http.bodies_bytes_max),
-        request_events_max: size(options.http.request_events_max),
-        events_per_s_max: options.http.events_per_s_max,
-        events_burst_max: options.http.events_burst_max,
-        requests_max: size(options.http.requests_max),
-        webhook_ids_max: size(options.http.webhook_ids_max),
-    });
-    let paths = |names: &[String]| names.iter().map(PathBuf::from).collect();
-    let jsonl = JsonlSourceSettings {
-        files: paths(&options.jsonl.files),
-        follow_dirs: paths(&options.jsonl.follow_dirs),
-        rotate_wait_s: options.jsonl.rotate_wait_s,
-        stdin: options.jsonl.stdin,
-    };
-    if fluvio.is_none() && http.is_none() && jsonl.files.is_empty() && jsonl.follow_dirs.is_empty() && !jsonl.stdin {
+/// The sources, with the producers' secrets read.
+fn sources(loaded: &Loaded, faults: &mut Vec<Fault>) -> Sources {
+    let mut sources = loaded.config.sources.clone();
+    if sources.http.enabled {
+        if sources.http.producers.is_empty() {
+            let help = "name each in a section `[sources.http.producers.NAME]`, with a `secret_file` where it signs what it sends";
+            let origin = loaded.origin("sources.http.enabled");
+            faults.push(Fault::new(&origin, "sources.http.producers", "HTTP is on and nobody may send").help(help));
+        }
+        let mut report = Faults::of(loaded);
+        for (name, producer) in &mut sources.http.producers {
+            let section = format!("sources.http.producers.{name}");
+            let mut section = Section::new(&section, &mut report);
+            // One that has none shows tokens.
+            section.read_webhook_secret("secret", &mut producer.secret, producer.secret_file.as_deref(), None);
+        }
+        faults.extend(report.found);
+    }
+    if sources.fluvio.endpoint.is_none() && !sources.http.enabled && !sources.jsonl.reads() {
         let help =
             "set `sources.fluvio.endpoint` and `.topics`, `sources.http.enabled`, or `sources.jsonl.files`, `.follow_dirs`, `.stdin`";
         faults.push(Fault::new(&super::Origin::Default, "sources", "no source is on").help(help));
     }
-    SourcesSettings { fluvio, http, jsonl }
+    sources
 }
 
-fn producers(loaded: &Loaded, faults: &mut Vec<Fault>) -> BTreeMap<String, Vec<Secret>> {
-    let options = &loaded.config.sources.http;
-    if options.producers.is_empty() {
-        let help = "name each in a section `[sources.http.producers.NAME]`, with a `secret_file` where it signs what it sends";
-        let origin = loaded.origin("sources.http.enabled");
-        faults.push(Fault::new(&origin, "sources.http.producers", "HTTP is on and nobody may send").help(help));
+/// Where the scores are read and written; `None` where no Redis is configured.
+///
+/// # Errors
+/// [`Failure`] when a password, a certificate or a key cannot be read.
+pub(crate) fn redis(loaded: &Loaded) -> Result<Option<rasid_connectors::sink::redis::Config>, Failure> {
+    let mut redis = loaded.config.sinks.redis.clone();
+    let mut report = Faults::of(loaded);
+    if redis.is_on() {
+        redis.read(&mut Section::new("sinks.redis", &mut report));
     }
-    let mut producers = BTreeMap::new();
-    for (name, producer) in &options.producers {
-        let option = format!("sources.http.producers.{name}.secret");
-        match secret(loaded, &option, producer.secret.as_ref(), producer.secret_file.as_deref()) {
-            Ok(Some(text)) => {
-                faults.extend(unusable(loaded, &option, producer.secret_file.as_deref().filter(|_| producer.secret.is_none()), &text));
-                producers.insert(name.clone(), lines(&text));
-            }
-            // It shows tokens.
-            Ok(None) => drop(producers.insert(name.clone(), Vec::new())),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    producers
-}
-
-/// One secret a line.
-pub(super) fn lines(text: &Secret) -> Vec<Secret> {
-    text.reveal().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).map(Secret::new).collect()
+    if report.found.is_empty() { Ok(redis.config()) } else { Err(failure(&report.found)) }
 }
 
 /// What is wrong with the lines of a text that holds a webhook secret in each, by the file and line where it stands. Nothing
@@ -341,15 +308,7 @@ pub(super) fn missing(loaded: &Loaded, needed_by: &str, option: &str) -> Fault {
     Fault::new(&loaded.origin(needed_by), option, format!("`{needed_by}` needs a secret")).help(help)
 }
 
-pub(super) fn seconds_ms(seconds: u32) -> i64 {
-    i64::from(seconds) * 1000
-}
-
-fn hours_ms(hours: u32) -> i64 {
-    i64::from(hours) * 3_600_000
-}
-
-pub(super) fn size(number: u32) -> usize {
+fn size(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 

@@ -88,7 +88,7 @@ fn a_secret_is_read_and_never_shown() {
     let loaded = layers(&file, &["sinks.redis.url=redis://localhost"]).load_with(environment).expect("good");
     let (settings, _) = service(&loaded).expect("complete");
     assert_eq!(settings.secret.reveal(), b"from the environment");
-    let redis = settings.sinks.redis.clone().expect("on");
+    let redis = settings.sinks.redis.config().expect("on");
     assert_eq!(redis.login.password.as_deref(), Some("hunter2hunter2"));
     let shown = format!("{settings:?} {:?} {:?}", loaded.config, loaded.options());
     assert!(!shown.contains("hunter2") && !shown.contains("from the environment"), "{shown}");

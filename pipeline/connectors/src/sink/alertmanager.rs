@@ -7,6 +7,7 @@
 //! → <https://github.com/prometheus/alertmanager>, api/v2/openapi.yaml
 
 mod catch_up;
+mod options;
 mod standing;
 mod test_page;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use self::catch_up::CatchUp;
+pub use self::options::Options;
 use self::standing::Pages;
 pub use self::test_page::{PageShown, TEST_PAGE};
 use super::http::{self, HttpError, Reach, Receiver};

@@ -10,6 +10,8 @@
 //!
 //! The receiver's side is docs/core-api.md.
 
+mod options;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::json;
 
+pub use self::options::Options;
 use super::http::{self, HttpError, Reach, Receiver};
 use crate::effect::{Body, Item};
 use crate::sink::{Answer, Batch, Sink};

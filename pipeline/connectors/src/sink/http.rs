@@ -62,7 +62,17 @@ pub struct Reach {
     pub tls: TlsFiles,
 }
 
+/// Beginnings of addresses.
+pub(super) const SCHEMES: [&str; 2] = ["http://", "https://"];
+/// Time for a connection, whatever the time for an answer.
+const CONNECT: Duration = Duration::from_secs(3);
+
 impl Reach {
+    /// As options say it: the time for an answer in ms, the proxy, the files for TLS.
+    pub(super) fn of_options(timeout_ms: u32, proxy: Option<&str>, tls: TlsFiles) -> Self {
+        Self { proxy: proxy.map(str::to_owned), tls, ..Self::within(CONNECT, Duration::from_millis(timeout_ms.into())) }
+    }
+
     /// Within these times and without a proxy.
     pub const fn within(connect_timeout: Duration, timeout: Duration) -> Self {
         Self { connect_timeout, timeout, proxy: None, tls: TlsFiles { ca: None, client: None } }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use rasid_detectors::shown::json;
+use schemars::JsonSchema;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::Error;
 use crate::effect::Body;
+use crate::sink::declared::{Alerts, Declared, MakeError, Section, Told};
 use crate::sink::{Answer, Batch, Sink};
 
 /// Bytes gathered before they are handed to the system.
@@ -93,6 +95,33 @@ impl RawLines {
     /// Flushes and closes.
     pub fn finish(mut self) -> Result<(), Error> {
         self.out.flush().map_err(|source| Error::write(&self.path, source))
+    }
+}
+
+/// A file of alerts and scores.
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "JsonlSink")]
+pub struct Options {
+    /// The file, appended to, one JSON object a line. After a crash its last lines may stand in it twice, with the same id.
+    pub file: Option<String>,
+}
+
+impl Declared for Options {
+    const NAME: &'static str = "jsonl";
+    const TOLD: Told = Told { alerts: Alerts::All, scores: false, retractions: false };
+
+    fn is_on(&self) -> bool {
+        self.file.is_some()
+    }
+
+    fn check(&self, _: &mut Section<'_>) {}
+
+    fn read(&mut self, _: &mut Section<'_>) {}
+
+    fn make(&self, name: &str) -> Result<Box<dyn Sink>, MakeError> {
+        let file = self.file.as_ref().ok_or("no file is set")?;
+        Ok(Box::new(AlertsFile::new(name, file)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sources that the settings ask for, brought together into the log.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::health::conditions::Conditions;
 use crate::health::ended::Ended;
 use crate::receive::streams::{Notices, Watching};
 use crate::recover::remembered;
-use crate::settings::{self, SourcesSettings};
+use crate::settings;
 
 /// Most followed files that are open at once, in all folders; others wait for their turn. Half of the descriptors that
 /// connections leave to everything else.
@@ -68,6 +68,7 @@ impl Sources {
 
 /// What sources are started with.
 pub(crate) struct Surroundings<'a> {
+    pub(crate) data_dir: &'a Path,
     pub(crate) log: &'a LogAppender,
     pub(crate) storage: &'a Arc<dyn Storage>,
     pub(crate) keys: &'a Keyring,
@@ -79,7 +80,7 @@ pub(crate) struct Surroundings<'a> {
 
 /// Starts what the settings ask for, each stream behind the newest offset that the log has of it.
 pub(crate) async fn start(
-    settings: &SourcesSettings,
+    settings: &settings::Sources,
     offsets: BTreeMap<String, u64>,
     around: Surroundings<'_>,
 ) -> Result<Sources, StartError> {
@@ -94,7 +95,7 @@ pub(crate) async fn start(
     let (stop, stopped) = oneshot::channel::<()>();
     let (of_merge, log) = (ended.clone(), log.clone());
     // Who sends over HTTP is no stream of the merge: where nobody else is, nothing has ended.
-    let reads = settings.fluvio.is_some() || settings.jsonl.reads();
+    let reads = settings.fluvio.endpoint.is_some() || settings.jsonl.reads();
     let merging = tokio::spawn(async move {
         let merged = merge.run(log, async { drop(stopped.await) }).await;
         let merged = merged.map(|merged| {
@@ -114,15 +115,14 @@ pub(crate) fn folder_stream(dir: &Path) -> String {
 }
 
 async fn add_files(
-    settings: &SourcesSettings,
+    settings: &settings::Sources,
     handle: &MergeHandle,
     observer: &Arc<dyn Observer>,
     storage: &Arc<dyn Storage>,
     followers: &mut JoinSet<()>,
 ) {
-    let text = |path: &Path| path.to_string_lossy().into_owned();
     for path in &settings.jsonl.files {
-        handle.add(Arc::new(FileOpener::once(&text(path), FileConfig::default(), Arc::clone(observer)))).await;
+        handle.add(Arc::new(FileOpener::once(path, FileConfig::default(), Arc::clone(observer)))).await;
     }
     if settings.jsonl.stdin {
         handle.add(Arc::new(StdinOpener::new(FileConfig::default(), Arc::clone(observer)))).await;
@@ -135,32 +135,35 @@ async fn add_files(
             places: Arc::clone(&places),
             storage: Some(Arc::clone(storage)),
         };
-        let (dir, rotate_wait) = (dir.clone(), Duration::from_secs(settings.jsonl.rotate_wait_s.into()));
+        let (dir, rotate_wait) = (PathBuf::from(dir), Duration::from_secs(settings.jsonl.rotate_wait_s.into()));
         followers
             .spawn(async move { follow_directory(&dir, DirectoryConfig { rotate_wait, ..DirectoryConfig::default() }, footing).await });
     }
 }
 
 /// `POST /v1/events`, if it is on. What the log's tail holds of deliveries is known again.
-fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<Arc<Ingest<LogAppender>>>, StartError> {
-    let Surroundings { log, storage, keys, clock, .. } = *around;
-    let Some(http) = &settings.http else { return Ok(None) };
-    let producers = http.producers.iter().map(|(name, secrets)| {
-        let webhook = || settings::webhook(&format!("the secret of the producer {name}"), secrets);
-        Ok((name.clone(), if secrets.is_empty() { None } else { Some(webhook()?) }))
+fn http(settings: &settings::Sources, around: &Surroundings<'_>) -> Result<Option<Arc<Ingest<LogAppender>>>, StartError> {
+    let Surroundings { log, storage, keys, clock, data_dir, .. } = *around;
+    let http = &settings.http;
+    if !http.enabled {
+        return Ok(None);
+    }
+    let producers = http.producers.iter().map(|(name, producer)| {
+        let webhook = |secret| settings::webhook(&format!("the secret of the producer {name}"), secret);
+        Ok((name.clone(), producer.secret.as_ref().map(webhook).transpose()?))
     });
     let config = IngestConfig {
-        body_bytes_max: http.body_bytes_max,
-        unpacked_bytes_max: http.unpacked_bytes_max,
-        bodies_bytes_max: http.bodies_bytes_max,
-        events_max: http.request_events_max,
+        body_bytes_max: http.body_bytes_max as usize,
+        unpacked_bytes_max: http.unpacked_bytes_max as usize,
+        bodies_bytes_max: http.bodies_bytes_max as usize,
+        events_max: http.request_events_max as usize,
         events_per_s: http.events_per_s_max,
         burst: http.events_burst_max,
-        concurrent: http.requests_max,
-        ids_max: http.webhook_ids_max,
+        concurrent: http.requests_max as usize,
+        ids_max: http.webhook_ids_max as usize,
         ..IngestConfig::default()
     };
-    let tokens = TokenFile::of(&http.tokens_dir);
+    let tokens = TokenFile::of(data_dir);
     let ingest = Ingest::new(config, producers.collect::<Result<_, StartError>>()?, tokens, log.clone(), clock.clone());
     for producer in ingest.unheard() {
         tracing::warn!(producer, "a producer has neither a secret nor a token: nothing that it sends is taken");
@@ -172,15 +175,16 @@ fn http(settings: &SourcesSettings, around: &Surroundings<'_>) -> Result<Option<
 /// Reads every partition of the configured topics. A topic that is not there or unfit stops alone.
 #[cfg(feature = "fluvio")]
 fn fluvio(
-    settings: &SourcesSettings,
+    settings: &settings::Sources,
     handle: &MergeHandle,
     observer: &Arc<dyn Observer>,
     followers: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
     use rasid_connectors::source::fluvio::{FluvioConfig, Topic};
-    let Some(fluvio) = &settings.fluvio else { return Ok(()) };
+    let fluvio = &settings.fluvio;
+    let Some(endpoint) = &fluvio.endpoint else { return Ok(()) };
     for topic in &fluvio.topics {
-        let config = FluvioConfig { max_bytes: fluvio.fetch_bytes_max, ..FluvioConfig::new(&fluvio.endpoint, topic) };
+        let config = FluvioConfig { max_bytes: fluvio.fetch_bytes_max, ..FluvioConfig::new(endpoint, topic) };
         followers.spawn(Topic::new(config, Arc::clone(observer)).follow(handle.clone()));
     }
     Ok(())
@@ -188,8 +192,8 @@ fn fluvio(
 
 /// Says that this program cannot.
 #[cfg(not(feature = "fluvio"))]
-fn fluvio(settings: &SourcesSettings, _: &MergeHandle, _: &Arc<dyn Observer>, _: &mut JoinSet<()>) -> Result<(), StartError> {
-    match &settings.fluvio {
+fn fluvio(settings: &settings::Sources, _: &MergeHandle, _: &Arc<dyn Observer>, _: &mut JoinSet<()>) -> Result<(), StartError> {
+    match &settings.fluvio.endpoint {
         None => Ok(()),
         Some(_) => Err(StartError::Configuration(
             "sources.fluvio is set, but this rasid was built without Fluvio: build it with `--features fluvio`".to_owned(),

@@ -149,14 +149,14 @@ fn open_once(settings: &Settings, routes: Routes) -> Result<Opened, TakeUpError>
     let layout = Layout {
         storage: Arc::clone(&storage),
         keys: keys.clone(),
-        log: LogConfig { segment_bytes: log.segment_bytes, retention_ms: log.retention_ms, bytes_max: log.bytes_max },
+        log: LogConfig { segment_bytes: log.segment_bytes, retention_ms: log.retention_ms(), bytes_max: log.bytes_max },
         dead_letters: LogConfig {
             segment_bytes: log.segment_bytes,
-            retention_ms: log.dead_letter_retention_ms,
+            retention_ms: log.dead_letter_retention_ms(),
             bytes_max: log.dead_letter_bytes_max,
         },
-        snapshots_keep: settings.snapshot.keep,
-        setup: EngineSetup { pseudonymizers, threads: settings.engine.threads },
+        snapshots_keep: settings.snapshot.keep.into(),
+        setup: EngineSetup { pseudonymizers, threads: settings.engine.threads.into() },
         routes,
     };
     let recovered = recover(layout, outbox)?;

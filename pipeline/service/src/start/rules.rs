@@ -1,5 +1,6 @@
 //! The rules to start with. A log that has none in force cannot begin without good ones; one that has goes on under those.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rasid_compiler::ruleset::Ruleset;
@@ -41,11 +42,11 @@ enum Rules {
 impl FirstRules {
     /// Reads the folder and runs the tests in it.
     pub(super) async fn judged(settings: &Settings, secrets: &Secrets, recovered: &Recovered, clock: &Clock) -> Result<Self, StartError> {
-        let mut watch = RulesWatch::new(&settings.rules.dir);
+        let mut watch = RulesWatch::new(Path::new(&settings.rules.dir));
         let loaded = watch.first(|| clock.wall_ms()).await;
         let meaning = LogMeaning {
-            lateness_ms: settings.engine.lateness_ms,
-            future_ms: settings.engine.future_ms,
+            lateness_ms: settings.engine.lateness_ms(),
+            future_ms: settings.engine.future_ms(),
             memory_max: settings.engine.memory_bytes_max,
             events_per_s: settings.engine.events_per_s,
             keys: secrets.keys(),
@@ -86,7 +87,7 @@ impl FirstRules {
             conditions: shared.conditions.clone(),
             audit: Arc::clone(&shared.audit),
             clock: shared.clock.clone(),
-            oncall: shared.routes.oncall,
+            oncall: shared.routes.has(crate::decide::route::ONCALL),
             hindrances: log.hindrances(),
         };
         match rules {

@@ -7,13 +7,12 @@ use rasid_connectors::effect::Body;
 use rasid_connectors::log::{Block, DeadLetterReader, LetterBlock};
 use rasid_engine::{ScoreChange, Snapshot};
 use rasid_service::decide::comparison::digest;
-use rasid_service::decide::route::{CORE, JSONL};
 use rasid_service::decide::worker::{SetAside, Worker};
 use rasid_service::recover::layout;
 
 use super::receivers::said;
 use super::schedule::{ahead, answer, republish};
-use super::world::{SINKS, World};
+use super::world::{CORE, JSONL, SINKS, World};
 
 /// Rounds after which whatever has not drained never will.
 const ROUNDS_MAX: usize = 3_000;

@@ -15,7 +15,7 @@ use rasid_service::clock::Now;
 use rasid_service::decide::commit::CommitError;
 use rasid_service::decide::comparison::ENGINE;
 use rasid_service::decide::engine_setup::EngineSetup;
-use rasid_service::decide::route::{CORE, JSONL, REDIS, Routes};
+use rasid_service::decide::route::{REDIS, Routes};
 use rasid_service::deliver::dispatch::Queue;
 use rasid_service::recover::layout;
 use rasid_service::recover::take_up::{Layout, RecoverError, Recovered, recover};
@@ -42,6 +42,10 @@ fn disposition(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Dispo
 }
 
 /// The sinks, by their index here.
+/// The core API.
+pub(crate) const CORE: &str = "core";
+/// A file of every alert.
+pub(crate) const JSONL: &str = "jsonl";
 pub(crate) const SINKS: [&str; 3] = [CORE, REDIS, JSONL];
 const SECRET: &[u8] = b"the secret of the simulation";
 const DAY_MS: i64 = 86_400_000;
@@ -161,7 +165,7 @@ impl World {
     }
 
     pub(crate) fn routes() -> Routes {
-        Routes { core: true, redis: true, jsonl: true, ..Routes::default() }
+        Routes::to(&SINKS)
     }
 
     /// Whether the core API will never have that alert.
