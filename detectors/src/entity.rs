@@ -132,6 +132,8 @@ impl EntityKind {
         match self {
             Self::Phone => e164(raw),
             Self::PhonePrefix => prefix_of_phone(&e164(raw)).into(),
+            // What is written without a colon is no IPv6 address, and has one form only.
+            Self::Ip if !raw.contains(':') => Cow::Borrowed(raw),
             Self::Ip => raw.parse::<IpAddr>().map_or(Cow::Borrowed(raw), |ip| canonical(raw, ip)),
             Self::IpPrefix => raw.parse::<IpAddr>().map_or(Cow::Borrowed(raw), |ip| prefix_of_ip(ip).into()),
             _ => Cow::Borrowed(raw),

@@ -137,6 +137,12 @@ fn entry(slots: &[Slot], sequence: u32) -> Seen {
     slots[(sequence >> ENTRY_BITS) as usize].generation().entries[(sequence as usize) % GENERATION_ENTRIES]
 }
 
+/// Whether the entry with that sequence number is of this identity, and of a generation that is not over.
+#[inline]
+fn counts(slots: &[Slot], sequence: u32, identity: u64) -> bool {
+    slots[(sequence >> ENTRY_BITS) as usize].live && entry(slots, sequence).identity() == identity
+}
+
 fn sequence(slot: u16, entry: usize) -> u32 {
     u32::from(slot) << ENTRY_BITS | u32::try_from(entry).expect("fewer than a generation holds")
 }
@@ -163,10 +169,36 @@ impl Duplicates {
     /// Looks the delivery of an event at `at_ms` up, and remembers it if it is the first.
     #[inline]
     pub(crate) fn check(&mut self, kind: Kind, identity: u64, content: u32, at_ms: i64) -> Delivery {
-        if let Some(known) = self.find(identity) {
-            return if known.content() == content { Delivery::Duplicate } else { Delivery::Conflict };
+        let told = |known: Seen| if known.content() == content { Delivery::Duplicate } else { Delivery::Conflict };
+        let clock_ms = self.clock_ms.max(at_ms);
+        // Nearly always nothing ends and nothing must be forgotten: then one look into the index both finds and remembers.
+        let Some(slot) = self.open_already(kind, clock_ms) else {
+            return match self.find(identity) {
+                Some(known) => told(known),
+                None => self.remember(kind, identity, content, clock_ms),
+            };
+        };
+        let slots = &self.slots;
+        let number = sequence(slot, slots[usize::from(slot)].generation().entries.len());
+        let counts = |other: u32| counts(slots, other, identity);
+        if let Some(known) = self.index.find_or_insert(identity, number, counts, |other| entry(slots, other).identity()) {
+            return told(entry(slots, known));
         }
-        self.clock_ms = self.clock_ms.max(at_ms);
+        self.push(slot, Seen::new(identity, content), clock_ms);
+        Delivery::First
+    }
+
+    /// The slot of the kind's open generation, where at that event clock a first delivery goes into it and changes nothing else.
+    #[inline]
+    fn open_already(&self, kind: Kind, clock_ms: i64) -> Option<u16> {
+        let open = self.memories[kind as usize].open.filter(|_| clock_ms < self.turn_ms && self.live < self.entries_max)?;
+        (self.slots[usize::from(open)].generation().entries.len() < self.generation_entries_max()).then_some(open)
+    }
+
+    /// Remembers a first delivery, after what ends or must be forgotten for it.
+    #[cold]
+    fn remember(&mut self, kind: Kind, identity: u64, content: u32, clock_ms: i64) -> Delivery {
+        self.clock_ms = clock_ms;
         if self.clock_ms >= self.turn_ms {
             self.turn();
         }
@@ -174,16 +206,22 @@ impl Duplicates {
             self.evict(self.entries_max - 1);
         }
         let slot = self.open(kind);
-        let clock_ms = self.clock_ms;
-        let Held::Open(open) = &mut self.slots[usize::from(slot)].held else { unreachable!("it was just opened") };
-        let number = sequence(slot, open.entries.len());
-        open.entries.push(Seen::new(identity, content));
-        open.last_ms = clock_ms;
-        self.live += 1;
         let slots = &self.slots;
+        let number = sequence(slot, slots[usize::from(slot)].generation().entries.len());
         self.index.insert(identity, number, |other| entry(slots, other).identity());
-        self.sweep();
+        self.push(slot, Seen::new(identity, content), clock_ms);
         Delivery::First
+    }
+
+    /// Adds the entry that the index names already.
+    #[inline]
+    fn push(&mut self, slot: u16, seen: Seen, clock_ms: i64) {
+        let Held::Open(open) = &mut self.slots[usize::from(slot)].held else { unreachable!("it is an open one's") };
+        open.entries.push(seen);
+        open.last_ms = clock_ms;
+        self.clock_ms = clock_ms;
+        self.live += 1;
+        self.sweep();
     }
 
     /// Prepares for [`Duplicates::check`] of several identities, before the first of them is looked up.
@@ -217,8 +255,7 @@ impl Duplicates {
     #[inline]
     fn find(&self, identity: u64) -> Option<Seen> {
         let slots = &self.slots;
-        let counts = |sequence: u32| slots[(sequence >> ENTRY_BITS) as usize].live && entry(slots, sequence).identity() == identity;
-        self.index.find(identity, counts).map(|sequence| entry(slots, sequence))
+        self.index.find(identity, |sequence| counts(slots, sequence, identity)).map(|sequence| entry(slots, sequence))
     }
 
     /// Ends what the event clock has gone past.
@@ -242,9 +279,8 @@ impl Duplicates {
 
     /// The slot of the kind's open generation, which has room for one more.
     fn open(&mut self, kind: Kind) -> u16 {
-        let entries_max = (self.entries_max / 16).min(GENERATION_ENTRIES);
         if let Some(open) = self.memories[kind as usize].open {
-            if self.slots[usize::from(open)].generation().entries.len() < entries_max {
+            if self.slots[usize::from(open)].generation().entries.len() < self.generation_entries_max() {
                 return open;
             }
             self.close(kind);
@@ -257,6 +293,10 @@ impl Duplicates {
         let slot = self.hold(Held::Open(generation));
         self.memories[kind as usize].open = Some(slot);
         slot
+    }
+
+    fn generation_entries_max(&self) -> usize {
+        (self.entries_max / 16).min(GENERATION_ENTRIES)
     }
 
     fn close(&mut self, kind: Kind) {

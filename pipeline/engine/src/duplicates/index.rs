@@ -5,6 +5,7 @@
 //! entry takes some seven bytes when it counts.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// Places of one table in a full memory, of which seven eighths may be taken.
 const TABLE_PLACES: usize = 1 << 15;
@@ -44,23 +45,37 @@ impl Index {
     /// Adds one; `identity_of` says the identity of any that is there.
     #[inline]
     pub(super) fn insert(&mut self, identity: u64, sequence: u32, identity_of: impl Fn(u32) -> u64) {
+        self.table_with_room(identity, &identity_of).insert_unique(identity, sequence, |sequence| identity_of(*sequence));
+    }
+
+    /// The sequence number of the identity for which `is` holds; where there is none, this one is added.
+    #[inline]
+    pub(super) fn find_or_insert(
+        &mut self,
+        identity: u64,
+        sequence: u32,
+        is: impl Fn(u32) -> bool,
+        identity_of: impl Fn(u32) -> u64,
+    ) -> Option<u32> {
+        let table = self.table_with_room(identity, &identity_of);
+        match table.entry(identity, |other| is(*other), |other| identity_of(*other)) {
+            Entry::Occupied(found) => Some(*found.get()),
+            Entry::Vacant(place) => {
+                place.insert(sequence);
+                None
+            }
+        }
+    }
+
+    /// The identity's table, which takes one more without growing.
+    #[inline]
+    fn table_with_room(&mut self, identity: u64, identity_of: &impl Fn(u32) -> u64) -> &mut HashTable<u32> {
         let table = self.table(identity);
         let table = &mut self.tables[table];
-        let places = table.num_buckets();
-        if table.len() == table.capacity() && places < TABLE_PLACES {
-            // Four times at once: an entry's identity is a cache miss away, and each growth asks for all of them.
-            let more = (places.max(8) * 4).min(TABLE_PLACES) / 8 * 7 - table.len();
-            table.reserve(more, |sequence| identity_of(*sequence));
+        if table.len() == table.capacity() {
+            make_room(table, identity_of);
         }
-        if table.len() == table.capacity() && places == TABLE_PLACES && table.len() < TABLE_PLACES / 20 * 17 {
-            // What was taken out has left marks. A table that is to grow for them would take twice the memory: it is made anew.
-            let mut anew = HashTable::with_capacity(TABLE_PLACES / 8 * 7);
-            for sequence in table.drain() {
-                anew.insert_unique(identity_of(sequence), sequence, |sequence| identity_of(*sequence));
-            }
-            *table = anew;
-        }
-        table.insert_unique(identity, sequence, |sequence| identity_of(*sequence));
+        table
     }
 
     /// Takes one out that is there.
@@ -87,6 +102,24 @@ impl Index {
     fn table(&self, identity: u64) -> usize {
         let middle = (identity >> 25) & u64::from(u32::MAX);
         usize::try_from((middle * self.tables.len() as u64) >> 32).expect("below the number of tables")
+    }
+}
+
+#[cold]
+fn make_room(table: &mut HashTable<u32>, identity_of: &impl Fn(u32) -> u64) {
+    let places = table.num_buckets();
+    if places < TABLE_PLACES {
+        // Four times at once: an entry's identity is a cache miss away, and each growth asks for all of them.
+        let more = (places.max(8) * 4).min(TABLE_PLACES) / 8 * 7 - table.len();
+        table.reserve(more, |sequence| identity_of(*sequence));
+    }
+    if table.len() == table.capacity() && places == TABLE_PLACES && table.len() < TABLE_PLACES / 20 * 17 {
+        // What was taken out has left marks. A table that is to grow for them would take twice the memory: it is made anew.
+        let mut anew = HashTable::with_capacity(TABLE_PLACES / 8 * 7);
+        for sequence in table.drain() {
+            anew.insert_unique(identity_of(sequence), sequence, |sequence| identity_of(*sequence));
+        }
+        *table = anew;
     }
 }
 
