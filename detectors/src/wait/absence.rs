@@ -39,7 +39,8 @@ pub struct State {
 impl Operator for Absence {
     const NAME: &'static str = "absence";
     const VERSION: u16 = 1;
-    const GIVES: &'static str = "An event that no other followed within the window: it fires when that is over, on the event that was not followed.";
+    const GIVES: &'static str =
+        "An event that no other followed within the window: it fires when that is over, on the event that was not followed.";
     const FEEDS: Feeds = Feeds::Named(Named {
         types: "The event types that should have followed.",
         of: OfField::None { because: "looks for events", instead: "remove it; which events will do is said by `where`" },
