@@ -68,9 +68,15 @@ fn rule_reference() -> Result<String> {
     }
     page.push_str(
         "\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md).\n\nAn `absence` fires when \
-        its window is over, on the event that was not followed: the rule is asked once more at that event, as of then, and the alert\nopens at that \
-        time. It has `fired` and `others`. In a file no time passes after the last event; in a rule's tests it does, until all waits are \
-        over.\n\nWhere event types stand, the name of a detector or of an `absence` of the same `let` may stand: then its firings are counted, \
+        its window is over, on the event that began the wait: the rule is asked once more at that event, as of then, and the alert opens \
+        at that\ntime, which is `at` in a test. It has `fired` and `others`. An event that comes at the very end is in time, and one ends all waits \
+        of its key that it is not before.\n\n```yaml\non: auth.otp_requested\nlet:\n  unused: {absence: auth.otp_verified, after: \
+        auth.otp_requested, by: phone, window: 10m}\n  codes:  {count: unused, by: ip, window: 1h}     # those whose wait was over in the last \
+        hour\nwhen: unused.fired && data.purpose == \"payout\"                # or: codes > 3\n```\n\nIn a file no time passes after the last event; in a \
+        rule's tests it does, until all waits are over.\n\nA `quantile` is read as it was when the minute began, so without the event itself. \
+        It is never too low: of equal amounts none is above it.\n\n```yaml\non: payment.refund_issued\nlet:\n  high: {quantile: \
+        payment.refund_issued, of: amount, window: 7d, q: 0.99, where: data.currency == \"EGP\"}\nwhen: data.amount > high && data.currency \
+        == \"EGP\"\n```\n\nA condition that lacks a value, as of a quantile of too few, is no hit.\n\nWhere event types stand, the name of a detector or of an `absence` of the same `let` may stand: then its firings are counted, \
         under a key of their own.\nThey carry the event's fields and, in \
         `of` and `where`, the signal's: `leaks: {count: leak, by: user(sender_id), window: 7d, where: leak.strength > 0.7}`.\nA rule may count \
         firings without looking at the events.\n",

@@ -1,9 +1,9 @@
 //! Quantile: what a field is like in all events of the window, whoever's they are.
 //!
 //! ```text
-//! Formula  the value v of which q of all values of the window are smaller or as small, within 1 % (kernel/sketch.rs)
+//! Formula  the value v of which q of all values of the window are smaller or as small, or up to 1 % more (kernel/sketch.rs)
 //! State    a sketch for each stretch of W/128, whole minutes and one at the least: 16 bytes a bucket that holds anything,
-//!          5,600 buckets at the most, so 12 MB for a window of hostile numbers and some 100 kB for one of amounts
+//!          11,100 buckets at the most, so 23 MB for a window of hostile numbers and some 200 kB for one of amounts
 //! Reads    closed minutes of the log's clock: what happens in a minute is read from the next one on, and a late event
 //!          counts in the minute in which it came
 //! Source   `DDSketch`: Masson, Rim, Lee, VLDB 2019
@@ -57,7 +57,7 @@ pub struct State {
 impl Operator for Quantile {
     const NAME: &'static str = "quantile";
     const VERSION: u16 = 1;
-    const GIVES: &'static str = "The quantile `q` of a field over everybody's events, within 1 %; no value under `at_least` of them.";
+    const GIVES: &'static str = "The quantile `q` of a field over everybody's events up to the minute before, or up to 1 % more; no value under `at_least` of them.";
     const FEEDS: Feeds = Feeds::Named(Named {
         types: "The event types that are looked at.",
         of: OfField::Of { takes: "a field of numbers", example: "amount", clears: true },

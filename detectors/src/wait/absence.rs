@@ -47,7 +47,11 @@ impl Operator for Absence {
         by: "What they have in common, as a kind of entity or several.",
         window: "How long is waited, 1m to 30d. Longer waits keep more events.",
         filter: "Which of the events that should have followed will do, in CEL over `data` alone.",
-        second: Some(Second { key: "after", types: "The event types that should have been followed.", required: true }),
+        second: Some(Second {
+            key: "after",
+            types: "The event types that begin a wait. All of them do; which of them matter is said by the rule's `when`.",
+            required: true,
+        }),
     });
     const YIELDS: Yields = Yields::Signal(FIELDS);
     const FORM: Form = Form::Timer;

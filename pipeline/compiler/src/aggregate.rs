@@ -30,7 +30,12 @@ impl Lowering<'_> {
             OfField::Of { .. } => map.required("of", self.faults),
         };
         let second = keys.second.and_then(|second| {
-            let node = if second.required { map.required(second.key, self.faults) } else { map.optional(second.key) };
+            let node = map.optional(second.key);
+            if node.is_none() && second.required {
+                let fault = Fault::new(Code::MissingKey, map.span(), format!("the {name} lacks `{}`", second.key));
+                let says = second.types.trim_end_matches('.').to_lowercase();
+                self.faults.push(fault.help(format!("add `{}: …`: {says}", second.key)));
+            }
             node.map(|node| (second.key, node))
         });
         let is_missing = second.is_none() && keys.second.is_some_and(|second| second.required);

@@ -132,6 +132,29 @@ fn broken<'a>(entries: &'a [(Key, Node)], drafts: &[Draft]) -> Vec<&'a str> {
         .collect()
 }
 
+/// The events that begin a wait of one of the bindings, and how long that is, ms.
+pub(crate) fn waits(drafts: &[Draft]) -> Vec<(EventType, i64)> {
+    let bindings = drafts.iter().filter_map(|draft| draft.binding.as_ref()).map(|(binding, _)| binding);
+    let timers = bindings.filter(|binding| binding.operator.spec().form == Form::Timer);
+    let begun = |binding: &Binding| binding.feeds.iter().filter(|feed| feed.sides.below).map(|feed| feed.event).collect::<Vec<_>>();
+    timers.flat_map(|binding| begun(binding).into_iter().map(|event| (event, binding.window_ms))).collect()
+}
+
+/// What people call something that fires: `leak, the detector contact_leak`, `unused, an absence`.
+pub(crate) fn called(name: &str, spec: &OperatorSpec) -> String {
+    let article = if spec.name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    match spec.named() {
+        Some(_) => format!("`{name}`, {article} {}", spec.name),
+        None => format!("`{name}`, the detector {}", spec.name),
+    }
+}
+
+/// What conditions and explanations may name of something that fires.
+pub(crate) fn named_of(name: &str, spec: &OperatorSpec) -> String {
+    let fields: Vec<String> = spec.fields().iter().map(|field| format!("{name}.{}", field.name)).collect();
+    format!("write {name}.fired, or one of {}", listed(fields.iter().map(String::as_str)))
+}
+
 /// What fires, and whose firings may be counted.
 #[derive(Clone)]
 pub(crate) struct Source {

@@ -94,7 +94,8 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         parts: parts.as_deref(),
     };
     let (triggers, unknowns) = programs.lower(faults);
-    let about = Subject { on: &on, entity: entity.as_ref().map(|entity| entity.kind), unknowns: &unknowns };
+    let waits = binding::waits(&lets);
+    let about = Subject { on: &on, entity: entity.as_ref().map(|entity| entity.kind), unknowns: &unknowns, waits: &waits };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     let modes = mode.zip(while_warming);
     let parts = (id.clone(), title, severity, modes, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);

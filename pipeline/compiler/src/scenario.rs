@@ -30,6 +30,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) entity: Option<EntityKind>,
     /// The fields outside the vocabulary that it reads.
     pub(crate) unknowns: &'a BTreeSet<String>,
+    /// What it waits for: the events that begin a wait, and how long that is, ms.
+    pub(crate) waits: &'a [(EventType, i64)],
 }
 
 impl ScenarioEvent {
@@ -77,15 +79,21 @@ pub(crate) fn lower(node: &Node, subject: &Subject<'_>, faults: &mut Vec<Fault>)
     tests
 }
 
-/// An alert opens at an event that the rule watches.
+/// An alert opens at an event that the rule watches, or when a wait is over that one began.
 fn reachable(alert: &ExpectedAlert, events: &[ScenarioEvent], subject: &Subject<'_>, faults: &mut Vec<Fault>) {
     let mut then = events.iter().filter(|event| event.at_ms == alert.at_ms).peekable();
     let none = then.peek().is_none();
-    if subject.on.is_empty() || then.any(|event| subject.on.contains(&event.event)) {
+    let is_over = |(begun_by, wait_ms): &(EventType, i64)| {
+        events.iter().any(|event| event.event == *begun_by && event.at_ms.saturating_add(*wait_ms) == alert.at_ms)
+    };
+    if subject.on.is_empty() || then.any(|event| subject.on.contains(&event.event)) || subject.waits.iter().any(is_over) {
         return;
     }
     let message = if none { "an alert at a time at which nothing happens" } else { "an alert at an event that the rule does not watch" };
-    let help = "an alert opens at the event that brings it about; `at` is that event's, with `every` its last repetition's";
+    let mut help = "an alert opens at the event that brings it about; `at` is that event's, with `every` its last repetition's".to_owned();
+    if !subject.waits.is_empty() {
+        help.push_str("; of a wait that is over, the time of the event that began it and the window");
+    }
     faults.push(Fault::new(Code::BadAlert, alert.span.clone(), message).help(help));
 }
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, Privacy};
 
-use crate::diagnostic::{Code, Fault, listed, suggest};
+use crate::binding::{called, named_of};
+use crate::diagnostic::{Code, Fault, suggest};
 use crate::names::{Bound, Mentions, Names};
 use crate::yaml::TextMap;
 
@@ -151,15 +152,10 @@ pub(crate) fn check(
         (Bound::Signal { spec, .. }, Some(inner)) if inner == "fired" || spec.fields().iter().any(|field| field.name == inner) => Some(()),
         (Bound::Signal { spec, .. }, Some(inner)) => {
             let known = spec.fields().iter().map(|field| field.name).chain(["fired"]);
-            refuse(Code::UnknownField, format!("the detector {} has no field `{inner}`", spec.name), suggest(inner, known))
+            refuse(Code::UnknownField, format!("{}, has no field `{inner}`", called(outer, spec)), suggest(inner, known))
         }
         (Bound::Signal { spec, .. }, None) => {
-            let known: Vec<String> = spec.fields().iter().map(|field| format!("{outer}.{}", field.name)).collect();
-            refuse(
-                Code::BadTemplate,
-                format!("`{outer}` fires, and is no value"),
-                format!("name one of its fields: {}", listed(known.iter().map(String::as_str))),
-            )
+            refuse(Code::BadTemplate, format!("{}, is no value", called(outer, spec)), named_of(outer, spec))
         }
     }
 }

@@ -9,6 +9,7 @@ use rasid_detectors::event::field::{self, FieldPath, FieldSpec};
 use rasid_detectors::signal::SignalType;
 use rasid_detectors::value::OwnedValue;
 
+use crate::binding::{called, named_of};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::{Arithmetic, Comparison, Expr};
@@ -108,9 +109,8 @@ impl<'a> Checker<'a> {
             }
             Bound::Signal { spec, .. } => {
                 self.mentions.lets.insert(index);
-                let fields = spec.fields().iter().map(|field| format!("{name}.{}", field.name)).collect::<Vec<_>>();
-                let fault = self.at(Code::TypeMismatch, node, format!("`{name}` fires, and is no value"));
-                self.fault(fault.help(format!("write {name}.fired, or one of {}", listed(fields.iter().map(String::as_str)))))
+                let fault = self.at(Code::TypeMismatch, node, format!("{}, is no value", called(name, spec)));
+                self.fault(fault.help(named_of(name, spec)))
             }
         }
     }
@@ -221,7 +221,7 @@ impl<'a> Checker<'a> {
             return Typed::new(Expr::Fired(read), Ty::Bool);
         }
         let Some(position) = spec.fields().iter().position(|known| known.name == field) else {
-            let fault = self.at(Code::UnknownField, node, format!("the detector {} has no field `{field}`", spec.name));
+            let fault = self.at(Code::UnknownField, node, format!("{}, has no field `{field}`", called(name, spec)));
             return self.fault(fault.help(suggest(field, spec.fields().iter().map(|known| known.name).chain(["fired"]))));
         };
         let ty = match spec.fields().get(position)?.ty {

@@ -77,6 +77,25 @@ fn what_is_wrong_is_said(#[case] lets: &str, #[case] when: &str, #[case] code: C
     assert!(report.faults.iter().any(|fault| fault.code == code) && shown.contains(said), "{shown}");
 }
 
+/// A test names the time at which the wait is over, whether or not anything happens then.
+#[rstest]
+#[case::over("1h1m", None)]
+#[case::at_its_beginning("1m", None)] // an event that the rule watches: it may be wrong, and that is for the test to say
+#[case::at_no_time("30m", Some("of a wait that is over"))]
+fn a_test_says_when_a_wait_is_over(#[case] at: &str, #[case] help: Option<&str>) {
+    let SourceFile { name, text } = rule("payment.authorized", UNPAID, "unpaid.fired");
+    let data = "{payment_id: p_1, user_id: u_1, amount: 5, currency: EGP, method: card}";
+    let test = format!(
+        "tests: [{{name: n, events: [{{at: 1m, type: payment.authorized, data: {data}}}], alerts: [{{at: {at}, entity: user}}]}}]\n"
+    );
+    match (compile(&[SourceFile { name, text: text + &test }]), help) {
+        (Ok(ruleset), None) => assert_eq!(ruleset.rules[0].tests.len(), 1),
+        (Err(report), Some(help)) => assert!(report.render(false).contains(help), "{}", report.render(false)),
+        (Ok(_), Some(_)) => panic!("nothing happens then"),
+        (Err(report), None) => panic!("{}", report.render(false)),
+    }
+}
+
 /// Two stages, and no third: what is fed firings is counted by nobody.
 #[test]
 fn a_firing_of_a_firing_is_no_event() {

@@ -56,7 +56,7 @@ pub struct EventFile {
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AlertFile {
-    /// When the event that opens it happens, after the test's beginning.
+    /// When the event that opens it happens, after the test's beginning; where an `absence` opens it, when the wait is over.
     pub at: Span,
     /// Whom it is about: the rule's kind of entity, or `kind:id`.
     #[schemars(example = &"phone", example = &"phone:+201000000001")]
