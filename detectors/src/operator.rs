@@ -119,8 +119,8 @@ pub struct Wait {
     pub event: Stored,
 }
 
-/// An event, so that it may be seen once more.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An event, so that it may be seen once more. Its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum Stored {
     /// Its record, as it came.
     Record(Box<[u8]>),
@@ -141,6 +141,12 @@ pub struct StoredColumns {
     pub received_ms: Option<i64>,
     /// See [`Event::data`].
     pub columns: Columns,
+}
+
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} bytes]", self.heap_bytes())
+    }
 }
 
 impl Stored {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{self, FieldPath, FieldSpec, FieldType, Privacy};
 use super::{Data, EventType};
+use crate::entity::personal::reads_as_personal;
 use crate::entity::{EntityKind, KeyHasher};
 use crate::value::{OwnedValue, Value};
 
@@ -21,7 +22,7 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// What stands for `raw`, a value of a field that names those kinds of entity; `leave` says how one of a kind leaves.
+    /// What stands for `raw`, a value of a field that names those kinds of entity; `leave` says how one of a kind leaves, `leave_id` how a text that names none.
     pub fn of(kinds: &[EntityKind], raw: &str, hasher: &KeyHasher, leave: impl Fn(EntityKind, &str) -> String) -> Option<Self> {
         let pseudonym: Box<str> = leave(*kinds.first()?, raw).into();
         let clear = kinds.iter().map(|kind| (*kind, leave(*kind, raw).into())).filter(|(_, shown)| *shown != pseudonym);
@@ -38,6 +39,13 @@ impl StandIn {
     /// The key of state of that kind; `None` where the value names none.
     pub fn key(&self, kind: EntityKind) -> Option<u64> {
         self.keys.iter().find(|(other, _)| *other == kind).map(|(_, key)| *key)
+    }
+
+    /// Whether both stand for one value: by key where they name a kind of entity in common, as pseudonyms change with the
+    /// secret.
+    pub fn is(&self, other: &Self) -> bool {
+        let common = self.keys.iter().find_map(|(kind, key)| other.key(*kind).map(|theirs| *key == theirs));
+        common.unwrap_or(self.pseudonym == other.pseudonym)
     }
 
     /// What may be shown of it as that kind of entity.
@@ -105,7 +113,7 @@ impl Columns {
 
     /// What may be known outside the raw zone of an event's data, by the contract's fields; `leave` says how an identifier of a
     /// kind leaves.
-    pub fn of(data: &Data<'_>, hasher: &KeyHasher, leave: impl Fn(EntityKind, &str) -> String) -> Self {
+    pub fn of(data: &Data<'_>, hasher: &KeyHasher, leave: impl Fn(EntityKind, &str) -> String, leave_id: impl Fn(&str) -> String) -> Self {
         let event_type = data.event_type();
         let mut columns = Self { region: data.region(), ..Self::new(event_type) };
         let outer = (0_u8..).zip(event_type.fields());
@@ -117,6 +125,7 @@ impl Columns {
             let value = match (spec.privacy, data.get(path)) {
                 (Privacy::Pseudonym(kind), Value::Str(raw)) => stand_in(spec, kind, raw, hasher, &leave),
                 (Privacy::Opaque(kind), Value::Str(raw)) if kind.hides(&kind.normalise(raw)) => stand_in(spec, kind, raw, hasher, &leave),
+                (Privacy::Clear, Value::Str(text)) if reads_as_personal(text) => OwnedValue::Str(leave_id(text).into()),
                 (_, value) => value.to_owned(),
             };
             if value != OwnedValue::Absent && is_of(spec, &value) {
@@ -160,7 +169,9 @@ impl Columns {
     /// With a field outside the vocabulary. A text of one is personal: it is a stand-in, or not there.
     #[must_use]
     pub fn with_unknown(mut self, name: &str, value: OwnedValue) -> Self {
-        self.unknown.push((name.into(), value));
+        if !matches!(value, OwnedValue::Str(_)) {
+            self.unknown.push((name.into(), value));
+        }
         self
     }
 
@@ -232,12 +243,14 @@ fn is_of(spec: &FieldSpec, value: &OwnedValue) -> bool {
         (Privacy::Pseudonym(_) | Privacy::Opaque(_), OwnedValue::StandIn(_)) => true,
         (Privacy::Pseudonym(_), _) => false,
         (Privacy::Hidden, value) => spec.ty == FieldType::Object && *value == OwnedValue::Object,
+        // What reads as personal is none that may stand as it is.
+        (_, OwnedValue::Str(text)) if spec.ty == FieldType::String => !reads_as_personal(text),
         _ => matches!(
             (spec.ty, value),
             (FieldType::Bool, OwnedValue::Bool(_))
                 | (FieldType::Int, OwnedValue::Int(_))
                 | (FieldType::Double, OwnedValue::Double(_))
-                | (FieldType::String | FieldType::Enum(_), OwnedValue::Str(_))
+                | (FieldType::Enum(_), OwnedValue::Str(_))
                 | (FieldType::Time, OwnedValue::Time(_))
                 | (FieldType::Object | FieldType::List, OwnedValue::Object)
         ),

@@ -8,10 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// By how much a quantile is too high at the most, as a share of its value.
-const ERROR_MAX: f64 = 0.01;
-const GAMMA: f64 = 1.0 + ERROR_MAX;
-/// Its logarithm.
+/// ln γ of γ = 1.01: a quantile is 1 % too high at the most.
 const LN_GAMMA: f64 = 0.009_950_330_853_168_083;
 /// What rounding of the logarithm may make of a number at the end of its bucket.
 const ROUNDING: f64 = 1e-12;
@@ -122,6 +119,8 @@ mod tests {
 
     use super::*;
 
+    const ERROR_MAX: f64 = 0.01;
+
     fn of(numbers: &[f64]) -> Sketch {
         numbers.iter().fold(Sketch::default(), |mut sketch, number| {
             sketch.add(*number);
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_logarithm_is_gammas() {
-        assert!((libm::log(GAMMA) - LN_GAMMA).abs() < 1e-15, "{:.20}", libm::log(GAMMA));
+        assert!((libm::log(1.0 + ERROR_MAX) - LN_GAMMA).abs() < 1e-15, "{:.20}", libm::log(1.0 + ERROR_MAX));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!          clock at arming + window
 //! Fires    at that instant, on the event that armed it, where nothing answered; `others` more of the key wait still
 //! State    the newest answer and at most 16 waits, each with its event's record; an answer ends all that it is not before
-//! Misses   what is armed while 16 waits are open; an answer that comes late stops nothing that has fired
+//! Misses   what is armed while 16 waits are open, or by a record of more than 8 KiB; an answer that comes late stops nothing that has fired
 //! Alarms   wrongly where the stream of answers stands still: a source that lags makes all its answers absent
 //! Source   a pattern with a negated end, as in SASE+ (Agrawal et al., SIGMOD 2008) and Elastic EQL's missing events
 //! ```
@@ -22,6 +22,9 @@ use crate::value::OwnedValue;
 
 /// Waits that one key may have at once: an adversary who opens more is told of 16 times.
 const WAITS_MAX: usize = 16;
+/// Longest record that is kept for a wait, bytes: some ten times an honest one. A few that are padded must not cost all others
+/// their place.
+const RECORD_BYTES_MAX: usize = 8_192;
 
 const FIELDS: &[SignalField] = &[SignalField { name: "others", ty: SignalType::Int, doc: "how many more of the key wait still" }];
 
@@ -74,7 +77,7 @@ impl Operator for Absence {
         }
         // An event of both sorts does not answer itself, nor another of its instant what that one has just answered.
         let is_answered = answered_ms.is_some_and(|answer_ms| answer_ms > fact.at_ms || (answer_ms == fact.at_ms && !fact.above));
-        if fact.below && !is_answered && state.waits.len() < WAITS_MAX {
+        if fact.below && !is_answered && state.waits.len() < WAITS_MAX && fact.record.len() <= RECORD_BYTES_MAX {
             state.waits.push(Wait {
                 due_ms: fact.clock_ms.saturating_add(setup.window_ms),
                 at_ms: fact.at_ms,

@@ -68,7 +68,11 @@ impl Lowering<'_> {
             }
             self.keys(&[], &events)
         } else {
-            by.and_then(|node| self.specs(node)).and_then(|by| self.keys(&by, &events))
+            // What is only counted need not be found at the rule's own events.
+            let fires = matches!(spec.yields, Yields::Signal(_));
+            let looks = self.on.is_empty() || below.iter().any(|one| self.on.contains(&one.event));
+            let readers = if fires && self.is_counted && !looks { &[] } else { self.on };
+            by.and_then(|node| self.specs(node)).and_then(|by| self.keys_at(&by, &events, readers))
         };
         let of = match keys.of {
             OfField::None { because, instead } => match of {

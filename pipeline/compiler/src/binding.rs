@@ -58,8 +58,14 @@ pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, fa
     let counted = counted(entries);
     let mut drafts: Vec<Draft> = entries.iter().map(|(name, _)| Draft::nothing(name)).collect();
     // What fires comes first, as what counts firings must know it; of that, what takes no others'.
-    for rank in [Rank::Detector, Rank::Fires, Rank::Value] {
-        for (index, (name, node)) in entries.iter().enumerate().filter(|(_, (_, node))| Rank::of(node) == rank) {
+    let fires: BTreeSet<&str> =
+        entries.iter().filter(|(_, node)| Rank::of(node) == Rank::Fires).map(|(name, _)| name.name.as_str()).collect();
+    let rank_of = |node: &Node| match Rank::of(node) {
+        Rank::Fires if !named_in(node).is_disjoint(&fires) => Rank::FiresByFirings,
+        rank => rank,
+    };
+    for rank in [Rank::Detector, Rank::Fires, Rank::FiresByFirings, Rank::Value] {
+        for (index, (name, node)) in entries.iter().enumerate().filter(|(_, (_, node))| rank_of(node) == rank) {
             let named = reader::identifier(name, "a binding", faults);
             let (sources, broken) = (sources(&drafts), broken(entries, &drafts));
             let is_counted = counted.contains(name.name.as_str());
@@ -79,6 +85,8 @@ enum Rank {
     Detector,
     /// An aggregate that fires.
     Fires,
+    /// One that another one's firings feed.
+    FiresByFirings,
     Value,
 }
 
@@ -101,9 +109,14 @@ fn is_second_key(key: &Key) -> bool {
 
 /// The names that stand where event types do and are none: what fires, and is counted.
 fn counted(entries: &[(Key, Node)]) -> BTreeSet<&str> {
+    entries.iter().flat_map(|(_, node)| named_in(node)).collect()
+}
+
+/// The names that stand where event types do in one binding.
+fn named_in(node: &Node) -> BTreeSet<&str> {
     let aggregate = |key: &Key| aggregates().any(|spec| spec.name == key.name) || is_second_key(key);
-    let maps = entries.iter().filter_map(|(_, node)| if let NodeValue::Map(keys) = &node.value { Some(keys) } else { None });
-    let types = maps.flatten().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| match &node.value {
+    let keys = if let NodeValue::Map(keys) = &node.value { keys.as_slice() } else { &[] };
+    let types = keys.iter().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| match &node.value {
         NodeValue::Seq(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     });
@@ -345,7 +358,7 @@ impl Lowering<'_> {
     }
 
     /// The same where it is read by those types.
-    fn keys_at(&mut self, specs: &[KeySpec], feeds: &[EventType], on: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
+    pub(crate) fn keys_at(&mut self, specs: &[KeySpec], feeds: &[EventType], on: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
         let mut events: Vec<EventType> = feeds.iter().chain(on).copied().collect();
         events.sort_unstable();
         events.dedup();

@@ -240,7 +240,7 @@ fn equal(left: Value<'_>, right: Value<'_>) -> Result<bool, EvalError> {
         (Value::Absent, _) | (_, Value::Absent) => Err(EvalError::Absent),
         (Value::Str(a), Value::Str(b)) => Ok(a == b),
         // Values of one kind have one stand-in; whether a text is what one stands for is not known.
-        (Value::StandIn(a), Value::StandIn(b)) => Ok(a.pseudonym == b.pseudonym),
+        (Value::StandIn(a), Value::StandIn(b)) => Ok(a.is(b)),
         (Value::StandIn(_), Value::Str(_)) | (Value::Str(_), Value::StandIn(_)) => Err(EvalError::StandIn),
         _ => Ok(order(left, right) == Ok(Some(Ordering::Equal))),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldType, Privacy};
 
-use crate::expression::{Expr, StringTest};
+use crate::expression::{Comparison, Expr, StringTest};
 use crate::ruleset::{Feed, Ruleset, Trigger};
 
 impl Expr {
@@ -51,7 +51,9 @@ impl Ruleset {
         }
         let bindings = self.with_sources(trigger.reads.iter().copied());
         let mut bindings = bindings.into_iter().filter_map(|number| self.bindings.get(number));
+        let mut programs = trigger.programs.iter().flat_map(|program| program.applies.iter().chain([&program.when]));
         are_hidden(trigger.event, &fields)
+            || programs.any(|expr| looks_into(expr, trigger.event))
             || bindings.any(|binding| binding.operator.spec().needs_raw || binding.feeds.iter().any(feed_needs_raw))
     }
 }
@@ -59,7 +61,30 @@ impl Ruleset {
 fn feed_needs_raw(feed: &Feed) -> bool {
     let mut fields: BTreeSet<FieldPath> = feed.of.and_then(|of| of.path()).into_iter().collect();
     feed.filter.iter().for_each(|filter| filter.fields(&mut fields));
-    are_hidden(feed.event, &fields)
+    are_hidden(feed.event, &fields) || feed.filter.as_ref().is_some_and(|filter| looks_into(filter, feed.event))
+}
+
+/// Whether it needs the characters of a field of which there is a stand-in alone.
+fn looks_into(expr: &Expr, event: EventType) -> bool {
+    let is_personal = |expr: &Expr| match expr {
+        Expr::Field(path) => field::at(event.fields(), *path).is_some_and(|spec| matches!(spec.privacy, Privacy::Pseudonym(_))),
+        _ => false,
+    };
+    let within = |expr: &Expr| looks_into(expr, event);
+    match expr {
+        Expr::InList(inner, _) | Expr::Size(inner) => is_personal(inner) || within(inner),
+        Expr::Text(subject, _) => is_personal(subject) || within(subject),
+        Expr::Compare(how, left, right) => {
+            let is_order = !matches!(how, Comparison::Equal | Comparison::NotEqual);
+            let with_text = |a: &Expr, b: &Expr| is_personal(a) && (is_order || matches!(b, Expr::Const(_)));
+            with_text(left, right) || with_text(right, left) || within(left) || within(right)
+        }
+        Expr::In(item, list) => is_personal(item) || within(item) || list.iter().any(within),
+        Expr::Not(inner) | Expr::Negate(inner) => within(inner),
+        Expr::And(left, right) | Expr::Or(left, right) | Expr::Arithmetic(_, left, right) => within(left) || within(right),
+        Expr::Conditional(condition, yes, no) => within(condition) || within(yes) || within(no),
+        _ => false,
+    }
 }
 
 /// Whether one of the fields never leaves. That an object is there may be known.

@@ -96,6 +96,20 @@ fn a_test_says_when_a_wait_is_over(#[case] at: &str, #[case] help: Option<&str>)
     }
 }
 
+/// Whichever stands first in the file; and what is only counted need not be found at the rule's own events.
+#[test]
+fn a_wait_may_be_begun_by_the_end_of_one_that_stands_below_it() {
+    let lets = "  b: {absence: payment.refund_issued, after: unpaid, by: user(user_id), window: 1h}\n";
+    let file = rule("payment.authorized", &format!("{lets}{UNPAID}"), "b.fired || unpaid.fired");
+    let ruleset = compile(&[file]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    let of_b =
+        ruleset.bindings.iter().find(|binding| binding.feeds.iter().any(|feed| feed.firings_of.is_some())).expect("it is fed firings");
+    assert!(of_b.feeds.iter().any(|feed| feed.event == EventType::PaymentAuthorized && feed.sides.below));
+
+    let lets = "  unused: {absence: auth.otp_verified, after: auth.otp_requested, by: phone, window: 10m}\n  n: {count: unused, by: ip, window: 1d}\n";
+    compile(&[rule("auth.login_succeeded", lets, "n > 3")]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+}
+
 /// Two stages, and no third: what is fed firings is counted by nobody.
 #[test]
 fn a_firing_of_a_firing_is_no_event() {

@@ -19,7 +19,7 @@ const ABSENT: &str = "–";
 /// One alert, as every receiver gets it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alert {
-    /// A function of rule, entity and opening event.
+    /// A function of rule, entity and opening event; of an alert that a timer opens, of the due time too.
     pub id: String,
     /// The rule.
     pub rule: String,
@@ -114,6 +114,8 @@ pub(crate) fn former_entity_of(row: &Row<'_>, trigger: &Trigger, pseudonymizer: 
 pub(crate) struct Opening<'r, 'a> {
     pub(crate) row: &'r Row<'a>,
     pub(crate) late: bool,
+    /// Whether a timer opens it.
+    pub(crate) due: bool,
     pub(crate) position: u64,
     pub(crate) rule: &'r Rule,
     /// The rule's mode at this event.
@@ -127,7 +129,7 @@ pub(crate) struct Opening<'r, 'a> {
 
 impl Alert {
     pub(crate) fn open(opening: Opening<'_, '_>, ruleset: &str, pseudonymizer: &Pseudonymizer) -> Self {
-        let Opening { row, late, position, rule, mode, trigger, program, scope, entity, suppressed_before } = opening;
+        let Opening { row, late, due, position, rule, mode, trigger, program, scope, entity, suppressed_before } = opening;
         let left = |id: &str| pseudonymizer.leave_id(id).into_owned();
         let event = EventRef { source: left(&row.event.source), id: left(&row.event.id) };
         let values = Values::of(program, &scope, pseudonymizer);
@@ -144,7 +146,12 @@ impl Alert {
             })
             .collect();
         Self {
-            id: alert_id(&rule.id, &entity, &event.source, &event.id),
+            id: if due {
+                // Apart from what the event itself opened, and from other waits that it began.
+                alert_id(&rule.id, &entity, &event.source, &format!("{} due {}", event.id, row.at_ms))
+            } else {
+                alert_id(&rule.id, &entity, &event.source, &event.id)
+            },
             rule: rule.id.clone(),
             ruleset: ruleset.to_owned(),
             engine: env!("CARGO_PKG_VERSION").to_owned(),

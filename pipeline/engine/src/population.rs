@@ -136,7 +136,7 @@ impl Populations {
 
     /// Closes the minutes before `minute_ms`: what shards have taken in is added up. A minute that is open already stays so.
     pub(crate) fn close(&mut self, minute_ms: i64, shards: &mut [Shard]) {
-        if minute_ms <= self.open_ms {
+        if minute_ms <= self.open_ms || self.wholes.iter().all(Option::is_none) {
             return;
         }
         for (binding, whole) in self.wholes.iter_mut().enumerate() {

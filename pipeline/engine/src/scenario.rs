@@ -79,7 +79,10 @@ fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) ->
         (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
     let engine = || Engine::new(ruleset.clone(), Config::default(), pseudonymizer.clone());
     // When the events are over time goes on, until all that waits is over too.
-    let waits_ms = ruleset.bindings.iter().map(|binding| binding.window_ms).max().unwrap_or(0);
+    // A wait may be begun by the end of another one.
+    let mut windows: Vec<i64> = ruleset.bindings.iter().map(|binding| binding.window_ms).collect();
+    windows.sort_unstable();
+    let waits_ms: i64 = windows.iter().rev().take(2).sum();
     let end_ms = START_MS + events.last().map_or(0, |event| event.at_ms) + waits_ms + Config::default().lateness_ms + 1;
     let end = records.len() as u64 + 1;
 

@@ -100,9 +100,9 @@ impl Shard {
         }
     }
 
-    /// Ends a wait without a word.
-    pub(crate) fn give_up(&mut self, due: &Due) {
-        self.tables[usize::from(due.binding)].fire(due.key, due.identity, due.over_ms);
+    /// Ends a wait without a word; whether it was open.
+    pub(crate) fn give_up(&mut self, due: &Due) -> bool {
+        !matches!(self.tables[usize::from(due.binding)].fire(due.key, due.identity, due.over_ms), Cell::Absent)
     }
 
     /// What a binding with one state for all keys has taken in since it was asked before.

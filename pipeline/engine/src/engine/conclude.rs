@@ -50,6 +50,7 @@ impl Engine {
                 let opening = Opening {
                     row,
                     late: mark.late,
+                    due: mark.due.is_some(),
                     position: record.position,
                     rule,
                     mode,

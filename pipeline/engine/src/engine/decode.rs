@@ -7,6 +7,7 @@ use rasid_detectors::event::units::Timestamp;
 use rayon::prelude::*;
 
 use super::Engine;
+use super::stages::SPARE_MAX;
 use crate::batch::{Batch, ColumnsEvent, Opened, Record, Row, Stretch, with_opened};
 
 impl Engine {
@@ -53,7 +54,7 @@ impl Engine {
             source: self.pseudonymizer.leave_id(&row.event.source).into_owned(),
             time_ms: row.event.time.millis(),
             received_ms: row.event.received.map(Timestamp::millis),
-            columns: Columns::of(&row.event.data, &self.hasher, leave),
+            columns: Columns::of(&row.event.data, &self.hasher, leave, |raw| self.pseudonymizer.leave_id(raw).into_owned()),
         };
         rows.map(archived).collect()
     }
@@ -66,6 +67,7 @@ impl Engine {
     /// Takes a batch's memory back, for the next one.
     pub fn recycle(&mut self, batch: Batch<'_>) {
         self.spare_rows.extend(batch.stretches.into_iter().map(Stretch::into_spare));
+        self.spare_rows.truncate(SPARE_MAX);
     }
 
     /// Records to events and faults, stretch by stretch.

@@ -11,6 +11,8 @@ use crate::scatter::{ByShard, Scattered, scatter};
 use crate::shard::{Gathered, Shard};
 use crate::trace::{Trace, trace};
 
+/// Chunks whose memory is kept for the next batch: four a thread is what most have.
+pub(super) const SPARE_MAX: usize = 64;
 /// Rows whose identities are looked for together.
 const PREFETCH: usize = 32;
 
@@ -30,6 +32,7 @@ impl Engine {
         }
         self.conclude(&chunks, &verdicts, output);
         self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
+        self.spare.truncate(SPARE_MAX);
     }
 
     /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates. Gives what is made of

@@ -178,6 +178,10 @@ impl Engine {
         });
         let chunks = chunks.collect();
         self.judge(chunks, output, traces);
+        // What is read with another key or identity than it was armed with, as another version would, ends here.
+        for due in due.iter().take(done) {
+            self.counters.waits_lost += u64::from(self.shards[shard_of(due.key)].give_up(due));
+        }
     }
 
     /// When the next timer is due, ms of the log's clock.
