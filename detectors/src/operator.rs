@@ -9,9 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{EntityKind, KeyHasher};
-use crate::event::columns::Columns;
+use crate::event::columns::ColumnsEvent;
 use crate::event::field::{FieldPath, FieldType};
-use crate::event::units::Timestamp;
 use crate::event::{Data, Event, EventType};
 use crate::signal::{Signal, SignalField};
 use crate::value::{OwnedValue, Value};
@@ -125,22 +124,7 @@ pub enum Stored {
     /// Its record, as it came.
     Record(Box<[u8]>),
     /// Out of columns.
-    Columns(Box<StoredColumns>),
-}
-
-/// An event out of an archive's columns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StoredColumns {
-    /// See [`Event::id`].
-    pub id: Box<str>,
-    /// See [`Event::source`].
-    pub source: Box<str>,
-    /// See [`Event::time`], Unix ms.
-    pub time_ms: i64,
-    /// See [`Event::received`], Unix ms.
-    pub received_ms: Option<i64>,
-    /// See [`Event::data`].
-    pub columns: Columns,
+    Columns(Box<ColumnsEvent>),
 }
 
 impl std::fmt::Debug for Stored {
@@ -154,7 +138,7 @@ impl Stored {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Record(record) => record.len(),
-            Self::Columns(stored) => size_of::<StoredColumns>() + stored.id.len() + stored.source.len() + stored.columns.heap_bytes(),
+            Self::Columns(event) => size_of::<ColumnsEvent>() + event.heap_bytes(),
         }
     }
 }
@@ -203,15 +187,8 @@ pub struct Fact<'f, 'a> {
 impl<'f> Fact<'f, '_> {
     /// The event, so that it may be seen once more.
     pub fn stored(&self) -> Stored {
-        let Event { id, source, time, received, data } = self.event;
-        match data {
-            Data::Columns(columns) => Stored::Columns(Box::new(StoredColumns {
-                id: id.as_ref().into(),
-                source: source.as_ref().into(),
-                time_ms: time.millis(),
-                received_ms: received.map(Timestamp::millis),
-                columns: columns.as_ref().clone(),
-            })),
+        match &self.event.data {
+            Data::Columns(columns) => Stored::Columns(Box::new(ColumnsEvent::of(self.event, columns.as_ref().clone()))),
             _ => Stored::Record(self.record.into()),
         }
     }

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{self, FieldPath, FieldSpec, FieldType, Privacy};
-use super::{Data, EventType};
+use super::units::Timestamp;
+use super::{Data, Event, EventType};
 use crate::entity::personal::reads_as_personal;
 use crate::entity::{EntityKind, KeyHasher};
 use crate::value::{OwnedValue, Value};
@@ -94,6 +95,50 @@ pub struct Columns {
     fields: Vec<(FieldPath, OwnedValue)>,
     region: Option<u64>,
     unknown: Vec<(Box<str>, OwnedValue)>,
+}
+
+/// An event out of columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnsEvent {
+    /// Unique within `source`; as it left, where it reads as personal.
+    pub id: Box<str>,
+    /// The producing service; the same.
+    pub source: Box<str>,
+    /// When it happened, Unix ms.
+    pub time_ms: i64,
+    /// When the gateway received it, Unix ms.
+    pub received_ms: Option<i64>,
+    /// Its data.
+    pub columns: Columns,
+}
+
+impl ColumnsEvent {
+    /// The event with those columns for its data.
+    pub fn of(event: &Event<'_>, columns: Columns) -> Self {
+        Self {
+            id: event.id.as_ref().into(),
+            source: event.source.as_ref().into(),
+            time_ms: event.time.millis(),
+            received_ms: event.received.map(Timestamp::millis),
+            columns,
+        }
+    }
+
+    /// The event.
+    pub fn event(&self) -> Event<'_> {
+        Event {
+            id: self.id.as_ref().into(),
+            source: self.source.as_ref().into(),
+            time: Timestamp::from_millis(self.time_ms),
+            received: self.received_ms.map(Timestamp::from_millis),
+            data: Data::Columns(Box::new(self.columns.clone())),
+        }
+    }
+
+    /// Heap memory, bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.id.len() + self.source.len() + self.columns.heap_bytes()
+    }
 }
 
 /// The same with names in place of places, which a version may move.
@@ -293,6 +338,7 @@ impl std::fmt::Debug for Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::envelope::{Decoded, Limits, decode};
 
     fn phone() -> OwnedValue {
         let leave =
@@ -316,5 +362,31 @@ mod tests {
         assert_eq!(stand_in.key(EntityKind::Phone), Some(KeyHasher::new([7; 16]).key(EntityKind::Phone, "+201000000042")));
         let shown = format!("{good:?} {stand_in:?} {:?}", phone());
         assert!(!shown.contains("42"), "{shown}");
+    }
+
+    /// An identifier that names no entity is clear, unless it is itself a telephone number or the like.
+    #[test]
+    fn a_clear_text_that_reads_as_personal_leaves_as_it_would_in_an_alert() {
+        let record = r#"{"specversion":"1.0","id":"e1","source":"/t","type":"payment.refund_issued","time":"2026-09-21T14:00:00Z","data":{"payment_id":"01000000042","user_id":"u_1","counterparty_id":"u_2","amount":500,"currency":"EGP","method":"card"}}"#;
+        let Ok(Decoded::Event(event)) = decode(record.as_bytes(), &Limits::default()) else { panic!("a good record") };
+        let columns = Columns::of(&event.data, &KeyHasher::new([7; 16]), |_, raw| raw.to_owned(), |_| "p1_y".to_owned());
+        let text = serde_json::to_string(&columns).expect("plain data");
+        assert!(text.contains("p1_y") && text.contains("u_2") && !text.contains("01000000042"), "{text}");
+        let refused = Columns::new(EventType::RefundIssued).with("payment_id", OwnedValue::Str("01000000042".into()));
+        assert!(refused.is_err());
+        assert!(Columns::new(EventType::RefundIssued).with("payment_id", OwnedValue::Str("p_42".into())).is_ok());
+        let unknown = Columns::new(EventType::RefundIssued).with_unknown("note", OwnedValue::Str("call me".into()));
+        assert_eq!(unknown.unknown("note"), OwnedValue::Absent);
+    }
+
+    /// A pseudonym changes with the secret, a key does not.
+    #[test]
+    fn two_names_of_one_value_are_the_same() {
+        let of = |raw: &str, name: &str| {
+            let kinds = [EntityKind::Phone, EntityKind::PhonePrefix];
+            StandIn::of(&kinds, raw, &KeyHasher::new([7; 16]), |_, _| name.to_owned()).expect("two kinds")
+        };
+        assert!(of("01000000042", "p1_x").is(&of("+201000000042", "p2_z")));
+        assert!(!of("01000000042", "p1_x").is(&of("01000000043", "p1_x")));
     }
 }

@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use rasid_detectors::entity::{ID_BYTES_MAX, KeyHasher};
-use rasid_detectors::event::columns::Columns;
+use rasid_detectors::event::columns::ColumnsEvent;
 use rasid_detectors::event::encoded::open;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use rasid_detectors::event::fault::Fault;
 use rasid_detectors::event::salvage::BadField;
-use rasid_detectors::event::units::Timestamp;
 use rasid_detectors::event::{Data, Event};
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
@@ -59,35 +58,15 @@ pub(crate) struct Row<'a> {
     pub(crate) at_ms: i64,
 }
 
-/// An event out of an archive's columns.
+/// An event out of an archive's columns, in its place.
 #[derive(Clone, Debug)]
-pub struct ColumnsEvent {
+pub struct ColumnsRecord {
     /// Its place in the log.
     pub position: u64,
     /// When it arrived here, Unix ms.
     pub arrival_ms: i64,
-    /// Unique within `source`; as it left, where it reads as personal.
-    pub id: String,
-    /// The producing service.
-    pub source: String,
-    /// When it happened, Unix ms.
-    pub time_ms: i64,
-    /// When the gateway received it, Unix ms.
-    pub received_ms: Option<i64>,
-    /// Its data.
-    pub columns: Columns,
-}
-
-impl ColumnsEvent {
-    fn event(&self) -> Event<'static> {
-        Event {
-            id: self.id.clone().into(),
-            source: self.source.clone().into(),
-            time: Timestamp::from_millis(self.time_ms),
-            received: self.received_ms.map(Timestamp::from_millis),
-            data: Data::Columns(Box::new(self.columns.clone())),
-        }
-    }
+    /// The event.
+    pub event: ColumnsEvent,
 }
 
 impl<'a> Row<'a> {
@@ -159,20 +138,18 @@ pub(crate) struct Stretch<'a> {
     pub(crate) tally: Tally<'a>,
 }
 
-impl Stretch<'static> {
+impl<'a> Stretch<'a> {
     /// Events out of columns, whose indices in the batch begin at 0.
-    pub(crate) fn of_columns(events: &[ColumnsEvent], hasher: &KeyHasher) -> Self {
+    pub(crate) fn of_columns(records: &'a [ColumnsRecord], hasher: &KeyHasher) -> Self {
         let mut stretch = Self::default();
-        for (index, event) in events.iter().enumerate() {
-            let event = event.event();
+        for (index, record) in records.iter().enumerate() {
+            let event = record.event.event();
             stretch.tally.count(&event.source, event.data.event_type(), &[]);
             stretch.rows.push(Row::new(event, index, &[], hasher));
         }
         stretch
     }
-}
 
-impl<'a> Stretch<'a> {
     /// Decodes records whose indices in the batch begin at `first`, into spare memory.
     pub(crate) fn decode(records: &[Record<'a>], first: usize, limits: &Limits, hasher: &KeyHasher, rows: SpareRows) -> Self {
         let mut stretch = Self { rows, ..Self::default() };

@@ -42,7 +42,7 @@ mod trace;
 mod warming;
 
 pub use alert::{Alert, EventRef, Values};
-pub use batch::{Batch, ColumnsEvent, Opened, Record};
+pub use batch::{Batch, ColumnsRecord, Opened, Record};
 pub use counters::{Counters, RuleCounters};
 pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, RestoreError, Snapshot};
 pub use memory::{events_per_s_max, reserved_bytes};

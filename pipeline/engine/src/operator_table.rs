@@ -32,10 +32,11 @@ pub(crate) struct Visit<'r, 'a> {
 }
 
 impl<'r, 'a> Visit<'r, 'a> {
-    /// What the operator is fed, if it is.
+    /// What the operator is fed, if it is. An event that lacks the field is none of the operator's: it neither makes a state
+    /// nor keeps one alive.
     fn fact(&self, hasher: &'r KeyHasher) -> Option<Fact<'r, 'a>> {
         let Self { row, record, clock_ms, firing, holds, .. } = *self;
-        self.feed.map(|feed| Fact {
+        let fact = self.feed.map(|feed| Fact {
             event: &row.event,
             at_ms: row.at_ms,
             clock_ms,
@@ -46,7 +47,8 @@ impl<'r, 'a> Visit<'r, 'a> {
             above: feed.sides.above && holds,
             below: feed.sides.below,
             hasher,
-        })
+        });
+        fact.filter(|fact| fact.of.is_none() || fact.value().is_present())
     }
 }
 
@@ -131,9 +133,7 @@ impl<O: Operator> OperatorTable for Typed<O> {
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
         let Visit { key, clock_ms, read, .. } = *visit;
         let (setup, at_ms) = (&self.setup, visit.row.at_ms);
-        let fact = visit.fact(hasher);
-        // An event that lacks the field is none of the operator's: it neither makes a state nor keeps one alive.
-        let Some(fact) = fact.filter(|fact| fact.of.is_none() || fact.value().is_present()) else {
+        let Some(fact) = visit.fact(hasher) else {
             return match self.table.get(key, clock_ms) {
                 _ if !read => Cell::Absent,
                 Some(state) => value::<O>(setup, at_ms, &state.0),
@@ -251,7 +251,7 @@ struct Taken<O: Operator> {
 
 impl<O: Operator> OperatorTable for Taken<O> {
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
-        if let Some(fact) = visit.fact(hasher).filter(|fact| fact.of.is_none() || fact.value().is_present()) {
+        if let Some(fact) = visit.fact(hasher) {
             O::feed(&self.setup, &fact, self.part.get_or_insert_default());
             if self.bytes() > self.share {
                 self.part = None;

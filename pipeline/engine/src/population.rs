@@ -53,15 +53,22 @@ struct Typed<O: Operator> {
     setup: Setup<O::Params>,
     state: O::State,
     closed_ms: i64,
+    /// What a condition reads of it: the same until the next minute closes, so it is worked out once and not for each event.
+    now: Cell,
     share: usize,
     evicted: u64,
 }
 
 impl<O: Operator> Typed<O> {
-    fn keep_to_share(&mut self) {
+    /// Forgets what is over its share, and works out what is read of the rest.
+    fn settle(&mut self) {
         while O::heap_bytes(&self.state) > self.share && O::forget(&mut self.state) {
             self.evicted += 1;
         }
+        self.now = match O::read(&self.setup, self.closed_ms, &self.state) {
+            OwnedValue::Absent => Cell::Absent,
+            value => Cell::Value(value),
+        };
     }
 }
 
@@ -73,14 +80,11 @@ impl<O: Operator> Whole for Typed<O> {
         }
         O::fold(&self.setup, closed_ms, &mut self.state, &O::State::default());
         self.closed_ms = closed_ms;
-        self.keep_to_share();
+        self.settle();
     }
 
     fn read(&self) -> Cell {
-        match O::read(&self.setup, self.closed_ms, &self.state) {
-            OwnedValue::Absent => Cell::Absent,
-            value => Cell::Value(value),
-        }
+        self.now.clone()
     }
 
     fn bytes(&self) -> usize {
@@ -93,11 +97,11 @@ impl<O: Operator> Whole for Typed<O> {
 
     fn set_share(&mut self, share: usize) {
         self.share = share;
-        self.keep_to_share();
+        self.settle();
     }
 
     fn share(&self) -> Box<dyn Whole> {
-        Box::new(Self { setup: self.setup.clone(), state: self.state.clone(), ..*self })
+        Box::new(Self { setup: self.setup.clone(), state: self.state.clone(), now: self.now.clone(), ..*self })
     }
 
     fn save(&self, out: Vec<u8>) -> Vec<u8> {
@@ -106,6 +110,7 @@ impl<O: Operator> Whole for Typed<O> {
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
         (self.closed_ms, self.evicted, self.state) = postcard::from_bytes(bytes)?;
+        self.settle();
         Ok(())
     }
 }
@@ -122,8 +127,8 @@ impl OperatorVisitor for New {
         if O::FORM != Form::Population {
             return None;
         }
-        let Self { share } = self;
-        Some(Box::new(Typed::<O> { setup: setup.clone(), state: O::State::default(), closed_ms: i64::MIN, share, evicted: 0 }))
+        let (setup, state) = (setup.clone(), O::State::default());
+        Some(Box::new(Typed::<O> { setup, state, closed_ms: i64::MIN, now: Cell::Absent, share: self.share, evicted: 0 }))
     }
 }
 

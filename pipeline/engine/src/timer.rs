@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use rasid_detectors::event::Event;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
-use rasid_detectors::event::units::Timestamp;
-use rasid_detectors::event::{Data, Event};
-use rasid_detectors::operator::{Stored, StoredColumns};
+use rasid_detectors::operator::Stored;
 
 /// A wait that is over, with all that its event is seen once more by.
 pub(crate) struct Due {
@@ -27,16 +26,7 @@ impl Due {
                 Ok(Decoded::Event(event) | Decoded::Garbled { event, .. }) => Some(event),
                 _ => None,
             },
-            Stored::Columns(stored) => {
-                let StoredColumns { id, source, time_ms, received_ms, columns } = stored.as_ref();
-                Some(Event {
-                    id: id.as_ref().into(),
-                    source: source.as_ref().into(),
-                    time: Timestamp::from_millis(*time_ms),
-                    received: received_ms.map(Timestamp::from_millis),
-                    data: Data::Columns(Box::new(columns.clone())),
-                })
-            }
+            Stored::Columns(event) => Some(event.event()),
         }
     }
 

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use rasid_detectors::event::envelope::Limits;
 use rasid_detectors::event::time::parse_rfc3339;
-use rasid_engine::{Alert, Config, Opened, Output, Record};
+use rasid_engine::{Alert, Config, Engine, Opened, Output, Pseudonymizer, Record};
 
 mod common;
 
@@ -100,6 +101,23 @@ fn a_padded_record_begins_no_wait() {
     let padded = code(0, 0, false, true).replace("\"data\":{", &format!("\"data\":{{\"note\":\"{}\",", "x".repeat(9_000)));
     let log = [padded, code(1, 0, false, true), code(2, 10 * MINUTE_MS, false, true)];
     assert_eq!(opened(&alerts(&FORM_RULES[..1], &log, 1)), [("e1".to_owned(), 3 * MINUTE_MS, 3)]);
+}
+
+/// As another version might: what armed the wait is refused where it is seen once more. It ends, and is counted.
+#[test]
+fn a_wait_that_cannot_be_read_any_more_ends() {
+    let mut before = engine(&FORM_RULES[..1], Config::default());
+    before.process(&records(&[code(0, 0, false, true)]));
+    let saved = Saved::of(&before.snapshot());
+    let limits = Limits { record_bytes_max: 20, ..Limits::default() };
+    let secret = Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough");
+    let config = Config { limits, ..Config::default() };
+    let mut after =
+        Engine::restore(common::ruleset(&FORM_RULES[..1]), config, secret, &mut |part| saved.get(part)).expect("what was saved");
+    assert!(after.tick(2, START_MS + 60 * MINUTE_MS).alerts.is_empty());
+    assert_eq!(after.counters().waits_lost, 1);
+    assert!(after.tick(3, START_MS + 90 * MINUTE_MS).alerts.is_empty());
+    assert_eq!(after.counters().waits_lost, 1);
 }
 
 #[test]
@@ -247,7 +265,7 @@ proptest! {
             let opened = Opened::default();
             let decoded = of_records.decode(batch, &opened);
             let archived = of_records.archived(&decoded);
-            let columns: Vec<_> = archived.iter().map(|event| &event.columns).collect();
+            let columns: Vec<_> = archived.iter().map(|record| &record.event).collect();
             // A range of addresses is clear.
             let text = serde_json::to_string(&columns).expect("plain data").replace("192.0.2.0/24", "");
             for raw in ["+2010000000", "192.0.2.", "01000000042", "\"d_"] {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rasid_compiler::ruleset::Receiver;
 
+use super::http::SCHEMES;
 use super::tls::ClientFiles;
 use super::{Sink, TlsFiles};
 use crate::secret::Secret;
@@ -118,6 +119,13 @@ impl<'a> Section<'a> {
         {
             self.fault(name, format!("found \"{url}\", expected {}host:port", schemes.join("host:port or ")), None);
         }
+    }
+
+    /// Where a sink is that speaks HTTP: its `url` and `proxy`, and its files for TLS.
+    pub fn http(&mut self, url: Option<&str>, proxy: Option<&str>, tls: [&Option<String>; 3]) {
+        self.address("url", url, &SCHEMES, true, None);
+        self.address("proxy", proxy, &SCHEMES, false, None);
+        self.tls([url, proxy].into_iter().flatten().any(|url| url.starts_with("https://")), "https://", tls);
     }
 
     /// Files for TLS where there is TLS, and a certificate with its key.

@@ -2,13 +2,12 @@
 //! take.
 
 use rasid_detectors::entity::EntityKind;
-use rasid_detectors::event::columns::Columns;
-use rasid_detectors::event::units::Timestamp;
+use rasid_detectors::event::columns::{Columns, ColumnsEvent};
 use rayon::prelude::*;
 
 use super::Engine;
 use super::stages::SPARE_MAX;
-use crate::batch::{Batch, ColumnsEvent, Opened, Record, Row, Stretch, with_opened};
+use crate::batch::{Batch, ColumnsRecord, Opened, Record, Row, Stretch, with_opened};
 
 impl Engine {
     /// Decodes records, for any engine that has the same secret and the same bounds on one record: old and new rules, or
@@ -33,28 +32,26 @@ impl Engine {
     /// Makes a batch of what an archive's columns hold, in the order of the log. What needs raw values is fed none of it, and
     /// rules that read such are not asked: [`Engine::rules_that_need_raw`]. A condition that looks into a personal value gives
     /// no value; keys, counts of different ones, and whether two are the same go by stand-ins.
-    pub fn columns(&self, events: &[ColumnsEvent]) -> Batch<'static> {
-        let record = |event: &ColumnsEvent| Record { position: event.position, arrival_ms: event.arrival_ms, bytes: &[] };
+    pub fn columns<'a>(&self, records: &'a [ColumnsRecord]) -> Batch<'a> {
+        let record = |record: &ColumnsRecord| Record { position: record.position, arrival_ms: record.arrival_ms, bytes: &[] };
         Batch {
-            records: events.iter().map(record).collect(),
-            stretches: vec![Stretch::of_columns(events, &self.hasher)],
+            records: records.iter().map(record).collect(),
+            stretches: vec![Stretch::of_columns(records, &self.hasher)],
             seed: self.pseudonymizer.seed(),
         }
     }
 
     /// What an archive may keep of a batch, event by event in the order of the log: nothing raw is in it. Fields outside the
     /// vocabulary are added by whoever reads them.
-    pub fn archived(&self, batch: &Batch<'_>) -> Vec<ColumnsEvent> {
+    pub fn archived(&self, batch: &Batch<'_>) -> Vec<ColumnsRecord> {
         let rows = batch.stretches.iter().flat_map(|stretch| &stretch.rows);
         let leave = |kind: EntityKind, raw: &str| self.pseudonymizer.leave(kind, raw);
-        let archived = |row: &Row<'_>| ColumnsEvent {
-            position: batch.records[row.record].position,
-            arrival_ms: batch.records[row.record].arrival_ms,
-            id: self.pseudonymizer.leave_id(&row.event.id).into_owned(),
-            source: self.pseudonymizer.leave_id(&row.event.source).into_owned(),
-            time_ms: row.event.time.millis(),
-            received_ms: row.event.received.map(Timestamp::millis),
-            columns: Columns::of(&row.event.data, &self.hasher, leave, |raw| self.pseudonymizer.leave_id(raw).into_owned()),
+        let leave_id = |raw: &str| self.pseudonymizer.leave_id(raw).into_owned();
+        let archived = |row: &Row<'_>| {
+            let columns = Columns::of(&row.event.data, &self.hasher, leave, leave_id);
+            let (id, source) = (leave_id(&row.event.id).into(), leave_id(&row.event.source).into());
+            let Record { position, arrival_ms, .. } = batch.records[row.record];
+            ColumnsRecord { position, arrival_ms, event: ColumnsEvent { id, source, ..ColumnsEvent::of(&row.event, columns) } }
         };
         rows.map(archived).collect()
     }

@@ -146,12 +146,13 @@ impl Engine {
         let Span { last_ms, end_ms } = self.plan.span(from_ms);
         let passed_ms = rows.passes(last_ms).unwrap_or(next.clock_ms);
         let due = self.due(end_ms.min(passed_ms));
+        let (over, again) = self.again(&due);
 
         let (mut pieces, mut done) = (Vec::new(), 0);
         loop {
             let row = rows.peek();
             let passing = row.unwrap_or(next);
-            let passed = due[done..].partition_point(|due| due.over_ms < passing.clock_ms);
+            let passed = over[done..].partition_point(|due| due.over_ms < passing.clock_ms);
             if passed > 0 {
                 pieces.push(Piece::Due(done..done + passed, passing));
                 done += passed;
@@ -159,27 +160,28 @@ impl Engine {
             if row.is_none_or(|row| row.clock_ms > last_ms) {
                 break;
             }
-            let until_ms = due.get(done).map_or(last_ms, |due| due.over_ms.min(last_ms));
+            let until_ms = over.get(done).map_or(last_ms, |due| due.over_ms.min(last_ms));
             rows.take(until_ms, &mut self.spare, &mut pieces);
         }
-        let (records, again) = self.again(&due, &pieces);
+        let mut records = Vec::with_capacity(over.len());
+        for piece in &pieces {
+            if let Piece::Due(range, Passing { position, arrival_ms, .. }) = piece {
+                let (position, arrival_ms) = (*position, *arrival_ms);
+                records.extend(over[range.clone()].iter().map(|due| Record { position, arrival_ms, bytes: due.record() }));
+            }
+        }
+        let mark = |due: &&Due| Mark { clock_ms: due.over_ms, cells: 0, late: false, live: true, due: Some(due.binding) };
         let chunks = pieces.into_iter().map(|piece| match piece {
             Piece::Rows(chunk) => chunk,
             Piece::Due(range, _) => {
-                let marks = due[range.clone()].iter().map(|due| Mark {
-                    clock_ms: due.over_ms,
-                    cells: 0,
-                    late: false,
-                    live: true,
-                    due: Some(due.binding),
-                });
-                Chunk { records: &records, rows: &again[range], marks: marks.collect(), cells: Vec::new() }
+                let marks = over[range.clone()].iter().map(mark).collect();
+                Chunk { records: &records, rows: &again[range], marks, cells: Vec::new() }
             }
         });
         let chunks = chunks.collect();
         self.judge(chunks, output, traces);
-        // What is read with another key or identity than it was armed with, as another version would, ends here.
-        for due in due.iter().take(done) {
+        // What another version cannot read any more, or reads with another key or identity than it was armed with, ends here.
+        for due in &due {
             self.counters.waits_lost += u64::from(self.shards[shard_of(due.key)].give_up(due));
         }
     }
@@ -190,38 +192,26 @@ impl Engine {
         self.shards.iter_mut().filter_map(|shard| shard.next_due(timers)).min()
     }
 
-    /// What is due before that instant, in order (due, operator, key, arming); what cannot be read any more is given up and
-    /// counted.
-    fn due(&mut self, before_ms: i64) -> Vec<Due> {
-        let Self { shards, plan, config, counters, .. } = self;
+    /// What is due before that instant, in order (due, operator, key, arming).
+    fn due(&self, before_ms: i64) -> Vec<Due> {
         let mut all = Vec::new();
-        for shard in shards.iter() {
-            shard.due(&plan.timers, before_ms, &mut all);
+        for shard in &self.shards {
+            shard.due(&self.plan.timers, before_ms, &mut all);
         }
         all.sort_by_key(|due| (due.over_ms, due.binding, due.key)); // stable: a key's are in the order of arming
-        all.retain(|due| {
-            let is_read = due.event(&config.limits).is_some();
-            if !is_read {
-                counters.waits_lost += 1;
-                shards[shard_of(due.key)].give_up(due);
-            }
-            is_read
-        });
         all
     }
 
-    /// The events that armed what is due, as they are seen once more.
-    fn again<'d>(&self, due: &'d [Due], pieces: &[Piece<'_, '_>]) -> (Vec<Record<'d>>, Vec<Row<'d>>) {
-        let (mut records, mut rows) = (Vec::with_capacity(due.len()), Vec::with_capacity(due.len()));
-        for piece in pieces {
-            let Piece::Due(range, passing) = piece else { continue };
-            for due in &due[range.clone()] {
-                let event = due.event(&self.config.limits).expect("what cannot be read was given up");
-                let row = Row::new(event, records.len(), due.record(), &self.hasher);
+    /// What of that can be read, with the events that armed it as they are seen once more.
+    fn again<'d>(&self, due: &'d [Due]) -> (Vec<&'d Due>, Vec<Row<'d>>) {
+        let (mut over, mut rows) = (Vec::with_capacity(due.len()), Vec::with_capacity(due.len()));
+        for due in due {
+            if let Some(event) = due.event(&self.config.limits) {
+                let row = Row::new(event, rows.len(), due.record(), &self.hasher);
                 rows.push(Row { at_ms: due.over_ms, ..row });
-                records.push(Record { position: passing.position, arrival_ms: passing.arrival_ms, bytes: due.record() });
+                over.push(due);
             }
         }
-        (records, rows)
+        (over, rows)
     }
 }

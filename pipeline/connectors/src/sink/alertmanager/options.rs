@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{AlertmanagerSink, Config};
 use crate::sink::Sink;
 use crate::sink::declared::{Alerts, Declared, MakeError, Section, Told, tls_files};
-use crate::sink::http::{HttpError, Reach, SCHEMES};
+use crate::sink::http::{HttpError, Reach};
 
 /// Alertmanager's v2 API.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -106,10 +106,7 @@ impl Declared for Options {
     }
 
     fn check(&self, section: &mut Section<'_>) {
-        section.address("url", self.url.as_deref(), &SCHEMES, true, None);
-        section.address("proxy", self.proxy.as_deref(), &SCHEMES, false, None);
-        let by_tls = [&self.url, &self.proxy].into_iter().flatten().any(|url| url.starts_with("https://"));
-        section.tls(by_tls, "https://", self.tls());
+        section.http(self.url.as_deref(), self.proxy.as_deref(), self.tls());
     }
 
     fn read(&mut self, section: &mut Section<'_>) {

@@ -8,7 +8,7 @@ use super::{Config, CoreApiSink};
 use crate::secret::Secret;
 use crate::sink::Sink;
 use crate::sink::declared::{Alerts, Declared, MakeError, Section, Told, tls_files};
-use crate::sink::http::{Reach, SCHEMES};
+use crate::sink::http::Reach;
 use crate::webhook::Webhook;
 
 /// The core marketplace API.
@@ -75,10 +75,7 @@ impl Declared for Options {
     }
 
     fn check(&self, section: &mut Section<'_>) {
-        section.address("url", self.url.as_deref(), &SCHEMES, true, None);
-        section.address("proxy", self.proxy.as_deref(), &SCHEMES, false, None);
-        let by_tls = [&self.url, &self.proxy].into_iter().flatten().any(|url| url.starts_with("https://"));
-        section.tls(by_tls, "https://", self.tls());
+        section.http(self.url.as_deref(), self.proxy.as_deref(), self.tls());
     }
 
     fn read(&mut self, section: &mut Section<'_>) {
