@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{EntityKind, KeyHasher};
-use crate::event::columns::ColumnsEvent;
+use crate::event::columns::{ColumnsEvent, KeptEvent};
 use crate::event::field::{FieldPath, FieldType};
 use crate::event::{Data, Event, EventType};
 use crate::signal::{Signal, SignalField};
@@ -120,11 +120,32 @@ pub struct Wait {
 
 /// An event, so that it may be seen once more. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Kept")]
 pub enum Stored {
     /// Its record, as it came.
     Record(Box<[u8]>),
     /// Out of columns.
     Columns(Box<ColumnsEvent>),
+    /// Out of columns of a type that this version does not know: it cannot be seen once more.
+    Lost,
+}
+
+/// The same as any version may have kept it.
+#[derive(Deserialize)]
+enum Kept {
+    Record(Box<[u8]>),
+    Columns(Box<KeptEvent>),
+    Lost,
+}
+
+impl From<Kept> for Stored {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Record(record) => Self::Record(record),
+            Kept::Columns(event) => event.today().map_or(Self::Lost, |event| Self::Columns(Box::new(event))),
+            Kept::Lost => Self::Lost,
+        }
+    }
 }
 
 impl std::fmt::Debug for Stored {
@@ -139,6 +160,7 @@ impl Stored {
         match self {
             Self::Record(record) => record.len(),
             Self::Columns(event) => size_of::<ColumnsEvent>() + event.heap_bytes(),
+            Self::Lost => 0,
         }
     }
 }

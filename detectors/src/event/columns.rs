@@ -1,6 +1,8 @@
 //! An event out of columns: what is known of one outside the raw zone. A personal value is a [`StandIn`], exact places and
 //! free text are not there, and everything else is as it was.
 
+mod kept;
+
 use serde::{Deserialize, Serialize};
 
 use super::field::{self, FieldPath, FieldSpec, FieldType, Privacy};
@@ -10,6 +12,8 @@ use crate::entity::personal::reads_as_personal;
 use crate::entity::{EntityKind, KeyHasher};
 use crate::value::{OwnedValue, Value};
 
+pub(crate) use kept::KeptEvent;
+
 /// What stands for a personal value outside the raw zone: it tells values apart, finds their state and may be shown, and
 /// holds nothing raw.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +21,10 @@ pub struct StandIn {
     /// As the value leaves.
     pub pseudonym: Box<str>,
     /// The key of state of each kind of entity that the value names.
+    #[serde(deserialize_with = "kept::known")]
     pub keys: Vec<(EntityKind, u64)>,
     /// What may be shown of it as each of those kinds, where that is not the pseudonym: a prefix.
+    #[serde(deserialize_with = "kept::known")]
     pub clear: Vec<(EntityKind, Box<str>)>,
 }
 
@@ -88,7 +94,7 @@ pub enum ColumnError {
 
 /// The data of one event.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Named", into = "Named")]
+#[serde(try_from = "kept::Named", into = "kept::Named")]
 pub struct Columns {
     event_type: EventType,
     /// By path.
@@ -141,15 +147,6 @@ impl ColumnsEvent {
     }
 }
 
-/// The same with names in place of places, which a version may move.
-#[derive(Serialize, Deserialize)]
-struct Named {
-    event_type: Box<str>,
-    fields: Vec<(Box<str>, OwnedValue)>,
-    region: Option<u64>,
-    unknown: Vec<(Box<str>, OwnedValue)>,
-}
-
 impl Columns {
     /// An event of that type without any field.
     pub fn new(event_type: EventType) -> Self {
@@ -197,12 +194,16 @@ impl Columns {
             let (found, expected) = (kind_of(&value), expected(spec));
             return Err(ColumnError::Type { event, field: name.to_owned(), found, expected });
         }
+        self.set(path, value);
+        Ok(self)
+    }
+
+    fn set(&mut self, path: FieldPath, value: OwnedValue) {
         let place = self.fields.partition_point(|(other, _)| *other < path);
         match self.fields.get_mut(place).filter(|(other, _)| *other == path) {
             Some((_, former)) => *former = value,
             None => self.fields.insert(place, (path, value)),
         }
-        Ok(self)
     }
 
     /// With the H3 cell of its place.
@@ -249,36 +250,9 @@ impl Columns {
     }
 }
 
-impl From<Columns> for Named {
-    fn from(columns: Columns) -> Self {
-        let Columns { event_type, fields, region, unknown } = columns;
-        let named = |(path, value)| Some((name_of(event_type, path)?.into(), value));
-        Self { event_type: event_type.name().into(), fields: fields.into_iter().filter_map(named).collect(), region, unknown }
-    }
-}
-
-impl TryFrom<Named> for Columns {
-    type Error = String;
-
-    fn try_from(named: Named) -> Result<Self, String> {
-        let Named { event_type, fields, region, unknown } = named;
-        let event_type = EventType::from_name(&event_type).ok_or_else(|| format!("there is no event type `{event_type}`"))?;
-        let columns = fields.into_iter().try_fold(Self::new(event_type), |columns, (name, value)| columns.with(&name, value));
-        Ok(Self { region, unknown, ..columns.map_err(|error| error.to_string())? })
-    }
-}
-
 fn stand_in(spec: &FieldSpec, kind: EntityKind, raw: &str, hasher: &KeyHasher, leave: impl Fn(EntityKind, &str) -> String) -> OwnedValue {
     let kinds = if spec.entities.is_empty() { std::slice::from_ref(&kind) } else { spec.entities };
     StandIn::of(kinds, raw, hasher, leave).map_or(OwnedValue::Absent, |stand_in| OwnedValue::StandIn(Box::new(stand_in)))
-}
-
-fn name_of(event_type: EventType, path: FieldPath) -> Option<String> {
-    let outer = event_type.fields().get(usize::from(path.field))?;
-    match path.child {
-        None => Some(outer.name.to_owned()),
-        Some(child) => Some(format!("{}.{}", outer.name, outer.children.get(usize::from(child))?.name)),
-    }
 }
 
 /// Whether a value may stand in a column of that field.

@@ -27,6 +27,7 @@ impl Due {
                 _ => None,
             },
             Stored::Columns(event) => Some(event.event()),
+            Stored::Lost => None,
         }
     }
 
@@ -34,7 +35,7 @@ impl Due {
     pub(crate) fn record(&self) -> &[u8] {
         match &self.event {
             Stored::Record(record) => record,
-            Stored::Columns(_) => &[],
+            Stored::Columns(_) | Stored::Lost => &[],
         }
     }
 }
