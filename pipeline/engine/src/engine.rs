@@ -27,6 +27,7 @@ use crate::score::{Score, ScoreChange};
 use crate::scores::{LivePart, Moment, Scores};
 use crate::shard::{Layout, Shard, shards};
 use crate::suppress::{Issued, Suppression};
+use crate::timer::DUE_MAX;
 use crate::trace::Trace;
 use crate::warming::Warming;
 
@@ -108,6 +109,8 @@ pub struct Engine {
     anew: Vec<usize>,
     /// Entries that the memory bound had cost tables that are gone.
     evicted_before: u64,
+    /// So many waits that are over are seen once more together at the most.
+    due_max: usize,
     /// Memory of the batch before.
     spare: Vec<Spare>,
     spare_rows: Vec<SpareRows>,
@@ -150,6 +153,7 @@ impl Engine {
             warming: Warming::new(&ruleset, vec![None; ruleset.bindings.len()]),
             anew: Vec::new(),
             evicted_before: 0,
+            due_max: DUE_MAX,
             plan: Plan::new(ruleset),
             spare: Vec::new(),
             spare_rows: Vec::new(),

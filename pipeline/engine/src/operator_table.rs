@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Cell, Row};
 use crate::keyed_state::{CELL_BYTES, Keyed, Table};
-use crate::timer::{Due, WAITING_BYTES, Waiting};
+use crate::timer::{Due, Turn, WAITING_BYTES, Waiting};
 
 /// One event at one binding.
 pub(crate) struct Visit<'r, 'a> {
@@ -65,9 +65,16 @@ pub(crate) trait OperatorTable: Send + Sync {
     fn next_due(&mut self) -> Option<i64> {
         None
     }
-    /// Appends what is due before that instant, each key's in the order of arming.
-    fn due(&self, binding: u16, before_ms: i64, out: &mut Vec<Due>) {
-        let _ = (binding, before_ms, out);
+    /// Appends the turns of what is due before that instant, those of the keys that come first until there are `most`; where
+    /// that leaves some out, gives a turn that none of them comes before.
+    fn turns(&self, binding: u16, before_ms: i64, most: usize, out: &mut Vec<Turn>) -> Option<Turn> {
+        let _ = (binding, before_ms, most, out);
+        None
+    }
+    /// The wait of a turn.
+    fn due(&self, turn: Turn) -> Option<Due> {
+        let _ = turn;
+        None
     }
     /// What one with one state for all keys has taken in since it was asked before.
     fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
@@ -183,12 +190,23 @@ impl<O: Operator> OperatorTable for Typed<O> {
         waiting.first_ms(|key| table.find(key).and_then(|state| first_of::<O>(&state.0)).filter(|due_ms| table.get(key, *due_ms).is_some()))
     }
 
-    fn due(&self, binding: u16, before_ms: i64, out: &mut Vec<Due>) {
-        for key in self.waiting.before(before_ms) {
-            let waits = self.table.find(key).map_or(&[][..], |state| O::waits(&state.0));
-            let due = waits.iter().filter(|wait| wait.due_ms < before_ms);
-            out.extend(due.map(|wait| Due { over_ms: wait.due_ms, binding, key, identity: wait.identity, event: wait.event.clone() }));
+    fn turns(&self, binding: u16, before_ms: i64, most: usize, out: &mut Vec<Turn>) -> Option<Turn> {
+        let most = out.len() + most;
+        for (first_ms, key) in self.waiting.before(before_ms) {
+            // Of what is gone nothing is due; what came in its place is named by its own time.
+            let Some(state) = self.table.find(key).filter(|state| first_of::<O>(&state.0) == Some(first_ms)) else { continue };
+            if out.len() >= most {
+                return Some(Turn { over_ms: first_ms, binding, key, place: 0 });
+            }
+            let waits = O::waits(&state.0).iter().enumerate().filter(|(_, wait)| wait.due_ms < before_ms);
+            out.extend(waits.map(|(place, wait)| Turn { over_ms: wait.due_ms, binding, key, place }));
         }
+        None
+    }
+
+    fn due(&self, turn: Turn) -> Option<Due> {
+        let wait = O::waits(&self.table.find(turn.key)?.0).get(turn.place)?;
+        Some(Due { turn, identity: wait.identity, event: wait.event.clone() })
     }
 
     fn prefetch(&self, key: u64) {

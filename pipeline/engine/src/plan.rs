@@ -142,9 +142,14 @@ impl TypePlan {
         self.triggers.iter().enumerate().filter(move |(_, trigger)| is_asked(trigger))
     }
 
+    /// The step of a binding, where it has one.
+    pub(crate) fn step_of(&self, binding: usize) -> Option<&Step> {
+        self.steps.iter().chain(&self.second).find(|step| step.binding == binding)
+    }
+
     /// The row's cell of a binding, where it has one.
     pub(crate) fn cell_of(&self, binding: usize) -> Option<usize> {
-        self.steps.iter().chain(&self.second).find(|step| step.binding == binding).and_then(|step| step.cell)
+        self.step_of(binding).and_then(|step| step.cell)
     }
 
     /// The steps of a stage.

@@ -159,6 +159,12 @@ pub(crate) fn shard_of(key: u64) -> usize {
     (key >> 32) as usize % SHARDS
 }
 
+/// The key of an event at a binding; `None` where it names no such entity, or is nothing to the binding.
+pub(crate) fn key_at(event: &Event<'_>, binding: usize, plan: &Plan, hasher: &KeyHasher) -> Option<u64> {
+    let plan = plan.of(event.data.event_type());
+    key_of(event, &plan.keys[plan.step_of(binding)?.key], hasher)
+}
+
 /// The key of an event under those parts; `None` where it names no such entity.
 fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u64> {
     if let [part] = parts {

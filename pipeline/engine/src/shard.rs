@@ -11,7 +11,7 @@ use crate::batch::{At, Cell, Chunk};
 use crate::operator_table::{OperatorTable, Visit, new_table};
 use crate::plan::{Plan, Stage};
 use crate::scatter::{Item, SHARDS};
-use crate::timer::Due;
+use crate::timer::{Due, Turn};
 
 /// Bytes of the length that a saved table begins with, little-endian.
 const LENGTH_BYTES: usize = 8;
@@ -92,17 +92,23 @@ impl Shard {
         timers.iter().filter_map(|binding| self.tables[*binding].next_due()).min()
     }
 
-    /// Appends what of those bindings is due before that instant.
-    pub(crate) fn due(&self, timers: &[usize], before_ms: i64, out: &mut Vec<Due>) {
-        for binding in timers {
-            #[expect(clippy::cast_possible_truncation, reason = "a plan has far fewer than 2^16 bindings")]
-            self.tables[*binding].due(*binding as u16, before_ms, out);
-        }
+    /// Appends the turns of what of those bindings is due before that instant, `most` of each or somewhat more; where that
+    /// leaves some out, gives a turn that none of them comes before.
+    pub(crate) fn turns(&self, timers: &[usize], before_ms: i64, most: usize, out: &mut Vec<Turn>) -> Option<Turn> {
+        #[expect(clippy::cast_possible_truncation, reason = "a plan has far fewer than 2^16 bindings")]
+        let left_out = timers.iter().filter_map(|binding| self.tables[*binding].turns(*binding as u16, before_ms, most, out));
+        left_out.min()
+    }
+
+    /// The wait of a turn.
+    pub(crate) fn due(&self, turn: Turn) -> Option<Due> {
+        self.tables[usize::from(turn.binding)].due(turn)
     }
 
     /// Ends a wait without a word; whether it was open.
     pub(crate) fn give_up(&mut self, due: &Due) -> bool {
-        !matches!(self.tables[usize::from(due.binding)].fire(due.key, due.identity, due.over_ms), Cell::Absent)
+        let Turn { over_ms, binding, key, .. } = due.turn;
+        !matches!(self.tables[usize::from(binding)].fire(key, due.identity, over_ms), Cell::Absent)
     }
 
     /// What a binding with one state for all keys has taken in since it was asked before.

@@ -6,12 +6,24 @@ use rasid_detectors::event::Event;
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use rasid_detectors::operator::Stored;
 
-/// A wait that is over, with all that its event is seen once more by.
-pub(crate) struct Due {
-    /// The instant of the log's clock after which it was over, ms.
+/// So many waits that are over are seen once more together at the most: after an outage longer than their window thousands
+/// are, and each is held twice for that time, with 8 KiB of record at the most. 2,048: 16 MiB.
+pub(crate) const DUE_MAX: usize = 2_048;
+
+/// Whose turn it is among waits that are over: by due time, operator, key, and in the order of arming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn {
+    /// The instant of the log's clock after which it is over, ms.
     pub(crate) over_ms: i64,
     pub(crate) binding: u16,
     pub(crate) key: u64,
+    /// Its place among the waits of its key.
+    pub(crate) place: usize,
+}
+
+/// A wait that is over, with all that its event is seen once more by.
+pub(crate) struct Due {
+    pub(crate) turn: Turn,
     /// The identity of the event that armed it.
     pub(crate) identity: u64,
     /// The event itself.
@@ -79,8 +91,8 @@ impl Waiting {
         }
     }
 
-    /// The keys that may have a wait that is over before that instant, each once.
-    pub(crate) fn before(&self, before_ms: i64) -> BTreeSet<u64> {
-        self.0.range(..(before_ms, 0)).map(|(_, key)| *key).collect()
+    /// When the first wait is over of each key that may have one that is over before that instant, in order.
+    pub(crate) fn before(&self, before_ms: i64) -> impl Iterator<Item = (i64, u64)> {
+        self.0.range(..(before_ms, 0)).copied()
     }
 }

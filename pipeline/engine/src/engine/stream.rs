@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A timer that is armed in a segment is due after it, and what a population says is the same all through it. So what
-//! comes due is known before a segment begins, and where the log is cut into batches changes nothing.
+//! comes due is known before a segment begins, and where the log is cut into batches changes nothing. Where more is due than
+//! one segment may hold, it ends with the last that it may, and the next one begins with the rest.
 
 use std::ops::Range;
 
@@ -15,8 +16,8 @@ use super::{Engine, Output};
 use crate::batch::{Batch, Chunk, Mark, Record, Row, Spare};
 use crate::plan::Span;
 use crate::population::minute_of;
-use crate::scatter::shard_of;
-use crate::timer::Due;
+use crate::scatter::{SHARDS, key_at, shard_of};
+use crate::timer::{Due, Turn};
 use crate::trace::Trace;
 
 /// What passes timers by.
@@ -145,22 +146,24 @@ impl Engine {
         self.populations.close(minute_of(from_ms), &mut self.shards);
         let Span { last_ms, end_ms } = self.plan.span(from_ms);
         let passed_ms = rows.passes(last_ms).unwrap_or(next.clock_ms);
-        let due = self.due(end_ms.min(passed_ms));
-        let (over, again) = self.again(&due);
+        let (due, left_ms) = self.due(end_ms.min(passed_ms));
+        let again: Vec<Row<'_>> = due.iter().enumerate().map_while(|(number, due)| self.again(due, number)).collect();
+        let (over, lost) = due.split_at(again.len());
+        // What is left for the next segment, and what is lost, has its turn before the rows that pass it.
+        let last_ms = lost.first().map(|due| due.turn.over_ms).or(left_ms).map_or(last_ms, |left_ms| left_ms.min(last_ms));
 
         let (mut pieces, mut done) = (Vec::new(), 0);
         loop {
             let row = rows.peek();
             let passing = row.unwrap_or(next);
-            let passed = over[done..].partition_point(|due| due.over_ms < passing.clock_ms);
-            if passed > 0 {
-                pieces.push(Piece::Due(done..done + passed, passing));
-                done += passed;
-            }
+            let passed = over[done..].partition_point(|due| due.turn.over_ms < passing.clock_ms);
+            let (end, size) = (done + passed, self.due_chunk(passed));
+            pieces.extend((done..end).step_by(size).map(|begin| Piece::Due(begin..end.min(begin + size), passing)));
+            done = end;
             if row.is_none_or(|row| row.clock_ms > last_ms) {
                 break;
             }
-            let until_ms = over.get(done).map_or(last_ms, |due| due.over_ms.min(last_ms));
+            let until_ms = over.get(done).map_or(last_ms, |due| due.turn.over_ms.min(last_ms));
             rows.take(until_ms, &mut self.spare, &mut pieces);
         }
         let mut records = Vec::with_capacity(over.len());
@@ -170,7 +173,7 @@ impl Engine {
                 records.extend(over[range.clone()].iter().map(|due| Record { position, arrival_ms, bytes: due.record() }));
             }
         }
-        let mark = |due: &&Due| Mark { clock_ms: due.over_ms, cells: 0, late: false, live: true, due: Some(due.binding) };
+        let mark = |due: &Due| Mark { clock_ms: due.turn.over_ms, cells: 0, late: false, live: true, due: Some(due.turn.binding) };
         let chunks = pieces.into_iter().map(|piece| match piece {
             Piece::Rows(chunk) => chunk,
             Piece::Due(range, _) => {
@@ -180,9 +183,12 @@ impl Engine {
         });
         let chunks = chunks.collect();
         self.judge(chunks, output, traces);
-        // What another version cannot read any more, or reads with another key or identity than it was armed with, ends here.
-        for due in &due {
-            self.counters.waits_lost += u64::from(self.shards[shard_of(due.key)].give_up(due));
+        let passed_ms = rows.peek().map_or(next.clock_ms, |row| row.clock_ms);
+        for due in lost.iter().take_while(|due| due.turn.over_ms < passed_ms) {
+            if self.again(due, 0).is_some() {
+                break; // the next segment begins with it
+            }
+            self.counters.waits_lost += u64::from(self.shards[shard_of(due.turn.key)].give_up(due));
         }
     }
 
@@ -192,26 +198,39 @@ impl Engine {
         self.shards.iter_mut().filter_map(|shard| shard.next_due(timers)).min()
     }
 
-    /// What is due before that instant, in order (due, operator, key, arming).
-    fn due(&self, before_ms: i64) -> Vec<Due> {
-        let mut all = Vec::new();
+    /// What is due before that instant, in order, as far as one segment may hold it; and from which instant on more is due,
+    /// where there is more.
+    fn due(&self, before_ms: i64) -> (Vec<Due>, Option<i64>) {
+        // Keys are spread evenly, so twice a shard's share is seldom not enough; and where it is not, this takes fewer.
+        let most = (self.due_max / SHARDS * 2).max(1);
+        let (mut turns, mut left): (Vec<Turn>, Option<Turn>) = (Vec::new(), None);
         for shard in &self.shards {
-            shard.due(&self.plan.timers, before_ms, &mut all);
+            left = left.into_iter().chain(shard.turns(&self.plan.timers, before_ms, most, &mut turns)).min();
         }
-        all.sort_by_key(|due| (due.over_ms, due.binding, due.key)); // stable: a key's are in the order of arming
-        all
+        turns.sort_unstable();
+        if let Some(left) = left {
+            turns.truncate(turns.partition_point(|turn| *turn < left));
+        }
+        let left = turns.get(self.due_max).copied().or(left);
+        turns.truncate(self.due_max);
+        let due = turns.into_iter().filter_map(|turn| self.shards[shard_of(turn.key)].due(turn)).collect();
+        (due, left.map(|turn| turn.over_ms))
     }
 
-    /// What of that can be read, with the events that armed it as they are seen once more.
-    fn again<'d>(&self, due: &'d [Due]) -> (Vec<&'d Due>, Vec<Row<'d>>) {
-        let (mut over, mut rows) = (Vec::with_capacity(due.len()), Vec::with_capacity(due.len()));
-        for due in due {
-            if let Some(event) = due.event(&self.config.limits) {
-                let row = Row::new(event, rows.len(), due.record(), &self.hasher);
-                rows.push(Row { at_ms: due.over_ms, ..row });
-                over.push(due);
-            }
-        }
-        (over, rows)
+    /// Of so many waits that are over, how many are one thread's.
+    fn due_chunk(&self, count: usize) -> usize {
+        self.pool.as_ref().map_or(count, |pool| count.div_ceil(pool.current_num_threads() * 4)).max(1)
+    }
+
+    /// The event that armed a wait as it is seen once more, of that number; `None` where it cannot be read any more, as
+    /// another version took it, or is read with another key or identity than it was armed with.
+    fn again<'d>(&self, due: &'d Due, number: usize) -> Option<Row<'d>> {
+        let Turn { over_ms, binding, key, .. } = due.turn;
+        let row = Row::new(due.event(&self.config.limits)?, number, due.record(), &self.hasher);
+        let is_its = row.identity == due.identity && key_at(&row.event, usize::from(binding), &self.plan, &self.hasher) == Some(key);
+        is_its.then_some(Row { at_ms: over_ms, ..row })
     }
 }
+
+#[cfg(test)]
+mod tests;
