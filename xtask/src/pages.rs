@@ -72,7 +72,7 @@ fn rule_reference() -> Result<String> {
         at that\ntime, which is `at` in a test. It has `fired` and `others`. An event that comes at the very end is in time, and one ends all waits \
         of its key that it is not before.\n\n```yaml\non: auth.otp_requested\nlet:\n  unused: {absence: auth.otp_verified, after: \
         auth.otp_requested, by: phone, window: 10m}\n  codes:  {count: unused, by: ip, window: 1h}     # those whose wait was over in the last \
-        hour\nwhen: unused.fired && data.purpose == \"payout\"                # or: codes > 3\n```\n\nIn a file no time passes after the last event; in a \
+        hour\nwhen: unused.fired && data.purpose == \"payout\"                # or: codes > 3\n```\n\nIn a file no time passes after the last event, and `rasid detect` says how many waits were open then; in a \
         rule's tests it does, until all waits are over.\n\nA `quantile` is read as it was when the minute began, so without the event itself. \
         It is never too low: of equal amounts none is above it.\n\n```yaml\non: payment.refund_issued\nlet:\n  high: {quantile: \
         payment.refund_issued, of: amount, window: 7d, q: 0.99, where: data.currency == \"EGP\"}\nwhen: data.amount > high && data.currency \

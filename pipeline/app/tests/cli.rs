@@ -75,6 +75,37 @@ fn no_output_overwrites_an_input_or_another_output() {
     assert_eq!(std::fs::read_to_string(folder.path().join("events.jsonl")).expect("still there"), MESSAGE);
 }
 
+/// Time ends with the last event: who waits for what no event came after is told how much was left open.
+#[test]
+fn waits_that_are_open_at_the_end_are_told() {
+    const UNUSED: &str = "rule: probe.chat\ntitle: A code that nobody used\non: auth.otp_requested\nentity: phone\nlet:\n  unused: {absence: \
+        auth.otp_verified, after: auth.otp_requested, by: phone, window: 1h}\nwhen: unused.fired\nexplain: unused\n";
+    let folder = folder();
+    std::fs::write(folder.path().join("rules/probe/chat.yaml"), UNUSED).expect("a file");
+    let event = |minute: u32, what: &str| {
+        format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"{minute}\",\"source\":\"/t\",\"type\":\"auth.otp_{what}\",\"time\":\"2026-11-01T10:{minute:02}:00Z\",\
+            \"data\":{{\"phone\":\"+201000000001\",\"ip\":\"192.0.2.1\",\"purpose\":\"login\"}}}}\n"
+        )
+    };
+    for (events, open, told) in [
+        (vec![event(0, "requested")], 1, Some("1 wait was still open at the end of the input: no alert is opened after the last event")),
+        (vec![event(0, "requested"), event(1, "requested")], 2, Some("2 waits were still open at the end of the input")),
+        (vec![event(0, "requested"), event(2, "verified")], 0, None),
+    ] {
+        std::fs::write(folder.path().join("events.jsonl"), events.concat()).expect("a file");
+        let summary = said(&rasid(folder.path(), &["detect", "events.jsonl", "--output", "json"]));
+        // What was to be noted stands before it.
+        let last = summary.trim().lines().last().unwrap_or_default();
+        let summary: serde_json::Value = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {summary}"));
+        assert_eq!(summary["waits_open"], open, "{summary}");
+        let shown = said(&rasid(folder.path(), &["detect", "events.jsonl"]));
+        let last = shown.trim_end().lines().last().unwrap_or_default();
+        assert_eq!(shown.contains("still open"), told.is_some(), "{shown}");
+        assert!(told.is_none_or(|told| last.starts_with(told)), "{shown}");
+    }
+}
+
 #[test]
 fn stdin_to_stdout_and_a_reader_that_leaves() {
     let folder = folder();

@@ -264,6 +264,11 @@ impl Engine {
         Reach { gps_ms: self.duplicates.reach_ms(Kind::Gps), other_ms: self.duplicates.reach_ms(Kind::Other) }
     }
 
+    /// How many waits are open at the event clock: what they come to is known when the log goes on.
+    pub fn open_waits(&self) -> usize {
+        self.shards.iter().map(|shard| shard.open_waits(&self.plan.timers, self.clock_ms)).sum()
+    }
+
     /// Keyed state as the memory bound counts it, bytes.
     pub fn state_bytes(&self) -> usize {
         self.shards.iter().map(Shard::bytes).sum::<usize>() + self.populations.bytes()

@@ -76,6 +76,11 @@ pub(crate) trait OperatorTable: Send + Sync {
         let _ = turn;
         None
     }
+    /// How many waits are open at that instant of the log's clock.
+    fn open_waits(&self, clock_ms: i64) -> usize {
+        let _ = clock_ms;
+        0
+    }
     /// What one with one state for all keys has taken in since it was asked before.
     fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
         None
@@ -207,6 +212,11 @@ impl<O: Operator> OperatorTable for Typed<O> {
     fn due(&self, turn: Turn) -> Option<Due> {
         let wait = O::waits(&self.table.find(turn.key)?.0).get(turn.place)?;
         Some(Due { turn, identity: wait.identity, event: wait.event.clone() })
+    }
+
+    fn open_waits(&self, clock_ms: i64) -> usize {
+        let of = |(_, state): (u64, &Remembered<O>)| O::waits(&state.0).iter().filter(|wait| wait.due_ms >= clock_ms).count();
+        self.table.states().map(of).sum()
     }
 
     fn prefetch(&self, key: u64) {

@@ -105,6 +105,11 @@ impl Shard {
         self.tables[usize::from(turn.binding)].due(turn)
     }
 
+    /// How many waits of those bindings are open at that instant.
+    pub(crate) fn open_waits(&self, timers: &[usize], clock_ms: i64) -> usize {
+        timers.iter().map(|binding| self.tables[*binding].open_waits(clock_ms)).sum()
+    }
+
     /// Ends a wait without a word; whether it was open.
     pub(crate) fn give_up(&mut self, due: &Due) -> bool {
         let Turn { over_ms, binding, key, .. } = due.turn;

@@ -267,6 +267,8 @@ struct Summary<'a> {
     events_per_s: f64,
     ruleset: &'a str,
     rules: &'a [RuleCounters],
+    /// Waits that were open at the end.
+    waits_open: usize,
 }
 
 impl<'a> Summary<'a> {
@@ -275,7 +277,8 @@ impl<'a> Summary<'a> {
         let counters = engine.counters();
         let seconds = elapsed.as_secs_f64();
         let events_per_s = (counters.events as f64 / seconds.max(1e-9)).round();
-        Self { counters, seconds, events_per_s, ruleset: engine.ruleset_hash(), rules: engine.rule_counters() }
+        let (ruleset, rules, waits_open) = (engine.ruleset_hash(), engine.rule_counters(), engine.open_waits());
+        Self { counters, seconds, events_per_s, ruleset, rules, waits_open }
     }
 
     fn print(&self) {
@@ -329,6 +332,11 @@ impl<'a> Summary<'a> {
             }
             let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
             say(format_args!("{:>14}   {rule}{notes}", grouped(*alerts)));
+        }
+        if self.waits_open > 0 {
+            let waits = if self.waits_open == 1 { "wait was" } else { "waits were" };
+            let open = grouped(self.waits_open as u64);
+            say(format_args!("{open} {waits} still open at the end of the input: no alert is opened after the last event"));
         }
     }
 }
