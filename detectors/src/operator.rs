@@ -67,6 +67,12 @@ pub trait Operator: 'static {
         OwnedValue::Absent
     }
 
+    /// Where it has no value and can tell how far it is from one: that.
+    fn lacks(setup: &Setup<Self::Params>, state: &Self::State) -> Option<Lacking> {
+        let _ = (setup, state);
+        None
+    }
+
     /// Of a [`Form::Timer`]: what the state waits for, by due time, and in the order in which it was armed.
     fn waits(_: &Self::State) -> &[Wait] {
         &[]
@@ -162,6 +168,24 @@ impl Stored {
             Self::Columns(event) => size_of::<ColumnsEvent>() + event.heap_bytes(),
             Self::Lost => 0,
         }
+    }
+}
+
+/// How far an operator is from having a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// What it has.
+    pub have: u64,
+    /// The parameter that says how much it takes.
+    pub param: &'static str,
+    /// How much that is.
+    pub need: u64,
+}
+
+/// `50 of at_least 100`.
+impl std::fmt::Display for Lacking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} {}", self.have, self.param, self.need)
     }
 }
 

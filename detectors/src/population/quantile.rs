@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::sketch::Sketch;
-use crate::operator::{Fact, Feeds, Form, Named, OfField, Operator, Setup, Yields};
+use crate::operator::{Fact, Feeds, Form, Lacking, Named, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::{OwnedValue, Value};
 
@@ -87,10 +87,15 @@ impl Operator for Quantile {
     }
 
     fn read(setup: &Setup<Params>, _: i64, state: &State) -> OwnedValue {
-        if state.total.count() < u64::from(setup.params.at_least) {
+        if Self::lacks(setup, state).is_some() {
             return OwnedValue::Absent;
         }
         state.total.quantile(setup.params.q).map_or(OwnedValue::Absent, OwnedValue::Double)
+    }
+
+    fn lacks(setup: &Setup<Params>, state: &State) -> Option<Lacking> {
+        let (have, need) = (state.total.count(), u64::from(setup.params.at_least));
+        (have < need).then_some(Lacking { have, param: "at_least", need })
     }
 
     fn fold(setup: &Setup<Params>, closed_ms: i64, whole: &mut State, part: &State) {

@@ -26,7 +26,7 @@ impl Lowering<'_> {
         let (sources, broken) = (self.sources, self.broken);
         let named = counted_types(types, name, sources, broken, self.faults);
         let of = match keys.of {
-            OfField::None { .. } => map.optional("of"),
+            OfField::None { .. } => map.if_there("of"),
             OfField::Of { .. } => map.required("of", self.faults),
         };
         let second = keys.second.and_then(|second| {
@@ -40,7 +40,7 @@ impl Lowering<'_> {
         });
         let is_missing = second.is_none() && keys.second.is_some_and(|second| second.required);
         let is_of_all = spec.form == Form::Population;
-        let by = if is_of_all { map.optional("by") } else { map.required("by", self.faults) };
+        let by = if is_of_all { map.if_there("by") } else { map.required("by", self.faults) };
         let window = map.required("window", self.faults);
         let filter = map.optional("where");
         let own = crate::schema::own_properties(spec);

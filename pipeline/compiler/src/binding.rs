@@ -9,6 +9,7 @@ use rasid_detectors::operator::{AnyOperator, Form, Of, OperatorSpec, Yields, agg
 
 use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
+use crate::hint;
 use crate::key::KeySpec;
 use crate::list::Lists;
 use crate::names::Bound;
@@ -220,10 +221,10 @@ impl Lowering<'_> {
 
     fn binding(&mut self, node: &Node) -> Option<(Binding, Shape)> {
         let mut map = MapReader::new(node, "a binding", self.faults)?;
-        let detector = map.optional("detector");
+        let detector = map.if_there("detector");
         let mut given = Vec::new();
         for spec in aggregates() {
-            if let Some(types) = map.optional(spec.name) {
+            if let Some(types) = map.if_there(spec.name) {
                 given.push((spec, types));
             }
         }
@@ -421,10 +422,15 @@ pub(crate) fn counted_types(node: &Node, what: &str, sources: &[Source], broken:
     events.into_iter().filter_map(|event| counted.iter().map(|(_, one)| *one).find(|one| one.event == event)).collect()
 }
 
-/// The event types that a key names; those that do not exist are faults.
-pub(crate) fn event_types(node: &Node, what: &str, faults: &mut Vec<Fault>) -> Vec<EventType> {
-    let types = types_of(reader::one_or_more(node, &format!("`{what}`"), faults), what, &[], faults);
-    reader::set(types, &format!("`{what}`"), faults)
+/// The event types that a rule looks at; those that do not exist are faults. `lets`: what it binds.
+pub(crate) fn looked_at(node: &Node, lets: Option<&Node>, faults: &mut Vec<Fault>) -> Vec<EventType> {
+    let (bound, others): (Vec<_>, Vec<_>) = reader::one_or_more(node, "`on`", faults)
+        .iter()
+        .map(|item| (item, hint::bound(item, lets)))
+        .partition(|(_, fault)| fault.is_some());
+    faults.extend(bound.into_iter().filter_map(|(_, fault)| fault));
+    let types = types_of(others.into_iter().map(|(item, _)| item), "on", &[], faults);
+    reader::set(types, "`on`", faults)
 }
 
 fn types_of<'n>(
@@ -435,7 +441,7 @@ fn types_of<'n>(
 ) -> Vec<(Range<usize>, EventType)> {
     let mut types = Vec::new();
     for item in items {
-        let Some(name) = reader::text(item, &format!("`{what}`"), faults) else { continue };
+        let Some(name) = hint::type_name(item, what, faults) else { continue };
         if let Some(event) = EventType::from_name(name) {
             types.push((item.span.clone(), event));
         } else {

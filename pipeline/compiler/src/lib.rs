@@ -21,6 +21,7 @@ pub mod eval;
 pub mod expression;
 mod folder;
 mod function;
+mod hint;
 mod key;
 mod list;
 mod lower;

@@ -46,12 +46,13 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let while_warming = map
         .optional("while_warming")
         .map_or(Some(WhileWarming::Shadow), |node| reader::word(node, "`while_warming`", &WHILE_WARMING, faults));
-    let on = map.required("on", faults).map(|node| binding::event_types(node, "on", faults)).unwrap_or_default();
+    let bound = map.optional("let");
+    let on = map.required("on", faults).map(|node| binding::looked_at(node, bound, faults)).unwrap_or_default();
     let entity = map.required("entity", faults).and_then(|node| KeySpec::read(node, "`entity`", faults));
     let params = map.optional("params").map(|node| params(node, faults)).unwrap_or_default();
     let overrides = map.optional("overrides").map(|node| program::overrides(node, &params, faults)).unwrap_or_default();
     let lists = &library.lists;
-    let mut lets = map.optional("let").map(|node| binding::lower(text, node, &on, lists, faults)).unwrap_or_default();
+    let mut lets = bound.map(|node| binding::lower(text, node, &on, lists, faults)).unwrap_or_default();
     let when = map.required("when", faults);
     let risk = map.optional("risk").map_or(Some(0), |node| reader::whole(node, "`risk`", 0..=100, faults));
     let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));

@@ -42,6 +42,13 @@ impl<'a> MapReader<'a> {
         node
     }
 
+    /// The same of one that need not be told to whoever writes another: it stands for something else, or has no place here.
+    pub(crate) fn if_there(&mut self, key: &'static str) -> Option<&'a Node> {
+        let found = self.entries.iter().find(|(other, _)| other.name == key).map(|(_, node)| node);
+        self.asked.extend(found.map(|_| key));
+        found
+    }
+
     /// What nobody has asked for yet.
     pub(crate) fn rest(&self) -> impl Iterator<Item = &'a (Key, Node)> + '_ {
         self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name.as_str()))
@@ -56,7 +63,10 @@ impl<'a> MapReader<'a> {
     pub(crate) fn finish_but(&self, later: &[&str], faults: &mut Vec<Fault>) {
         for (key, _) in self.rest().filter(|(key, _)| !later.contains(&key.name.as_str())) {
             let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("{} has no key `{}`", self.what, key.name));
-            faults.push(fault.help(suggest(&key.name, self.asked.iter().chain(later).copied())));
+            // What is there already was not meant, where there is anything else.
+            let known = || self.asked.iter().chain(later).copied();
+            let open: Vec<&str> = known().filter(|name| !self.entries.iter().any(|(key, _)| key.name == *name)).collect();
+            faults.push(fault.help(if open.is_empty() { suggest(&key.name, known()) } else { suggest(&key.name, open) }));
         }
     }
 }

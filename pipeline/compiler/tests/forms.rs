@@ -118,3 +118,68 @@ fn a_firing_of_a_firing_is_no_event() {
     let shown = report.render(false);
     assert!(shown.contains("modest") && report.faults.iter().any(|fault| fault.code == Code::UnknownEventType), "{shown}");
 }
+
+/// A number where event types belong: what an aggregate's value is, with an example that can be written so.
+#[rstest]
+#[case::of_all("quantile: 0.99", "quantile")]
+#[case::count("count: 5", "count")]
+#[case::sum("sum: 5", "sum")]
+#[case::distinct("distinct: true", "distinct")]
+#[case::last("last: 1", "last")]
+#[case::ratio("ratio: 0.5", "ratio")]
+#[case::absence("absence: 1, after: payment.authorized", "absence")]
+#[case::of_the_second("absence: payment.captured, after: 3", "absence")]
+#[case::of_a_share("ratio: payment.captured, per: 3", "ratio")]
+fn a_number_is_no_event_type(#[case] wrong: &str, #[case] name: &str) {
+    let of = if name == "absence" || name == "count" || name == "ratio" { "" } else { "of: amount, " };
+    let by = if name == "quantile" { "" } else { "by: user(user_id), " };
+    let lets = format!("  b: {{{wrong}, {of}{by}window: 1h}}\n");
+    let report = compile(&[rule("payment.authorized", &lets, "b.fired || b > 1")]).expect_err("a number");
+    let fault = report.faults.iter().find(|fault| fault.message.contains("expected the name of an event type"));
+    let help = fault.and_then(|fault| fault.help.clone()).unwrap_or_else(|| panic!("{}", report.render(false)));
+    assert!(!help.contains("quotes"), "{help}");
+    let example = help.split('`').nth(1).unwrap_or_else(|| panic!("{help}"));
+    assert!(example.starts_with(&format!("{{{name}: ")), "{example}");
+    let on = if example.contains("payment.captured") { "payment.captured" } else { "auth.otp_requested" };
+    let entity = if on == "payment.captured" { "user(user_id)" } else { "phone" };
+    let when = if name == "absence" { "b.fired" } else { "b == b" };
+    let text = format!("rule: x.a\ntitle: T\non: {on}\nentity: {entity}\nlet:\n  b: {example}\nwhen: {when}\nexplain: x\n");
+    compile(&[SourceFile { name: "x/a.yaml".to_owned(), text }]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+}
+
+#[test]
+fn a_rule_that_looks_at_a_number_is_told_what_belongs_there() {
+    let report = compile(&[rule("5", "  b: {count: payment.captured, by: user(user_id), window: 1h}\n", "b > 1")]).expect_err("a number");
+    assert!(report.render(false).contains("as in `on: auth.otp_requested`"), "{}", report.render(false));
+}
+
+/// What an aggregate takes, and not the names of all the others.
+#[rstest]
+#[case::within("count: payment.captured, by: user(user_id), within: 1h", "`window`, `where`")]
+#[case::of_a_field("sum: payment.captured, by: user(user_id), of: amount, within: 1h", "`window`, `where`")]
+#[case::with_its_own("quantile: payment.captured, of: amount, within: 1h", "`window`, `where`, `at_least`, `q`")]
+#[case::a_detector("detector: impossible_travel, by: user, within: 1h", "no parameter `within`")]
+fn a_key_that_nobody_knows_is_told_the_likely_ones(#[case] binding: &str, #[case] said: &str) {
+    let on = if binding.contains("detector") { "auth.login_succeeded" } else { "payment.captured" };
+    let report = compile(&[rule(on, &format!("  b: {{{binding}}}\n"), "b > 1")]).expect_err("an unknown key");
+    let shown = report.render(false);
+    assert!(shown.contains(said) && !shown.contains("`first_seen`"), "{shown}");
+}
+
+/// A binding is no event: how to ask when it fires, and how to count that.
+#[rstest]
+#[case::a_wait("unpaid", UNPAID, "`on: payment.authorized`", "`n: {count: unpaid, by: user(user_id), window: 1h}`")]
+#[case::a_detector(
+    "jump",
+    "  jump: {detector: impossible_travel, by: user}\n",
+    "`on: auth.login_succeeded`",
+    "`n: {count: jump, by: user, "
+)]
+#[case::a_value("n", "  n: {count: payment.captured, by: user(user_id), window: 1h}\n", "event types in `on`", "read `n` in `when`")]
+fn a_rule_looks_at_events_and_not_at_bindings(#[case] on: &str, #[case] lets: &str, #[case] looks: &str, #[case] counted: &str) {
+    let report = compile(&[rule(on, lets, "true")]).expect_err("no event type");
+    let fault =
+        report.faults.iter().find(|fault| fault.code == Code::UnknownEventType).unwrap_or_else(|| panic!("{}", report.render(false)));
+    let help = fault.help.as_deref().unwrap_or_default();
+    assert!(fault.message.contains("a binding of `let`") && help.contains(looks) && help.contains(counted), "{}: {help}", fault.message);
+}

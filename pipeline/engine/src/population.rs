@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use rasid_detectors::operator::{Form, Operator, OperatorVisitor, Setup};
+use rasid_detectors::operator::{Form, Lacking, Operator, OperatorVisitor, Setup};
 use rasid_detectors::value::OwnedValue;
 
 use crate::batch::Cell;
@@ -35,6 +35,8 @@ pub(crate) trait Whole: Send + Sync {
     fn close(&mut self, closed_ms: i64, parts: &mut dyn Iterator<Item = Box<dyn Any + Send>>);
     /// What a condition reads until the next minute closes.
     fn read(&self) -> Cell;
+    /// How far it is from having a value, where it has none and can tell.
+    fn lacks(&self) -> Option<Lacking>;
     /// Memory, bytes.
     fn bytes(&self) -> usize;
     /// How much the memory bound has cost so far.
@@ -85,6 +87,10 @@ impl<O: Operator> Whole for Typed<O> {
 
     fn read(&self) -> Cell {
         self.now.clone()
+    }
+
+    fn lacks(&self) -> Option<Lacking> {
+        O::lacks(&self.setup, &self.state)
     }
 
     fn bytes(&self) -> usize {
@@ -155,6 +161,11 @@ impl Populations {
     /// What a condition reads of a binding that has one state for all keys.
     pub(crate) fn read(&self, binding: usize) -> Cell {
         self.wholes[binding].as_ref().map_or(Cell::Absent, |whole| whole.read())
+    }
+
+    /// How far such a binding is from having a value, where it has none and can tell.
+    pub(crate) fn lacks(&self, binding: usize) -> Option<Lacking> {
+        self.wholes.get(binding)?.as_ref()?.lacks()
     }
 
     /// Makes those of another ruleset: `kept` says for each of its bindings which of the old ones it goes on with. Gives how

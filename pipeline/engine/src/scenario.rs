@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use rasid_compiler::Report;
+use rasid_compiler::expression::EvalError;
 use rasid_compiler::ruleset::{Binding, ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::time::parse_rfc3339;
@@ -153,6 +154,10 @@ fn table(events: &[&ScenarioEvent], traces: &[Trace]) -> String {
             None => "→ names no entity".to_owned(),
             Some(Ok(true)) => "→ hit".to_owned(),
             Some(Ok(false)) => "→ no".to_owned(),
+            Some(Err(EvalError::Absent)) if !trace.lacking.is_empty() => {
+                let lacking = trace.lacking.iter().map(|(name, lacking)| format!("`{name}` has {lacking}"));
+                format!("→ no value: {}", lacking.collect::<Vec<_>>().join(", "))
+            }
             Some(Err(error)) => format!("→ no value: {error}"),
         });
         saw.join(" ")

@@ -1,11 +1,14 @@
 //! What the conditions saw, event by event: for people who ask why a rule fired, or why it did not.
 
-use rasid_compiler::expression::EvalError;
+use rasid_compiler::expression::{EvalError, Expr};
+use rasid_compiler::ruleset::{Program, Trigger};
+use rasid_detectors::operator::Lacking;
 
 use crate::alert::Values;
 use crate::batch::Chunk;
 use crate::condition::{Verdict, scope, verdict};
 use crate::plan::Plan;
+use crate::population::Populations;
 use crate::pseudonym::Pseudonymizer;
 
 /// One condition at one event.
@@ -23,23 +26,37 @@ pub struct Trace {
     pub held: Option<Result<bool, EvalError>>,
     /// What it saw.
     pub values: Values,
+    /// Of what has no value there and can tell how far it is from one: its name, and that.
+    pub lacking: Vec<(String, Lacking)>,
 }
 
 /// Every condition at every row of a chunk, in stream order.
-pub(crate) fn trace(chunk: &Chunk<'_, '_>, plan: &Plan, pseudonymizer: &Pseudonymizer) -> Vec<Trace> {
+pub(crate) fn trace(chunk: &Chunk<'_, '_>, plan: &Plan, populations: &Populations, pseudonymizer: &Pseudonymizer) -> Vec<Trace> {
     let mut traces = Vec::new();
     for (_, at) in chunk.live() {
         let record = chunk.record(at.row);
         for (_, trigger_plan) in plan.of(at.row.event.data.event_type()).triggers_at(at) {
             let (rule, trigger) = plan.trigger(trigger_plan);
             let scope = scope(at, chunk, &trigger_plan.cells);
-            let (held, values) = match verdict(trigger, &scope, &mut 0) {
-                Verdict::EntityMissing => (None, Values(Vec::new())),
-                Verdict::Gave { program, held } => (Some(held), Values::of(&trigger.programs[program], &scope, pseudonymizer)),
+            let (held, values, lacking) = match verdict(trigger, &scope, &mut 0) {
+                Verdict::EntityMissing => (None, Values(Vec::new()), Vec::new()),
+                Verdict::Gave { program, held } => {
+                    let program = &trigger.programs[program];
+                    (Some(held), Values::of(program, &scope, pseudonymizer), lacking(program, trigger, populations))
+                }
             };
             let (at_ms, due) = (at.row.at_ms, at.mark.due.is_some());
-            traces.push(Trace { position: record.position, at_ms, due, rule: rule.id.clone(), held, values });
+            traces.push(Trace { position: record.position, at_ms, due, rule: rule.id.clone(), held, values, lacking });
         }
     }
     traces
+}
+
+/// Of the bindings that a program shows, those that have no value and can tell how far they are from one.
+fn lacking(program: &Program, trigger: &Trigger, populations: &Populations) -> Vec<(String, Lacking)> {
+    let shown = program.shown.iter().filter_map(|shown| match shown.value {
+        Expr::Binding(read) => Some((shown.name.clone(), populations.lacks(*trigger.reads.get(read)?)?)),
+        _ => None,
+    });
+    shown.collect()
 }

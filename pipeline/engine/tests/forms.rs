@@ -121,6 +121,33 @@ fn a_wait_that_cannot_be_read_any_more_ends() {
 }
 
 #[test]
+fn how_many_waits_are_open_is_known() {
+    let mut engine = engine(&FORM_RULES[..2], Config::default());
+    engine.process(&records(&[code(0, 0, false, true), code(1, 10_000, false, true)]));
+    assert_eq!(engine.open_waits(), 2);
+    engine.process(&records(&[code(2, 5_000, true, true)]));
+    assert_eq!(engine.open_waits(), 1, "the first is answered");
+    assert_eq!(engine.tick(4, START_MS + LATENESS_MS + 4 * MINUTE_MS).alerts.len(), 1);
+    assert_eq!(engine.open_waits(), 0);
+}
+
+/// Whose test fails for want of values is told how many there are.
+#[test]
+fn a_test_says_how_far_a_quantile_is_from_a_value() {
+    let refund = |at: i64| {
+        format!(
+            "{{at: {at}m, type: payment.refund_issued, data: {{payment_id: p_{at}, user_id: u_1, amount: 900, currency: EGP, method: card}}}}"
+        )
+    };
+    let events: Vec<String> = (1..4).map(refund).collect();
+    let tests = format!("tests: [{{name: n, events: [{}], alerts: [{{at: 3m, entity: user}}]}}]\n", events.join(", "));
+    let text = format!("{}{tests}", FORM_RULES[3].1);
+    let outcome = rasid_engine::run_tests(&common::ruleset(&[(FORM_RULES[3].0, &text)])).expect("an engine");
+    let shown = outcome.failures.expect("no alert").render(false);
+    assert!(shown.contains("→ no value: `high` has 2 of at_least 5"), "{shown}");
+}
+
+#[test]
 fn one_key_waits_for_sixteen_at_most() {
     let mut log: Vec<String> = (0..40).map(|id| code(id, 1_000, false, true)).collect();
     log.push(code(99, 60 * MINUTE_MS, true, true));

@@ -28,7 +28,7 @@ impl Engine {
         }
         let verdicts = self.evaluate(&chunks);
         if let Some(traces) = traces {
-            traces.extend(chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.pseudonymizer)));
+            traces.extend(chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.populations, &self.pseudonymizer)));
         }
         self.conclude(&chunks, &verdicts, output);
         self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
