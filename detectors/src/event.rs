@@ -128,6 +128,16 @@ macro_rules! vocabulary {
                 match self { $(Self::$variant(data) => data.get(path),)* Self::Columns(columns) => columns.get(path), }
             }
 
+            /// How many elements the list at `path` has; `None` where there is none, or its elements are not at hand.
+            pub fn count(&self, path: FieldPath) -> Option<usize> {
+                match self { $(Self::$variant(data) => data.count(path),)* Self::Columns(_) => None, }
+            }
+
+            /// A field of the element at `index` of the list at `path`, [`Value::Absent`] where there is none.
+            pub fn element(&self, path: FieldPath, index: usize, field: u8) -> Value<'_> {
+                match self { $(Self::$variant(data) => data.element(path, index, field),)* Self::Columns(_) => Value::Absent, }
+            }
+
             /// The event's place, for the location detectors.
             #[inline]
             pub fn place(&self) -> Option<Position> {

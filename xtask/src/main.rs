@@ -2,11 +2,13 @@
 //! repository's root, and says which.
 
 mod bench_workload;
+mod cel;
 mod counts;
 mod fixtures;
 mod fluvio;
 mod fmt;
 mod kill;
+mod language;
 mod pages;
 mod schema;
 mod step;
@@ -25,6 +27,7 @@ cargo xtask fixtures [--check]             makes the fixtures again, or compares
 cargo xtask fluvio --endpoint HOST:PORT [--run-dir DIR] [--records N]
                                            the Fluvio source against a real cluster; kills its processes if DIR names them
 cargo xtask kill [--rounds N] [--seed S]   kills the live service N times, in all phases of its work
+cargo xtask cel                            cel-spec's simple tests: what the rule language takes it answers as CEL does
 cargo xtask counts [--record --reason WHY]
                                            counts the benchmarks' instructions: holds them to those on record, or records them
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
@@ -52,6 +55,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["pages", "--check"] => pages::run(true),
         ["fixtures"] => fixtures::run(false),
         ["fixtures", "--check"] => fixtures::run(true),
+        ["cel"] => cel::run(),
         ["fluvio", options @ ..] => fluvio::run(options),
         ["counts", options @ ..] => counts::run(options),
         ["bench-workload", count] => bench_workload::run(count, "7"),

@@ -28,6 +28,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let reference: Value = serde_json::from_slice(&reference).context("what `rasid reference` prints")?;
         let pages = [
             ("docs/rule-reference.md", rule_reference()?),
+            ("docs/language.md", crate::language::page(&reference)?),
             ("docs/detectors.md", detectors()?),
             ("docs/configuration.md", configuration()?),
             ("docs/commands.md", commands(&reference)?),
@@ -56,8 +57,8 @@ fn rule_reference() -> Result<String> {
     let schema: Value = serde_json::from_str(&read("rules/rule.schema.json")?).context("rules/rule.schema.json")?;
     let nothing = Map::new();
     let defs = schema.get("$defs").and_then(Value::as_object).unwrap_or(&nothing);
-    let mut page = "# Rule reference\n\nMade from the types by `cargo xtask pages`; [first-rule.md](first-rule.md) is the way in. Spans of time are whole \
-        numbers with\nms, s, m, h or d: `90s`, `10m`, `1h30m`.\n\n## A rule\n\n"
+    let mut page = "# Rule reference\n\nMade from the types by `cargo xtask pages`; [first-rule.md](first-rule.md) is the way in, and\n\
+        [language.md](language.md) has what conditions are made of. Spans of time are whole numbers with ms, s, m, h or d: `90s`, `10m`, `1h30m`.\n\n## A rule\n\n"
         .to_owned();
     table(&mut page, &schema)?;
     page.push_str("\n## What `let` binds\n\nEach is a map; its first key says what it computes. Windows are open at their start and include the event itself. An event that lies a window or more behind a newer one of its key has no value: a flood that arrives wholly behind newer events is missed, and counted by rule (`rasid_rule_behind_events_total`).\n");
@@ -170,7 +171,7 @@ fn events(reference: &Value) -> Result<String> {
 }
 
 /// A description on one line of a table.
-fn words(text: &str) -> String {
+pub(crate) fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
@@ -182,12 +183,12 @@ fn endpoints(page: &mut String, endpoints: &[Value]) -> Result<()> {
     Ok(())
 }
 
-fn list<'a>(reference: &'a Value, name: &str) -> Result<&'a [Value]> {
+pub(crate) fn list<'a>(reference: &'a Value, name: &str) -> Result<&'a [Value]> {
     let list = reference.get(name).and_then(Value::as_array).filter(|list| !list.is_empty());
     list.map(Vec::as_slice).with_context(|| format!("`rasid reference` has no {name}"))
 }
 
-fn member<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
+pub(crate) fn member<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
     value.get(name).and_then(Value::as_str).with_context(|| format!("no {name} in {value}"))
 }
 

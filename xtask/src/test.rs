@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use crate::{counts, fmt, pages, schema, step};
+use crate::{cel, counts, fmt, pages, schema, step};
 
 pub(crate) fn run() -> Result<()> {
     install()?;
@@ -14,6 +14,7 @@ pub(crate) fn run() -> Result<()> {
     let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
     step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;
     step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--quiet"]))?;
+    cel::run()?;
     schema::run(true)?;
     pages::run(true)?;
     counts::run(&[])

@@ -422,6 +422,21 @@ impl<'de> Visitor<'de> for EnvelopeSeed {
 /// One field of `data` that the vocabulary does not know, for rules that name it as `data["name"]`; of several, the first.
 /// Scalars only.
 pub fn unknown_field(record: &[u8], name: &str) -> crate::value::OwnedValue {
+    unknown_text(record, name).map_or(crate::value::OwnedValue::Absent, |raw| scalar(&raw))
+}
+
+/// The elements of a list that the vocabulary does not know, which must be scalars; `None` where it is no such list.
+pub fn unknown_list(record: &[u8], name: &str) -> Option<Vec<crate::value::OwnedValue>> {
+    use crate::value::OwnedValue;
+
+    let raw = unknown_text(record, name).filter(|raw| raw.starts_with('['))?;
+    let elements: Vec<&RawValue> = serde_json::from_str(&raw).ok()?;
+    let values: Vec<OwnedValue> = elements.into_iter().map(|element| scalar(element.get())).collect();
+    (!values.iter().any(|value| matches!(value, OwnedValue::Absent | OwnedValue::Object))).then_some(values)
+}
+
+/// A value of JSON; what is null, or no number that can be held, is absent.
+fn scalar(raw: &str) -> crate::value::OwnedValue {
     use crate::value::OwnedValue;
 
     let text = |raw: &str| match serde_json::from_str::<&RawValue>(raw).map(json::text) {
@@ -429,9 +444,8 @@ pub fn unknown_field(record: &[u8], name: &str) -> crate::value::OwnedValue {
         Ok(Ok(Told::Mended(text))) => OwnedValue::Str(text.into()),
         _ => OwnedValue::Absent,
     };
-    let Some(raw) = unknown_text(record, name) else { return OwnedValue::Absent };
     match raw.as_bytes().first() {
-        Some(b'"') => text(&raw),
+        Some(b'"') => text(raw),
         Some(b't') => OwnedValue::Bool(true),
         Some(b'f') => OwnedValue::Bool(false),
         Some(b'n') | None => OwnedValue::Absent,

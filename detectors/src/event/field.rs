@@ -26,8 +26,19 @@ pub enum FieldType {
     Time,
     /// An object; its children are reached by name.
     Object,
-    /// A list, opaque to conditions.
+    /// A list; its elements are reached by index and by loops.
     List,
+}
+
+/// What the elements of a list are.
+#[derive(Clone, Copy, Debug)]
+pub enum Elements {
+    /// It is no list.
+    None,
+    /// Objects of these fields.
+    Objects(&'static [FieldSpec]),
+    /// Two numbers each, latitude and longitude.
+    Points,
 }
 
 /// Whether a value may leave the engine as it is.
@@ -56,6 +67,8 @@ pub trait FieldValue {
     const ENTITIES: &'static [EntityKind] = &[];
     /// The fields of an object.
     const CHILDREN: &'static [FieldSpec] = &[];
+    /// What its elements are, of a list.
+    const ELEMENTS: Elements = Elements::None;
     /// Whether it may be the place of an event.
     const PLACED: bool = false;
 
@@ -63,6 +76,17 @@ pub trait FieldValue {
     #[inline]
     fn place(&self) -> Option<Position> {
         None
+    }
+
+    /// How many elements it has; `None` where it is no list, or none is there.
+    fn elements(&self) -> Option<usize> {
+        None
+    }
+
+    /// A field of the element at `index`, or the number at `field` of a point; [`Value::Absent`] where there is none.
+    fn element(&self, index: usize, field: u8) -> Value<'_> {
+        let _ = (index, field);
+        Value::Absent
     }
 
     /// The value, [`Value::Absent`] where an optional field is not there.
@@ -87,7 +111,16 @@ impl<T: FieldValue> FieldValue for Option<T> {
     const PRIVACY: Privacy = T::PRIVACY;
     const ENTITIES: &'static [EntityKind] = T::ENTITIES;
     const CHILDREN: &'static [FieldSpec] = T::CHILDREN;
+    const ELEMENTS: Elements = T::ELEMENTS;
     const PLACED: bool = T::PLACED;
+
+    fn elements(&self) -> Option<usize> {
+        self.as_ref().and_then(T::elements)
+    }
+
+    fn element(&self, index: usize, field: u8) -> Value<'_> {
+        self.as_ref().map_or(Value::Absent, |inner| inner.element(index, field))
+    }
 
     #[inline]
     fn place(&self) -> Option<Position> {
@@ -196,12 +229,22 @@ pub struct FieldSpec {
     pub entities: &'static [EntityKind],
     /// The fields of an object, else empty.
     pub children: &'static [FieldSpec],
+    /// What the elements of a list are.
+    pub elements: Elements,
 }
 
 impl FieldSpec {
     /// The description of a field of type `T`.
     pub const fn of<T: FieldValue>(name: &'static str) -> Self {
-        Self { name, ty: T::TYPE, optional: T::OPTIONAL, privacy: T::PRIVACY, entities: T::ENTITIES, children: T::CHILDREN }
+        Self {
+            name,
+            ty: T::TYPE,
+            optional: T::OPTIONAL,
+            privacy: T::PRIVACY,
+            entities: T::ENTITIES,
+            children: T::CHILDREN,
+            elements: T::ELEMENTS,
+        }
     }
 }
 
@@ -221,6 +264,12 @@ pub trait Record {
 
     /// The value at `path`, [`Value::Absent`] where there is none.
     fn get(&self, path: FieldPath) -> Value<'_>;
+
+    /// How many elements the list at `path` has; `None` where there is none.
+    fn count(&self, path: FieldPath) -> Option<usize>;
+
+    /// A field of the element at `index` of the list at `path`, or a number of that point.
+    fn element(&self, path: FieldPath, index: usize, field: u8) -> Value<'_>;
 
     /// Whether it may say where it happened.
     const PLACED: bool;
@@ -330,6 +379,25 @@ macro_rules! record {
                             None => self.$field.value(),
                             Some(child) => self.$field.child(child),
                         };
+                    }
+                    index += 1;
+                )*
+                debug_assert!(index > 0, "every record has a field");
+                $crate::value::Value::Absent
+            }
+
+            fn count(&self, path: $crate::event::field::FieldPath) -> Option<usize> {
+                use $crate::event::field::FieldValue as _;
+                let counts = [$(self.$field.elements(),)*];
+                counts.get(usize::from(path.field)).copied().flatten()
+            }
+
+            fn element(&self, path: $crate::event::field::FieldPath, element: usize, part: u8) -> $crate::value::Value<'_> {
+                use $crate::event::field::FieldValue as _;
+                let mut index = 0_u8;
+                $(
+                    if path.field == index {
+                        return self.$field.element(element, part);
                     }
                     index += 1;
                 )*

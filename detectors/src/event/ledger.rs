@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
-use super::field::{Due, FieldType, FieldValue, Record};
+use super::field::{Due, Elements, FieldPath, FieldType, FieldValue, Record};
 use super::json;
 use super::salvage::{Notes, Salvage};
 use super::text::{AccountId, BookingId, OpaqueId};
@@ -62,9 +62,18 @@ impl<'a> Salvage<'a> for Lines<'a> {
 
 impl FieldValue for Lines<'_> {
     const TYPE: FieldType = FieldType::List;
+    const ELEMENTS: Elements = Elements::Objects(<Line<'static> as Record>::FIELDS);
 
     fn value(&self) -> Value<'_> {
         Value::Object
+    }
+
+    fn elements(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+
+    fn element(&self, index: usize, field: u8) -> Value<'_> {
+        self.0.get(index).map_or(Value::Absent, |line| line.get(FieldPath { field, child: None }))
     }
 
     fn oversized(&self) -> u32 {

@@ -151,8 +151,21 @@ impl std::fmt::Debug for Points {
 impl super::field::FieldValue for Points {
     const TYPE: super::field::FieldType = super::field::FieldType::List;
     const PRIVACY: super::field::Privacy = super::field::Privacy::Hidden;
+    const ELEMENTS: super::field::Elements = super::field::Elements::Points;
 
     fn value(&self) -> crate::value::Value<'_> {
         crate::value::Value::Object
+    }
+
+    fn elements(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+
+    fn element(&self, index: usize, field: u8) -> crate::value::Value<'_> {
+        match (self.0.get(index), field) {
+            (Some((lat, _)), 0) => crate::value::Value::Double(lat.get()),
+            (Some((_, lon)), 1) => crate::value::Value::Double(lon.get()),
+            _ => crate::value::Value::Absent,
+        }
     }
 }

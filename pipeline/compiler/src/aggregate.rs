@@ -197,7 +197,8 @@ impl Lowering<'_> {
                 fired.map(|fired| (fired.name.clone(), Some(Bound::Signal { read: 0, spec: fired.spec }))).into_iter().collect();
             let names = Names { lets: &firing, ..Names::event_only("where", self.lists) };
             let mut mentions = Mentions::default();
-            let checker = Checker { source: &source, event: *event, names: &names, mentions: &mut mentions, faults: self.faults };
+            let checker =
+                Checker { source: &source, event: *event, names: &names, mentions: &mut mentions, faults: self.faults, locals: Vec::new() };
             filters.push(checker.condition());
             self.unknowns.append(&mut mentions.unknowns);
         }

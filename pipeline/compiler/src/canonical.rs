@@ -93,6 +93,14 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
             Some(name) => put(out, &format!("(Signal {read} {name})")),
             None => put(out, &format!("{expr:?}")),
         },
+        Expr::Call(function, _) => all(&format!("call {function:?}"), &expr.parts()),
+        Expr::List(_) => all("list", &expr.parts()),
+        Expr::At(..) => all("at", &expr.parts()),
+        Expr::Part(_, field) => all(&format!("part {field}"), &expr.parts()),
+        Expr::HasPart(_, field) => all(&format!("has part {field}"), &expr.parts()),
+        Expr::Loop(repeat) => all(&format!("loop {:?} {}", repeat.kind, repeat.slot), &expr.parts()),
+        Expr::Elements(path) => put(out, &fields.of_program("Elements", *path)),
+        Expr::Item(slot) => put(out, &format!("item {slot}")),
         // Their Debug says all there is to say.
         Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::Fired(_) => put(out, &format!("{expr:?}")),
     }

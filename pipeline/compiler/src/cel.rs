@@ -10,10 +10,10 @@ use crate::diagnostic::{Code, Fault};
 use crate::yaml::TextMap;
 
 /// Longest expression, bytes. The longest shipped condition has about three hundred.
-const BYTES_MAX: usize = 4096;
+pub(crate) const BYTES_MAX: usize = 4096;
 /// Deepest nesting of brackets, and highest syntax tree: parser, checker and programs recurse.
-const NESTING_MAX: u16 = 32;
-const HEIGHT_MAX: usize = 128;
+pub(crate) const NESTING_MAX: u16 = 32;
+pub(crate) const HEIGHT_MAX: usize = 128;
 
 /// A parsed expression.
 pub(crate) struct Source<'a> {
@@ -106,6 +106,10 @@ impl<'a> Source<'a> {
                     let end = call.args.last().map_or(0, |arg| self.extent(arg).end);
                     cover(end..self.through(end, ']'));
                 }
+            }
+            Ast::Comprehension(repeat) => {
+                cover(self.extent(&repeat.iter_range));
+                self.cover_call(node.id, "", true, &mut cover);
             }
             Ast::List(list) => {
                 let mut end = self.token(node.id).end;
@@ -200,6 +204,17 @@ fn chained_too_long(text: &str) -> bool {
     heights(&['+', '-', '*', '/', '%', '!', '<', '>', '=', '?', '.', '[', '{']) > 4 * HEIGHT_MAX
 }
 
+/// How many nodes there are.
+pub(crate) fn nodes(root: &IdedExpr) -> usize {
+    let mut count = 0;
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        count += 1;
+        children(node, |child| open.push(child));
+    }
+    count
+}
+
 fn height(root: &IdedExpr) -> usize {
     let mut highest = 0;
     let mut open = vec![(root, 1)];
@@ -215,6 +230,9 @@ fn children<'a>(node: &'a IdedExpr, mut push: impl FnMut(&'a IdedExpr)) {
         Ast::Call(call) => call.target.iter().map(AsRef::as_ref).chain(&call.args).for_each(push),
         Ast::Select(select) => push(&select.operand),
         Ast::List(list) => list.elements.iter().for_each(push),
+        Ast::Comprehension(repeat) => {
+            [&repeat.iter_range, &repeat.accu_init, &repeat.loop_cond, &repeat.loop_step, &repeat.result].into_iter().for_each(push);
+        }
         Ast::Map(map) => {
             for entry in &map.entries {
                 if let EntryExpr::MapEntry(entry) = &entry.expr {

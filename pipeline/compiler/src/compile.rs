@@ -276,7 +276,14 @@ fn renumber(expr: &mut Expr, slots: &[usize]) {
     let slot = |index: &mut usize| *index = *slots.get(*index).expect("a rule without faults has every binding");
     match expr {
         Expr::Binding(index) | Expr::Fired(index) | Expr::Signal(index, _) => slot(index),
-        Expr::Const(_) | Expr::Field(_) | Expr::Has(_) | Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Time => {}
+        Expr::Const(_)
+        | Expr::Field(_)
+        | Expr::Has(_)
+        | Expr::Unknown(_)
+        | Expr::HasUnknown(_)
+        | Expr::Time
+        | Expr::Elements(_)
+        | Expr::Item(_) => {}
         Expr::Not(a) | Expr::Negate(a) | Expr::Size(a) | Expr::InList(a, _) | Expr::Text(a, StringTest::Matches(_)) => renumber(a, slots),
         Expr::And(a, b)
         | Expr::Or(a, b)
@@ -287,6 +294,9 @@ fn renumber(expr: &mut Expr, slots: &[usize]) {
             renumber(b, slots);
         }
         Expr::Conditional(a, b, c) => [a, b, c].into_iter().for_each(|part| renumber(part, slots)),
+        Expr::Call(..) | Expr::List(_) | Expr::At(..) | Expr::Part(..) | Expr::HasPart(..) | Expr::Loop(_) => {
+            expr.parts_mut().into_iter().for_each(|part| renumber(part, slots));
+        }
         Expr::In(a, list) => {
             renumber(a, slots);
             for part in list {

@@ -2,19 +2,17 @@
 //!
 //! CEL's semantics: an operation on an error is that error, but `&&` and `||` pass over it where the other side
 //! decides. Strings are ordered by code points, which is the order of their UTF-8 bytes. Whole numbers and real ones
-//! compare by their exact values. Nothing on the usual path allocates; only a field outside the vocabulary comes owned.
+//! compare as doubles. Nothing on the usual path allocates; only a field outside the vocabulary comes owned.
 
 use std::cmp::Ordering;
 
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
-use crate::expression::{Arithmetic, Comparison, EvalError, Expr, List, Scope, StringTest};
-
-/// The instants that CEL knows, ms: years 1 to 9999.
-const TIMES_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
-/// The longest span of time that CEL knows, ms: ten thousand years.
-const DURATION_MS_MAX: i64 = 315_576_000_000_000;
+use crate::arithmetic::{arithmetic, negate};
+use crate::expression::{Comparison, EvalError, Expr, List, Scope, StringTest};
+use crate::items::{Item, spend, steps_of};
+use crate::library;
 
 /// What a program gave.
 #[derive(Clone, Debug)]
@@ -74,8 +72,19 @@ impl Expr {
             Self::Conditional(condition, yes, no) => {
                 return if condition.is_true(scope)? { yes.eval(scope) } else { no.eval(scope) };
             }
+            Self::At(list, index) => return Self::at(list, index, scope),
+            Self::Part(of, field) => {
+                let (path, index) = of.element(scope)?;
+                match scope.element(path, index, *field) {
+                    Value::Absent => return Err(EvalError::Absent),
+                    value => return Ok(Evaluated::Borrowed(value)),
+                }
+            }
+            Self::Call(function, arguments) => return library::call(function, arguments, scope),
+            Self::List(_) | Self::Elements(_) => return Err(EvalError::NoOverload),
             Self::Size(inner) => inner.with(scope, |value| match value {
                 Value::Str(text) => i64::try_from(text.chars().count()).map(Value::Int).map_err(|_| EvalError::Overflow),
+                Value::Object => i64::try_from(inner.items(scope)?.len()).map(Value::Int).map_err(|_| EvalError::Overflow),
                 Value::StandIn(_) => Err(EvalError::StandIn),
                 _ => Err(EvalError::NoOverload),
             })?,
@@ -129,8 +138,19 @@ impl Expr {
                 Value::StandIn(_) => Err(EvalError::StandIn),
                 _ => Err(EvalError::NoOverload),
             }),
+            Self::HasPart(of, field) => {
+                let (path, index) = of.element(scope)?;
+                Ok(scope.element(path, index, *field).is_present())
+            }
+            Self::Loop(repeat) => repeat.is_true(scope),
             Self::Const(_)
             | Self::Field(_)
+            | Self::Call(..)
+            | Self::List(_)
+            | Self::Elements(_)
+            | Self::Item(_)
+            | Self::At(..)
+            | Self::Part(..)
             | Self::Unknown(_)
             | Self::Binding(_)
             | Self::Signal(..)
@@ -154,6 +174,10 @@ impl Expr {
             Self::Binding(index) => Some(scope.binding(*index)),
             Self::Signal(index, field) => Some(scope.signal(*index, *field)),
             Self::Time => Some(Value::Time(scope.time())),
+            Self::Item(slot) => Some(match scope.item(*slot) {
+                Item::Value(value) => value,
+                Item::Element(..) => Value::Object,
+            }),
             _ => None,
         }
     }
@@ -163,7 +187,12 @@ impl Expr {
     fn with<S: Scope + ?Sized, T>(&self, scope: &S, then: impl FnOnce(Value<'_>) -> Result<T, EvalError>) -> Result<T, EvalError> {
         match self.leaf(scope) {
             Some(Value::Absent) => Err(EvalError::Absent),
-            Some(value) => then(value),
+            Some(value) => {
+                if let (Some(_), Value::Str(text)) = (scope.steps(), value) {
+                    spend(scope, steps_of(text.len()))?;
+                }
+                then(value)
+            }
             None => then(self.eval(scope)?.value()),
         }
     }
@@ -234,7 +263,7 @@ fn compare(comparison: Comparison, left: Value<'_>, right: Value<'_>) -> Result<
 
 /// Equality; values of different types differ.
 #[inline]
-fn equal(left: Value<'_>, right: Value<'_>) -> Result<bool, EvalError> {
+pub(crate) fn equal(left: Value<'_>, right: Value<'_>) -> Result<bool, EvalError> {
     match (left, right) {
         (Value::Object, Value::Object) => Err(EvalError::NoOverload), // their insides are not at hand
         (Value::Absent, _) | (_, Value::Absent) => Err(EvalError::Absent),
@@ -258,8 +287,8 @@ fn order(left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering>, EvalErro
     match (left, right) {
         (Value::Int(a), Value::Int(b)) | (Value::Time(a), Value::Time(b)) | (Value::Duration(a), Value::Duration(b)) => Ok(Some(a.cmp(&b))),
         (Value::Double(a), Value::Double(b)) => Ok(a.partial_cmp(&b)),
-        (Value::Int(a), Value::Double(b)) => Ok(order_exactly(a, b)),
-        (Value::Double(a), Value::Int(b)) => Ok(order_exactly(b, a).map(Ordering::reverse)),
+        (Value::Int(a), Value::Double(b)) => Ok(nearest(a).partial_cmp(&b)),
+        (Value::Double(a), Value::Int(b)) => Ok(a.partial_cmp(&nearest(b))),
         (Value::Str(a), Value::Str(b)) => Ok(Some(a.cmp(b))),
         (Value::Bool(a), Value::Bool(b)) => Ok(Some(a.cmp(&b))),
         (Value::Absent, _) | (_, Value::Absent) => Err(EvalError::Absent),
@@ -268,77 +297,10 @@ fn order(left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering>, EvalErro
     }
 }
 
-/// A whole number against a real one, by their exact values: not every whole number has a real one.
-fn order_exactly(whole: i64, real: f64) -> Option<Ordering> {
-    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
-    if real.is_nan() {
-        return None;
-    }
-    if real >= TWO_TO_63 {
-        return Some(Ordering::Less);
-    }
-    if real < -TWO_TO_63 {
-        return Some(Ordering::Greater);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "inside i64, and a whole number after trunc")]
-    let truncated = real.trunc() as i64;
-    Some(whole.cmp(&truncated).then_with(|| 0.0_f64.partial_cmp(&real.fract()).unwrap_or(Ordering::Equal)))
-}
-
-fn negate(value: Value<'_>) -> Result<Value<'static>, EvalError> {
-    match value {
-        Value::Int(number) => number.checked_neg().map(Value::Int).ok_or(EvalError::Overflow),
-        Value::Double(number) => Ok(Value::Double(-number)),
-        _ => Err(EvalError::NoOverload),
-    }
-}
-
-#[inline]
-fn arithmetic(operation: Arithmetic, left: Value<'_>, right: Value<'_>) -> Result<Value<'static>, EvalError> {
-    use Arithmetic::{Add, Subtract};
-    match (left, right) {
-        (Value::Int(a), Value::Int(b)) => whole(operation, a, b).map(Value::Int),
-        (Value::Double(a), Value::Double(b)) => real(operation, a, b).map(Value::Double),
-        (Value::Time(a), Value::Time(b)) if operation == Subtract => span(a.checked_sub(b)),
-        (Value::Time(a), Value::Duration(b)) if operation == Add => instant(a.checked_add(b)),
-        (Value::Duration(a), Value::Time(b)) if operation == Add => instant(a.checked_add(b)),
-        (Value::Time(a), Value::Duration(b)) if operation == Subtract => instant(a.checked_sub(b)),
-        (Value::Duration(a), Value::Duration(b)) if operation == Add => span(a.checked_add(b)),
-        (Value::Duration(a), Value::Duration(b)) if operation == Subtract => span(a.checked_sub(b)),
-        _ => Err(EvalError::NoOverload),
-    }
-}
-
-#[inline]
-fn whole(operation: Arithmetic, a: i64, b: i64) -> Result<i64, EvalError> {
-    let result = match operation {
-        Arithmetic::Add => a.checked_add(b),
-        Arithmetic::Subtract => a.checked_sub(b),
-        Arithmetic::Multiply => a.checked_mul(b),
-        Arithmetic::Divide | Arithmetic::Modulo if b == 0 => return Err(EvalError::DivisionByZero),
-        Arithmetic::Divide => a.checked_div(b),
-        Arithmetic::Modulo => a.checked_rem(b),
-    };
-    result.ok_or(EvalError::Overflow)
-}
-
-#[inline]
-fn real(operation: Arithmetic, a: f64, b: f64) -> Result<f64, EvalError> {
-    match operation {
-        Arithmetic::Add => Ok(a + b),
-        Arithmetic::Subtract => Ok(a - b),
-        Arithmetic::Multiply => Ok(a * b),
-        Arithmetic::Divide => Ok(a / b),
-        Arithmetic::Modulo => Err(EvalError::NoOverload),
-    }
-}
-
-fn instant(millis: Option<i64>) -> Result<Value<'static>, EvalError> {
-    millis.filter(|millis| TIMES_MS.contains(millis)).map(Value::Time).ok_or(EvalError::Overflow)
-}
-
-fn span(millis: Option<i64>) -> Result<Value<'static>, EvalError> {
-    millis.filter(|millis| (-DURATION_MS_MAX..=DURATION_MS_MAX).contains(millis)).map(Value::Duration).ok_or(EvalError::Overflow)
+/// A whole number as CEL compares it with a real one: as the nearest double (cel-spec, `comparisons`, the lossy ones).
+#[expect(clippy::cast_precision_loss, reason = "that is what it is for")]
+fn nearest(whole: i64) -> f64 {
+    whole as f64
 }
 
 #[cfg(test)]
@@ -347,8 +309,9 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(9_007_199_254_740_993, 9_007_199_254_740_992.0, Some(Ordering::Greater))]
-    #[case(i64::MAX, 9_223_372_036_854_775_808.0, Some(Ordering::Less))]
+    #[case(9_007_199_254_740_993, 9_007_199_254_740_992.0, Some(Ordering::Equal))]
+    #[case(9_007_199_254_740_993, 9_007_199_254_740_994.0, Some(Ordering::Less))]
+    #[case(i64::MAX, 9_223_372_036_854_775_808.0, Some(Ordering::Equal))]
     #[case(i64::MIN, -9_223_372_036_854_775_808.0, Some(Ordering::Equal))]
     #[case(i64::MIN, -1e300, Some(Ordering::Greater))]
     #[case(1, 1.5, Some(Ordering::Less))]
@@ -356,29 +319,9 @@ mod tests {
     #[case(0, -0.0, Some(Ordering::Equal))]
     #[case(0, f64::NAN, None)]
     #[case(0, f64::INFINITY, Some(Ordering::Less))]
-    fn whole_and_real_numbers_compare_exactly(#[case] whole: i64, #[case] real: f64, #[case] expected: Option<Ordering>) {
-        assert_eq!(order_exactly(whole, real), expected);
-    }
-
-    #[rstest]
-    #[case(Arithmetic::Add, Value::Int(i64::MAX), Value::Int(1), Err(EvalError::Overflow))]
-    #[case(Arithmetic::Divide, Value::Int(i64::MIN), Value::Int(-1), Err(EvalError::Overflow))]
-    #[case(Arithmetic::Modulo, Value::Int(7), Value::Int(0), Err(EvalError::DivisionByZero))]
-    #[case(Arithmetic::Modulo, Value::Int(-7), Value::Int(3), Ok(Value::Int(-1)))]
-    #[case(Arithmetic::Divide, Value::Double(1.0), Value::Double(0.0), Ok(Value::Double(f64::INFINITY)))]
-    #[case(Arithmetic::Subtract, Value::Time(5), Value::Time(8), Ok(Value::Duration(-3)))]
-    #[case(Arithmetic::Add, Value::Duration(5), Value::Time(8), Ok(Value::Time(13)))]
-    #[case(Arithmetic::Add, Value::Time(253_402_300_799_999), Value::Duration(1), Err(EvalError::Overflow))]
-    #[case(Arithmetic::Add, Value::Duration(DURATION_MS_MAX), Value::Duration(1), Err(EvalError::Overflow))]
-    #[case(Arithmetic::Add, Value::Int(1), Value::Double(1.0), Err(EvalError::NoOverload))]
-    #[case(Arithmetic::Add, Value::Str("a"), Value::Str("b"), Err(EvalError::NoOverload))]
-    fn arithmetic_ends_at_its_bounds(
-        #[case] operation: Arithmetic,
-        #[case] a: Value<'_>,
-        #[case] b: Value<'_>,
-        #[case] expected: Result<Value<'static>, EvalError>,
-    ) {
-        assert!(arithmetic(operation, a, b) == expected);
+    fn whole_and_real_numbers_compare_as_doubles(#[case] whole: i64, #[case] real: f64, #[case] expected: Option<Ordering>) {
+        assert_eq!(order(Value::Int(whole), Value::Double(real)), Ok(expected));
+        assert_eq!(order(Value::Double(real), Value::Int(whole)), Ok(expected.map(Ordering::reverse)));
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Typed programs: what CEL is lowered to, and how they run.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
+
+use crate::items::Item;
+pub use crate::library::Function;
 
 /// What a program reads while it runs: one event, and the values of the bindings at it.
 pub trait Scope {
@@ -21,6 +25,30 @@ pub trait Scope {
     fn time(&self) -> i64;
     /// The `field`-th value of its signal, [`Value::Absent`] where it did not fire.
     fn signal(&self, index: usize, field: usize) -> Value<'_>;
+    /// How many elements the event's list at `path` has; `None` where it is not there, or its elements are not at hand.
+    fn count(&self, path: FieldPath) -> Option<usize> {
+        let _ = path;
+        None
+    }
+    /// A field of an element of the event's list at `path`, or one of the two numbers of a point.
+    fn element(&self, path: FieldPath, index: usize, field: u8) -> Value<'_> {
+        let _ = (path, index, field);
+        Value::Absent
+    }
+    /// The scalars of a list outside the vocabulary; `None` where there is none.
+    fn unknown_list(&self, name: &str) -> Option<Vec<OwnedValue>> {
+        let _ = name;
+        None
+    }
+    /// What a loop's variable stands for; the loop that binds it knows.
+    fn item(&self, slot: u8) -> Item<'_> {
+        let _ = slot;
+        Item::Value(Value::Absent)
+    }
+    /// The steps that are left to the outermost loop around; `None` outside of loops.
+    fn steps(&self) -> Option<&Cell<u32>> {
+        None
+    }
 }
 
 /// A comparison.
@@ -102,6 +130,78 @@ pub enum Expr {
     Size(Box<Expr>),
     /// `x.startsWith(y)` and its kin.
     Text(Box<Expr>, StringTest),
+    /// A function of the library, with its arguments; of a method the first is what it is called on.
+    Call(Function, Vec<Expr>),
+    /// `[a, b]`.
+    List(Vec<Expr>),
+    /// A list of the event.
+    Elements(FieldPath),
+    /// A loop's variable, by the number of loops around that loop.
+    Item(u8),
+    /// `list[index]`.
+    At(Box<Expr>, Box<Expr>),
+    /// A field of an element of a list of the event, or a number of a point.
+    Part(Box<Expr>, u8),
+    /// Whether that is there.
+    HasPart(Box<Expr>, u8),
+    /// `list.all(x, …)` and its kin.
+    Loop(Box<Loop>),
+}
+
+impl Expr {
+    /// The programs inside a call, a list, an element or a loop; of all others none.
+    pub(crate) fn parts(&self) -> Vec<&Expr> {
+        match self {
+            Self::Call(_, parts) | Self::List(parts) => parts.iter().collect(),
+            Self::At(list, index) => vec![list, index],
+            Self::Part(of, _) | Self::HasPart(of, _) => vec![of],
+            Self::Loop(repeat) => [&repeat.list, &repeat.body].into_iter().chain(&repeat.keep).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, to change them.
+    pub(crate) fn parts_mut(&mut self) -> Vec<&mut Expr> {
+        match self {
+            Self::Call(_, parts) | Self::List(parts) => parts.iter_mut().collect(),
+            Self::At(list, index) => vec![list, index],
+            Self::Part(of, _) | Self::HasPart(of, _) => vec![of],
+            Self::Loop(repeat) => [&mut repeat.list, &mut repeat.body].into_iter().chain(&mut repeat.keep).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a loop makes of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoopKind {
+    /// Whether the body holds of all.
+    All,
+    /// Whether it holds of one or more.
+    Exists,
+    /// Whether it holds of exactly one.
+    ExistsOne,
+    /// Those of which it holds.
+    Filter,
+    /// The body's value of each.
+    Map,
+}
+
+/// A loop over a list.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// What is made of the list.
+    pub kind: LoopKind,
+    /// The number of its variable: of loops around it.
+    pub slot: u8,
+    /// What it runs over.
+    pub list: Expr,
+    /// What is asked of each element.
+    pub body: Expr,
+    /// Of a map with a condition: which elements are taken.
+    pub keep: Option<Expr>,
+    /// Steps of one round: the programs in it, loops inside it counted once.
+    pub cost: u32,
 }
 
 /// A list of values with reasons: `rules/lists/<name>.yaml`.
@@ -137,6 +237,18 @@ pub enum EvalError {
     /// A field outside the vocabulary turned out to be of a type that the operation does not take.
     #[error("no such overload for the types at hand")]
     NoOverload,
+    /// A text is none of what it was to be converted to, or out of that range.
+    #[error("a value that cannot be converted")]
+    Conversion,
+    /// An index or a place outside the list or the text.
+    #[error("an index out of range")]
+    OutOfRange,
+    /// A text or a list longer than one that is made may be.
+    #[error("a text or list too long")]
+    TooLong,
+    /// A loop that takes more steps than it may.
+    #[error("too many steps in a loop")]
+    TooManySteps,
     /// What stands for a personal value was read as if it were the value.
     #[error("a personal value is not at hand in an archive")]
     StandIn,

@@ -1,29 +1,34 @@
-//! The functions of the subset, membership, and fields outside the vocabulary.
+//! Calls of the library's functions, membership, and fields outside the vocabulary.
 
 use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, Expr as Ast, IdedExpr, LiteralValue};
-use rasid_detectors::event::{field, time};
+use rasid_detectors::event::field;
 use rasid_detectors::value::OwnedValue;
 
+use crate::catalogue::{self, FUNCTIONS};
 use crate::diagnostic::{Code, Fault, listed, suggest};
-use crate::expression::{Expr, StringTest};
+use crate::expression::{Expr, Function, StringTest};
+use crate::library::Part;
 use crate::names::Param;
 use crate::presence::Facts;
-use crate::ty::Ty;
+use crate::ty::{Element, Ty};
 use crate::typecheck::{Checker, Typed, dotted};
 
-const FUNCTIONS: [&str; 8] = ["size", "startsWith", "endsWith", "contains", "matches", "duration", "timestamp", "has"];
 /// Largest compiled pattern, bytes.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
+pub(crate) const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 impl Checker<'_> {
     pub(crate) fn function(&mut self, node: &IdedExpr, call: &CallExpr, facts: &Facts) -> Option<Typed> {
         let name = call.func_name.as_str();
         match (name, call.target.as_deref(), call.args.as_slice()) {
-            ("size", None, [text]) | ("size", Some(text), []) => {
-                let typed = self.text(text, "size", facts)?;
-                Typed::new(Expr::Size(Box::new(typed)), Ty::Int)
+            ("size", None, [of]) | ("size", Some(of), []) => {
+                let typed = self.check(of, facts)?;
+                match typed.ty {
+                    Ty::List(_) => Typed::new(Expr::Call(Function::Length, vec![typed.expr]), Ty::Int),
+                    ty if ty.is(Ty::Text(None)) => Typed::new(Expr::Size(Box::new(typed.expr)), Ty::Int),
+                    ty => self.mismatch(of, "size", &[ty], usage("size")),
+                }
             }
             ("startsWith" | "endsWith" | "contains", Some(subject), [other]) => {
                 let (subject, other) = (self.text(subject, name, facts), self.text(other, name, facts));
@@ -39,32 +44,54 @@ impl Checker<'_> {
                 let (subject, regex) = (self.text(subject, name, facts), self.pattern(pattern));
                 Typed::new(Expr::Text(Box::new(subject?), StringTest::Matches(regex?)), Ty::Bool)
             }
-            ("duration", None, [text]) => {
-                let written = self.fixed(text, Code::BadDuration, "duration() takes a fixed text: duration(\"10m\")")?;
-                let Some(millis) = go_duration(&written) else {
-                    let fault = self.at(Code::BadDuration, text, format!("`{written}` is no duration in CEL"));
-                    return self.fault(fault.help("numbers with h, m, s or ms, to the millisecond: 24h, 1h30m, 1.5s (CEL has no d)"));
-                };
-                Typed::new(Expr::Const(OwnedValue::Duration(millis)), Ty::Duration)
+            ("duration", None, [of]) => self.duration(of, facts),
+            ("timestamp", None, [of]) => self.timestamp(of, facts),
+            ("int" | "double" | "string" | "bool", None, [of]) => self.convert(name, of, facts),
+            ("dyn", None, [of]) => {
+                let typed = self.check(of, facts)?;
+                let ty = if typed.ty.is_scalar() { Ty::Dyn } else { typed.ty };
+                Typed::new(typed.expr, ty)
             }
-            ("timestamp", None, [text]) => {
-                let written =
-                    self.fixed(text, Code::TypeMismatch, "timestamp() takes a fixed text: timestamp(\"2026-11-21T10:00:00Z\")")?;
-                let Some(millis) = time::parse_rfc3339(&written).filter(|_| whole_millis(&written)) else {
-                    let fault = self.at(Code::TypeMismatch, text, format!("`{written}` is no instant"));
-                    return self.fault(fault.help("RFC 3339 with a zone, 1970 to 9999, to the millisecond: 2026-11-21T10:00:00Z"));
-                };
-                Typed::new(Expr::Const(OwnedValue::Time(millis)), Ty::Time)
+            ("distance_m", None, [from, to]) => {
+                let (from, to) = (self.place(from, facts), self.place(to, facts));
+                Typed::new(Expr::Call(Function::Distance, from?.into_iter().chain(to?).collect()), Ty::Double)
             }
-            _ if FUNCTIONS.contains(&name) => {
+            ("join", Some(list), rest @ ([] | [_])) => {
+                let parts = self.list(list, name, facts);
+                let rest = rest.iter().map(|other| self.text(other, name, facts)).collect::<Option<Vec<_>>>();
+                let (parts, element) = parts?;
+                if !matches!(element, Element::Text | Element::Dyn | Element::Nothing) {
+                    return self.mismatch(list, name, &[element.ty()], "join takes a list of text: list.map(x, string(x)).join(\",\")");
+                }
+                Typed::new(Expr::Call(Function::Join, std::iter::once(parts).chain(rest?).collect()), Ty::Text(None))
+            }
+            (_, Some(subject), rest) if Part::of(name).is_some() && rest.len() < 2 => {
+                self.calendar(node, name, Part::of(name)?, subject, rest.first(), facts)
+            }
+            (_, Some(subject), rest) if method(name, rest.len()).is_some() => {
+                let (function, takes, gives) = method(name, rest.len())?;
+                let subject = self.text(subject, name, facts);
+                let rest = rest.iter().zip(takes).map(|(other, ty)| self.argument(other, name, *ty, facts)).collect::<Vec<_>>();
+                let arguments = std::iter::once(subject).chain(rest).collect::<Option<Vec<_>>>()?;
+                Typed::new(Expr::Call(function, arguments), gives)
+            }
+            _ if catalogue::find(name).is_some() => {
                 let fault = self.at(Code::TypeMismatch, node, format!("`{name}` does not take these arguments"));
                 self.fault(fault.help(usage(name)))
             }
-            _ => self.outside(node, &format!("`{}`", name.trim_matches(['_', '@'])), suggest(name, FUNCTIONS)),
+            _ => {
+                let help = catalogue::refused(name).map_or_else(|| suggest(name, FUNCTIONS.iter().map(|known| known.name)), str::to_owned);
+                self.outside(node, &format!("`{}`", name.trim_matches(['_', '@'])), help)
+            }
         }
     }
 
-    fn text(&mut self, node: &IdedExpr, function: &str, facts: &Facts) -> Option<Expr> {
+    fn argument(&mut self, node: &IdedExpr, function: &str, ty: Ty, facts: &Facts) -> Option<Expr> {
+        let typed = self.check(node, facts)?;
+        if typed.ty.is(ty) { Some(typed.expr) } else { self.mismatch(node, function, &[typed.ty], usage(function)) }
+    }
+
+    pub(crate) fn text(&mut self, node: &IdedExpr, function: &str, facts: &Facts) -> Option<Expr> {
         let typed = self.check(node, facts)?;
         if typed.ty.is(Ty::Text(None)) { Some(typed.expr) } else { self.mismatch(node, function, &[typed.ty], usage(function)) }
     }
@@ -153,8 +180,12 @@ impl Checker<'_> {
                 }
             },
             _ => {
-                let fault = self.at(Code::NotInSubset, list, "`in` takes a list that is written out");
-                return self.fault(fault.help("[\"a\", \"b\"], a list under `params`, list.name, or \"name\" in data"));
+                let found = self.list(list, "in", facts);
+                let (typed, (found, element)) = (typed?, found?);
+                if element != Element::Nothing && !typed.ty.compares_with(element.ty()) {
+                    return self.mismatch(list, "in", &[typed.ty, element.ty()], "the list holds values of the type that is looked for");
+                }
+                return Typed::new(Expr::Call(Function::Holds, vec![typed.expr, found]), Ty::Bool);
             }
         };
         let typed = typed?;
@@ -171,10 +202,7 @@ impl Checker<'_> {
     }
 
     /// `data["name"]`.
-    pub(crate) fn unknown(&mut self, node: &IdedExpr, map: &IdedExpr, key: &IdedExpr) -> Option<Typed> {
-        if dotted(map).as_deref() != Some(&["data"]) {
-            return self.outside(node, "an index", "only data[\"name\"] takes one");
-        }
+    pub(crate) fn unknown(&mut self, node: &IdedExpr, key: &IdedExpr) -> Option<Typed> {
         let name = self.unknown_name(node, key, "data.", "")?;
         Typed::new(Expr::Unknown(name.into()), Ty::Dyn)
     }
@@ -193,87 +221,24 @@ impl Checker<'_> {
     }
 }
 
-fn usage(function: &str) -> &'static str {
-    match function {
-        "size" => "size(text) counts the characters of a string",
-        "startsWith" => "text.startsWith(\"beginning\")",
-        "endsWith" => "text.endsWith(\"end\")",
-        "contains" => "text.contains(\"part\")",
-        "matches" => "text.matches(\"pattern\")",
-        "duration" => "duration(\"10m\")",
-        "timestamp" => "timestamp(\"2026-11-21T10:00:00Z\")",
-        _ => "has(data.field)",
-    }
+pub(crate) fn usage(function: &str) -> &'static str {
+    catalogue::find(function).map_or("", |found| found.usage)
 }
 
-/// CEL's durations, which are Go's: signed decimal numbers, each with a unit. To the millisecond.
-fn go_duration(text: &str) -> Option<i64> {
-    let (negative, mut rest) = match text.as_bytes().first()? {
-        b'-' => (true, text.get(1..)?),
-        b'+' => (false, text.get(1..)?),
-        _ => (false, text),
-    };
-    if rest == "0" {
-        return Some(0);
-    }
-    let mut nanos = 0_i128;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let length = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-        let (number, tail) = rest.split_at_checked(length)?;
-        let length = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at_checked(length)?;
-        let unit: i128 = match unit {
-            "h" => 3_600_000_000_000,
-            "m" => 60_000_000_000,
-            "s" => 1_000_000_000,
-            "ms" => 1_000_000,
-            "us" | "µs" => 1_000,
-            "ns" => 1,
-            _ => return None,
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if (whole.is_empty() && fraction.is_empty()) || whole.len() > 15 || fraction.len() > 15 {
-            return None;
-        }
-        let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<i128>().ok() };
-        let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-        nanos += digits(whole)? * unit + digits(fraction)? * unit / scale;
-        rest = tail;
-    }
-    let millis = i64::try_from(nanos / 1_000_000).ok().filter(|_| nanos % 1_000_000 == 0)?;
-    (millis <= 315_576_000_000_000).then_some(if negative { -millis } else { millis })
-}
-
-/// Whether an instant says nothing finer than milliseconds, which is what the engine keeps.
-fn whole_millis(text: &str) -> bool {
-    let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
-    fraction.chars().take_while(char::is_ascii_digit).skip(3).all(|digit| digit == '0')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case("10m", Some(600_000))]
-    #[case("1h30m", Some(5_400_000))]
-    #[case("1.5h", Some(5_400_000))]
-    #[case("-2s", Some(-2_000))]
-    #[case("0", Some(0))]
-    #[case("1500us", None)]
-    #[case("2000us", Some(2))]
-    #[case("1d", None)]
-    #[case("", None)]
-    #[case("-", None)]
-    #[case("5", None)]
-    #[case(".s", None)]
-    #[case("1.2.3s", None)]
-    #[case("99999999999999h", None)]
-    fn durations_are_those_of_cel(#[case] text: &str, #[case] expected: Option<i64>) {
-        assert_eq!(go_duration(text), expected);
-    }
+/// A method of texts with so many arguments: what it takes and gives.
+fn method(name: &str, arguments: usize) -> Option<(Function, &'static [Ty], Ty)> {
+    const TEXT: Ty = Ty::Text(None);
+    Some(match (name, arguments) {
+        ("charAt", 1) => (Function::CharAt, &[Ty::Int], TEXT),
+        ("indexOf", 1 | 2) => (Function::IndexOf, &[TEXT, Ty::Int], Ty::Int),
+        ("lastIndexOf", 1 | 2) => (Function::LastIndexOf, &[TEXT, Ty::Int], Ty::Int),
+        ("lowerAscii", 0) => (Function::LowerAscii, &[], TEXT),
+        ("upperAscii", 0) => (Function::UpperAscii, &[], TEXT),
+        ("replace", 2 | 3) => (Function::Replace, &[TEXT, TEXT, Ty::Int], TEXT),
+        ("split", 1 | 2) => (Function::Split, &[TEXT, Ty::Int], Ty::List(Element::Text)),
+        ("substring", 1 | 2) => (Function::Substring, &[Ty::Int, Ty::Int], TEXT),
+        ("trim", 0) => (Function::Trim, &[], TEXT),
+        ("reverse", 0) => (Function::Reverse, &[], TEXT),
+        _ => return None,
+    })
 }

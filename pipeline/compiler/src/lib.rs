@@ -8,34 +8,43 @@
 //! From the inside: `folder` finds and reads files, `yaml` and `scalar` make a tree with places of one, `reader` takes it
 //! apart key by key. `lower` makes a rule of it: `binding` and `aggregate` its `let`, `program` conditions and overrides,
 //! `scenario` its tests. `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them, `template`
-//! does explanations. `list` and `shared` read what rules share; `compile` puts all together. Nothing here knows a clock;
-//! only `folder` touches files.
+//! does explanations. `looping` and `conversion` type lists and times, `library`, `items` and `rounds` run them, `catalogue`
+//! lists what there is, `trial` takes an expression by itself. `list` and `shared` read what rules share; `compile` puts all
+//! together. Nothing here knows a clock; only `folder` touches files.
 
 mod aggregate;
+mod arithmetic;
 mod binding;
 mod canonical;
+pub mod catalogue;
 mod cel;
 mod compile;
+mod conversion;
 mod diagnostic;
 pub mod eval;
 pub mod expression;
 mod folder;
 mod function;
 mod hint;
+pub mod items;
 mod key;
+pub mod library;
 mod list;
+mod looping;
 mod lower;
 mod names;
 mod presence;
 mod program;
 mod reader;
 mod reads;
+mod rounds;
 pub mod ruleset;
 mod scalar;
 mod scenario;
 pub mod schema;
 mod shared;
 mod template;
+pub mod trial;
 mod ty;
 mod typecheck;
 mod yaml;

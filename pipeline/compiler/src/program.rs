@@ -141,7 +141,8 @@ impl Programs<'_> {
                 let applies = source.as_ref().and_then(|source| {
                     let names = Names::event_only("if", lists);
                     let mut mentions = Mentions::default();
-                    let applies = Checker { source, event: *event, names: &names, mentions: &mut mentions, faults }.condition();
+                    let applies =
+                        Checker { source, event: *event, names: &names, mentions: &mut mentions, faults, locals: Vec::new() }.condition();
                     all.unknowns.append(&mut mentions.unknowns);
                     applies
                 });
@@ -165,7 +166,8 @@ impl Programs<'_> {
 
     fn program(&self, event: EventType, names: &Names<'_>, all: &mut Mentions, faults: &mut Vec<Fault>) -> Option<Program> {
         let mut mentions = Mentions::default();
-        let when = self.when.and_then(|source| Checker { source, event, names, mentions: &mut mentions, faults }.condition());
+        let when =
+            self.when.and_then(|source| Checker { source, event, names, mentions: &mut mentions, faults, locals: Vec::new() }.condition());
         let mut explained = self.parts.is_some();
         for part in self.parts.unwrap_or_default() {
             if let Part::Name(name, span) = part {

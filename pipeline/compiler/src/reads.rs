@@ -12,7 +12,7 @@ impl Expr {
     /// Adds the fields of the event that it reads, also where it asks only whether one is there.
     pub fn fields(&self, found: &mut BTreeSet<FieldPath>) {
         match self {
-            Self::Field(path) | Self::Has(path) => {
+            Self::Field(path) | Self::Has(path) | Self::Elements(path) => {
                 found.insert(*path);
             }
             Self::Not(inner) | Self::Negate(inner) | Self::Size(inner) | Self::InList(inner, _) => inner.fields(found),
@@ -34,8 +34,17 @@ impl Expr {
                     StringTest::Matches(_) => {}
                 }
             }
-            Self::Const(_) | Self::Unknown(_) | Self::HasUnknown(_) | Self::Binding(_) | Self::Fired(_) | Self::Signal(..) | Self::Time => {
+            Self::Call(..) | Self::List(_) | Self::At(..) | Self::Part(..) | Self::HasPart(..) | Self::Loop(_) => {
+                self.parts().into_iter().for_each(|part| part.fields(found));
             }
+            Self::Const(_)
+            | Self::Unknown(_)
+            | Self::HasUnknown(_)
+            | Self::Binding(_)
+            | Self::Fired(_)
+            | Self::Signal(..)
+            | Self::Time
+            | Self::Item(_) => {}
         }
     }
 }
@@ -83,6 +92,10 @@ fn looks_into(expr: &Expr, event: EventType) -> bool {
         Expr::Not(inner) | Expr::Negate(inner) => within(inner),
         Expr::And(left, right) | Expr::Or(left, right) | Expr::Arithmetic(_, left, right) => within(left) || within(right),
         Expr::Conditional(condition, yes, no) => within(condition) || within(yes) || within(no),
+        // The elements of a list are nowhere else.
+        Expr::Elements(_) => true,
+        Expr::Call(..) | Expr::List(_) => expr.parts().into_iter().any(|part| is_personal(part) || within(part)),
+        Expr::At(..) | Expr::Part(..) | Expr::HasPart(..) | Expr::Loop(_) => expr.parts().into_iter().any(within),
         _ => false,
     }
 }

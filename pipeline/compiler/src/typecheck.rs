@@ -12,10 +12,10 @@ use rasid_detectors::value::OwnedValue;
 use crate::binding::{called, named_of};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
-use crate::expression::{Arithmetic, Comparison, Expr};
+use crate::expression::{Arithmetic, Comparison, Expr, Function};
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::presence::Facts;
-use crate::ty::{self, Ty};
+use crate::ty::{self, Element, Ty};
 
 /// A program and its type.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) names: &'a Names<'a>,
     pub(crate) mentions: &'a mut Mentions,
     pub(crate) faults: &'a mut Vec<Fault>,
+    /// The variables of the loops around, outermost first.
+    pub(crate) locals: Vec<(String, Ty)>,
 }
 
 impl<'a> Checker<'a> {
@@ -66,12 +68,13 @@ impl<'a> Checker<'a> {
             Ast::Literal(literal) => self.literal(node, literal),
             Ast::Ident(name) => self.ident(node, name),
             Ast::Select(select) if select.test => self.has(node, select, facts),
+            Ast::Select(select) if self.is_element(&select.operand) => self.part(node, select, facts),
             Ast::Select(_) => self.select(node, facts),
             Ast::Call(call) => self.call(node, call, facts),
-            Ast::List(_) => self.outside(node, "a list by itself", "lists stand to the right of `in`"),
+            Ast::List(list) => self.written_list(node, list, facts),
             Ast::Map(_) => self.outside(node, "a map", "conditions take no maps"),
             Ast::Struct(_) => self.outside(node, "a message", "conditions take no messages"),
-            Ast::Comprehension(_) => self.outside(node, "a loop over a list (all, exists, map, filter)", "bind what you need by `let`"),
+            Ast::Comprehension(repeat) => self.repeat(node, repeat, facts),
             Ast::Unspecified => self.outside(node, "this", "conditions are CEL (https://cel.dev)"),
         }
     }
@@ -94,6 +97,9 @@ impl<'a> Checker<'a> {
     }
 
     fn ident(&mut self, node: &IdedExpr, name: &str) -> Option<Typed> {
+        if let Some(local) = self.local(name) {
+            return Some(local);
+        }
         match name {
             "data" => return self.outside(node, "`data` by itself", "name one of its fields: data.user_id"),
             "params" => return self.outside(node, "`params` by itself", "name one of them: params.sends_max"),
@@ -146,6 +152,9 @@ impl<'a> Checker<'a> {
                 let (path, spec) = self.field(node, &name)?;
                 self.guarded(node, path, facts)?;
                 self.mentions.field(path, &name);
+                if let Some(ty) = Ty::of_elements(spec.elements) {
+                    return Typed::new(Expr::Elements(path), ty);
+                }
                 let Some(ty) = Ty::of_field(spec.ty) else {
                     let inside = spec.children.iter().map(|child| format!("data.{name}.{}", child.name)).collect::<Vec<_>>();
                     let help = if inside.is_empty() {
@@ -160,8 +169,11 @@ impl<'a> Checker<'a> {
             }
             Some(["params", name]) => match self.param(node, name)? {
                 Param::Scalar(value) => Typed::new(Expr::Const(value.clone()), Ty::of_value(value)),
-                Param::List(_) => {
-                    self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.currency in params.{name}"))
+                Param::List(values) => {
+                    let element =
+                        values.iter().filter_map(|value| Ty::of_value(value).element()).reduce(|a, b| a.join(b).unwrap_or(Element::Dyn));
+                    let values = values.iter().cloned().map(Expr::Const).collect();
+                    Typed::new(Expr::List(values), Ty::List(element.unwrap_or(Element::Nothing)))
                 }
             },
             Some(["list", name]) => {
@@ -233,6 +245,9 @@ impl<'a> Checker<'a> {
     }
 
     fn has(&mut self, node: &IdedExpr, select: &SelectExpr, facts: &Facts) -> Option<Typed> {
+        if self.is_element(&select.operand) {
+            return self.part(node, select, facts);
+        }
         let outer = dotted(&select.operand);
         let name = match outer.as_deref() {
             Some(["data"]) => select.field.clone(),
@@ -286,22 +301,31 @@ impl<'a> Checker<'a> {
                 Typed::new(Expr::Conditional(Box::new(test), Box::new(first.expr), Box::new(second.expr)), ty)
             }
             ("@in", None, [item, list]) => self.member(node, item, list, facts),
-            ("_[_]", None, [map, key]) => self.unknown(node, map, key),
-            (_, None, [left, right]) if comparison(name).is_some() => self.compare(node, comparison(name)?, left, right, facts),
-            (_, None, [left, right]) if arithmetic(name).is_some() => {
-                let (operation, sign) = arithmetic(name)?;
+            ("_[_]", None, [map, key]) if dotted(map).as_deref() == Some(&["data"]) => self.unknown(node, key),
+            ("_[_]", None, [list, index]) => self.index(node, list, index, facts),
+            (_, None, [left, right]) if ty::comparison_named(name).is_some() => {
+                self.compare(node, ty::comparison_named(name)?, left, right, facts)
+            }
+            (_, None, [left, right]) if ty::arithmetic_named(name).is_some() => {
+                let (operation, sign) = ty::arithmetic_named(name)?;
                 let (left, right) = (self.check(left, facts), self.check(right, facts));
                 let (left, right) = (left?, right?);
                 let Some(ty) = ty::arithmetic(operation, left.ty, right.ty) else {
                     return self.mismatch(node, sign, &[left.ty, right.ty], ty::arithmetic_help(left.ty, right.ty));
                 };
-                Typed::new(Expr::Arithmetic(operation, Box::new(left.expr), Box::new(right.expr)), ty)
+                let function = match (operation, ty) {
+                    (Arithmetic::Add, Ty::Text(_)) => Function::Concat,
+                    (Arithmetic::Add, Ty::List(_)) => Function::Append,
+                    (Arithmetic::Add, Ty::Dyn) if left.ty == right.ty => Function::Add,
+                    _ => return Typed::new(Expr::Arithmetic(operation, Box::new(left.expr), Box::new(right.expr)), ty),
+                };
+                Typed::new(Expr::Call(function, vec![left.expr, right.expr]), ty)
             }
             _ => self.function(node, call, facts),
         }
     }
 
-    fn boolean(&mut self, node: &IdedExpr, facts: &Facts) -> Option<Expr> {
+    pub(crate) fn boolean(&mut self, node: &IdedExpr, facts: &Facts) -> Option<Expr> {
         let typed = self.check(node, facts)?;
         if typed.ty.is(Ty::Bool) {
             return Some(typed.expr);
@@ -326,6 +350,13 @@ impl<'a> Checker<'a> {
     ) -> Option<Typed> {
         let (first, second) = (self.check(left, facts), self.check(right, facts));
         let (first, second) = (first?, second?);
+        if let (Ty::List(one), Ty::List(other), Comparison::Equal | Comparison::NotEqual) = (first.ty, second.ty, comparison)
+            && one.ty().is_scalar()
+            && one.join(other).is_some()
+        {
+            let same = Expr::Call(Function::Same, vec![first.expr, second.expr]);
+            return Typed::new(if comparison == Comparison::Equal { same } else { Expr::Not(Box::new(same)) }, Ty::Bool);
+        }
         if !first.ty.compares_with(second.ty) {
             return self.mismatch(node, sign, &[first.ty, second.ty], "compare values of one type; int and double compare by value");
         }
@@ -371,27 +402,4 @@ pub(crate) fn dotted(node: &IdedExpr) -> Option<Vec<&str>> {
         }
         _ => None,
     }
-}
-
-fn comparison(name: &str) -> Option<(Comparison, &'static str)> {
-    Some(match name {
-        "_==_" => (Comparison::Equal, "=="),
-        "_!=_" => (Comparison::NotEqual, "!="),
-        "_<_" => (Comparison::Less, "<"),
-        "_<=_" => (Comparison::LessOrEqual, "<="),
-        "_>_" => (Comparison::Greater, ">"),
-        "_>=_" => (Comparison::GreaterOrEqual, ">="),
-        _ => return None,
-    })
-}
-
-fn arithmetic(name: &str) -> Option<(Arithmetic, &'static str)> {
-    Some(match name {
-        "_+_" => (Arithmetic::Add, "+"),
-        "_-_" => (Arithmetic::Subtract, "-"),
-        "_*_" => (Arithmetic::Multiply, "*"),
-        "_/_" => (Arithmetic::Divide, "/"),
-        "_%_" => (Arithmetic::Modulo, "%"),
-        _ => return None,
-    })
 }

@@ -3,7 +3,7 @@
 use rasid_compiler::expression::{EvalError, Scope};
 use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::{Program, Trigger};
-use rasid_detectors::event::envelope::unknown_field;
+use rasid_detectors::event::envelope::{unknown_field, unknown_list};
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::event::{Data, Event};
 use rasid_detectors::signal::Signal;
@@ -79,6 +79,21 @@ impl Scope for RowScope<'_, '_> {
         match self.cell(index) {
             Cell::Signal(signal) => signal.get(field).map_or(Value::Absent, OwnedValue::borrow),
             _ => Value::Absent,
+        }
+    }
+
+    fn count(&self, path: FieldPath) -> Option<usize> {
+        self.event.data.count(path)
+    }
+
+    fn element(&self, path: FieldPath, index: usize, field: u8) -> Value<'_> {
+        self.event.data.element(path, index, field)
+    }
+
+    fn unknown_list(&self, name: &str) -> Option<Vec<OwnedValue>> {
+        match &self.event.data {
+            Data::Columns(_) => None,
+            _ => unknown_list(self.record, name),
         }
     }
 }

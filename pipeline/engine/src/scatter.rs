@@ -7,7 +7,7 @@ use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::KeyPart;
 use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::columns::StandIn;
-use rasid_detectors::event::envelope::unknown_field;
+use rasid_detectors::event::envelope::{unknown_field, unknown_list};
 use rasid_detectors::event::{Data, Event};
 use rasid_detectors::value::{OwnedValue, Value};
 
@@ -229,5 +229,20 @@ impl Scope for EventScope<'_, '_> {
 
     fn time(&self) -> i64 {
         self.at_ms
+    }
+
+    fn count(&self, path: rasid_detectors::event::field::FieldPath) -> Option<usize> {
+        self.event.data.count(path)
+    }
+
+    fn element(&self, path: rasid_detectors::event::field::FieldPath, index: usize, field: u8) -> Value<'_> {
+        self.event.data.element(path, index, field)
+    }
+
+    fn unknown_list(&self, name: &str) -> Option<Vec<rasid_detectors::value::OwnedValue>> {
+        match &self.event.data {
+            Data::Columns(_) => None,
+            _ => unknown_list(self.record, name),
+        }
     }
 }

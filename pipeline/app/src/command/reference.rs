@@ -1,6 +1,7 @@
 //! `rasid reference`: what is declared in the program, for the pages that `cargo xtask pages` makes of it.
 
 use clap::CommandFactory as _;
+use rasid_compiler::catalogue::{Documented, FUNCTIONS, LOOPS, REFUSED, REFUSED_FORMS, limits};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldType, Privacy};
 use rasid_service::operate::control::{Question, Visitor, Way, each};
@@ -20,10 +21,17 @@ impl Command for Args {
         let endpoints = http::endpoints().map(|of| described(of.method, of.path, of.about));
         let mut questions = Questions(Vec::new());
         each(&mut questions);
-        print_json(
-            &json!({"commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events()}),
-        )
+        print_json(&json!({
+            "commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events(),
+            "functions": documented(FUNCTIONS), "loops": documented(LOOPS), "limits": limits(), "refused": REFUSED,
+            "refused_forms": REFUSED_FORMS,
+        }))
     }
+}
+
+/// The functions or loops of the rule language.
+fn documented(known: &[Documented]) -> Vec<Value> {
+    known.iter().map(|known| json!({"forms": known.forms, "about": known.about, "examples": known.examples})).collect()
 }
 
 fn described(method: &str, path: &str, about: &str) -> Value {
