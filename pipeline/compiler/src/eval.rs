@@ -11,7 +11,7 @@ use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::arithmetic::{arithmetic, negate};
 use crate::expression::{Comparison, EvalError, Expr, List, Scope, StringTest};
-use crate::items::{Item, spend, steps_of};
+use crate::items::Item;
 use crate::library;
 
 /// What a program gave.
@@ -72,6 +72,11 @@ impl Expr {
             Self::Conditional(condition, yes, no) => {
                 return if condition.is_true(scope)? { yes.eval(scope) } else { no.eval(scope) };
             }
+            Self::Item(slot) => match scope.item(*slot) {
+                Item::Value(Value::Absent) => return Err(EvalError::Absent),
+                Item::Value(value) => value,
+                Item::Element(..) => Value::Object,
+            },
             Self::At(list, index) => return Self::at(list, index, scope),
             Self::Part(of, field) => {
                 let (path, index) = of.element(scope)?;
@@ -174,10 +179,6 @@ impl Expr {
             Self::Binding(index) => Some(scope.binding(*index)),
             Self::Signal(index, field) => Some(scope.signal(*index, *field)),
             Self::Time => Some(Value::Time(scope.time())),
-            Self::Item(slot) => Some(match scope.item(*slot) {
-                Item::Value(value) => value,
-                Item::Element(..) => Value::Object,
-            }),
             _ => None,
         }
     }
@@ -187,12 +188,7 @@ impl Expr {
     fn with<S: Scope + ?Sized, T>(&self, scope: &S, then: impl FnOnce(Value<'_>) -> Result<T, EvalError>) -> Result<T, EvalError> {
         match self.leaf(scope) {
             Some(Value::Absent) => Err(EvalError::Absent),
-            Some(value) => {
-                if let (Some(_), Value::Str(text)) = (scope.steps(), value) {
-                    spend(scope, steps_of(text.len()))?;
-                }
-                then(value)
-            }
+            Some(value) => then(value),
             None => then(self.eval(scope)?.value()),
         }
     }

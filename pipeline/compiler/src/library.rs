@@ -10,9 +10,8 @@ use rasid_detectors::kernel::great_circle;
 use rasid_detectors::value::{OwnedValue, Value};
 
 pub use self::moment::{Part, Zone};
-use crate::arithmetic::arithmetic;
 use crate::eval::Evaluated;
-use crate::expression::{Arithmetic, EvalError, Expr, Scope};
+use crate::expression::{EvalError, Expr, Scope};
 use crate::items::{self, spend, steps_of};
 
 /// A function of the library.
@@ -59,6 +58,18 @@ pub enum Function {
 /// The value of a function.
 pub(crate) fn call<'a, S: Scope + ?Sized>(function: &Function, arguments: &[Expr], scope: &S) -> Result<Evaluated<'a>, EvalError> {
     match (function, arguments) {
+        // What is no text is added as numbers are, by the program for that: it has the only call of what adds them.
+        (Function::Add, [sum @ Expr::Arithmetic(_, left, right)]) => {
+            let (left, right) = (left.eval(scope)?, right.eval(scope)?);
+            return match (left.value(), right.value()) {
+                (Value::Str(left), Value::Str(right)) => {
+                    spend(scope, steps_of(left.len() + right.len()))?;
+                    let sum = text::made(left.len() + right.len(), || [left, right].concat())?;
+                    Ok(Evaluated::Owned(OwnedValue::Str(sum)))
+                }
+                _ => Ok(Evaluated::Owned(sum.eval(scope)?.into_owned())),
+            };
+        }
         (Function::Length, [list]) => {
             let length = i64::try_from(list.items(scope)?.len()).map_err(|_| EvalError::Overflow)?;
             return plain(Value::Int(length));
@@ -96,10 +107,7 @@ pub(crate) fn call<'a, S: Scope + ?Sized>(function: &Function, arguments: &[Expr
         (Function::Timestamp, [value]) => return convert::timestamp(*value).and_then(plain),
         (Function::Duration, [value]) => return convert::duration(*value).and_then(plain),
         (Function::String, [value]) => convert::string(*value)?,
-        (Function::Concat | Function::Add, [Value::Str(left), Value::Str(right)]) => {
-            text::made(left.len() + right.len(), || [*left, *right].concat())?
-        }
-        (Function::Add, [left, right]) => return arithmetic(Arithmetic::Add, *left, *right).and_then(plain),
+        (Function::Concat, [Value::Str(left), Value::Str(right)]) => text::made(left.len() + right.len(), || [*left, *right].concat())?,
         (Function::IndexOf | Function::LastIndexOf, [Value::Str(subject), Value::Str(part), rest @ ..]) => {
             let from = text::place(rest)?;
             return text::index_of(subject, part, from, *function == Function::LastIndexOf).and_then(|place| plain(Value::Int(place)));

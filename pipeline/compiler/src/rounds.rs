@@ -6,7 +6,7 @@ use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::expression::{EvalError, Loop, LoopKind, Scope};
-use crate::items::{Item, Items, LOOP_STEPS_MAX, Making, spend};
+use crate::items::{Item, Items, LOOP_STEPS_MAX, Making, spend, steps_of};
 
 /// What one round of a loop sees: its variable, and all that is around.
 struct Round<'a> {
@@ -16,17 +16,29 @@ struct Round<'a> {
     steps: &'a Cell<u32>,
 }
 
+impl Round<'_> {
+    /// Takes the steps of reading a text. What is read is read; the next part of the loop finds no steps left.
+    fn read<'v>(&self, value: Value<'v>) -> Value<'v> {
+        if let Value::Str(text) = value {
+            self.steps.set(self.steps.get().saturating_sub(u32::try_from(steps_of(text.len())).unwrap_or(u32::MAX)));
+        }
+        value
+    }
+}
+
 impl Scope for Round<'_> {
     fn field(&self, path: FieldPath) -> Value<'_> {
-        self.around.field(path)
+        self.read(self.around.field(path))
     }
 
     fn unknown(&self, name: &str) -> OwnedValue {
-        self.around.unknown(name)
+        let value = self.around.unknown(name);
+        self.read(value.borrow());
+        value
     }
 
     fn binding(&self, index: usize) -> Value<'_> {
-        self.around.binding(index)
+        self.read(self.around.binding(index))
     }
 
     fn fired(&self, index: usize) -> bool {
@@ -38,7 +50,7 @@ impl Scope for Round<'_> {
     }
 
     fn signal(&self, index: usize, field: usize) -> Value<'_> {
-        self.around.signal(index, field)
+        self.read(self.around.signal(index, field))
     }
 
     fn count(&self, path: FieldPath) -> Option<usize> {
@@ -46,7 +58,7 @@ impl Scope for Round<'_> {
     }
 
     fn element(&self, path: FieldPath, index: usize, field: u8) -> Value<'_> {
-        self.around.element(path, index, field)
+        self.read(self.around.element(path, index, field))
     }
 
     fn unknown_list(&self, name: &str) -> Option<Vec<OwnedValue>> {
@@ -54,7 +66,11 @@ impl Scope for Round<'_> {
     }
 
     fn item(&self, slot: u8) -> Item<'_> {
-        if slot == self.slot { self.item } else { self.around.item(slot) }
+        let item = if slot == self.slot { self.item } else { self.around.item(slot) };
+        if let Item::Value(value) = item {
+            self.read(value);
+        }
+        item
     }
 
     fn steps(&self) -> Option<&Cell<u32>> {

@@ -313,11 +313,15 @@ impl<'a> Checker<'a> {
                 let Some(ty) = ty::arithmetic(operation, left.ty, right.ty) else {
                     return self.mismatch(node, sign, &[left.ty, right.ty], ty::arithmetic_help(left.ty, right.ty));
                 };
+                let is_open = left.ty == Ty::Dyn && right.ty == Ty::Dyn;
                 let function = match (operation, ty) {
                     (Arithmetic::Add, Ty::Text(_)) => Function::Concat,
                     (Arithmetic::Add, Ty::List(_)) => Function::Append,
-                    (Arithmetic::Add, Ty::Dyn) if left.ty == right.ty => Function::Add,
-                    _ => return Typed::new(Expr::Arithmetic(operation, Box::new(left.expr), Box::new(right.expr)), ty),
+                    _ => {
+                        let sum = Expr::Arithmetic(operation, Box::new(left.expr), Box::new(right.expr));
+                        let is_open = is_open && operation == Arithmetic::Add;
+                        return Typed::new(if is_open { Expr::Call(Function::Add, vec![sum]) } else { sum }, ty);
+                    }
                 };
                 Typed::new(Expr::Call(function, vec![left.expr, right.expr]), ty)
             }
