@@ -67,12 +67,15 @@ impl Scope for Seen<'_> {
         Value::Int(BOUND)
     }
 
-    fn fired(&self, _: usize) -> bool {
-        false
+    fn fired(&self, _: usize) -> Option<bool> {
+        Some(false)
     }
 
     fn time(&self) -> i64 {
         self.event.clock()
+    }
+    fn score(&self) -> Value<'_> {
+        Value::Absent
     }
 
     fn signal(&self, _: usize, _: usize) -> Value<'_> {

@@ -52,11 +52,23 @@ pub enum EntityKind {
     Account = 13,
     /// An H3 cell of resolution 5 (about 250 km²).
     Region = 14,
+    /// The whole stream: everybody is one.
+    All = 15,
+    /// The country code of a telephone number: +20.
+    PhoneCountry = 16,
+    /// The range of a numbering plan that a telephone number lies in: +20 10, +998 90. An operator's, unless it was taken along.
+    Carrier = 17,
+    /// A payment, refund or payout.
+    Payment = 18,
+    /// An e-mail address.
+    Email = 19,
+    /// What stands behind the @ of one.
+    EmailDomain = 20,
 }
 
 impl EntityKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::User,
         Self::Device,
         Self::Ip,
@@ -72,6 +84,12 @@ impl EntityKind {
         Self::Provider,
         Self::Account,
         Self::Region,
+        Self::All,
+        Self::PhoneCountry,
+        Self::Carrier,
+        Self::Payment,
+        Self::Email,
+        Self::EmailDomain,
     ];
 
     /// The name used in rule files, alerts and Redis keys.
@@ -92,6 +110,12 @@ impl EntityKind {
             Self::Provider => "provider",
             Self::Account => "account",
             Self::Region => "region",
+            Self::All => "all",
+            Self::PhoneCountry => "phone_country",
+            Self::Carrier => "carrier",
+            Self::Payment => "payment",
+            Self::Email => "email",
+            Self::EmailDomain => "email_domain",
         }
     }
 
@@ -106,18 +130,28 @@ impl EntityKind {
     }
 
     /// Whether every identifier of this kind leaves the engine only as a pseudonym. Opaque platform ids and the
-    /// coarse kinds (`phone_prefix`, `ip_prefix`, `region`) stay clear, because on-call must act on them.
+    /// coarse kinds ([`EntityKind::is_coarse`]) stay clear, because on-call must act on them.
     pub fn is_personal(self) -> bool {
-        matches!(self, Self::Device | Self::Ip | Self::Phone | Self::Instrument | Self::Fingerprint)
+        matches!(self, Self::Device | Self::Ip | Self::Phone | Self::Instrument | Self::Fingerprint | Self::Email)
+    }
+
+    /// Whether it is about so many that it names nobody.
+    pub fn is_coarse(self) -> bool {
+        matches!(
+            self,
+            Self::PhonePrefix | Self::IpPrefix | Self::Region | Self::All | Self::PhoneCountry | Self::Carrier | Self::EmailDomain
+        )
+    }
+
+    /// Whether an alert about it accuses nobody: it tells how the platform fares, and has no score.
+    pub fn is_operational(self) -> bool {
+        matches!(self, Self::All | Self::Region | Self::Provider | Self::PhoneCountry | Self::Carrier | Self::EmailDomain)
     }
 
     /// Whether this identifier, normalised, leaves the engine only as a pseudonym: its kind is personal, or it is an opaque
     /// id that is itself a telephone number, an e-mail address or their like ([`personal::reads_as_personal`]).
     pub fn hides(self, normalised: &str) -> bool {
-        match self {
-            Self::PhonePrefix | Self::IpPrefix | Self::Region => false,
-            _ => self.is_personal() || personal::reads_as_personal(normalised),
-        }
+        !self.is_coarse() && (self.is_personal() || personal::reads_as_personal(normalised))
     }
 
     /// Whether an identifier is longer than one may be, as it came or normalised.
@@ -136,6 +170,10 @@ impl EntityKind {
             Self::Ip if !raw.contains(':') => Cow::Borrowed(raw),
             Self::Ip => raw.parse::<IpAddr>().map_or(Cow::Borrowed(raw), |ip| canonical(raw, ip)),
             Self::IpPrefix => raw.parse::<IpAddr>().map_or(Cow::Borrowed(raw), |ip| prefix_of_ip(ip).into()),
+            Self::PhoneCountry => numbering(&e164(raw)).0.into(),
+            Self::Carrier => numbering(&e164(raw)).1.into(),
+            Self::Email => raw.trim().to_lowercase().into(),
+            Self::EmailDomain => domain_of(raw).into(),
             _ => Cow::Borrowed(raw),
         }
     }
@@ -175,18 +213,51 @@ fn prefix_of_ip(ip: IpAddr) -> String {
     }
 }
 
-/// What stands for the prefix of a number that is none, so that nothing of it shows.
-const NO_PREFIX: &str = "invalid";
+/// What stands for the prefix of a number that is none, or the domain of an address that is none, so that nothing of it shows.
+const INVALID: &str = "invalid";
+
+/// The digits of what is certainly a whole number.
+fn whole_number(e164: &str) -> Option<&str> {
+    let digits = e164.strip_prefix('+').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    // ITU-T E.164: fifteen digits at most; Egypt: the country code and ten at most.
+    (7..=if digits.starts_with("20") { 12 } else { 15 }).contains(&digits.len()).then_some(digits)
+}
 
 /// A number less its last four digits. The prefix leaves in clear, so what is not certainly a whole number has none.
 fn prefix_of_phone(e164: &str) -> String {
-    let digits = e164.strip_prefix('+').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-    // ITU-T E.164: fifteen digits at most; Egypt: the country code and ten at most.
-    let whole = digits.is_some_and(|digits| (7..=if digits.starts_with("20") { 12 } else { 15 }).contains(&digits.len()));
-    if !whole {
-        return NO_PREFIX.to_owned();
+    match whole_number(e164) {
+        Some(_) => e164.chars().take(e164.len() - 4).collect(),
+        None => INVALID.to_owned(),
     }
-    e164.chars().take(e164.len() - 4).collect()
+}
+
+/// Country codes of two digits; those of one are 1 and 7, the others have three. ITU-T E.164, list of assigned country codes.
+const COUNTRY_CODES_OF_TWO: [&str; 42] = [
+    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51", "52", "53", "54",
+    "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90", "91", "92", "93", "94",
+];
+
+/// The country code of a number, and the range of the plan that it lies in: the first digits of the national number, three
+/// where the country is North America's plan, whose area codes have three, else two.
+fn numbering(e164: &str) -> (String, String) {
+    let Some(digits) = whole_number(e164) else { return (INVALID.to_owned(), INVALID.to_owned()) };
+    let is_two = digits.get(..2).is_some_and(|code| COUNTRY_CODES_OF_TWO.contains(&code) || code == "95" || code == "98");
+    let (country, range) = match digits.as_bytes() {
+        [b'1', ..] => (1, 3),
+        [b'7', ..] => (1, 2),
+        _ if is_two => (2, 2),
+        _ => (3, 2),
+    };
+    match (digits.get(..country), digits.get(country..country + range)) {
+        (Some(country), Some(range)) => (format!("+{country}"), format!("+{country} {range}")),
+        _ => (INVALID.to_owned(), INVALID.to_owned()),
+    }
+}
+
+/// What stands behind the last @, in lower case and without a final dot.
+fn domain_of(email: &str) -> String {
+    let domain = email.trim().rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.').to_lowercase());
+    domain.filter(|domain| domain.contains('.') && !domain.contains(char::is_whitespace)).unwrap_or_else(|| INVALID.to_owned())
 }
 
 /// A telephone number in E.164, Egypt (+20) where it has no country code. Spaces, dashes, dots and brackets are
@@ -206,6 +277,10 @@ pub fn e164(raw: &str) -> Cow<'_, str> {
     }
     let start = raw.find(|c| digit(c).is_some()).unwrap_or(raw.len());
     let (before, number) = raw.split_at(start);
+    // A zero in brackets is the trunk's, written for those at home beside the country code for those abroad.
+    let is_abroad = before.contains('+') || number.starts_with("00");
+    let unbracketed = if is_abroad { number.split_once("(0)").map(|(country, national)| format!("{country}{national}")) } else { None };
+    let number = unbracketed.as_deref().unwrap_or(number);
     let digits: String = number.chars().take_while(|c| !c.is_alphabetic()).filter_map(digit).collect();
     if digits.is_empty() {
         return raw.trim().to_lowercase().into();
@@ -326,6 +401,10 @@ mod tests {
     #[case("+2001000000042", "+201000000042")]
     #[case("002001000000042", "+201000000042")]
     #[case("tel:+201000000042", "+201000000042")]
+    #[case("tel:+20-100-000-0042;ext=12", "+201000000042")]
+    #[case("+971 (0)50 123 4567", "+971501234567")]
+    #[case("00971 (0) 50 123 4567", "+971501234567")]
+    #[case("+39 06 1234567", "+39061234567")]
     #[case("+20 100 000 0042 ext 1234", "+201000000042")]
     fn one_phone_has_one_spelling(#[case] raw: &str, #[case] expected: &str) {
         assert_eq!(EntityKind::Phone.normalise(raw), expected);
@@ -352,6 +431,30 @@ mod tests {
         ] {
             assert_eq!(EntityKind::PhonePrefix.normalise(raw), prefix, "{raw}");
         }
+    }
+
+    #[rstest]
+    #[case("01000000042", "+20", "+20 10")]
+    #[case("+998901234567", "+998", "+998 90")]
+    #[case("+14155550100", "+1", "+1 415")]
+    #[case("+79161234567", "+7", "+7 91")]
+    #[case("+989121234567", "+98", "+98 91")]
+    #[case("+971 (0)50 123 4567", "+971", "+971 50")]
+    #[case("12", "invalid", "invalid")]
+    #[case("aya@example.com", "invalid", "invalid")]
+    fn a_number_lies_in_a_range_of_a_plan(#[case] raw: &str, #[case] country: &str, #[case] range: &str) {
+        assert_eq!(EntityKind::PhoneCountry.normalise(raw), country);
+        assert_eq!(EntityKind::Carrier.normalise(raw), range);
+    }
+
+    #[rstest]
+    #[case(" Aya@Example.COM ", "aya@example.com", "example.com")]
+    #[case("a@b@mail.example.", "a@b@mail.example.", "mail.example")]
+    #[case("nobody", "nobody", "invalid")]
+    #[case("a@localhost", "a@localhost", "invalid")]
+    fn an_address_has_a_domain(#[case] raw: &str, #[case] email: &str, #[case] domain: &str) {
+        assert_eq!(EntityKind::Email.normalise(raw), email);
+        assert_eq!(EntityKind::EmailDomain.normalise(raw), domain);
     }
 
     #[test]

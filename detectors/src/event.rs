@@ -248,6 +248,10 @@ vocabulary! {
     ApiThrottled = "api.throttled" => ApiThrottled in gateway,
     /// A provider's message came in.
     WebhookReceived = "webhook.received" => WebhookReceived in gateway,
+    /// Somebody used a promotion.
+    PromoRedeemed = "promo.redeemed" => PromoRedeemed in account,
+    /// A report was looked at.
+    ReportHandled = "report.handled" => ReportHandled in review,
 }
 
 impl Data<'_> {

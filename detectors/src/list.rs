@@ -29,6 +29,7 @@ macro_rules! operators {
                 yields: <crate::$folder::$module::$operator as Operator>::YIELDS,
                 form: <crate::$folder::$module::$operator as Operator>::FORM,
                 needs_raw: <crate::$folder::$module::$operator as Operator>::NEEDS_RAW,
+                reads_before: <crate::$folder::$module::$operator as Operator>::READS_BEFORE,
                 file: concat!("detectors/src/", stringify!($folder), "/", stringify!($module), ".rs"),
                 schema: |generator| generator.subschema_for::<<crate::$folder::$module::$operator as Operator>::Params>(),
                 setup: |window_ms: i64, of: Option<FieldType>, params| -> Result<AnyOperator, ParamsError> {

@@ -425,6 +425,8 @@ pub struct OperatorSpec {
     pub form: Form,
     /// See [`Operator::NEEDS_RAW`].
     pub needs_raw: bool,
+    /// See [`Operator::READS_BEFORE`].
+    pub reads_before: bool,
     /// Its file, from the repository's root.
     pub file: &'static str,
     /// The JSON Schema of its own parameters.

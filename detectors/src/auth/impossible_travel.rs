@@ -336,6 +336,7 @@ mod tests {
                     source: None,
                 }),
                 country: None,
+                asn: None,
                 asn_type: None,
                 method: None,
             })),

@@ -3,7 +3,7 @@
 use super::field::Due;
 use super::position::Location;
 use super::text::{DeviceId, Fingerprint, IpAddress, Phone, Reason, UserId};
-use super::units::Country;
+use super::units::{Count, Country};
 use crate::{choice, record};
 
 choice! {
@@ -49,6 +49,8 @@ record! {
         pub location: Option<Location>,
         /// The address's country.
         pub country: Option<Country>,
+        /// The number of the address's autonomous system.
+        pub asn: Option<Count>,
         /// The address's kind of network.
         pub asn_type: Option<AsnType>,
         /// How it was proved.

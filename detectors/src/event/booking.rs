@@ -4,7 +4,7 @@
 
 use super::position::{Location, Proof};
 use super::text::{BookingId, DeviceId, OpaqueId, UserId};
-use super::units::{AmountMinor, Currency};
+use super::units::{AmountMinor, Currency, Timestamp};
 use crate::{choice, record};
 
 choice! {
@@ -32,10 +32,14 @@ record! {
         pub tasker_id: Option<UserId<'a>>,
         /// Where it is to be done.
         pub location: Option<Location>,
+        /// When it is to be done.
+        pub scheduled_at: Option<Timestamp>,
         /// What was agreed.
         pub price: Option<AmountMinor>,
         /// In which currency.
         pub currency: Option<Currency>,
+        /// The promotion that makes it cheaper.
+        pub promo_code: Option<OpaqueId<'a>>,
         /// What shows that it was done.
         pub proof: Option<Proof>,
         /// The client's device.

@@ -1,8 +1,8 @@
 //! The `payment` family: money asked for, moved, refunded, disputed and paid out.
 
 use super::field::Due;
-use super::text::{AdminId, BookingId, DeviceId, InstrumentId, IpAddress, OpaqueId, ProviderId, Reason, UserId};
-use super::units::{AmountMinor, BalanceMinor, Currency, Timestamp};
+use super::text::{AdminId, BookingId, CardRange, DeviceId, InstrumentId, IpAddress, PaymentId, ProviderId, Reason, UserId};
+use super::units::{AmountMinor, BalanceMinor, Country, Currency, Timestamp};
 use crate::{choice, record};
 
 choice! {
@@ -19,11 +19,25 @@ choice! {
     }
 }
 
+choice! {
+    /// What failed.
+    pub enum Operation {
+        /// To set money aside.
+        Authorize = "authorize",
+        /// To take it.
+        Capture = "capture",
+        /// To give it back.
+        Refund = "refund",
+        /// To pay somebody.
+        Payout = "payout",
+    }
+}
+
 record! {
     /// Every `payment.*` event.
     pub struct Payment<'a> {
         /// The payment, refund or payout.
-        pub payment_id: OpaqueId<'a>,
+        pub payment_id: PaymentId<'a>,
         /// The payer; the payee for payouts.
         pub user_id: UserId<'a>,
         /// The other side.
@@ -51,7 +65,13 @@ record! {
         /// The payment provider.
         pub provider: Option<ProviderId<'a>>,
         /// What a refund or chargeback undoes.
-        pub original_payment_id: Option<OpaqueId<'a>>,
+        pub original_payment_id: Option<PaymentId<'a>>,
+        /// What failed.
+        pub operation: Option<Operation>,
+        /// The first six to eight digits of the card: its bank and product.
+        pub card_range: Option<CardRange<'a>>,
+        /// The country of the card's bank.
+        pub card_country: Option<Country>,
         /// Why.
         pub reason: Option<Reason<'a>>,
         /// The account's balance afterwards.

@@ -47,6 +47,12 @@ impl Position {
     }
 }
 
+/// The cells around one: six, around each of the twelve pentagons five. None around what is no cell.
+pub fn around(cell: u64) -> Vec<u64> {
+    let found = h3o::CellIndex::try_from(cell).map(|cell| cell.grid_disk::<Vec<_>>(1)).unwrap_or_default();
+    found.into_iter().map(u64::from).filter(|other| *other != cell).collect()
+}
+
 impl std::fmt::Debug for Position {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[Position]")

@@ -1,7 +1,7 @@
 //! The `review` and `report` families: what people say of each other, to everybody and to the marketplace.
 
 use super::field::Due;
-use super::text::{BookingId, DeviceId, IpAddress, OpaqueId, UserId};
+use super::text::{AdminId, BookingId, DeviceId, IpAddress, OpaqueId, UserId};
 use super::units::Rating;
 use crate::{choice, record};
 
@@ -58,5 +58,17 @@ record! {
         pub category: Due<ReportCategory>,
         /// The booking it happened on.
         pub booking_id: Option<BookingId<'a>>,
+    }
+}
+
+record! {
+    /// `report.handled`: somebody looked at a report.
+    pub struct ReportHandled<'a> {
+        /// The report.
+        pub report_id: OpaqueId<'a>,
+        /// Who looked.
+        pub actor_id: AdminId<'a>,
+        /// What came of it.
+        pub outcome: OpaqueId<'a>,
     }
 }

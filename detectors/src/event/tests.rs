@@ -12,7 +12,7 @@ use crate::value::OwnedValue;
 const LOGIN: &str = r#"{"specversion":"1.0","id":"1","source":"/khidma/auth","type":"auth.login_succeeded","time":"2026-11-21T10:00:00Z","data":{"user_id":"u_1","device_id":"d_1","ip":"192.0.2.1","location":{"lat":30.0,"lon":31.2,"accuracy_km":20}}}"#;
 
 const BOOKING: &str = r#"{"booking_id":"b","client_id":"u","tasker_id":"t","location":{"lat":30,"lon":31},"price":100,"currency":"EGP","proof":{"lat":30,"lon":31,"accuracy_m":5,"photo":true},"actor_role":"tasker"}"#;
-const PAYMENT: &str = r#"{"payment_id":"p","user_id":"u","counterparty_id":"t","amount":5,"currency":"EGP","method":"cash","balance_after":-3,"account_created_at":"2026-01-01T00:00:00+02:00"}"#;
+const PAYMENT: &str = r#"{"payment_id":"p","user_id":"u","counterparty_id":"t","amount":5,"currency":"EGP","method":"cash","balance_after":-3,"operation":"payout","card_range":"507803","card_country":"EG","account_created_at":"2026-01-01T00:00:00+02:00"}"#;
 const OTP: &str = r#"{"phone":"+201000000001","ip":"2001:db8::1","purpose":"change_phone","channel":"whatsapp"}"#;
 
 fn record_of(event_type: EventType, data: &str) -> String {
@@ -359,7 +359,7 @@ fn an_event_shows_no_personal_value() {
 fn good_data(event_type: EventType) -> &'static str {
     match event_type {
         EventType::LoginSucceeded => {
-            r#"{"user_id":"u","device_id":"d","ip":"192.0.2.1","country":"EG","asn_type":"mobile","method":"refresh"}"#
+            r#"{"user_id":"u","device_id":"d","ip":"192.0.2.1","country":"EG","asn":24863,"asn_type":"mobile","method":"refresh"}"#
         }
         EventType::LoginFailed => r#"{"ip":"192.0.2.1","reason":"bad password"}"#,
         EventType::OtpRequested | EventType::OtpVerified | EventType::OtpFailed => OTP,
@@ -393,13 +393,17 @@ fn good_data(event_type: EventType) -> &'static str {
             r#"{"actor_id":"a","action":"refund.approve","target":"user:u","ip":"192.0.2.1","mfa":true,"records_read":9,"amount":5}"#
         }
         EventType::AuthzDenied => r#"{"actor_id":"a","actor_role":"client","resource":"/tasks/1","ip":"192.0.2.1"}"#,
-        EventType::AccountRegistered => r#"{"user_id":"u","role":"driver","phone":"+201000000001"}"#,
+        EventType::AccountRegistered => {
+            r#"{"user_id":"u","role":"driver","phone":"+201000000001","email":"a@b.example","referrer_id":"v","promo_code":"X"}"#
+        }
         EventType::KycChanged => r#"{"user_id":"u","level":"full","document_hash":"h"}"#,
         EventType::TokenRejected => r#"{"reason":"audience","ip":"192.0.2.1"}"#,
         EventType::ApiThrottled => r#"{"route":"/otp","ip":"192.0.2.1","count":40}"#,
         EventType::WebhookReceived => {
             r#"{"provider":"p","delivery_id":"d","nonce":"n","signed_at":"2026-01-01T00:00:00Z","signature_valid":true,"ip":"192.0.2.1"}"#
         }
+        EventType::PromoRedeemed => r#"{"user_id":"u","promo_code":"X","referrer_id":"v","amount":5000}"#,
+        EventType::ReportHandled => r#"{"report_id":"r","actor_id":"a","outcome":"warned"}"#,
     }
 }
 

@@ -209,11 +209,18 @@ identifier!(/// A member of staff.
     AdminId, Privacy::Opaque(EntityKind::Admin), [Admin], "A member of staff; opaque.");
 identifier!(/// A payment, SMS or map provider.
     ProviderId, Privacy::Opaque(EntityKind::Provider), [Provider], "A provider; opaque.");
-identifier!(/// An identifier that names no entity of its own: a payment, a route, a reason code.
+identifier!(/// A payment, refund or payout.
+    PaymentId, Privacy::Opaque(EntityKind::Payment), [Payment], "A payment, refund or payout; opaque.");
+identifier!(/// An identifier that names no entity of its own: a route, a reason code.
     OpaqueId, Privacy::Clear, [], "Opaque.");
 
+identifier!(/// The first digits of a card number, of which many cards have the same; no card.
+    CardRange, Privacy::Clear, [], "The first six to eight digits of a card number.");
+
 personal!(/// A telephone number; keyed and pseudonymised in E.164.
-    Phone, Phone, [Phone, PhonePrefix], |_| Ok(()), "A telephone number, best in E.164; personal.");
+    Phone, Phone, [Phone, PhonePrefix, PhoneCountry, Carrier], |_| Ok(()), "A telephone number, best in E.164; personal.");
+personal!(/// An e-mail address; keyed and pseudonymised in lower case.
+    EmailAddress, Email, [Email, EmailDomain], |_| Ok(()), "An e-mail address; personal.");
 personal!(/// A device identifier.
     DeviceId, Device, [Device], |_| Ok(()), "A device; personal.");
 personal!(/// A device fingerprint.

@@ -1,11 +1,13 @@
 //! Metrics, made from the service's figures at each scrape: base units, bounded labels. Rule ids, sinks, streams and queues
 //! are labels; entities, alerts and event ids never are, nor are the files of a followed folder.
 
+use std::collections::BTreeMap;
+
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
-use rasid_engine::FieldCounter;
+use rasid_engine::{FieldCounter, RuleCounters};
 use rasid_service::health::latency::LATENCY_BOUNDS_MS;
 use rasid_service::health::stats::{Breaker, Readiness, Stats};
 
@@ -94,7 +96,9 @@ const RULE_SUPPRESSED: Metric = counter("rasid_rule_suppressed_hits", "Hits that
 const RULE_ERRORS: Metric = counter("rasid_rule_errors", "Events at which the rule's condition gave no value");
 const RULE_WARMING: Metric =
     gauge("rasid_rule_warming_until_timestamp_seconds", "Event clock up to which the rule runs in shadow, as its windows are not whole");
-const RULE_MISSING: Metric = counter("rasid_rule_entity_missing_events", "Events that do not name an entity the rule needs");
+const RULE_MISSING: Metric = counter("rasid_rule_entity_missing_events", "Events that do not name the rule's own entity, by field");
+const RULE_KEY_MISSING: Metric =
+    counter("rasid_rule_key_missing_events", "Events at which the condition gave no value for want of a key that it reads by, by field");
 const RULE_BEHIND: Metric =
     counter("rasid_rule_behind_events", "Events without a value, as they lie a window or more behind a newer one of their entity");
 const WORKER_POSITION: Metric = gauge("rasid_worker_position", "Newest position processed");
@@ -269,7 +273,13 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.labelled(&RULE_ALERTS, "rule", rules().map(|of| (of.rule.as_str(), of.alerts)))?;
     out.labelled(&RULE_SUPPRESSED, "rule", rules().map(|of| (of.rule.as_str(), of.suppressed)))?;
     out.labelled(&RULE_ERRORS, "rule", rules().map(|of| (of.rule.as_str(), of.errors)))?;
-    out.labelled(&RULE_MISSING, "rule", rules().map(|of| (of.rule.as_str(), of.entity_missing)))?;
+    let missing = |of: fn(&RuleCounters) -> &BTreeMap<String, u64>| {
+        rules().flat_map(move |rule| {
+            of(rule).iter().map(|(field, events)| ([("rule", rule.rule.as_str()), ("field", field.as_str())], *events))
+        })
+    };
+    out.family(&RULE_MISSING, missing(|of| &of.entity_missing))?;
+    out.family(&RULE_KEY_MISSING, missing(|of| &of.key_missing))?;
     out.labelled(&RULE_BEHIND, "rule", rules().map(|of| (of.rule.as_str(), of.behind)))?;
     out.labelled(&RULE_WARMING, "rule", stats.engine.warming.iter().map(|of| (of.rule.as_str(), timestamp(of.until_ms))))
 }

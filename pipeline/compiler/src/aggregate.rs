@@ -9,6 +9,7 @@ use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types
 use crate::cel;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
+use crate::join::{Keys, Side};
 use crate::names::{Bound, Mentions, Names};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Binding, Feed, Sides};
@@ -40,7 +41,8 @@ impl Lowering<'_> {
         });
         let is_missing = second.is_none() && keys.second.is_some_and(|second| second.required);
         let is_of_all = spec.form == Form::Population;
-        let by = if is_of_all { map.if_there("by") } else { map.required("by", self.faults) };
+        let matched = if is_of_all { map.if_there("match") } else { map.optional("match") };
+        let by = if is_of_all || matched.is_some() { map.if_there("by") } else { map.required("by", self.faults) };
         let window = map.required("window", self.faults);
         let filter = map.optional("where");
         let own = crate::schema::own_properties(spec);
@@ -54,26 +56,13 @@ impl Lowering<'_> {
         };
         let mut counted = named.clone();
         counted.extend(below.iter().filter(|one| !named.contains(one)));
-        let events: Vec<EventType> = counted.iter().map(|one| one.event).collect();
         let is_twice = |(index, one): (usize, &Counted)| counted.iter().skip(index + 1).any(|other| other.event == one.event);
         if counted.iter().enumerate().any(is_twice) {
             let message = "one side counts events of a type and the other a detector's firings at them";
             return self.fault(Fault::new(Code::BadBinding, types.span.clone(), message).help("use two bindings"));
         }
         let window = window.and_then(|node| reader::duration(node, "`window`", windows(spec), self.faults));
-        let parts = if is_of_all {
-            if let Some(node) = by {
-                let fault = Fault::new(Code::BadBinding, node.span.clone(), format!("`{name}` has one value for all and takes no `by`"));
-                self.faults.push(fault.help("remove it"));
-            }
-            self.keys(&[], &events)
-        } else {
-            // What is only counted need not be found at the rule's own events.
-            let fires = matches!(spec.yields, Yields::Signal(_));
-            let looks = self.on.is_empty() || below.iter().any(|one| self.on.contains(&one.event));
-            let readers = if fires && self.is_counted && !looks { &[] } else { self.on };
-            by.and_then(|node| self.specs(node)).and_then(|by| self.keys_at(&by, &events, readers))
-        };
+        let parts = self.key(spec, (&named, &below, &counted), (by, matched));
         let of = match keys.of {
             OfField::None { because, instead } => match of {
                 None => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
@@ -118,10 +107,45 @@ impl Lowering<'_> {
         let feeds = counted.into_iter().enumerate().map(|(index, one)| {
             let sides = Sides { above: has_line && named.contains(&one), below: has_line && below.contains(&one) };
             let (filter, of) = (filters.get(index).cloned().flatten(), fields.get(index).copied());
-            Feed { event: one.event, firings_of: one.firings_of, filter, of, sides }
+            let key = parts.feeds.get(index).cloned().unwrap_or_default();
+            Feed { event: one.event, key, firings_of: one.firings_of, filter, of, sides }
         });
+        let feeds = feeds.collect();
+        self.reads = parts.reads;
         let operator = self.set_up(spec, &map, &types.span, window_ms, ty)?;
-        Some((binding_of(operator, feeds.collect(), parts, sources), shape))
+        Some((binding_of(operator, feeds, sources), shape))
+    }
+
+    /// The key of what is counted, and of what reads it. `counted`: the events above the line, those below it, all.
+    fn key(
+        &mut self,
+        spec: &OperatorSpec,
+        (named, below, counted): (&[Counted], &[Counted], &[Counted]),
+        (by, matched): (Option<&Node>, Option<&Node>),
+    ) -> Option<Keys> {
+        let fires = matches!(spec.yields, Yields::Signal(_));
+        let is_of_all = spec.form == Form::Population;
+        if is_of_all {
+            for (key, node) in [("by", by), ("match", matched)] {
+                let Some(node) = node else { continue };
+                let fault =
+                    Fault::new(Code::BadBinding, node.span.clone(), format!("`{}` has one value for all and takes no `{key}`", spec.name));
+                self.faults.push(fault.help("remove it"));
+            }
+        }
+        if let Some(node) = matched.filter(|_| fires && named.iter().any(|one| below.contains(one))) {
+            let message = "events that are on both sides have no key of theirs and of ours";
+            return self.fault(Fault::new(Code::BadBinding, node.span.clone(), message).help("use `by`"));
+        }
+        // What fires does so on the current event; what else is counted is theirs.
+        let side = |one: &Counted| if fires && below.contains(one) { Side::Ours } else { Side::Theirs };
+        let sides: Vec<(EventType, Side)> = counted.iter().map(|one| (one.event, side(one))).collect();
+        // What is only counted need not be found at the rule's own events.
+        let looks = self.on.is_empty() || below.iter().any(|one| self.on.contains(&one.event));
+        let readers = if fires && self.is_counted && !looks { &[] } else { self.on };
+        let join =
+            if is_of_all { self.join(None, None) } else { (by.is_some() || matched.is_some()).then(|| self.join(by, matched)).flatten() };
+        join.and_then(|join| self.keys(&join, &sides, readers))
     }
 
     /// The field that the aggregate looks at, in each feeding type, with its type, and what comes of it.

@@ -10,11 +10,11 @@ use rasid_detectors::operator::{AnyOperator, Form, Of, OperatorSpec, Yields, agg
 use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::hint;
-use crate::key::KeySpec;
+use crate::join::Side;
 use crate::list::Lists;
 use crate::names::Bound;
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Binding, Feed, KeyPart, Sides};
+use crate::ruleset::{Binding, EntityField, Feed, KeyPart, Sides};
 use crate::ty::Ty;
 use crate::yaml::{Key, Node, NodeValue};
 
@@ -23,6 +23,8 @@ pub(crate) struct Draft {
     pub(crate) name: Key,
     /// `None` where it has a fault.
     pub(crate) binding: Option<(Binding, Shape)>,
+    /// The key under which each event type of the rule reads it.
+    pub(crate) reads: Vec<(EventType, Vec<KeyPart>)>,
     /// The fields outside the vocabulary that its `where` reads.
     pub(crate) unknowns: BTreeSet<String>,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// A name without a binding.
     pub(crate) fn nothing(name: &Key) -> Self {
-        Self { name: name.clone(), binding: None, unknowns: BTreeSet::new() }
+        Self { name: name.clone(), binding: None, reads: Vec::new(), unknowns: BTreeSet::new() }
     }
 }
 
@@ -197,9 +199,9 @@ pub(crate) struct Among<'a> {
 /// Reads one binding.
 pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults: &mut Vec<Fault>) -> Draft {
     let Among { on, lists, sources, broken, is_counted } = *among;
-    let mut lowering = Lowering { file, on, lists, sources, broken, is_counted, unknowns: BTreeSet::new(), faults };
+    let mut lowering = Lowering { file, on, lists, sources, broken, is_counted, reads: Vec::new(), unknowns: BTreeSet::new(), faults };
     let binding = lowering.binding(node);
-    Draft { name: name.clone(), binding, unknowns: lowering.unknowns }
+    Draft { name: name.clone(), binding, reads: lowering.reads, unknowns: lowering.unknowns }
 }
 
 pub(crate) struct Lowering<'a> {
@@ -209,6 +211,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) sources: &'a [Source],
     pub(crate) broken: &'a [&'a str],
     pub(crate) is_counted: bool,
+    /// Filled on the way: the key under which each of the types that read it does.
+    pub(crate) reads: Vec<(EventType, Vec<KeyPart>)>,
     pub(crate) unknowns: BTreeSet<String>,
     pub(crate) faults: &'a mut Vec<Fault>,
 }
@@ -239,7 +243,7 @@ impl Lowering<'_> {
                 let unknown: Vec<&Key> = map
                     .rest()
                     .map(|(key, _)| key)
-                    .filter(|key| !["of", "by", "window", "where"].contains(&key.name.as_str()) && !is_second_key(key))
+                    .filter(|key| !["of", "by", "match", "window", "where"].contains(&key.name.as_str()) && !is_second_key(key))
                     .collect();
                 if let (false, [key]) = (several, unknown.as_slice()) {
                     let fault = Fault::new(Code::UnknownKey, key.span.clone(), format!("there is no aggregate `{}`", key.name));
@@ -253,7 +257,7 @@ impl Lowering<'_> {
 
     fn detector(&mut self, name: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
         let by = map.required("by", self.faults);
-        let specs = by.and_then(|node| self.specs(node));
+        let join = by.and_then(|node| self.join(Some(node), None));
         let word = reader::text(name, "`detector`", self.faults)?;
         let Some(spec) = detectors().find(|spec| spec.name == word) else {
             let fault = Fault::new(Code::UnknownDetector, name.span.clone(), format!("there is no detector `{word}`"));
@@ -262,16 +266,25 @@ impl Lowering<'_> {
         let operator = self.set_up(spec, &map, &name.span, 0, None);
         let looks = self.on.is_empty() || self.on.iter().any(|event| spec.inputs().contains(event));
         let readers = if looks || !self.is_counted { self.on } else { &[] };
-        let keys = specs.and_then(|specs| self.keys_at(&specs, spec.inputs(), readers));
+        let inputs: Vec<(EventType, Side)> = spec.inputs().iter().map(|event| (*event, Side::Theirs)).collect();
+        let keys = join.and_then(|join| self.keys(&join, &inputs, readers));
         if !looks && !self.is_counted {
             let inputs = listed(spec.inputs().iter().map(|event| event.name()));
             let fault = Fault::new(Code::NeverFires, name.span.clone(), format!("{word} looks at {inputs}, and the rule at none of them"));
             return self.fault(fault.help(format!("add one of {inputs} to the rule's `on`")));
         }
         let (operator, keys) = (operator?, keys?);
-        let feed = |event: &EventType| Feed { event: *event, firings_of: None, filter: None, of: None, sides: Sides::default() };
-        let feeds = spec.inputs().iter().map(feed).collect();
-        Some((binding_of(operator, feeds, keys, &[]), Shape::Signal(spec)))
+        let feed = |(event, key): (&EventType, Vec<KeyPart>)| Feed {
+            event: *event,
+            key,
+            firings_of: None,
+            filter: None,
+            of: None,
+            sides: Sides::default(),
+        };
+        let feeds = spec.inputs().iter().zip(keys.feeds).map(feed).collect();
+        self.reads = keys.reads;
+        Some((binding_of(operator, feeds, &[]), Shape::Signal(spec)))
     }
 
     /// The operator with its own parameters out of the keys that are left.
@@ -334,54 +347,6 @@ impl Lowering<'_> {
                 ))
             }
         }
-    }
-
-    pub(crate) fn specs(&mut self, node: &Node) -> Option<Vec<KeySpec>> {
-        let items = reader::one_or_more(node, "`by`", self.faults);
-        let read: Vec<KeySpec> = items.iter().map(|item| KeySpec::read(item, "`by`", self.faults)).collect::<Option<_>>()?;
-        let order = |spec: &KeySpec| spec.order().0;
-        let mut specs: Vec<KeySpec> = Vec::new();
-        for spec in read {
-            if specs.iter().any(|other| other.order() == spec.order()) {
-                self.faults.push(Fault::new(Code::DuplicateKey, spec.span, "`by` names this twice").help("remove one of the two"));
-            } else {
-                specs.push(spec);
-            }
-        }
-        // Their order is no part of what a key is, so equal bindings meet however they are written.
-        specs.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.order().cmp(&b.order())));
-        (!specs.is_empty()).then_some(specs)
-    }
-
-    /// The key in each type that feeds or reads the binding.
-    pub(crate) fn keys(&mut self, specs: &[KeySpec], feeds: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
-        self.keys_at(specs, feeds, self.on)
-    }
-
-    /// The same where it is read by those types.
-    pub(crate) fn keys_at(&mut self, specs: &[KeySpec], feeds: &[EventType], on: &[EventType]) -> Option<Vec<(EventType, Vec<KeyPart>)>> {
-        let mut events: Vec<EventType> = feeds.iter().chain(on).copied().collect();
-        events.sort_unstable();
-        events.dedup();
-        let mut keys = Vec::new();
-        let mut good = true;
-        for event in events {
-            let mut parts = Vec::new();
-            for spec in specs {
-                match spec.resolve(event) {
-                    Ok(part) => parts.push(part),
-                    Err(mut fault) => {
-                        if !feeds.contains(&event) {
-                            fault.message = format!("{}, where the rule reads this binding", fault.message);
-                        }
-                        self.faults.push(fault);
-                        good = false;
-                    }
-                }
-            }
-            keys.push((event, parts));
-        }
-        good.then_some(keys)
     }
 }
 
@@ -470,35 +435,34 @@ fn sort(spec: &OperatorSpec) -> &'static str {
 }
 
 /// The binding of an operator; `sources` are what its feeds' `firings_of` count among.
-pub(crate) fn binding_of(operator: AnyOperator, mut feeds: Vec<Feed>, keys: Vec<(EventType, Vec<KeyPart>)>, sources: &[Source]) -> Binding {
+pub(crate) fn binding_of(operator: AnyOperator, mut feeds: Vec<Feed>, sources: &[Source]) -> Binding {
     feeds.sort_by_key(|feed| feed.event);
     let named = |feed: &Feed| {
         let source = feed.firings_of.and_then(|source| sources.get(source));
         Fields::Named(feed.event, source.map_or(&[], |source| source.spec.fields()))
     };
-    let canonical = canonical_text(&operator, &feeds, &keys, sources, named);
-    let former = canonical_text(&operator, &feeds, &keys, sources, |_| Fields::Numbered);
+    let canonical = canonical_text(&operator, &feeds, sources, named);
+    let former = canonical_text(&operator, &feeds, sources, |_| Fields::Numbered);
     // From here on by the place among the rule's bindings.
     for feed in &mut feeds {
         feed.firings_of = feed.firings_of.and_then(|source| sources.get(source)).map(|source| source.draft);
     }
-    Binding { window_ms: operator.window_ms(), operator, feeds, keys, canonical, former }
+    Binding { window_ms: operator.window_ms(), operator, feeds, canonical, former }
 }
 
-/// Equal text, equal state: everything that changes what is kept, by its resolved parts. How types that only read it
-/// find their key is no part of it.
-fn canonical_text(
-    operator: &AnyOperator,
-    feeds: &[Feed],
-    keys: &[(EventType, Vec<KeyPart>)],
-    sources: &[Source],
-    fields: impl Fn(&Feed) -> Fields,
-) -> String {
+/// Equal text, equal state: everything that changes what is kept, by its resolved parts. Under which key it is read is no part
+/// of it.
+fn canonical_text(operator: &AnyOperator, feeds: &[Feed], sources: &[Source], fields: impl Fn(&Feed) -> Fields) -> String {
     let mut out = vec![operator.canonical()];
     for feed in feeds {
         let fields = fields(feed);
-        let part = |part: &KeyPart| format!("{}({})", part.kind.name(), part.path.map(|path| fields.text(path)).unwrap_or_default());
-        let key: Vec<String> = keys.iter().filter(|(event, _)| *event == feed.event).flat_map(|(_, parts)| parts).map(part).collect();
+        let part = |part: &KeyPart| match *part {
+            KeyPart::Entity(EntityField { kind, path }) => {
+                format!("{}({})", kind.name(), path.map(|path| fields.text(path)).unwrap_or_default())
+            }
+            KeyPart::Value(path) => format!("value({})", fields.text(path)),
+        };
+        let key: Vec<String> = feed.key.iter().map(part).collect();
         out.push(format!("{}[{}]", feed.event.name(), key.join(" ")));
         let source = feed.firings_of.and_then(|source| sources.get(source));
         out.extend(source.map(|source| format!("firings=({})", source.canonical)));

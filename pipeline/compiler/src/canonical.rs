@@ -81,6 +81,7 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
         Expr::In(a, list) => all("in", &std::iter::once(a.as_ref()).chain(list).collect::<Vec<_>>()),
         Expr::InList(a, list) => all(&format!("in {}", list_text(list)), &[a]),
         Expr::Time => put(out, "time"),
+        Expr::Score => put(out, "score"),
         Expr::Size(a) => all("size", &[a]),
         Expr::Text(a, StringTest::StartsWith(b)) => all("startsWith", &[a, b]),
         Expr::Text(a, StringTest::EndsWith(b)) => all("endsWith", &[a, b]),
@@ -102,7 +103,7 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
         Expr::Elements(path) => put(out, &fields.of_program("Elements", *path)),
         Expr::Item(slot) => put(out, &format!("item {slot}")),
         // Their Debug says all there is to say.
-        Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::Fired(_) => put(out, &format!("{expr:?}")),
+        Expr::Unknown(_) | Expr::HasUnknown(_) | Expr::Binding(_) | Expr::HasBinding(_) | Expr::Fired(_) => put(out, &format!("{expr:?}")),
     }
 }
 

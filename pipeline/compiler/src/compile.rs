@@ -3,15 +3,16 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use rasid_detectors::event::EventType;
 use sha2::{Digest, Sha256};
 
 use crate::binding::Draft;
 use crate::diagnostic::{Code, Diagnostic, Fault, Report};
 use crate::expression::{Expr, StringTest};
-use crate::folder::{self, Read};
+use crate::folder::{self, Read as ReadFile};
 use crate::list::{self, Lists};
 use crate::lower::{self, Library, Lowered};
-use crate::ruleset::{Binding, Rule, Ruleset};
+use crate::ruleset::{Binding, KeyPart, Read, Rule, Ruleset};
 use crate::shared::{self, Shared};
 use crate::yaml::{self, Node};
 
@@ -103,11 +104,11 @@ pub fn load_some(dir: &Path, names: &[String]) -> Result<Ruleset, LoadError> {
 /// # Errors
 /// A [`Report`] of every fault of every file.
 pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
-    compile_read(files.iter().map(|file| Read { file: file.clone(), faults: Vec::new() }).collect())
+    compile_read(files.iter().map(|file| ReadFile { file: file.clone(), faults: Vec::new() }).collect())
 }
 
 /// Compiles files; those that had faults when they were read are known by their names alone.
-fn compile_read(mut files: Vec<Read>) -> Result<Ruleset, Report> {
+fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
     files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     let (sources, mut found): (Vec<SourceFile>, Vec<Vec<Fault>>) = files.into_iter().map(|read| (read.file, read.faults)).unzip();
     let mut roots: Vec<Option<Node>> = Vec::new();
@@ -217,35 +218,38 @@ struct Bindings {
 impl Bindings {
     /// Numbers a rule's bindings, and makes its programs name them by their index among its triggers' reads.
     fn connect(&mut self, mut rule: Rule, lets: Vec<Draft>) -> Rule {
-        let mut reads: Vec<usize> = Vec::new();
+        // A binding may be read under several keys: what two people have counted in one place.
+        let mut reads: Vec<(usize, ReadKeys)> = Vec::new();
         let mut slots = Vec::new();
         // What is fed by firings comes after what fires.
         let is_fed = |draft: &Draft| draft.binding.iter().flat_map(|(binding, _)| &binding.feeds).any(|feed| feed.firings_of.is_some());
-        let mut numbers: Vec<Option<usize>> = lets.iter().map(|_| None).collect();
+        let mut numbers: Vec<Option<(usize, ReadKeys)>> = lets.iter().map(|_| None).collect();
         let (second, first): (Vec<_>, Vec<_>) = lets.into_iter().enumerate().partition(|(_, draft)| is_fed(draft));
         for (place, draft) in first.into_iter().chain(second) {
             let Some((mut binding, _)) = draft.binding else { continue };
             for feed in &mut binding.feeds {
-                feed.firings_of = feed.firings_of.map(|source| numbers.get(source).copied().flatten().expect("what fires is there"));
+                let number = |source: usize| numbers.get(source).and_then(Option::as_ref).map(|(number, _)| *number);
+                feed.firings_of = feed.firings_of.map(|source| number(source).expect("what fires is there"));
             }
             let number = self.intern(binding);
             if let Some(of_place) = numbers.get_mut(place) {
-                *of_place = Some(number);
+                *of_place = Some((number, draft.reads));
             }
         }
-        for number in numbers {
-            let Some(number) = number else {
+        for read in numbers {
+            let Some(read) = read else {
                 slots.push(usize::MAX); // a shared binding that the rule does not name
                 continue;
             };
-            let slot = reads.iter().position(|read| *read == number).unwrap_or(reads.len());
+            let slot = reads.iter().position(|other| *other == read).unwrap_or(reads.len());
             if slot == reads.len() {
-                reads.push(number);
+                reads.push(read);
             }
             slots.push(slot);
         }
         for trigger in &mut rule.triggers {
-            trigger.reads.clone_from(&reads);
+            let key = |keys: &ReadKeys| keys.iter().find(|(event, _)| *event == trigger.event).map(|(_, key)| key.clone());
+            trigger.reads = reads.iter().map(|(binding, keys)| Read { binding: *binding, key: key(keys) }).collect();
             for program in &mut trigger.programs {
                 renumber(&mut program.when, &slots); // `applies` reads the event alone
                 program.shown.iter_mut().for_each(|shown| renumber(&mut shown.value, &slots));
@@ -254,34 +258,29 @@ impl Bindings {
         rule
     }
 
-    /// The number of an equal binding, which takes over the types that read the new one; else a new number. Both find
-    /// their key in one type by one field: a bare kind has only one there, and a named field is that one.
+    /// The number of an equal binding; else a new number.
     fn intern(&mut self, new: Binding) -> usize {
-        let Some((number, binding)) = self.list.iter_mut().enumerate().find(|(_, other)| other.canonical == new.canonical) else {
+        self.list.iter().position(|other| other.canonical == new.canonical).unwrap_or_else(|| {
             self.list.push(new);
-            return self.list.len() - 1;
-        };
-        for (event, parts) in new.keys {
-            match binding.keys.iter().find(|(other, _)| *other == event) {
-                Some((_, theirs)) => debug_assert_eq!(*theirs, parts, "one key in {}", event.name()),
-                None => binding.keys.push((event, parts)),
-            }
-        }
-        binding.keys.sort_by_key(|(event, _)| *event);
-        number
+            self.list.len() - 1
+        })
     }
 }
+
+/// The key under which each event type reads a binding.
+type ReadKeys = Vec<(EventType, Vec<KeyPart>)>;
 
 fn renumber(expr: &mut Expr, slots: &[usize]) {
     let slot = |index: &mut usize| *index = *slots.get(*index).expect("a rule without faults has every binding");
     match expr {
-        Expr::Binding(index) | Expr::Fired(index) | Expr::Signal(index, _) => slot(index),
+        Expr::Binding(index) | Expr::HasBinding(index) | Expr::Fired(index) | Expr::Signal(index, _) => slot(index),
         Expr::Const(_)
         | Expr::Field(_)
         | Expr::Has(_)
         | Expr::Unknown(_)
         | Expr::HasUnknown(_)
         | Expr::Time
+        | Expr::Score
         | Expr::Elements(_)
         | Expr::Item(_) => {}
         Expr::Not(a) | Expr::Negate(a) | Expr::Size(a) | Expr::InList(a, _) | Expr::Text(a, StringTest::Matches(_)) => renumber(a, slots),

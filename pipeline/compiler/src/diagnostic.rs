@@ -128,6 +128,8 @@ codes! {
     TooMuch = "R0044",
     /// A file or folder that is reached by two names.
     ReachedTwice = "R0045",
+    /// A `match` that joins what is not of one kind.
+    KindsDiffer = "R0046",
 }
 
 impl fmt::Display for Code {

@@ -65,6 +65,10 @@ impl Expr {
                 let value = scope.unknown(name);
                 return if value.borrow().is_present() { Ok(Evaluated::Owned(value)) } else { Err(EvalError::Absent) };
             }
+            Self::Score => match scope.score() {
+                Value::Absent => return Err(EvalError::Absent),
+                score => score,
+            },
             Self::Negate(inner) => inner.with(scope, negate)?,
             Self::Arithmetic(operation, left, right) => {
                 left.with(scope, |left| right.with(scope, |right| arithmetic(*operation, left, right)))?
@@ -131,7 +135,8 @@ impl Expr {
             Self::Compare(comparison, left, right) => left.with(scope, |left| right.with(scope, |right| compare(*comparison, left, right))),
             Self::Has(path) => has(*path, scope),
             Self::HasUnknown(name) => Ok(scope.unknown(name).borrow().is_present()),
-            Self::Fired(index) => Ok(scope.fired(*index)),
+            Self::HasBinding(index) => Ok(scope.binding(*index).is_present()),
+            Self::Fired(index) => scope.fired(*index).ok_or(EvalError::Absent),
             Self::In(item, list) => item.with(scope, |item| is_in(item, list, scope)),
             Self::InList(item, list) => item.with(scope, |item| match item {
                 Value::Str(item) => Ok(list.holds(item, scope.time())),
@@ -160,6 +165,7 @@ impl Expr {
             | Self::Binding(_)
             | Self::Signal(..)
             | Self::Time
+            | Self::Score
             | Self::Negate(_)
             | Self::Arithmetic(..)
             | Self::Conditional(..)

@@ -19,10 +19,13 @@ pub trait Scope {
     fn unknown(&self, name: &str) -> OwnedValue;
     /// The value of the aggregate that is `index`-th among the trigger's reads.
     fn binding(&self, index: usize) -> Value<'_>;
-    /// Whether the detector that is `index`-th among the trigger's reads fired on this event.
-    fn fired(&self, index: usize) -> bool;
+    /// Whether the detector that is `index`-th among the trigger's reads fired on this event; `None` where the event does not
+    /// name whom it remembers.
+    fn fired(&self, index: usize) -> Option<bool>;
     /// The event clock at this event, ms since the Unix epoch.
     fn time(&self) -> i64;
+    /// The score of the rule's entity, from the reasons of rules that do not read it, 0 to 100.
+    fn score(&self) -> Value<'_>;
     /// The `field`-th value of its signal, [`Value::Absent`] where it did not fire.
     fn signal(&self, index: usize, field: usize) -> Value<'_>;
     /// How many elements the event's list at `path` has; `None` where it is not there, or its elements are not at hand.
@@ -102,6 +105,8 @@ pub enum Expr {
     HasUnknown(Box<str>),
     /// An aggregate, by its index among the trigger's reads.
     Binding(usize),
+    /// `has(values.name)`: whether the aggregate has a value.
+    HasBinding(usize),
     /// `name.fired` of a detector.
     Fired(usize),
     /// `name.field` of a detector.
@@ -126,6 +131,8 @@ pub enum Expr {
     InList(Box<Expr>, Arc<List>),
     /// `time`: the event clock.
     Time,
+    /// `score`: what the rules that do not read it have made of the rule's entity.
+    Score,
     /// `size(x)` of a string: its code points.
     Size(Box<Expr>),
     /// `x.startsWith(y)` and its kin.

@@ -6,7 +6,7 @@
 //! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
 //!
 //! From the inside: `folder` finds and reads files, `yaml` and `scalar` make a tree with places of one, `reader` takes it
-//! apart key by key. `lower` makes a rule of it: `binding` and `aggregate` its `let`, `program` conditions and overrides,
+//! apart key by key. `lower` makes a rule of it: `binding`, `aggregate` and `join` its `let`, `program` conditions and overrides,
 //! `scenario` its tests. `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them, `template`
 //! does explanations. `looping` and `conversion` type lists and times, `library`, `items` and `rounds` run them, `catalogue`
 //! lists what there is, `trial` takes an expression by itself. `list` and `shared` read what rules share; `compile` puts all
@@ -27,6 +27,7 @@ mod folder;
 mod function;
 mod hint;
 pub mod items;
+mod join;
 mod key;
 pub mod library;
 mod list;

@@ -71,10 +71,10 @@ fn kind(node: &Node, faults: &mut Vec<Fault>) -> Option<Option<EntityKind>> {
     if text == "text" {
         return Some(None);
     }
-    let kind = EntityKind::from_name(text);
+    let kind = EntityKind::from_name(text).filter(|kind| *kind != EntityKind::All);
     if kind.is_none() {
         let fault = Fault::new(Code::UnknownKind, node.span.clone(), format!("there is no kind of entity `{text}`"));
-        faults.push(fault.help(suggest(text, EntityKind::ALL.map(EntityKind::name).into_iter().chain(["text"]))));
+        faults.push(fault.help(suggest(text, listed_kinds().chain(["text"]))));
     }
     kind.map(Some)
 }
@@ -115,6 +115,11 @@ fn read_entries(node: &Node, kind: Option<EntityKind>, faults: &mut Vec<Fault>) 
     Some(entries)
 }
 
+/// What may be listed: everybody is not.
+pub(crate) fn listed_kinds() -> impl Iterator<Item = &'static str> {
+    EntityKind::ALL.into_iter().filter(|kind| *kind != EntityKind::All).map(EntityKind::name)
+}
+
 /// An entry as values are compared with it; `None` where none can be equal.
 fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
     let Some(kind) = kind else { return Some(text.to_owned()) };
@@ -122,11 +127,19 @@ fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
     let dialled = |text: &str| text.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
     let value = match kind {
         // A prefix as alerts show it; normalising takes a whole number and would shorten it once more.
-        EntityKind::PhonePrefix => entity::e164(text),
+        EntityKind::PhonePrefix | EntityKind::PhoneCountry => entity::e164(text),
+        // Of these too what is listed is what is derived.
+        EntityKind::Carrier => text.into(),
+        EntityKind::EmailDomain => text.trim_start_matches('@').to_lowercase().into(),
         _ => kind.normalise(text),
     };
     let can_be_met = match kind {
-        EntityKind::Phone | EntityKind::PhonePrefix => dialled(&value),
+        EntityKind::Phone | EntityKind::PhonePrefix | EntityKind::PhoneCountry => dialled(&value),
+        EntityKind::Carrier => value.split_once(' ').is_some_and(|(country, range)| {
+            let whole = format!("{country}{range}0000000");
+            dialled(&whole) && EntityKind::Carrier.normalise(&whole) == value
+        }),
+        EntityKind::EmailDomain => value.contains('.') && !value.contains('@'),
         EntityKind::Ip => value.parse::<IpAddr>().is_ok(),
         EntityKind::IpPrefix => {
             value.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok() && kind.normalise(address) == value)
@@ -140,6 +153,9 @@ fn never(kind: Option<EntityKind>, text: &str, node: &Node) -> Fault {
     let help = match kind {
         Some(EntityKind::Ip) => "an address: 192.0.2.1",
         Some(EntityKind::IpPrefix) => "the prefix that alerts show, or one of its addresses: 192.0.2.0/24, 2001:db8:1::/48",
+        Some(EntityKind::PhoneCountry) => "a country code: +20",
+        Some(EntityKind::Carrier) => "a country code and the first digits behind it, as alerts show them: +20 10, +1 415",
+        Some(EntityKind::EmailDomain) => "what stands behind the @: example.com",
         Some(EntityKind::PhonePrefix) => "the number less its last four digits, as alerts show it: +20100000",
         _ => "a telephone number: +201000000001",
     };
@@ -175,6 +191,12 @@ mod tests {
     #[case(Some(EntityKind::Phone), "hotline", None)]
     #[case(Some(EntityKind::PhonePrefix), "+20100000", Some("+20100000"))]
     #[case(Some(EntityKind::PhonePrefix), "none", None)]
+    #[case(Some(EntityKind::PhoneCountry), "+20", Some("+20"))]
+    #[case(Some(EntityKind::Carrier), "+20 10", Some("+20 10"))]
+    #[case(Some(EntityKind::Carrier), "+2010", None)]
+    #[case(Some(EntityKind::Carrier), "+20 100", None)]
+    #[case(Some(EntityKind::EmailDomain), "@Example.com", Some("example.com"))]
+    #[case(Some(EntityKind::EmailDomain), "a@example.com", None)]
     #[case(Some(EntityKind::Ip), "::ffff:192.0.2.1", Some("192.0.2.1"))]
     #[case(Some(EntityKind::Ip), "192.0.2.0/24", None)]
     #[case(Some(EntityKind::IpPrefix), "192.0.2.7", Some("192.0.2.0/24"))]

@@ -1,5 +1,6 @@
 //! One rule file's tree into a rule.
 
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::value::OwnedValue;
 
 use crate::binding::{self, Draft};
@@ -48,13 +49,13 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         .map_or(Some(WhileWarming::Shadow), |node| reader::word(node, "`while_warming`", &WHILE_WARMING, faults));
     let bound = map.optional("let");
     let on = map.required("on", faults).map(|node| binding::looked_at(node, bound, faults)).unwrap_or_default();
-    let entity = map.required("entity", faults).and_then(|node| KeySpec::read(node, "`entity`", faults));
+    let entity = map.required("entity", faults).and_then(|node| entity(node, faults));
     let params = map.optional("params").map(|node| params(node, faults)).unwrap_or_default();
     let overrides = map.optional("overrides").map(|node| program::overrides(node, &params, faults)).unwrap_or_default();
     let lists = &library.lists;
     let mut lets = bound.map(|node| binding::lower(text, node, &on, lists, faults)).unwrap_or_default();
     let when = map.required("when", faults);
-    let risk = map.optional("risk").map_or(Some(0), |node| reader::whole(node, "`risk`", 0..=100, faults));
+    let risk = map.optional("risk").map_or(Some(0), |node| risk(node, entity.as_ref().map(|(kind, _)| *kind), faults));
     let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));
     let suppress = map.optional("suppress").map_or(Some(3_600_000), |node| reader::duration(node, "`suppress`", 0..=30 * DAY_MS, faults));
     let deliver = map.optional("deliver").map(|node| deliver(node, faults));
@@ -90,13 +91,13 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         params: &params,
         overrides: &overrides,
         on: &on,
-        entity: entity.as_ref(),
+        entity: entity.as_ref().map(|(_, spec)| spec),
         when: when.as_ref(),
         parts: parts.as_deref(),
     };
     let (triggers, unknowns) = programs.lower(faults);
     let waits = binding::waits(&lets);
-    let about = Subject { on: &on, entity: entity.as_ref().map(|entity| entity.kind), unknowns: &unknowns, waits: &waits };
+    let about = Subject { on: &on, entity: entity.as_ref().map(|(kind, _)| *kind), unknowns: &unknowns, waits: &waits };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     let modes = mode.zip(while_warming);
     let parts = (id.clone(), title, severity, modes, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);
@@ -105,7 +106,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         Some(title),
         Some(severity),
         Some((mode, while_warming)),
-        Some(entity),
+        Some((entity, _)),
         Some(risk),
         Some(half_life_ms),
         Some(suppress_ms),
@@ -120,7 +121,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         severity,
         mode,
         while_warming,
-        entity: entity.kind,
+        entity,
         triggers,
         risk,
         half_life_ms,
@@ -170,6 +171,28 @@ fn id(node: &Node, file: &str, faults: &mut Vec<Fault>) -> Option<(String, std::
         );
     }
     Some((text.to_owned(), node.span.clone()))
+}
+
+/// Whom the rule is about.
+fn entity(node: &Node, faults: &mut Vec<Fault>) -> Option<(EntityKind, KeySpec)> {
+    let spec = KeySpec::read(node, "`entity`", faults)?;
+    let Some(kind) = spec.kind else {
+        let fault = Fault::new(Code::UnknownKind, node.span.clone(), format!("`{}` is no kind of entity", spec.text()));
+        faults.push(fault.help("an alert is about somebody, or about all: write user, user(client_id), all"));
+        return None;
+    };
+    Some((kind, spec))
+}
+
+/// What an alert weighs: nothing where it accuses nobody.
+fn risk(node: &Node, entity: Option<EntityKind>, faults: &mut Vec<Fault>) -> Option<i64> {
+    let risk = reader::whole(node, "`risk`", 0..=100, faults)?;
+    if let Some(kind) = entity.filter(|kind| kind.is_operational() && risk > 0) {
+        let message = format!("`risk` is {risk}, and an alert about `{}` accuses nobody", kind.name());
+        faults.push(Fault::new(Code::OutOfRange, node.span.clone(), message).help("remove it: nobody has a score of it"));
+        return None;
+    }
+    Some(risk)
 }
 
 fn deliver(node: &Node, faults: &mut Vec<Fault>) -> Vec<Receiver> {

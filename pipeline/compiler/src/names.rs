@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::operator::OperatorSpec;
 use rasid_detectors::value::OwnedValue;
@@ -31,6 +32,8 @@ pub(crate) struct Names<'a> {
     pub(crate) params: &'a [(String, Param)],
     /// The key, where that sees the event and the lists alone: a binding's `where`, an override's `if`.
     pub(crate) event_only: Option<&'static str>,
+    /// The rule's entity, where that has no score.
+    pub(crate) scoreless: Option<EntityKind>,
     /// Whether the shared bindings could not be read, so that a name that is not there may be one of them.
     pub(crate) unsure: bool,
     pub(crate) lists: &'a Lists,
@@ -39,7 +42,7 @@ pub(crate) struct Names<'a> {
 impl<'a> Names<'a> {
     /// What `key` sees, which reads the event alone.
     pub(crate) fn event_only(key: &'static str, lists: &'a Lists) -> Self {
-        Names { lets: &[], params: &[], event_only: Some(key), unsure: false, lists }
+        Names { lets: &[], params: &[], event_only: Some(key), scoreless: None, unsure: false, lists }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<(usize, Option<&'a Bound>)> {
@@ -58,6 +61,8 @@ impl<'a> Names<'a> {
 pub(crate) struct Mentions {
     pub(crate) lets: BTreeSet<usize>,
     pub(crate) params: BTreeSet<usize>,
+    /// Whether the score was.
+    pub(crate) score: bool,
     /// Fields outside the vocabulary.
     pub(crate) unknowns: BTreeSet<String>,
     /// In the order of their first mention.

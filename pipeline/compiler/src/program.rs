@@ -127,14 +127,15 @@ impl Programs<'_> {
             .collect();
         let params = plain_names(self.params);
         let lists = &self.library.lists;
-        let names = Names { lets: &lets, params: &params, event_only: None, unsure: self.library.shared.unread, lists };
+        let scoreless = self.entity.and_then(|entity| entity.kind).filter(|kind| kind.is_operational());
+        let names = Names { lets: &lets, params: &params, event_only: None, scoreless, unsure: self.library.shared.unread, lists };
         let sources: Vec<Option<Source<'_>>> =
             self.overrides.iter().map(|other| other.applies.as_ref().and_then(|applies| applies.parse(self.text, faults))).collect();
 
         let mut triggers = Vec::new();
         let mut all = Mentions::default();
         for event in self.on {
-            let entity = self.entity.and_then(|entity| entity.resolve(*event).map_err(|fault| faults.push(fault)).ok());
+            let entity = self.entity.and_then(|entity| entity.entity(*event).map_err(|fault| faults.push(fault)).ok());
             let usual = self.program(*event, &names, &mut all, faults);
             let mut programs = Vec::new();
             for (other, source) in self.overrides.iter().zip(&sources) {
@@ -146,7 +147,7 @@ impl Programs<'_> {
                     all.unknowns.append(&mut mentions.unknowns);
                     applies
                 });
-                let names = Names { lets: &lets, params: &other.params, event_only: None, unsure: false, lists };
+                let names = Names { lets: &lets, params: &other.params, event_only: None, scoreless, unsure: false, lists };
                 let changed = usual.as_ref().and_then(|_| self.changed(other, *event, &names, faults));
                 programs.extend(applies.zip(changed).map(|(applies, program)| Program { applies: Some(applies), ..program }));
             }
@@ -246,6 +247,9 @@ fn shown(event: EventType, names: &Names<'_>, mentions: &Mentions) -> Vec<Shown>
             };
             shown.push(Shown { name: format!("params.{name}"), value: Expr::Const(value), privacy: Privacy::Clear });
         }
+    }
+    if mentions.score {
+        shown.push(Shown { name: "score".to_owned(), value: Expr::Score, privacy: Privacy::Clear });
     }
     for (path, name) in &mentions.fields {
         let Some((_, spec)) = field::find(event.fields(), name) else { continue };

@@ -212,9 +212,11 @@ pub(crate) fn set<T: PartialEq>(items: impl IntoIterator<Item = (Range<usize>, T
 
 /// Whether CEL can name it and it is not taken.
 pub(crate) fn identifier(key: &Key, what: &str, faults: &mut Vec<Fault>) -> bool {
-    const TAKEN: [&str; 27] = [
+    const TAKEN: [&str; 29] = [
         "data",
         "params",
+        "values",
+        "score",
         "has",
         "size",
         "duration",

@@ -6,7 +6,7 @@ use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldType, Privacy};
 
 use crate::expression::{Comparison, Expr, StringTest};
-use crate::ruleset::{Feed, Ruleset, Trigger};
+use crate::ruleset::{Feed, Rule, Ruleset, Trigger};
 
 impl Expr {
     /// Adds the fields of the event that it reads, also where it asks only whether one is there.
@@ -41,11 +41,56 @@ impl Expr {
             | Self::Unknown(_)
             | Self::HasUnknown(_)
             | Self::Binding(_)
+            | Self::HasBinding(_)
             | Self::Fired(_)
             | Self::Signal(..)
             | Self::Time
+            | Self::Score
             | Self::Item(_) => {}
         }
+    }
+}
+
+impl Expr {
+    /// Whether it reads `score`.
+    pub fn reads_score(&self) -> bool {
+        match self {
+            Self::Score => true,
+            Self::Not(a) | Self::Negate(a) | Self::Size(a) | Self::InList(a, _) | Self::Text(a, StringTest::Matches(_)) => a.reads_score(),
+            Self::And(a, b)
+            | Self::Or(a, b)
+            | Self::Compare(_, a, b)
+            | Self::Arithmetic(_, a, b)
+            | Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => {
+                a.reads_score() || b.reads_score()
+            }
+            Self::Conditional(a, b, c) => [a, b, c].into_iter().any(|part| part.reads_score()),
+            Self::In(a, list) => a.reads_score() || list.iter().any(Self::reads_score),
+            Self::Call(..) | Self::List(_) | Self::At(..) | Self::Part(..) | Self::HasPart(..) | Self::Loop(_) => {
+                self.parts().into_iter().any(Self::reads_score)
+            }
+            Self::Const(_)
+            | Self::Field(_)
+            | Self::Has(_)
+            | Self::Unknown(_)
+            | Self::HasUnknown(_)
+            | Self::Binding(_)
+            | Self::HasBinding(_)
+            | Self::Fired(_)
+            | Self::Signal(..)
+            | Self::Time
+            | Self::Elements(_)
+            | Self::Item(_) => false,
+        }
+    }
+}
+
+impl Rule {
+    /// Whether it is judged by the score that other rules have made: those that read none come first, and its own reasons are no
+    /// part of what it or another such rule reads.
+    pub fn reads_score(&self) -> bool {
+        let programs = self.triggers.iter().flat_map(|trigger| &trigger.programs);
+        programs.flat_map(|program| program.shown.iter().map(|shown| &shown.value).chain([&program.when])).any(Expr::reads_score)
     }
 }
 
@@ -58,7 +103,7 @@ impl Ruleset {
             let shown = program.shown.iter().map(|shown| &shown.value);
             program.applies.iter().chain([&program.when]).chain(shown).for_each(|expr| expr.fields(&mut fields));
         }
-        let bindings = self.with_sources(trigger.reads.iter().copied());
+        let bindings = self.with_sources(trigger.reads.iter().map(|read| read.binding));
         let mut bindings = bindings.into_iter().filter_map(|number| self.bindings.get(number));
         let mut programs = trigger.programs.iter().flat_map(|program| program.applies.iter().chain([&program.when]));
         are_hidden(trigger.event, &fields)

@@ -41,8 +41,12 @@ impl Scope for Round<'_> {
         self.read(self.around.binding(index))
     }
 
-    fn fired(&self, index: usize) -> bool {
+    fn fired(&self, index: usize) -> Option<bool> {
         self.around.fired(index)
+    }
+
+    fn score(&self) -> Value<'_> {
+        self.around.score()
     }
 
     fn time(&self) -> i64 {
@@ -94,8 +98,12 @@ impl<S: Scope + ?Sized> Scope for Around<'_, S> {
         self.0.binding(index)
     }
 
-    fn fired(&self, index: usize) -> bool {
+    fn fired(&self, index: usize) -> Option<bool> {
         self.0.fired(index)
+    }
+
+    fn score(&self) -> Value<'_> {
+        self.0.score()
     }
 
     fn time(&self) -> i64 {

@@ -136,6 +136,8 @@ pub struct Scenario {
     pub events: Vec<ScenarioEvent>,
     /// Alerts in the order in which they must open.
     pub alerts: Vec<ExpectedAlert>,
+    /// The score of every entity, from other rules, 0 to 100: what a condition reads as `score`.
+    pub score: u8,
 }
 
 /// One event of a test.
@@ -170,10 +172,9 @@ pub struct Trigger {
     /// The type.
     pub event: EventType,
     /// The field that names the rule's entity.
-    pub entity: KeyPart,
-    /// The bindings that the programs below read, as indices into [`Ruleset::bindings`]; the programs name them by
-    /// their index in this list.
-    pub reads: Vec<usize>,
+    pub entity: EntityField,
+    /// What the programs below read; they name it by its index in this list.
+    pub reads: Vec<Read>,
     /// The rule's overrides in order, then its own condition; the first that applies is the one that runs.
     pub programs: Vec<Program>,
 }
@@ -212,13 +213,31 @@ pub struct Shown {
     pub privacy: Privacy,
 }
 
-/// Where one part of a key comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct KeyPart {
+/// A binding at one event type, read under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The binding, by its index into [`Ruleset::bindings`].
+    pub binding: usize,
+    /// Whose state is read; `None` where events of the type never have a value: a detector looks at others.
+    pub key: Option<Vec<KeyPart>>,
+}
+
+/// What names an entity in events of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntityField {
     /// The kind of entity.
     pub kind: EntityKind,
     /// The field that names it; `None` for [`EntityKind::Region`], which is the H3 cell of the event's place.
     pub path: Option<FieldPath>,
+}
+
+/// Where one part of a key comes from. A key of no parts is that of the whole stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KeyPart {
+    /// An entity.
+    Entity(EntityField),
+    /// A field's value, which names nobody: a country, a method.
+    Value(FieldPath),
 }
 
 /// One piece of keyed state and what it computes. Conditions and parameters of rules never change its layout.
@@ -230,8 +249,6 @@ pub struct Binding {
     pub window_ms: i64,
     /// The event types that change it.
     pub feeds: Vec<Feed>,
-    /// The key in each event type that feeds or reads it.
-    pub keys: Vec<(EventType, Vec<KeyPart>)>,
     /// Equal text, equal binding. Types and fields stand in it by their names, so that it outlives changes of the vocabulary.
     pub canonical: String,
     /// The same as versions up to 0.3.0 wrote it, with fields by their numbers: what their snapshots name it by.
@@ -243,6 +260,8 @@ pub struct Binding {
 pub struct Feed {
     /// The type.
     pub event: EventType,
+    /// Whose state it changes.
+    pub key: Vec<KeyPart>,
     /// Only the firings at such events of this detector, by its index into [`Ruleset::bindings`], and not the events themselves.
     pub firings_of: Option<usize>,
     /// Only events for which this holds; of type bool, over the event's own fields and, of a firing, its signal's.

@@ -63,7 +63,9 @@ pub(crate) fn lower(node: &Node, subject: &Subject<'_>, faults: &mut Vec<Fault>)
         let name = map.required("name", faults).and_then(|node| Some((node, reader::text(node, "`name`", faults)?)));
         let events = map.required("events", faults).map(|node| events(node, subject, &mut left, faults));
         let alerts = map.required("alerts", faults).and_then(|node| alerts(node, subject, faults));
+        let score = map.optional("score").map_or(Some(0), |node| reader::whole(node, "`score`", 0..=100, faults));
         map.finish(faults);
+        let score = score.and_then(|score| u8::try_from(score).ok()).unwrap_or_default();
         let (Some((node, name)), Some(events), Some(alerts)) = (name, events, alerts) else { continue };
         if let Some(events) = &events {
             for alert in &alerts {
@@ -74,7 +76,7 @@ pub(crate) fn lower(node: &Node, subject: &Subject<'_>, faults: &mut Vec<Fault>)
             let fault = Fault::new(Code::DuplicateKey, node.span.clone(), format!("two tests are called `{name}`"));
             faults.push(fault.also(first.span.clone(), "first here").help("say in its name what this one shows"));
         }
-        tests.push(Scenario { name: name.to_owned(), span: node.span.clone(), events: events.unwrap_or_default(), alerts });
+        tests.push(Scenario { name: name.to_owned(), span: node.span.clone(), events: events.unwrap_or_default(), alerts, score });
     }
     tests
 }

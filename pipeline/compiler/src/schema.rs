@@ -54,7 +54,7 @@ pub struct RuleFile {
     /// rules.
     pub r#let: Option<BTreeMap<String, BindingFile>>,
     /// The condition, in CEL: over `data`, `params`, the names of `let` and of `shared.yaml`, `list.name` to the right of
-    /// `in`, and `time`, the event clock.
+    /// `in`, `time`, the event clock, and `score`, what the rules that do not read it have made of the rule's entity, 0 to 100.
     #[schemars(length(min = 1, max = 4096), example = &"sends > params.sends_max && verified == 0")]
     pub when: String,
     /// The share of doubt that one alert casts on the entity, percent, 0 to 100. Higher raises scores faster.
@@ -184,6 +184,18 @@ text_schema!(
         "anyOf": [
             { "type": "string", "enum": EventType::ALL.iter().map(|event| event.name()).collect::<Vec<_>>() },
             { "type": "string", "pattern": "^[a-z][a-z0-9_]*$" },
+        ],
+    })
+);
+text_schema!(
+    /// `kind`, `kind(field)`, `all` or `data.field`.
+    StateKey,
+    json_schema!({
+        "description": "A kind of entity; kind(field) where several fields of the event name that kind; all, the whole stream; or a field that is not personal, data.field.",
+        "anyOf": [
+            { "type": "string", "enum": EntityKind::ALL.map(EntityKind::name) },
+            { "type": "string", "pattern": format!("^({})\\([a-z_]+\\)$", EntityKind::ALL.map(EntityKind::name).join("|")) },
+            { "type": "string", "pattern": "^data\\.[a-z_]+$" },
         ],
     })
 );

@@ -122,6 +122,17 @@ pub(crate) fn check(
             "braces take a name, not an expression: {sends}, {travel.speed_mps}, {params.sends_max}, {data.purpose}".to_owned(),
         );
     }
+    if name == "score" {
+        if let Some(kind) = names.scoreless {
+            return refuse(
+                Code::TypeMismatch,
+                format!("the rule is about `{}`, which has no score", kind.name()),
+                "`score` is that of the rule's own entity: a user, a phone, a device".to_owned(),
+            );
+        }
+        mentions.score = true;
+        return Some(());
+    }
     let (outer, inner) = name.split_once('.').map_or((name, None), |(outer, inner)| (outer, Some(inner)));
     let Some((index, bound)) = names.find(outer) else {
         if names.unsure {

@@ -52,7 +52,7 @@ pub fn check(text: &str, event: EventType, variables: &[(&str, OwnedValue)], par
     let lets: Vec<_> = variables.iter().enumerate().map(bound).collect();
     let params: Vec<_> = params.iter().map(|(name, value)| ((*name).to_owned(), Param::Scalar(value.clone()))).collect();
     let lists = Lists::new();
-    let names = Names { lets: &lets, params: &params, event_only: None, unsure: false, lists: &lists };
+    let names = Names { lets: &lets, params: &params, event_only: None, scoreless: None, unsure: false, lists: &lists };
     let (mut mentions, mut faults) = (Mentions::default(), Vec::new());
     // The text stands for the file that it would be in, so that spans are offsets in it.
     let checked = Source::parse(text, &(0..text.len()), text).map_err(|fault| faults.push(fault)).ok().and_then(|source| {

@@ -103,8 +103,12 @@ impl<'a> Checker<'a> {
         match name {
             "data" => return self.outside(node, "`data` by itself", "name one of its fields: data.user_id"),
             "params" => return self.outside(node, "`params` by itself", "name one of them: params.sends_max"),
+            "values" => {
+                return self.outside(node, "`values` by itself", "a binding is its name; whether it has a value is has(values.name)");
+            }
             "list" => return self.outside(node, "`list` by itself", "lists stand to the right of `in`: data.phone in list.trusted_phones"),
             "time" => return Typed::new(Expr::Time, Ty::Time),
+            "score" => return self.score(node),
             _ => {}
         }
         let (index, bound) = self.named(node, name)?;
@@ -179,6 +183,9 @@ impl<'a> Checker<'a> {
             Some(["list", name]) => {
                 self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.phone in list.{name}"))
             }
+            Some(["values", name]) => {
+                self.outside(node, "this way to reach a value", format!("write {name}; whether it has one is has(values.{name})"))
+            }
             Some([name, field]) => self.signal(node, name, field),
             _ => {
                 self.outside(node, "this way to reach a field", "fields are data.field, data.object.field, params.name and detector.field")
@@ -252,11 +259,12 @@ impl<'a> Checker<'a> {
         let name = match outer.as_deref() {
             Some(["data"]) => select.field.clone(),
             Some(["data", object]) => format!("{object}.{}", select.field),
+            Some(["values"]) => return self.has_value(node, &select.field),
             _ => {
                 return self.outside(
                     node,
-                    "has() of anything but a field",
-                    "write has(data.field); whether a detector fired is name.fired",
+                    "has() of anything but a field or a value",
+                    "write has(data.field), or has(values.name) of a binding; whether a detector fired is name.fired",
                 );
             }
         };
@@ -267,6 +275,33 @@ impl<'a> Checker<'a> {
         }
         self.mentions.field(path, &name);
         Typed::new(Expr::Has(path), Ty::Bool)
+    }
+
+    /// `score`.
+    pub(crate) fn score(&mut self, node: &IdedExpr) -> Option<Typed> {
+        if let Some(key) = self.names.event_only {
+            let fault = self.at(Code::WhereReadsMore, node, format!("`{key}` cannot read `score`"));
+            return self.fault(fault.help(event_only(key)));
+        }
+        if let Some(kind) = self.names.scoreless {
+            let fault = self.at(Code::TypeMismatch, node, format!("the rule is about `{}`, which has no score", kind.name()));
+            return self.fault(fault.help("`score` is that of the rule's own entity: a user, a phone, a device"));
+        }
+        self.mentions.score = true;
+        Typed::new(Expr::Score, Ty::Int)
+    }
+
+    /// `has(values.name)`.
+    fn has_value(&mut self, node: &IdedExpr, name: &str) -> Option<Typed> {
+        let (index, bound) = self.named(node, name)?;
+        self.mentions.lets.insert(index);
+        match bound {
+            Bound::Aggregate { read, .. } => Typed::new(Expr::HasBinding(*read), Ty::Bool),
+            Bound::Signal { spec, .. } => {
+                let fault = self.at(Code::TypeMismatch, node, format!("{}, is no value", called(name, spec)));
+                self.fault(fault.help(named_of(name, spec)))
+            }
+        }
     }
 
     fn call(&mut self, node: &IdedExpr, call: &CallExpr, facts: &Facts) -> Option<Typed> {

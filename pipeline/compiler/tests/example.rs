@@ -1,7 +1,7 @@
 //! The rule of CONTRACT.md, section 2, compiles to what it says; bindings are shared; a folder loads.
 
 use rasid_compiler::expression::{EvalError, Scope};
-use rasid_compiler::ruleset::{KeyPart, Mode, Piece, Receiver, Ruleset, Severity};
+use rasid_compiler::ruleset::{EntityField, KeyPart, Mode, Piece, Read, Receiver, Ruleset, Severity};
 use rasid_compiler::{LoadError, SourceFile, compile, is_hit, load};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
@@ -57,11 +57,14 @@ impl Scope for Values {
     fn binding(&self, index: usize) -> Value<'_> {
         self.0.get(index).copied().unwrap_or(Value::Absent)
     }
-    fn fired(&self, _: usize) -> bool {
-        true
+    fn fired(&self, _: usize) -> Option<bool> {
+        Some(true)
     }
     fn time(&self) -> i64 {
         0
+    }
+    fn score(&self) -> Value<'_> {
+        Value::Absent
     }
     fn signal(&self, _: usize, _: usize) -> Value<'_> {
         Value::Double(300.0)
@@ -82,9 +85,11 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
     let [trigger] = rule.triggers.as_slice() else { panic!("one trigger") };
     let [program] = trigger.programs.as_slice() else { panic!("one program") };
     assert!(program.applies.is_none() && rule.tests.is_empty() && rule.source == 0);
-    let phone = KeyPart { kind: EntityKind::Phone, path: Some(path(EventType::OtpRequested, "phone")) };
+    let phone = EntityField { kind: EntityKind::Phone, path: Some(path(EventType::OtpRequested, "phone")) };
     assert_eq!((trigger.event, trigger.entity), (EventType::OtpRequested, phone));
-    assert_eq!(trigger.reads, [0, 1]);
+    let by_phone = vec![KeyPart::Entity(phone)];
+    let read = |binding| Read { binding, key: Some(by_phone.clone()) };
+    assert_eq!(trigger.reads, [read(0), read(1)]);
     let shown: Vec<&str> = program.shown.iter().map(|shown| shown.name.as_str()).collect();
     assert_eq!(shown, ["sends", "verified", "params.sends_max"]);
     let explained: String = program
@@ -99,10 +104,9 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
 
     let [sends, verified] = ruleset.bindings.as_slice() else { panic!("two bindings") };
     assert_eq!((sends.operator.spec().name, sends.window_ms), ("count", 600_000));
-    assert_eq!(sends.keys, [(EventType::OtpRequested, vec![phone])]);
-    assert_eq!(verified.feeds.iter().map(|feed| feed.event).collect::<Vec<_>>(), [EventType::OtpVerified]);
-    // The rule reads it at requests, so it knows its key there too.
-    assert_eq!(verified.keys.iter().map(|(event, _)| *event).collect::<Vec<_>>(), [EventType::OtpRequested, EventType::OtpVerified]);
+    for (binding, event) in [(sends, EventType::OtpRequested), (verified, EventType::OtpVerified)] {
+        assert_eq!(binding.feeds.iter().map(|feed| (feed.event, &feed.key)).collect::<Vec<_>>(), [(event, &by_phone)]);
+    }
 
     for (sends, verified, hit) in [(5, 0, Ok(false)), (6, 0, Ok(true)), (6, 1, Ok(false))] {
         assert_eq!(is_hit(&program.when, &Values(vec![Value::Int(sends), Value::Int(verified)], vec![])), hit);
@@ -147,8 +151,8 @@ fn equal_bindings_are_one_however_they_are_written() {
         "{where: \"has(data.ip)&&data.amount>5\", by: [device, user(user_id)], window: 60m, count: [payment.failed, payment.captured]}";
     let ruleset = good(&[counting("a", one, "payment.captured"), counting("b", same, "payment.refund_issued")]);
     assert_eq!(ruleset.bindings.len(), 1, "{:#?}", ruleset.bindings);
-    let events: Vec<EventType> = ruleset.bindings[0].keys.iter().map(|(event, _)| *event).collect();
-    assert_eq!(events, [EventType::PaymentCaptured, EventType::PaymentFailed, EventType::RefundIssued]);
+    let events: Vec<EventType> = ruleset.bindings[0].feeds.iter().map(|feed| feed.event).collect();
+    assert_eq!(events, [EventType::PaymentCaptured, EventType::PaymentFailed]);
     for other in [
         one.replace("1h", "2h"),
         one.replace("> 5", "> 6"),
@@ -169,16 +173,25 @@ fn a_binding_is_read_by_whatever_field_names_the_kind() {
     let logins = counting("a", "{count: auth.login_failed, by: user, window: 1h}", "auth.login_succeeded");
     let text = "rule: x.b\ntitle: T\non: gps.position\nentity: driver\nlet:\n  n: {count: auth.login_failed, by: user, window: 1h}\nwhen: n > 3\nexplain: \"{n}\"\n";
     let ruleset = good(&[logins, file("b.yaml", text)]);
-    let keys: Vec<(EventType, Option<FieldPath>)> = ruleset.bindings[0].keys.iter().map(|(event, parts)| (*event, parts[0].path)).collect();
     assert_eq!(ruleset.bindings.len(), 1);
-    assert_eq!(
-        keys,
-        [
-            (EventType::LoginSucceeded, Some(path(EventType::LoginSucceeded, "user_id"))),
-            (EventType::LoginFailed, Some(path(EventType::LoginFailed, "user_id"))),
-            (EventType::GpsPosition, Some(path(EventType::GpsPosition, "entity_id"))),
-        ]
+    let user =
+        |event: EventType, field: &str| vec![KeyPart::Entity(EntityField { kind: EntityKind::User, path: Some(path(event, field)) })];
+    assert_eq!(ruleset.bindings[0].feeds[0].key, user(EventType::LoginFailed, "user_id"));
+    let reads: Vec<Option<Vec<KeyPart>>> = ruleset.rules.iter().map(|rule| rule.triggers[0].reads[0].key.clone()).collect();
+    assert_eq!(reads, [Some(user(EventType::LoginSucceeded, "user_id")), Some(user(EventType::GpsPosition, "entity_id"))]);
+}
+
+#[test]
+fn what_two_people_have_counted_in_one_place_is_one_binding_read_twice() {
+    let let_ = "{sent: {count: chat.message, by: user(sender_id), window: 1h}, theirs: {count: chat.message, match: {sender_id: recipient_id}, window: 1h}}";
+    let text = format!(
+        "rule: x.b\ntitle: T\non: chat.message\nentity: user(sender_id)\nlet: {let_}\nwhen: sent > theirs\nexplain: \"{{sent}} {{theirs}}\"\n"
     );
+    let ruleset = good(&[file("b.yaml", &text)]);
+    assert_eq!(ruleset.bindings.len(), 1);
+    let user = |field: &str| vec![KeyPart::Entity(EntityField { kind: EntityKind::User, path: Some(path(EventType::ChatMessage, field)) })];
+    let reads: Vec<Option<Vec<KeyPart>>> = ruleset.rules[0].triggers[0].reads.iter().map(|read| read.key.clone()).collect();
+    assert_eq!(reads, [Some(user("sender_id")), Some(user("recipient_id"))]);
 }
 
 #[test]
@@ -208,7 +221,7 @@ fn hidden_values_are_in_no_alert_and_regions_have_no_field() {
     let ruleset = good(&[file("auth/place.yaml", text)]);
     let trigger = &ruleset.rules[0].triggers[0];
     let program = &trigger.programs[0];
-    assert_eq!(trigger.entity, KeyPart { kind: EntityKind::Region, path: None });
+    assert_eq!(trigger.entity, EntityField { kind: EntityKind::Region, path: None });
     assert_eq!(program.shown.iter().map(|shown| shown.name.as_str()).collect::<Vec<_>>(), ["n", "data.country"]);
     assert_eq!(
         ruleset.bindings[0].feeds[0].of,

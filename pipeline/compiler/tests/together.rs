@@ -86,11 +86,14 @@ impl Scope for Values {
     fn binding(&self, index: usize) -> Value<'_> {
         self.bindings.get(index).copied().unwrap_or(Value::Absent)
     }
-    fn fired(&self, _: usize) -> bool {
-        false
+    fn fired(&self, _: usize) -> Option<bool> {
+        Some(false)
     }
     fn time(&self) -> i64 {
         self.time
+    }
+    fn score(&self) -> Value<'_> {
+        Value::Absent
     }
     fn signal(&self, _: usize, _: usize) -> Value<'_> {
         Value::Absent
@@ -136,7 +139,7 @@ fn a_rule_has_the_shared_bindings_that_it_names() {
     let ruleset = good(&files());
     let counts: Vec<&str> = ruleset.bindings.iter().map(|binding| binding.operator.spec().name).collect();
     assert_eq!(counts, ["first_seen", "count"]);
-    assert_eq!(ruleset.rules[0].triggers[0].reads, [0, 1]);
+    assert_eq!(ruleset.rules[0].triggers[0].reads.iter().map(|read| read.binding).collect::<Vec<_>>(), [0, 1]);
     // An equal binding of another rule's own is the same one.
     let own = RULE
         .replace("auth.otp_flood", "auth.own")

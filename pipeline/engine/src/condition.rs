@@ -2,15 +2,16 @@
 
 use rasid_compiler::expression::{EvalError, Scope};
 use rasid_compiler::is_hit;
-use rasid_compiler::ruleset::{Program, Trigger};
+use rasid_compiler::ruleset::{EntityField, KeyPart, Program, Trigger};
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::envelope::{unknown_field, unknown_list};
-use rasid_detectors::event::field::FieldPath;
+use rasid_detectors::event::field::{self, FieldPath};
 use rasid_detectors::event::{Data, Event};
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::batch::{At, Cell, Chunk};
-use crate::plan::Plan;
+use crate::plan::{Plan, TriggerPlan};
 
 /// What a `where` sees: the event alone, and the firing that is counted.
 pub(crate) struct EventScope<'r, 'a> {
@@ -29,6 +30,8 @@ pub(crate) struct RowScope<'r, 'a> {
     pub(crate) cells: &'r [Cell],
     /// For each binding that the trigger reads, its cell.
     pub(crate) reads: &'r [Option<usize>],
+    /// The score of the rule's entity, for a rule that reads it.
+    pub(crate) score: Option<u8>,
 }
 
 impl RowScope<'_, '_> {
@@ -37,9 +40,9 @@ impl RowScope<'_, '_> {
         self.reads.get(index).copied().flatten().and_then(|cell| self.cells.get(cell)).unwrap_or(&Cell::Absent)
     }
 
-    /// Whether the event names the entity of every binding that the trigger reads.
-    fn has_entities(&self) -> bool {
-        (0..self.reads.len()).all(|index| !matches!(self.cell(index), Cell::NoEntity))
+    /// The first binding that the trigger reads under a key that the event lacks, by its index among the reads.
+    pub(crate) fn keyless(&self) -> Option<usize> {
+        (0..self.reads.len()).find(|index| matches!(self.cell(*index), Cell::NoEntity))
     }
 
     /// Whether the event lies a window or more behind the newest one of an entity that the trigger reads of.
@@ -67,12 +70,19 @@ impl Scope for RowScope<'_, '_> {
     }
 
     #[inline]
-    fn fired(&self, index: usize) -> bool {
-        matches!(self.cell(index), Cell::Signal(_))
+    fn fired(&self, index: usize) -> Option<bool> {
+        match self.cell(index) {
+            Cell::NoEntity => None,
+            cell => Some(matches!(cell, Cell::Signal(_))),
+        }
     }
 
     fn time(&self) -> i64 {
         self.at_ms
+    }
+
+    fn score(&self) -> Value<'_> {
+        self.score.map_or(Value::Absent, |score| Value::Int(score.into()))
     }
 
     fn signal(&self, index: usize, field: usize) -> Value<'_> {
@@ -109,7 +119,7 @@ pub(crate) struct Hit {
 
 /// What one condition says at one row.
 pub(crate) enum Verdict {
-    /// The event does not name an entity that the rule needs.
+    /// The event does not name the rule's own entity.
     EntityMissing,
     /// The program of that index gave this.
     Gave {
@@ -121,8 +131,7 @@ pub(crate) enum Verdict {
 
 /// Runs one trigger at one row: the first of its programs that applies.
 pub(crate) fn verdict(trigger: &Trigger, scope: &RowScope<'_, '_>, errors: &mut u64) -> Verdict {
-    let named = trigger.entity.path.map_or_else(|| scope.event.data.region().is_some(), |path| scope.event.data.get(path).is_present());
-    if !named || !scope.has_entities() {
+    if !is_there(KeyPart::Entity(trigger.entity), scope.event) {
         return Verdict::EntityMissing;
     }
     // An override whose `if` gives no value does not apply, and is counted.
@@ -144,44 +153,90 @@ pub(crate) struct Verdicts {
     pub(crate) hits: Vec<Hit>,
     /// By rule: conditions that gave no value.
     pub(crate) errors: Vec<(usize, u64)>,
-    /// By rule: events that do not name an entity it needs.
-    pub(crate) entity_missing: Vec<(usize, u64)>,
+    /// By rule and field: events that do not name its own entity.
+    pub(crate) entity_missing: Vec<((usize, &'static str), u64)>,
+    /// By rule and field: conditions that gave no value at an event without a key of what they read.
+    pub(crate) key_missing: Vec<((usize, &'static str), u64)>,
     /// By rule: conditions that gave no value at an event that lies a window or more behind.
     pub(crate) behind: Vec<(usize, u64)>,
 }
 
 /// The scope of one trigger at one row.
-pub(crate) fn scope<'r, 'a>(at: At<'r, 'a>, chunk: &'r Chunk<'_, 'a>, reads: &'r [Option<usize>]) -> RowScope<'r, 'a> {
+pub(crate) fn scope<'r, 'a>(at: At<'r, 'a>, chunk: &'r Chunk<'_, 'a>, reads: &'r [Option<usize>], doubt: Option<u8>) -> RowScope<'r, 'a> {
     let cells = chunk.cells.get(at.mark.cells..).unwrap_or_default();
-    RowScope { event: &at.row.event, at_ms: at.row.at_ms, record: chunk.record(at.row).bytes, cells, reads }
+    RowScope { event: &at.row.event, at_ms: at.row.at_ms, record: chunk.record(at.row).bytes, cells, reads, score: doubt }
 }
 
-/// Runs the conditions of a chunk's rows.
+/// Runs the conditions of a chunk's rows, but for those that read scores.
 pub(crate) fn evaluate(chunk: &Chunk<'_, '_>, plan: &Plan) -> Verdicts {
     let mut verdicts = Verdicts::default();
     for (index, at) in chunk.live() {
-        for (number, trigger_plan) in plan.of(at.row.event.data.event_type()).triggers_at(at) {
-            let (_, trigger) = plan.trigger(trigger_plan);
-            let scope = scope(at, chunk, &trigger_plan.cells);
-            let mut errors = 0;
-            match verdict(trigger, &scope, &mut errors) {
-                Verdict::EntityMissing => count(&mut verdicts.entity_missing, trigger_plan.rule, 1),
-                Verdict::Gave { program, held: Ok(true) } => verdicts.hits.push(Hit { row: index, trigger: number, program }),
-                Verdict::Gave { held: Ok(false), .. } => {}
-                Verdict::Gave { held: Err(_), .. } if scope.is_behind() => count(&mut verdicts.behind, trigger_plan.rule, 1),
-                Verdict::Gave { held: Err(_), .. } => errors += 1,
-            }
-            if errors > 0 {
-                count(&mut verdicts.errors, trigger_plan.rule, errors);
-            }
+        for (number, trigger_plan) in plan.of(at.row.event.data.event_type()).triggers_at(at).filter(|(_, plan)| !plan.reads_score) {
+            verdicts.judge(index, at, chunk, plan, (number, trigger_plan), None);
         }
     }
     verdicts
 }
 
-fn count(counts: &mut Vec<(usize, u64)>, rule: usize, times: u64) {
-    match counts.iter_mut().find(|(other, _)| *other == rule) {
-        Some((_, n)) => *n += times,
-        None => counts.push((rule, times)),
+impl Verdicts {
+    /// Runs one condition at one row, and keeps what it says.
+    pub(crate) fn judge(
+        &mut self,
+        index: usize,
+        at: At<'_, '_>,
+        chunk: &Chunk<'_, '_>,
+        plan: &Plan,
+        (number, trigger_plan): (usize, &TriggerPlan),
+        doubt: Option<u8>,
+    ) {
+        let verdicts = self;
+        let (_, trigger) = plan.trigger(trigger_plan);
+        let scope = scope(at, chunk, &trigger_plan.cells, doubt);
+        let mut errors = 0;
+        match verdict(trigger, &scope, &mut errors) {
+            Verdict::EntityMissing => {
+                let field = field_of(KeyPart::Entity(trigger.entity), scope.event);
+                count(&mut verdicts.entity_missing, (trigger_plan.rule, field), 1);
+            }
+            Verdict::Gave { program, held: Ok(true) } => verdicts.hits.push(Hit { row: index, trigger: number, program }),
+            Verdict::Gave { held: Ok(false), .. } => {}
+            Verdict::Gave { held: Err(_), .. } if scope.keyless().is_some() => {
+                let key = scope.keyless().and_then(|read| trigger.reads[read].key.as_deref()).unwrap_or_default();
+                let lacking = key.iter().find(|part| !is_there(**part, scope.event)).or(key.first());
+                let field = lacking.map_or("", |part| field_of(*part, scope.event));
+                count(&mut verdicts.key_missing, (trigger_plan.rule, field), 1);
+            }
+            Verdict::Gave { held: Err(_), .. } if scope.is_behind() => count(&mut verdicts.behind, trigger_plan.rule, 1),
+            Verdict::Gave { held: Err(_), .. } => errors += 1,
+        }
+        if errors > 0 {
+            count(&mut verdicts.errors, trigger_plan.rule, errors);
+        }
     }
+}
+
+fn count<K: PartialEq>(counts: &mut Vec<(K, u64)>, of: K, times: u64) {
+    match counts.iter_mut().find(|(other, _)| *other == of) {
+        Some((_, n)) => *n += times,
+        None => counts.push((of, times)),
+    }
+}
+
+/// Whether the event has that part of a key.
+fn is_there(part: KeyPart, event: &Event<'_>) -> bool {
+    match part {
+        KeyPart::Entity(EntityField { path: Some(path), .. }) | KeyPart::Value(path) => event.data.get(path).is_present(),
+        KeyPart::Entity(EntityField { kind: EntityKind::Region, .. }) => event.data.region().is_some(),
+        KeyPart::Entity(_) => true,
+    }
+}
+
+/// The field that it comes from; of a region, the place.
+fn field_of(part: KeyPart, event: &Event<'_>) -> &'static str {
+    let path = match part {
+        KeyPart::Entity(entity) => entity.path,
+        KeyPart::Value(path) => Some(path),
+    };
+    let spec = path.and_then(|path| field::at(event.data.event_type().fields(), path));
+    spec.map_or("location", |spec| spec.name)
 }

@@ -1,5 +1,7 @@
 //! What the engine has done so far, in numbers. Functions of the log, like everything else here.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Counts over the whole log so far. Every accepted record is one of: event processed, duplicate, dead letter, or of
@@ -72,17 +74,23 @@ pub struct RuleCounters {
     pub suppressed: u64,
     /// Events at which its condition gave no value.
     pub errors: u64,
-    /// Events that do not name an entity it needs.
-    pub entity_missing: u64,
+    /// Events that do not name its own entity, by the field that should have.
+    pub entity_missing: BTreeMap<String, u64>,
+    /// Events at which its condition gave no value, as they lack the key of something that it reads, by the field.
+    pub key_missing: BTreeMap<String, u64>,
     /// Events at which its condition gave no value, as they lie a window or more behind a newer one of their entity.
     pub behind: u64,
 }
+
+/// Stands for the field in what a snapshot up to format 4 counted: that told none apart.
+const FIELD_UNKNOWN: &str = "unknown";
 
 /// The same as snapshots up to format 4 hold them.
 pub(crate) type FirstRuleCounters = (String, u64, u64, u64, u64);
 
 impl RuleCounters {
     pub(crate) fn of_first((rule, alerts, suppressed, errors, entity_missing): FirstRuleCounters) -> Self {
-        Self { rule, alerts, suppressed, errors, entity_missing, behind: 0 }
+        let entity_missing = (entity_missing > 0).then(|| (FIELD_UNKNOWN.to_owned(), entity_missing)).into_iter().collect();
+        Self { rule, alerts, suppressed, errors, entity_missing, key_missing: BTreeMap::new(), behind: 0 }
     }
 }

@@ -104,6 +104,10 @@ pub struct Engine {
     former_rules: BTreeMap<String, RuleCounters>,
     /// By rule: the number that scores know it by.
     rule_numbers: Vec<u32>,
+    /// Of the rules that read scores, whose reasons are no part of what they read.
+    score_readers: Vec<u32>,
+    /// What stands for every score that is read, in a rule's test.
+    assumed_score: Option<u8>,
     warming: Warming,
     /// Bindings that the snapshot lacked which this was restored from; none once the rules are switched.
     anew: Vec<usize>,
@@ -114,6 +118,11 @@ pub struct Engine {
     /// Memory of the batch before.
     spare: Vec<Spare>,
     spare_rows: Vec<SpareRows>,
+}
+
+/// The numbers of the rules that read scores.
+fn score_readers(ruleset: &Ruleset, scores: &mut Scores) -> Vec<u32> {
+    ruleset.rules.iter().filter(|rule| rule.reads_score()).map(|rule| scores.number(&rule.id)).collect()
 }
 
 impl Engine {
@@ -145,6 +154,8 @@ impl Engine {
             suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, each),
             issued: Issued::new(each),
             rule_numbers: ruleset.rules.iter().map(|rule| scores.number(&rule.id)).collect(),
+            score_readers: score_readers(&ruleset, &mut scores),
+            assumed_score: None,
             scores,
             counters: Counters::default(),
             producers: Producers::default(),
@@ -159,6 +170,11 @@ impl Engine {
             spare_rows: Vec::new(),
             config,
         })
+    }
+
+    /// Takes it that others have made a score of every entity: what a rule's test says that it reads.
+    pub(crate) fn assume(&mut self, score: u8) {
+        self.assumed_score = Some(score);
     }
 
     /// Takes the state over the next records of the log: [`Engine::decode`] and [`Engine::step`] in one. However they are cut

@@ -7,6 +7,7 @@ use rasid_detectors::operator::{Form, Yields};
 
 use crate::batch::At;
 use crate::population::end_of_minute;
+use crate::scatter::is_region;
 
 /// A ruleset, laid out for running.
 pub(crate) struct Plan {
@@ -23,6 +24,8 @@ pub(crate) struct Plan {
     timer_ms: Option<i64>,
     /// Whether a binding has one state for all keys.
     has_populations: bool,
+    /// Whether a rule reads scores.
+    pub(crate) reads_scores: bool,
 }
 
 /// How far a segment of the stream may go.
@@ -63,6 +66,8 @@ pub(crate) struct Step {
     pub(crate) cell: Option<usize>,
     /// Whether there is one state for all keys.
     pub(crate) of_all: bool,
+    /// Whether what feeds it feeds its neighbours too: its key has a region.
+    pub(crate) is_spread: bool,
     /// Whether it looks into raw values.
     pub(crate) needs_raw: bool,
 }
@@ -77,15 +82,17 @@ pub(crate) struct TriggerPlan {
     timers: Vec<usize>,
     /// Whether something that it reads looks into raw values.
     needs_raw: bool,
+    /// Whether its rule reads scores, and is judged after those that do not.
+    pub(crate) reads_score: bool,
 }
 
 impl Plan {
     pub(crate) fn new(ruleset: Ruleset) -> Self {
         let mut used = vec![false; ruleset.bindings.len()];
         for trigger in ruleset.rules.iter().filter(|rule| is_live(rule)).flat_map(|rule| &rule.triggers) {
-            ruleset.with_sources(trigger.reads.iter().copied()).into_iter().for_each(|binding| used[binding] = true);
+            ruleset.with_sources(trigger.reads.iter().map(|read| read.binding)).into_iter().for_each(|binding| used[binding] = true);
         }
-        let types = EventType::ALL.iter().map(|event| TypePlan::new(*event, &ruleset, &used)).collect();
+        let types: Vec<TypePlan> = EventType::ALL.iter().map(|event| TypePlan::new(*event, &ruleset, &used)).collect();
         let of_form = |form: Form| {
             let bindings = ruleset.bindings.iter().zip(&used).enumerate();
             bindings.filter(move |(_, (binding, used))| **used && binding.operator.spec().form == form).map(|(number, _)| number)
@@ -94,7 +101,8 @@ impl Plan {
         let timer_ms = timers.iter().map(|number| ruleset.bindings[*number].window_ms).min();
         let has_populations = of_form(Form::Population).next().is_some();
         let has_second = ruleset.bindings.iter().zip(&used).any(|(binding, used)| *used && is_second(binding));
-        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations }
+        let reads_scores = types.iter().flat_map(|of| &of.triggers).any(|trigger| trigger.reads_score);
+        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores }
     }
 
     /// Whether the stream is cut into segments at all.
@@ -142,12 +150,12 @@ impl TypePlan {
         self.triggers.iter().enumerate().filter(move |(_, trigger)| is_asked(trigger))
     }
 
-    /// The step of a binding, where it has one.
+    /// The step by which a binding is fed at events of the type, where it is.
     pub(crate) fn step_of(&self, binding: usize) -> Option<&Step> {
-        self.steps.iter().chain(&self.second).find(|step| step.binding == binding)
+        self.steps.iter().chain(&self.second).find(|step| step.binding == binding && step.feed.is_some())
     }
 
-    /// The row's cell of a binding, where it has one.
+    /// The row's cell of what fires at events of the type, where something reads it.
     pub(crate) fn cell_of(&self, binding: usize) -> Option<usize> {
         self.step_of(binding).and_then(|step| step.cell)
     }
@@ -183,7 +191,8 @@ impl TypePlan {
             .filter(|(_, rule)| is_live(rule))
             .flat_map(|(index, rule)| rule.triggers.iter().enumerate().filter(|(_, t)| t.event == event).map(move |(t, _)| (index, t)))
             .collect();
-        let mut cell_of = vec![None; ruleset.bindings.len()];
+        // By binding: the keys under which it is read here, each with its cell.
+        let mut cells: Vec<Vec<(&[KeyPart], usize)>> = vec![Vec::new(); ruleset.bindings.len()];
         // What fires is there before what counts its firings.
         let (first, second): (Vec<_>, Vec<_>) = ruleset.bindings.iter().enumerate().partition(|(_, binding)| !is_second(binding));
         // The bindings whose firings at this type something counts.
@@ -194,40 +203,61 @@ impl TypePlan {
             .filter(|feed| feed.event == event)
             .filter_map(|feed| feed.firings_of)
             .collect();
-        for (number, binding) in first.into_iter().chain(second) {
-            let read = mine.iter().any(|(rule, trigger)| ruleset.rules[*rule].triggers[*trigger].reads.contains(&number));
+        for (number, binding) in first.into_iter().chain(second).filter(|(number, _)| used[*number]) {
             let feed = binding.feeds.iter().position(|feed| feed.event == event);
+            let own = feed.map(|feed| binding.feeds[feed].key.as_slice());
+            let reads = mine.iter().flat_map(|(rule, trigger)| &ruleset.rules[*rule].triggers[*trigger].reads);
+            let mut keys: Vec<&[KeyPart]> = reads.filter(|read| read.binding == number).filter_map(|read| read.key.as_deref()).collect();
             // A detector says something only about the events it looks at.
-            let read = read && (feed.is_some() || !matches!(binding.operator.spec().yields, Yields::Signal(_)));
-            let Some((_, parts)) = binding.keys.iter().find(|(other, _)| *other == event) else { continue };
-            if !used[number] || (feed.is_none() && !read) {
-                continue;
+            keys.retain(|key| matches!(binding.operator.spec().yields, Yields::Value(_)) || Some(*key) == own);
+            keys.extend(own.filter(|_| counted.contains(&number)));
+            keys.sort_unstable();
+            keys.dedup();
+            // An event that changes the state under one key and reads it under another does first what the operator does.
+            let others = keys.iter().copied().filter(|key| Some(*key) != own);
+            let mut visits: Vec<(&[KeyPart], Option<usize>)> =
+                own.into_iter().map(|key| (key, feed)).chain(others.map(|key| (key, None))).collect();
+            if binding.operator.spec().reads_before {
+                visits.sort_by_key(|(_, feed)| feed.is_some());
             }
-            let key = plan.keys.iter().position(|known| known == parts).unwrap_or_else(|| {
-                plan.keys.push(parts.clone());
-                plan.keys.len() - 1
-            });
-            let kept = read || counted.contains(&number);
-            let cell = kept.then_some(plan.cells);
-            plan.cells += usize::from(kept);
-            cell_of[number] = cell;
-            let source = feed.and_then(|feed| binding.feeds[feed].firings_of);
-            let firing = source.and_then(|source| cell_of[source]);
-            let steps = if is_second(binding) { &mut plan.second } else { &mut plan.steps };
-            let spec = binding.operator.spec();
-            let (of_all, needs_raw) = (spec.form == Form::Population, spec.needs_raw);
-            steps.push(Step { binding: number, key, feed, firing, cell, of_all, needs_raw });
+            for (parts, feed) in visits {
+                let key = plan.keys.iter().position(|known| known == parts).unwrap_or_else(|| {
+                    plan.keys.push(parts.to_vec());
+                    plan.keys.len() - 1
+                });
+                let cell = keys.contains(&parts).then_some(plan.cells);
+                plan.cells += usize::from(cell.is_some());
+                cells[number].extend(cell.map(|cell| (parts, cell)));
+                let source = feed.and_then(|feed| binding.feeds[feed].firings_of);
+                let firing = source.and_then(|source| {
+                    let fires = ruleset.bindings[source].feeds.iter().find(|feed| feed.event == event)?;
+                    cell_under(&cells[source], &fires.key)
+                });
+                let steps = if is_second(binding) { &mut plan.second } else { &mut plan.steps };
+                let spec = binding.operator.spec();
+                let (of_all, needs_raw) = (spec.form == Form::Population, spec.needs_raw);
+                // What fires would do so once for each of them.
+                let is_spread = matches!(spec.yields, Yields::Value(_)) && feed.is_some() && parts.iter().any(|part| is_region(*part));
+                steps.push(Step { binding: number, key, feed, firing, cell, of_all, is_spread, needs_raw });
+            }
         }
         plan.triggers = mine
             .into_iter()
             .map(|(rule, trigger)| {
-                let cells = ruleset.rules[rule].triggers[trigger].reads.iter().map(|binding| cell_of[*binding]).collect();
-                let mut timers = ruleset.with_sources(ruleset.rules[rule].triggers[trigger].reads.iter().copied());
+                let reads = &ruleset.rules[rule].triggers[trigger].reads;
+                let cells = reads.iter().map(|read| cell_under(&cells[read.binding], read.key.as_deref()?)).collect();
+                let mut timers = ruleset.with_sources(reads.iter().map(|read| read.binding));
                 timers.retain(|binding| ruleset.bindings[*binding].operator.spec().form == Form::Timer);
                 let needs_raw = ruleset.needs_raw(&ruleset.rules[rule].triggers[trigger]);
-                TriggerPlan { rule, trigger, cells, timers, needs_raw }
+                let reads_score = ruleset.rules[rule].reads_score();
+                TriggerPlan { rule, trigger, cells, timers, needs_raw, reads_score }
             })
             .collect();
         plan
     }
+}
+
+/// The cell of what is read under that key.
+fn cell_under(cells: &[(&[KeyPart], usize)], key: &[KeyPart]) -> Option<usize> {
+    cells.iter().find(|(other, _)| *other == key).map(|(_, cell)| *cell)
 }

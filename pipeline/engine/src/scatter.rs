@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use rasid_compiler::expression::Scope;
 use rasid_compiler::is_hit;
-use rasid_compiler::ruleset::KeyPart;
+use rasid_compiler::ruleset::{EntityField, KeyPart};
 use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::columns::StandIn;
 use rasid_detectors::event::envelope::{unknown_field, unknown_list};
+use rasid_detectors::event::position;
 use rasid_detectors::event::{Data, Event};
 use rasid_detectors::value::{OwnedValue, Value};
 
@@ -28,10 +29,10 @@ pub(crate) struct Item {
     pub(crate) step: u16,
     /// The step's binding.
     pub(crate) binding: u16,
-    /// Whether the event changes the binding, or only reads it.
-    pub(crate) feeds: bool,
-    /// Whether the feed's filter holds; a ratio counts what it does not hold for below the line.
-    pub(crate) holds: bool,
+    /// Where the event changes the binding: whether the feed's filter holds; a ratio counts what it does not hold for below the line.
+    pub(crate) fed: Option<bool>,
+    /// Whether the step's value is read here: not at the neighbours of the event's region.
+    pub(crate) reads: bool,
     /// Whether the binding's timer brought the event back.
     pub(crate) due: bool,
 }
@@ -101,18 +102,24 @@ pub(crate) fn scatter(
                 cells[mark.cells + cell] = populations.read(step.binding);
             }
             let due = mark.due.is_some_and(|binding| usize::from(binding) == step.binding);
-            if feeds || due || (step.cell.is_some() && !step.of_all) {
+            let reads = step.cell.is_some() && !step.of_all;
+            if feeds || due || reads {
                 #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows, a plan than 2^16 bindings")]
-                out.items.push(Item {
+                let item = Item {
                     key,
                     chunk: number as u32,
                     row: index as u32,
                     step: step_number as u16,
                     binding: step.binding as u16,
-                    feeds,
-                    holds,
+                    fed: feeds.then_some(holds),
+                    reads,
                     due,
-                });
+                };
+                out.items.push(item);
+                if feeds && step.is_spread {
+                    let others = neighbours(&row.event, &plan_of_type.keys[step.key], hasher);
+                    out.items.extend(others.map(|key| Item { key, reads: false, ..item }));
+                }
             }
         }
     }
@@ -137,7 +144,7 @@ impl ByShard {
             begins[shard + 1] += begins[shard];
         }
         let mut next = begins.clone();
-        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, binding: 0, feeds: false, holds: false, due: false };
+        let nobody = Item { key: 0, chunk: 0, row: 0, step: 0, binding: 0, fed: None, reads: false, due: false };
         let mut items = vec![nobody; begins[SHARDS]];
         for item in scattered.iter().flat_map(|part| &part.items) {
             let place = &mut next[shard_of(item.key)];
@@ -174,15 +181,45 @@ fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u6
     keys.map(|keys| hasher.combine(&keys))
 }
 
-/// The key of the entity that one part names.
-pub(crate) fn key_of_part(event: &Event<'_>, part: KeyPart, hasher: &KeyHasher) -> Option<u64> {
-    match part.path {
-        None => event.data.region().map(|cell| hasher.key_of_region(cell)),
-        Some(path) => event.data.get(path).key(part.kind, hasher),
+/// The keys of an event in the cells around that of its place: what happens on a border is counted on both sides of it.
+fn neighbours(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> impl Iterator<Item = u64> {
+    let around = event.data.region().map(position::around).unwrap_or_default();
+    around.into_iter().filter_map(move |cell| {
+        let key = |part: &KeyPart| if is_region(*part) { Some(hasher.key_of_region(cell)) } else { key_of_part(event, *part, hasher) };
+        match parts {
+            [part] => key(part),
+            parts => parts.iter().map(key).collect::<Option<Vec<u64>>>().map(|keys| hasher.combine(&keys)),
+        }
+    })
+}
+
+/// Whether it is the cell of the event's place.
+pub(crate) fn is_region(part: KeyPart) -> bool {
+    matches!(part, KeyPart::Entity(EntityField { kind: EntityKind::Region, .. }))
+}
+
+fn key_of_part(event: &Event<'_>, part: KeyPart, hasher: &KeyHasher) -> Option<u64> {
+    match part {
+        KeyPart::Entity(entity) => key_of_entity(event, entity, hasher),
+        KeyPart::Value(path) => match event.data.get(path) {
+            Value::Str(text) => Some(hasher.hash(&[b"text", text.as_bytes()])),
+            Value::Int(number) => Some(hasher.hash(&[b"int", &number.to_le_bytes()])),
+            Value::Bool(truth) => Some(hasher.hash(&[b"bool", &[u8::from(truth)]])),
+            _ => None,
+        },
     }
 }
 
-/// What names the entity that one part means.
+/// The key of an entity.
+pub(crate) fn key_of_entity(event: &Event<'_>, entity: EntityField, hasher: &KeyHasher) -> Option<u64> {
+    match (entity.kind, entity.path) {
+        (kind, Some(path)) => event.data.get(path).key(kind, hasher),
+        (EntityKind::Region, None) => event.data.region().map(|cell| hasher.key_of_region(cell)),
+        (kind, None) => Some(hasher.key(kind, "")),
+    }
+}
+
+/// What names an entity.
 pub(crate) enum Named<'r> {
     /// Its identifier as the event has it.
     Raw(Cow<'r, str>),
@@ -190,11 +227,11 @@ pub(crate) enum Named<'r> {
     StandIn(&'r StandIn),
 }
 
-/// What names the entity that one part means, in the event.
-pub(crate) fn named<'r>(event: &'r Event<'_>, part: KeyPart) -> Option<Named<'r>> {
-    match part.path {
-        None if part.kind == EntityKind::Region => event.data.region().map(|cell| Named::Raw(format!("{cell:x}").into())),
-        None => None,
+/// What names an entity in the event.
+pub(crate) fn named<'r>(event: &'r Event<'_>, entity: EntityField) -> Option<Named<'r>> {
+    match entity.path {
+        None if entity.kind == EntityKind::Region => event.data.region().map(|cell| Named::Raw(format!("{cell:x}").into())),
+        None => Some(Named::Raw(entity.kind.name().into())),
         Some(path) => match event.data.get(path) {
             Value::Str(raw) => Some(Named::Raw(raw.into())),
             Value::StandIn(stand_in) => Some(Named::StandIn(stand_in)),
@@ -219,8 +256,8 @@ impl Scope for EventScope<'_, '_> {
         Value::Absent // a `where` sees the event alone
     }
 
-    fn fired(&self, _: usize) -> bool {
-        self.firing.is_some()
+    fn fired(&self, _: usize) -> Option<bool> {
+        Some(self.firing.is_some())
     }
 
     fn signal(&self, _: usize, field: usize) -> Value<'_> {
@@ -244,5 +281,9 @@ impl Scope for EventScope<'_, '_> {
             Data::Columns(_) => None,
             _ => unknown_list(self.record, name),
         }
+    }
+
+    fn score(&self) -> Value<'_> {
+        Value::Absent // nor a score
     }
 }

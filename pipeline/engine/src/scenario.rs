@@ -58,10 +58,10 @@ pub fn run_tests(ruleset: &Ruleset) -> Result<Outcome, EngineError> {
 /// A ruleset of that rule and the bindings that it reads.
 fn alone(ruleset: &Ruleset, rule: &Rule) -> Ruleset {
     let mut rule = Rule { mode: Mode::Active, tests: Vec::new(), ..rule.clone() };
-    let kept = ruleset.with_sources(rule.triggers.iter().flat_map(|trigger| trigger.reads.iter().copied()));
+    let kept = ruleset.with_sources(rule.triggers.iter().flat_map(|trigger| trigger.reads.iter().map(|read| read.binding)));
     for trigger in &mut rule.triggers {
         for read in &mut trigger.reads {
-            *read = kept.partition_point(|binding| binding < read);
+            read.binding = kept.partition_point(|binding| *binding < read.binding);
         }
     }
     let mut bindings: Vec<Binding> = kept.iter().map(|binding| ruleset.bindings[*binding].clone()).collect();
@@ -78,7 +78,11 @@ fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) ->
     let lines: Vec<String> = events.iter().enumerate().map(|(number, event)| event.record(START_MS, number)).collect();
     let records: Vec<Record<'_>> =
         (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
-    let engine = || Engine::new(ruleset.clone(), Config::default(), pseudonymizer.clone());
+    let engine = || {
+        let mut engine = Engine::new(ruleset.clone(), Config::default(), pseudonymizer.clone())?;
+        engine.assume(scenario.score);
+        Ok::<_, EngineError>(engine)
+    };
     // When the events are over time goes on, until all that waits is over too.
     // A wait may be begun by the end of another one.
     let mut windows: Vec<i64> = ruleset.bindings.iter().map(|binding| binding.window_ms).collect();

@@ -42,11 +42,7 @@ impl Keyed for Doubts {
 
 impl Doubts {
     fn score(&self, now_ms: i64) -> u8 {
-        let innocent = self.reasons.iter().fold(1.0, |product, doubt| product * (1.0 - doubt.at(now_ms)));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
-        {
-            libm::round(100.0 * (1.0 - innocent)).clamp(0.0, 100.0) as u8
-        }
+        score_of(self.reasons.iter(), now_ms)
     }
 
     /// The last instant from `now_ms` on at which the score is `least` or more; `None` where it is below that now.
@@ -134,6 +130,15 @@ impl Doubts {
             version: self.version,
             ruleset: ruleset.to_owned(),
         })
+    }
+}
+
+/// What doubts come to at an instant.
+fn score_of<'d>(reasons: impl Iterator<Item = &'d Doubt>, now_ms: i64) -> u8 {
+    let innocent = reasons.fold(1.0, |product, doubt| product * (1.0 - doubt.at(now_ms)));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
+    {
+        libm::round(100.0 * (1.0 - innocent)).clamp(0.0, 100.0) as u8
     }
 }
 
@@ -226,6 +231,12 @@ impl Scores {
             doubts.changed(moment, version_lost, rules)
         });
         Some(change)
+    }
+
+    /// The score of a key as of an instant, from the reasons of other rules than those of the numbers in `but`.
+    pub(crate) fn of(&self, key: u64, clock_ms: i64, but: &[u32]) -> u8 {
+        let doubts = self.entities.get(key, clock_ms);
+        doubts.map_or(0, |doubts| score_of(doubts.reasons.iter().filter(|doubt| !but.contains(&doubt.rule)), clock_ms))
     }
 
     /// Takes the reasons of every rule that is not among `kept`, by number, out of all scores; changes by entity.

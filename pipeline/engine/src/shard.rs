@@ -69,17 +69,25 @@ impl Shard {
             let At { row, mark } = chunk.at(item.row as usize);
             let step = &plan.of(row.event.data.event_type()).stage(stage)[item.step as usize];
             let binding = &plan.ruleset.bindings[step.binding];
-            let feed = step.feed.filter(|_| item.feeds).map(|feed| &binding.feeds[feed]);
+            let feed = step.feed.filter(|_| item.fed.is_some()).map(|feed| &binding.feeds[feed]);
             let firing = match step.firing.map(|cell| &chunk.cells[mark.cells + cell]) {
                 Some(Cell::Signal(signal)) => Some(signal.as_ref()),
                 _ => None,
             };
             let record = chunk.record(row).bytes;
-            let visit =
-                Visit { key: item.key, row, record, clock_ms: mark.clock_ms, feed, firing, holds: item.holds, read: step.cell.is_some() };
+            let visit = Visit {
+                key: item.key,
+                row,
+                record,
+                clock_ms: mark.clock_ms,
+                feed,
+                firing,
+                holds: item.fed == Some(true),
+                read: item.reads,
+            };
             let table = &mut self.tables[step.binding];
             let value = if item.due { table.fire(item.key, row.identity, mark.clock_ms) } else { table.apply(&visit, hasher) };
-            if let Some(cell) = step.cell
+            if let Some(cell) = step.cell.filter(|_| item.reads)
                 && !matches!(value, Cell::Absent)
             {
                 out.push(Gathered { chunk: item.chunk, cell: mark.cells + cell, value });

@@ -5,9 +5,9 @@ use rasid_compiler::ruleset::{Program, Trigger};
 use rasid_detectors::operator::Lacking;
 
 use crate::alert::Values;
-use crate::batch::Chunk;
+use crate::batch::{At, Chunk};
 use crate::condition::{Verdict, scope, verdict};
-use crate::plan::Plan;
+use crate::plan::{Plan, TriggerPlan};
 use crate::population::Populations;
 use crate::pseudonym::Pseudonymizer;
 
@@ -30,32 +30,44 @@ pub struct Trace {
     pub lacking: Vec<(String, Lacking)>,
 }
 
-/// Every condition at every row of a chunk, in stream order.
+/// Every condition at every row of a chunk, in stream order, but for those that read scores.
 pub(crate) fn trace(chunk: &Chunk<'_, '_>, plan: &Plan, populations: &Populations, pseudonymizer: &Pseudonymizer) -> Vec<Trace> {
     let mut traces = Vec::new();
     for (_, at) in chunk.live() {
-        let record = chunk.record(at.row);
-        for (_, trigger_plan) in plan.of(at.row.event.data.event_type()).triggers_at(at) {
-            let (rule, trigger) = plan.trigger(trigger_plan);
-            let scope = scope(at, chunk, &trigger_plan.cells);
-            let (held, values, lacking) = match verdict(trigger, &scope, &mut 0) {
-                Verdict::EntityMissing => (None, Values(Vec::new()), Vec::new()),
-                Verdict::Gave { program, held } => {
-                    let program = &trigger.programs[program];
-                    (Some(held), Values::of(program, &scope, pseudonymizer), lacking(program, trigger, populations))
-                }
-            };
-            let (at_ms, due) = (at.row.at_ms, at.mark.due.is_some());
-            traces.push(Trace { position: record.position, at_ms, due, rule: rule.id.clone(), held, values, lacking });
+        for (_, trigger_plan) in plan.of(at.row.event.data.event_type()).triggers_at(at).filter(|(_, plan)| !plan.reads_score) {
+            traces.push(trace_of(at, chunk, plan, trigger_plan, None, populations, pseudonymizer));
         }
     }
     traces
 }
 
+/// One condition at one row.
+pub(crate) fn trace_of(
+    at: At<'_, '_>,
+    chunk: &Chunk<'_, '_>,
+    plan: &Plan,
+    trigger_plan: &TriggerPlan,
+    doubt: Option<u8>,
+    populations: &Populations,
+    pseudonymizer: &Pseudonymizer,
+) -> Trace {
+    let (rule, trigger) = plan.trigger(trigger_plan);
+    let scope = scope(at, chunk, &trigger_plan.cells, doubt);
+    let (held, values, lacking) = match verdict(trigger, &scope, &mut 0) {
+        Verdict::EntityMissing => (None, Values(Vec::new()), Vec::new()),
+        Verdict::Gave { program, held } => {
+            let program = &trigger.programs[program];
+            (Some(held), Values::of(program, &scope, pseudonymizer), lacking(program, trigger, populations))
+        }
+    };
+    let (at_ms, due) = (at.row.at_ms, at.mark.due.is_some());
+    Trace { position: chunk.record(at.row).position, at_ms, due, rule: rule.id.clone(), held, values, lacking }
+}
+
 /// Of the bindings that a program shows, those that have no value and can tell how far they are from one.
 fn lacking(program: &Program, trigger: &Trigger, populations: &Populations) -> Vec<(String, Lacking)> {
     let shown = program.shown.iter().filter_map(|shown| match shown.value {
-        Expr::Binding(read) => Some((shown.name.clone(), populations.lacks(*trigger.reads.get(read)?)?)),
+        Expr::Binding(read) => Some((shown.name.clone(), populations.lacks(trigger.reads.get(read)?.binding)?)),
         _ => None,
     });
     shown.collect()

@@ -24,7 +24,7 @@ impl Warming {
             .map(|rule| match rule.while_warming {
                 WhileWarming::Active => i64::MIN,
                 WhileWarming::Shadow => {
-                    rule.triggers.iter().flat_map(|trigger| &trigger.reads).filter_map(|read| warm(*read)).max().unwrap_or(i64::MIN)
+                    rule.triggers.iter().flat_map(|trigger| &trigger.reads).filter_map(|read| warm(read.binding)).max().unwrap_or(i64::MIN)
                 }
             })
             .collect();

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rasid_compiler::ruleset::{KeyPart, Mode, Rule, Ruleset, Scenario};
+use rasid_compiler::ruleset::{EntityField, KeyPart, Mode, Rule, Ruleset, Scenario};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType};
 use rasid_engine::{Config, Counters, Engine, Pseudonymizer, Record};
@@ -59,13 +59,18 @@ fn path(event: EventType, name: &str) -> Option<FieldPath> {
 /// The fields of one event type that a rule reads, by itself or through what it binds.
 fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath> {
     let mut found = BTreeSet::new();
-    let key = |part: &KeyPart, found: &mut BTreeSet<FieldPath>| match part.path {
+    let entity = |entity: &EntityField, found: &mut BTreeSet<FieldPath>| match entity.path {
         Some(path) => found.extend([path]),
         None => found.extend(["location", "lat", "lon"].into_iter().filter_map(|name| path(event, name))),
     };
+    let key = |part: &KeyPart, found: &mut BTreeSet<FieldPath>| match part {
+        KeyPart::Entity(of) => entity(of, found),
+        KeyPart::Value(path) => found.extend([*path]),
+    };
     for trigger in &rule.triggers {
         if trigger.event == event {
-            key(&trigger.entity, &mut found);
+            entity(&trigger.entity, &mut found);
+            trigger.reads.iter().flat_map(|read| &read.key).flatten().for_each(|part| key(part, &mut found));
             for program in &trigger.programs {
                 let shown = program.shown.iter().map(|shown| &shown.value);
                 for expr in program.applies.iter().chain([&program.when]).chain(shown) {
@@ -73,11 +78,10 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
                 }
             }
         }
-        for binding in ruleset.with_sources(trigger.reads.iter().copied()).into_iter().map(|index| &ruleset.bindings[index]) {
-            for part in binding.keys.iter().filter(|(of, _)| *of == event).flat_map(|(_, parts)| parts) {
-                key(part, &mut found);
-            }
+        for binding in ruleset.with_sources(trigger.reads.iter().map(|read| read.binding)).into_iter().map(|index| &ruleset.bindings[index])
+        {
             for feed in binding.feeds.iter().filter(|feed| feed.event == event) {
+                feed.key.iter().for_each(|part| key(part, &mut found));
                 if let Some(filter) = &feed.filter {
                     filter.fields(&mut found);
                 }

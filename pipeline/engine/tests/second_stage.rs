@@ -9,7 +9,7 @@ use rasid_engine::{Alert, Config, Record};
 
 mod common;
 
-use common::{ARRIVAL_MS, Draw, SECOND_RULES, draws_of, engine, json};
+use common::{ARRIVAL_MS, Draw, Kept, SECOND_RULES, draws_of, engine, json};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -77,7 +77,7 @@ proptest! {
             alerts(&SECOND_RULES[..1], &log, cut).iter().map(|alert| (alert.position, values(alert))).collect();
 
         let hour = 60 * MINUTE_MS;
-        let mut of: BTreeMap<(u8, &str), Plain> = BTreeMap::new();
+        let mut of: BTreeMap<(u8, &str), Kept<(f64, u8)>> = BTreeMap::new();
         let mut clock_ms = i64::MIN;
         for (position, draw) in (1_u64..).zip(&draws) {
             clock_ms = clock_ms.max(common::START_MS + draw.at_ms);
@@ -102,33 +102,5 @@ proptest! {
             prop_assert_eq!(&values["chats"], &serde_json::json!(chats), "{}", position);
             prop_assert_eq!(values["surest"].as_f64(), surest, "{}", position);
         }
-    }
-}
-
-/// What one binding keeps of one sender, as a plain list.
-#[derive(Default)]
-struct Plain {
-    /// When, how sure, in which chat.
-    kept: Vec<(i64, f64, u8)>,
-    /// The log's clock at the newest change: all is forgotten a window and the allowed lateness later.
-    changed_ms: i64,
-}
-
-impl Plain {
-    /// What the window holds at an event; `None` where that is behind.
-    fn visit(&mut self, at_ms: i64, clock_ms: i64, window_ms: i64, firing: Option<(f64, u8)>) -> Option<Vec<(f64, u8)>> {
-        if self.changed_ms + window_ms + Config::default().lateness_ms <= clock_ms {
-            self.kept.clear();
-        }
-        if let Some((strength, chat)) = firing {
-            self.kept.push((at_ms, strength, chat));
-            self.changed_ms = clock_ms;
-        }
-        let newest = self.kept.iter().map(|(at_ms, ..)| *at_ms).max();
-        if newest.is_some_and(|newest| at_ms <= newest - window_ms) {
-            return None;
-        }
-        let start = newest.unwrap_or(at_ms).max(at_ms) - window_ms;
-        Some(self.kept.iter().filter(|(at_ms, ..)| *at_ms > start).map(|(_, strength, chat)| (*strength, *chat)).collect())
     }
 }

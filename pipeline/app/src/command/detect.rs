@@ -318,18 +318,14 @@ impl<'a> Summary<'a> {
             }
         }
         for rule in self.rules {
-            let RuleCounters { rule, alerts, suppressed, errors, entity_missing, behind } = rule;
-            let mut notes = Vec::new();
-            for (count, what) in [
-                (suppressed, "suppressed"),
-                (errors, "without a value"),
-                (entity_missing, "without the entity"),
-                (behind, "a window behind"),
-            ] {
-                if *count > 0 {
-                    notes.push(format!("{} {what}", grouped(*count)));
-                }
-            }
+            let RuleCounters { rule, alerts, suppressed, errors, entity_missing, key_missing, behind } = rule;
+            let counted = |count: &u64, what: &str| (*count > 0).then(|| format!("{} {what}", grouped(*count)));
+            let mut notes: Vec<String> = [(suppressed, "suppressed"), (errors, "without a value"), (behind, "a window behind")]
+                .into_iter()
+                .filter_map(|(count, what)| counted(count, what))
+                .collect();
+            notes.extend(entity_missing.iter().filter_map(|(field, count)| counted(count, &format!("without the entity's {field}"))));
+            notes.extend(key_missing.iter().filter_map(|(field, count)| counted(count, &format!("without the {field} of a key"))));
             let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
             say(format_args!("{:>14}   {rule}{notes}", grouped(*alerts)));
         }

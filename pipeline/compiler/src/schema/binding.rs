@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::{CountedName, EntityKey, OneOrMore, Span};
+use super::{CountedName, OneOrMore, Span, StateKey};
 
 /// What a name stands for: an aggregate or a detector, with its parameters.
 #[derive(Clone, Debug)]
@@ -54,14 +54,24 @@ fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator
         required.extend(second.required.then_some(second.key));
     }
     if spec.form != Form::Population {
-        properties.insert("by".to_owned(), described::<OneOrMore<EntityKey>>(named.by, generator));
-        required.push("by");
+        properties.insert("by".to_owned(), described::<OneOrMore<StateKey>>(named.by, generator));
+        properties.insert("match".to_owned(), matched());
     }
     required.push("window");
     properties.insert("window".to_owned(), described::<Span>(named.window, generator));
     properties.insert("where".to_owned(), json!({ "type": "string", "description": named.filter }));
     properties.extend(own_properties(spec));
     form(spec, &gives(spec), &properties, &required)
+}
+
+/// `match`: by fields, or by event types.
+fn matched() -> Value {
+    let pairs = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "type": "string" } });
+    json!({
+        "description": "Fields that differ and name the same: those of the events that are counted on the left, those of the current event on the right; by event type where the types differ. Either this or `by`, or both.",
+        "examples": [{ "user_id": "client_id" }, { "payment.captured": { "counterparty_id": "user_id" } }],
+        "anyOf": [pairs, { "type": "object", "minProperties": 1, "additionalProperties": pairs }],
+    })
 }
 
 /// What it gives, with the fields of its signal if it has one.
@@ -76,7 +86,7 @@ fn gives(spec: &OperatorSpec) -> String {
 fn detector(spec: &OperatorSpec, generator: &mut SchemaGenerator) -> Value {
     let mut properties = Map::new();
     properties.insert("detector".to_owned(), json!({ "const": spec.name, "description": "The bad pattern that it sees." }));
-    properties.insert("by".to_owned(), described::<OneOrMore<EntityKey>>("The kind of entity that it remembers apart.", generator));
+    properties.insert("by".to_owned(), described::<OneOrMore<StateKey>>("The kind of entity that it remembers apart.", generator));
     properties.extend(own_properties(spec));
     form(spec, &gives(spec), &properties, &["detector", "by"])
 }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use rasid_detectors::entity::EntityKind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{BindingFile, EventName, ParamValue, Span, text_schema};
+use crate::list::listed_kinds;
 
 /// Other parameters for some events.
 #[derive(Clone, Debug, JsonSchema)]
@@ -31,6 +31,9 @@ pub struct TestFile {
     pub events: Vec<EventFile>,
     /// The alerts, in the order in which they open; `[]`: none.
     pub alerts: Vec<AlertFile>,
+    /// What the condition reads as `score`, all through the test: what other rules have made of everybody. Default 0.
+    #[schemars(default, range(min = 0, max = 100), example = 60)]
+    pub score: u8,
 }
 
 /// An event of a test, or several alike.
@@ -107,7 +110,7 @@ text_schema!(
     json_schema!({
         "type": "string",
         "description": "A kind of entity, or text.",
-        "enum": EntityKind::ALL.map(EntityKind::name).into_iter().chain(["text"]).collect::<Vec<_>>(),
+        "enum": listed_kinds().chain(["text"]).collect::<Vec<_>>(),
     })
 );
 text_schema!(

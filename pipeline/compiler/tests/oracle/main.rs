@@ -44,12 +44,16 @@ impl Scope for Event {
         self.bindings.get(index).map_or(Value::Absent, OwnedValue::borrow)
     }
 
-    fn fired(&self, _: usize) -> bool {
-        false
+    fn fired(&self, _: usize) -> Option<bool> {
+        Some(false)
     }
 
     fn time(&self) -> i64 {
         0
+    }
+
+    fn score(&self) -> Value<'_> {
+        Value::Absent
     }
     fn signal(&self, _: usize, _: usize) -> Value<'_> {
         Value::Absent

@@ -210,8 +210,9 @@ pub(super) fn scan(
     let firsts = list(storage, dir)?;
     let heads: Vec<Option<SegmentHead>> = firsts.iter().map(|first| clear_head(storage, dir, *first, format)).collect::<Result<_, _>>()?;
     let mut scanned: Vec<Scanned> = Vec::new();
-    let mut scan = Scan { storage, dir, keys, format, committed, content };
+    let mut scan = Scan { storage, dir, keys, format, committed, is_before_ours: false, content };
     for (index, first) in firsts.iter().enumerate() {
+        scan.is_before_ours = heads.iter().skip(index + 1).any(Option::is_some);
         let next = firsts.get(index + 1).copied();
         let named = heads.get(index + 1).copied().flatten().map(|head| head.previous);
         // The next one may name a segment between the two that is gone.
@@ -242,6 +243,8 @@ struct Scan<'a> {
     keys: &'a Keyring,
     format: Format,
     committed: u64,
+    /// Behind the segment that is looked at comes one that this version, or one before it, wrote.
+    is_before_ours: bool,
     content: &'a mut dyn Content,
 }
 
@@ -314,8 +317,7 @@ impl Scan<'_> {
         let unfit = |reason: String| Ok(Err(Unfit { reason, cut_short: false }));
         let (head, length) = match SegmentHead::parse(bytes, self.format) {
             Ok(parsed) => parsed,
-            // A later version's header may be longer, and its blocks others; with blocks of ours in it, it is a flipped bit.
-            Err(NoSegment::Newer(version)) if self.next_whole(bytes, 0, &Walk { next: first, ..Walk::default() }, false)?.is_none() => {
+            Err(NoSegment::Newer(version)) if !self.is_ours(bytes, first)? => {
                 return Err(Error::Newer { path: format::path(self.dir, first), version, known: format::VERSION });
             }
             Err(NoSegment::Foreign) => return unfit(format!("it does not begin as {} does", self.format.name)),
@@ -337,6 +339,14 @@ impl Scan<'_> {
             },
             Err(error) => unfit(unsealed(error)?),
         }
+    }
+
+    /// Whether a segment whose header says a newer version is not one: versions only rise, a newer one's checksum is over its
+    /// own number, and no block of ours stands in it. Its header may be longer, and its blocks others.
+    fn is_ours(&self, bytes: &[u8], first: u64) -> Result<bool, Error> {
+        Ok(self.is_before_ours
+            || format::is_ours_but_for_the_version(bytes, self.format)
+            || self.next_whole(bytes, 0, &Walk { next: first, ..Walk::default() }, false)?.is_some())
     }
 
     fn blocks(&mut self, bytes: &[u8], walk: &mut Walk) -> Result<(), Error> {

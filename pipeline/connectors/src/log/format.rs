@@ -132,6 +132,14 @@ impl SegmentHead {
     }
 }
 
+/// Whether a header is whole once it says our version.
+pub(super) fn is_ours_but_for_the_version(bytes: &[u8], format: Format) -> bool {
+    let mut ours = bytes.to_vec();
+    let Some(version) = ours.get_mut(format.magic.len()..).and_then(<[u8]>::first_chunk_mut) else { return false };
+    *version = VERSION.to_le_bytes();
+    SegmentHead::parse(&ours, format).is_ok()
+}
+
 impl BlockHead {
     /// The bytes that the sealed part is bound to: all of the clear part but the checksum.
     pub(super) fn bound(&self) -> [u8; BLOCK_FIXED - CHECKSUM_BYTES] {

@@ -50,6 +50,7 @@ impl Engine {
         let rules = &plan.ruleset.rules;
         self.rules = rules.iter().map(|rule| self.former_rules.remove(&rule.id).unwrap_or_else(|| counters(&rule.id))).collect();
         self.rule_numbers = rules.iter().map(|rule| self.scores.number(&rule.id)).collect();
+        self.score_readers = super::score_readers(&plan.ruleset, &mut self.scores);
         let active: Vec<u32> =
             rules.iter().zip(&self.rule_numbers).filter(|(rule, _)| rule.mode == Mode::Active).map(|(_, number)| *number).collect();
         let scores = self.scores.keep_only(&active, Moment { position, clock_ms, ruleset: &plan.ruleset.hash });

@@ -387,6 +387,7 @@ impl Engine {
         }
         engine.duplicates.loaded();
         engine.rule_numbers = engine.plan.ruleset.rules.iter().map(|rule| engine.scores.number(&rule.id)).collect();
+        engine.score_readers = super::score_readers(&engine.plan.ruleset, &mut engine.scores);
         Ok(engine)
     }
 
@@ -454,7 +455,7 @@ impl Engine {
     /// The rules that read what the snapshot lacked, or had of another version of its operator, when the engine was restored
     /// from it: that has started anew, and they run in shadow until it is as old as its window.
     pub fn started_anew(&self) -> impl Iterator<Item = &str> {
-        let reads = |rule: &&Rule| rule.triggers.iter().flat_map(|trigger| &trigger.reads).any(|read| self.anew.contains(read));
+        let reads = |rule: &&Rule| rule.triggers.iter().flat_map(|trigger| &trigger.reads).any(|read| self.anew.contains(&read.binding));
         self.plan.ruleset.rules.iter().filter(reads).map(|rule| rule.id.as_str())
     }
 

@@ -27,10 +27,15 @@ impl Engine {
             leave_answered(chunk, &self.plan);
         }
         let verdicts = self.evaluate(&chunks);
-        if let Some(traces) = traces {
-            traces.extend(chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.populations, &self.pseudonymizer)));
+        let mut seen = traces
+            .is_some()
+            .then(|| -> Vec<Trace> { chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.populations, &self.pseudonymizer)).collect() });
+        self.conclude(&chunks, &verdicts, output, seen.as_mut());
+        if let (Some(traces), Some(mut seen)) = (traces, seen) {
+            // Those that read scores come after the others of their event.
+            seen.sort_by_key(|trace| trace.position);
+            traces.append(&mut seen);
         }
-        self.conclude(&chunks, &verdicts, output);
         self.spare.extend(chunks.into_iter().map(Chunk::into_spare));
         self.spare.truncate(SPARE_MAX);
     }

@@ -279,6 +279,93 @@ explain: "{high}"
     ),
 ];
 
+/// What joins fields that differ, reads one state under two keys, and is kept by no entity.
+pub const JOIN_RULES: &[(&str, &str)] = &[
+    (
+        "payment/mutual.yaml",
+        r#"
+rule: payment.mutual
+title: Two people send each other money
+on: payment.refund_issued
+entity: user(user_id)
+let:
+  back: {count: payment.refund_issued, match: {user_id: counterparty_id, counterparty_id: user_id}, window: 2h}
+  forth: {count: payment.refund_issued, by: [user(user_id), user(counterparty_id)], window: 2h}
+  came: {sum: payment.refund_issued, of: amount, match: {counterparty_id: user_id}, window: 1h}
+  theirs: {previous: payment.refund_issued, of: method, match: {user_id: counterparty_id}, window: 24h}
+  same: {count: payment.refund_issued, by: data.method, window: 30m}
+  all: {count: payment.refund_issued, by: all, window: 10m}
+  logins: {count: auth.login_succeeded, match: {user_id: counterparty_id}, window: 3h}
+when: back >= 0 || theirs == "card"
+risk: 3
+suppress: 0s
+explain: "{back} back, {forth} forth, {came} came, {theirs} before, {same} alike of {all}, {logins} logins"
+"#,
+    ),
+    (
+        "auth/payee.yaml",
+        r#"
+rule: auth.payee
+title: Somebody logs in to whom money went
+on: auth.login_succeeded
+entity: user
+let:
+  came: {sum: payment.refund_issued, of: amount, match: {payment.refund_issued: {counterparty_id: user_id}}, window: 1h}
+when: came > 20000
+suppress: 1m
+explain: "{came}"
+"#,
+    ),
+    (
+        "payment/doubtful.yaml",
+        r#"
+rule: payment.doubtful
+title: Money goes back to somebody of whom there is doubt
+on: payment.refund_issued
+entity: user(user_id)
+let:
+  came: {sum: payment.refund_issued, of: amount, match: {counterparty_id: user_id}, window: 1h}
+when: score > 5 && (came > 10000 || data.method == "card")
+risk: 12
+suppress: 30s
+explain: "{score}, {came}"
+"#,
+    ),
+];
+
+/// What a binding keeps of one key, as a plain list.
+#[derive(Debug)]
+pub struct Kept<T> {
+    kept: Vec<(i64, T)>,
+    /// The log's clock at the newest change: all is forgotten a window and the allowed lateness later.
+    changed_ms: i64,
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), changed_ms: 0 }
+    }
+}
+
+impl<T: Copy> Kept<T> {
+    /// What the window holds at an event, with what that brings; `None` where it is behind.
+    pub fn visit(&mut self, at_ms: i64, clock_ms: i64, window_ms: i64, brings: Option<T>) -> Option<Vec<T>> {
+        if self.changed_ms + window_ms + Config::default().lateness_ms <= clock_ms {
+            self.kept.clear();
+        }
+        if let Some(what) = brings {
+            self.kept.push((at_ms, what));
+            self.changed_ms = clock_ms;
+        }
+        let newest = self.kept.iter().map(|(at_ms, _)| *at_ms).max();
+        if newest.is_some_and(|newest| at_ms <= newest - window_ms) {
+            return None;
+        }
+        let start = newest.unwrap_or(at_ms).max(at_ms) - window_ms;
+        Some(self.kept.iter().filter(|(at_ms, _)| *at_ms > start).map(|(_, what)| *what).collect())
+    }
+}
+
 pub fn all_rules() -> Vec<(&'static str, &'static str)> {
     RULES.iter().chain(MORE_RULES).copied().collect()
 }
