@@ -27,7 +27,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let reference = step::output("rasid reference", step::rasid(["reference"])?)?;
         let reference: Value = serde_json::from_slice(&reference).context("what `rasid reference` prints")?;
         let pages = [
-            ("docs/rule-reference.md", rule_reference()?),
+            ("docs/rule-reference.md", rule_reference(&reference)?),
             ("docs/language.md", crate::language::page(&reference)?),
             ("docs/detectors.md", detectors()?),
             ("docs/configuration.md", configuration()?),
@@ -53,12 +53,12 @@ fn read(file: &str) -> Result<String> {
     fs::read_to_string(step::root().join(file)).with_context(|| format!("cannot read {file}"))
 }
 
-fn rule_reference() -> Result<String> {
+fn rule_reference(reference: &Value) -> Result<String> {
     let schema: Value = serde_json::from_str(&read("rules/rule.schema.json")?).context("rules/rule.schema.json")?;
     let nothing = Map::new();
     let defs = schema.get("$defs").and_then(Value::as_object).unwrap_or(&nothing);
-    let mut page = "# Rule reference\n\nMade from the types by `cargo xtask pages`; [first-rule.md](first-rule.md) is the way in, and\n\
-        [language.md](language.md) has what conditions are made of. Spans of time are whole numbers with ms, s, m, h or d: `90s`, `10m`, `1h30m`.\n\n## A rule\n\n"
+    let mut page = "# Rule reference\n\nMade from the types by `cargo xtask pages`; [first-rule.md](first-rule.md) is the way in, [rules.md](rules.md) says how\n\
+        rules are put together, and [language.md](language.md) what conditions are made of. Spans of time are whole numbers with ms, s, m, h or d: `90s`, `10m`, `1h30m`.\n\n## A rule\n\n"
         .to_owned();
     table(&mut page, &schema)?;
     page.push_str("\n## What `let` binds\n\nEach is a map; its first key says what it computes. Windows are open at their start and include the event itself. An event that lies a window or more behind a newer one of its key has no value: a flood that arrives wholly behind newer events is missed, and counted by rule (`rasid_rule_behind_events_total`).\n");
@@ -68,24 +68,34 @@ fn rule_reference() -> Result<String> {
         section(&mut page, Some(form), title(form)?)?;
     }
     page.push_str(
-        "\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md).\n\nAn `absence` fires when \
-        its window is over, on the event that began the wait: the rule is asked once more at that event, as of then, and the alert opens \
-        at that\ntime, which is `at` in a test. It has `fired` and `others`. An event that comes at the very end is in time, and one ends all waits \
-        of its key that it is not before.\n\n```yaml\non: auth.otp_requested\nlet:\n  unused: {absence: auth.otp_verified, after: \
-        auth.otp_requested, by: phone, window: 10m}\n  codes:  {count: unused, by: ip, window: 1h}     # those whose wait was over in the last \
-        hour\nwhen: unused.fired && data.purpose == \"payout\"                # or: codes > 3\n```\n\nIn a file no time passes after the last event, and `rasid detect` says how many waits were open then; in a \
-        rule's tests it does, until all waits are over.\n\nA `quantile` is read as it was when the minute began, so without the event itself. \
-        It is never too low: of equal amounts none is above it.\n\n```yaml\non: payment.refund_issued\nlet:\n  high: {quantile: \
-        payment.refund_issued, of: amount, window: 7d, q: 0.99, where: data.currency == \"EGP\"}\nwhen: data.amount > high && data.currency \
-        == \"EGP\"\n```\n\nA condition that lacks a value, as of a quantile of too few, is no hit.\n\nWhere event types stand, the name of a detector or of an `absence` of the same `let` may stand: then its firings are counted, \
-        under a key of their own.\nThey carry the event's fields and, in \
-        `of` and `where`, the signal's: `leaks: {count: leak, by: user(sender_id), window: 7d, where: leak.strength > 0.7}`.\nA rule may count \
-        firings without looking at the events.\n",
+        "\nDetectors are bound as `{detector: name, by: kind, …}`: [detectors.md](detectors.md). `match` stands in place of `by`, or beside it.\n",
     );
     for (name, title) in PARTS {
         section(&mut page, defs.get(name), title)?;
     }
+    kinds(&mut page, reference)?;
     Ok(page)
+}
+
+/// The kinds of entity, each with the fields that name it.
+fn kinds(page: &mut String, reference: &Value) -> Result<()> {
+    let mut kinds: Vec<(&str, Vec<&str>)> = list(reference, "kinds")?.iter().filter_map(|kind| Some((kind.as_str()?, Vec::new()))).collect();
+    for field in list(reference, "events")?.iter().flat_map(|event| list(event, "fields").into_iter().flatten()) {
+        let named = field.get("kinds").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        for kind in named {
+            let name = member(field, "name")?;
+            if let Some((_, fields)) = kinds.iter_mut().find(|(other, fields)| *other == kind && !fields.contains(&name)) {
+                fields.push(name);
+            }
+        }
+    }
+    page.push_str("\n## Kinds of entity\n\nWhat `by`, `match` and `entity` name, and the fields that name it; [events.md](events.md) has them by type.\n\n");
+    page.push_str("| kind | fields |\n|---|---|\n");
+    for (kind, fields) in kinds {
+        let fields: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
+        writeln!(page, "| `{kind}` | {} |", if kind == "all" { "none: it is the whole stream".to_owned() } else { fields.join(", ") })?;
+    }
+    Ok(())
 }
 
 fn section(page: &mut String, def: Option<&Value>, title: &str) -> Result<()> {

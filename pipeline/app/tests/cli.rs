@@ -196,6 +196,26 @@ fn the_first_rule_of_the_docs_is_true() {
     }
 }
 
+/// Every rule of the cookbook is run as it stands, with a test that opens an alert, one just below and one of somebody honest.
+#[test]
+fn the_cookbook_is_true() {
+    let page = std::fs::read_to_string(root().join("docs/rules.md")).expect("the page");
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let rules: Vec<&str> = blocks.filter(|block| block.starts_with("rule: ")).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    for text in &rules {
+        let (area, name) = text.lines().next().and_then(|line| line.strip_prefix("rule: ")?.split_once('.')).expect("area.name");
+        std::fs::create_dir_all(folder.path().join("rules").join(area)).expect("a folder");
+        std::fs::write(folder.path().join("rules").join(area).join(format!("{name}.yaml")), text).expect("a file");
+        let (tests, quiet) = (text.matches("\n  - name: ").count(), text.matches("alerts: []").count());
+        assert!(tests >= 3 && quiet >= 2 && quiet < tests, "{area}.{name} has {tests} tests, {quiet} of them without an alert");
+    }
+    let checked = rasid(folder.path(), &["check", "rules", "--output", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&checked.stdout).expect("one JSON object");
+    assert_eq!((checked.status.code(), &found["faults"]), (Some(0), &serde_json::json!([])), "{found}");
+    assert!(rules.len() >= 8 && found["rules"] == rules.len(), "{found}");
+}
+
 /// R1: a rule whose tests fail is never active.
 #[test]
 fn a_rule_whose_tests_fail_does_not_run() {

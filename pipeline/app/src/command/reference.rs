@@ -2,6 +2,7 @@
 
 use clap::CommandFactory as _;
 use rasid_compiler::catalogue::{Documented, FUNCTIONS, LOOPS, REFUSED, REFUSED_FORMS, limits};
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldType, Privacy};
 use rasid_service::operate::control::{Question, Visitor, Way, each};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Command, Failure, print_json};
 use crate::http;
 
-/// Print what is declared in the program, as JSON: commands, paths that are served, questions of the control socket, event types
+/// Print what is declared in the program, as JSON: commands, paths that are served, questions of the control socket, event types, kinds of entity
 #[derive(clap::Args)]
 #[command(hide = true)]
 pub(crate) struct Args {}
@@ -21,8 +22,9 @@ impl Command for Args {
         let endpoints = http::endpoints().map(|of| described(of.method, of.path, of.about));
         let mut questions = Questions(Vec::new());
         each(&mut questions);
+        let kinds = EntityKind::ALL.map(EntityKind::name);
         print_json(&json!({
-            "commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events(),
+            "commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events(), "kinds": kinds,
             "functions": documented(FUNCTIONS), "loops": documented(LOOPS), "limits": limits(), "refused": REFUSED,
             "refused_forms": REFUSED_FORMS,
         }))
