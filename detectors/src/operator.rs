@@ -348,7 +348,7 @@ impl Named {
         types: "The event types that it looks at.",
         of: OfField::None { because: "counts events", instead: "remove it" },
         by: "The kind of entity that has a value of its own; several for each combination.",
-        window: "How far back, 1s to 30d. Longer sees slower abuse and keeps more state.",
+        window: "How far back, 1s to 90d. Longer sees slower abuse and keeps more state.",
         filter: "Which of those events, in CEL over `data` alone.",
         second: None,
     };

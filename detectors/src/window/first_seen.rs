@@ -22,7 +22,7 @@ impl Operator for FirstSeen {
         types: "The event types that it is seen in.",
         of: OfField::None { because: "says when", instead: "remove it" },
         by: "The kind of entity that is seen; several for each combination.",
-        window: "How long after its newest event a key is forgotten, 1s to 30d. Longer keeps more state.",
+        window: "How long after its newest event a key is forgotten, 1s to 90d. Longer keeps more state.",
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Time));

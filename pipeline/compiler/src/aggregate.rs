@@ -5,7 +5,7 @@ use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
 use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields};
 use rasid_detectors::signal::SignalField;
 
-use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types};
+use crate::binding::{Counted, Lowering, is_param, Shape, Source, binding_of, counted_types};
 use crate::cel;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
@@ -17,8 +17,11 @@ use crate::ty::Ty;
 use crate::typecheck::Checker;
 use crate::yaml::Node;
 
-/// Windows: one second to thirty days.
-const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=2_592_000_000;
+const DAY_MS: i64 = 86_400_000;
+/// Windows: one second to ninety days.
+const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=90 * DAY_MS;
+/// What waits keeps records, and what all keys are like is kept finely: a minute to thirty days.
+const LONG_MS: std::ops::RangeInclusive<i64> = 60_000..=30 * DAY_MS;
 
 impl Lowering<'_> {
     pub(crate) fn aggregate(&mut self, spec: &'static OperatorSpec, types: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
@@ -61,7 +64,7 @@ impl Lowering<'_> {
             let message = "one side counts events of a type and the other a detector's firings at them";
             return self.fault(Fault::new(Code::BadBinding, types.span.clone(), message).help("use two bindings"));
         }
-        let window = window.and_then(|node| reader::duration(node, "`window`", windows(spec), self.faults));
+        let window = window.and_then(|node| self.window(node, spec));
         let parts = self.key(spec, (&named, &below, &counted), (by, matched));
         let of = match keys.of {
             OfField::None { because, instead } => match of {
@@ -148,6 +151,14 @@ impl Lowering<'_> {
         join.and_then(|join| self.keys(&join, &sides, readers))
     }
 
+    fn window(&mut self, node: &Node, spec: &OperatorSpec) -> Option<i64> {
+        let named = self.param(node);
+        if named.is_none() && is_param(node) {
+            return None;
+        }
+        reader::duration(named.as_ref().unwrap_or(node), "`window`", windows(spec), self.faults)
+    }
+
     /// The field that the aggregate looks at, in each feeding type, with its type, and what comes of it.
     fn of(
         &mut self,
@@ -219,12 +230,13 @@ impl Lowering<'_> {
             let fired = firings_of.and_then(|fired| self.sources.get(fired));
             let firing: Vec<(String, Option<Bound>)> =
                 fired.map(|fired| (fired.name.clone(), Some(Bound::Signal { read: 0, spec: fired.spec }))).into_iter().collect();
-            let names = Names { lets: &firing, ..Names::event_only("where", self.lists) };
+            let names = Names { lets: &firing, params: self.params, ..Names::event_only("where", self.lists) };
             let mut mentions = Mentions::default();
             let checker =
                 Checker { source: &source, event: *event, names: &names, mentions: &mut mentions, faults: self.faults, locals: Vec::new() };
             filters.push(checker.condition());
             self.unknowns.append(&mut mentions.unknowns);
+            self.used.append(&mut mentions.params);
         }
         filters.into_iter().map(|filter| filter.map(Some)).collect()
     }
@@ -238,7 +250,7 @@ fn signal_field(source: &Source, text: &str) -> Option<(usize, &'static SignalFi
 
 /// How far back an aggregate may look, or wait.
 fn windows(spec: &OperatorSpec) -> std::ops::RangeInclusive<i64> {
-    if spec.form == Form::Keyed { WINDOW_MS } else { 60_000..=*WINDOW_MS.end() }
+    if spec.form == Form::Keyed { WINDOW_MS } else { LONG_MS }
 }
 
 /// What comes of an aggregate that looks at no field.

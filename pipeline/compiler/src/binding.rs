@@ -6,13 +6,14 @@ use std::ops::Range;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldType, Privacy};
 use rasid_detectors::operator::{AnyOperator, Form, Of, OperatorSpec, Yields, aggregates, detectors};
+use rasid_detectors::value::OwnedValue;
 
 use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::hint;
 use crate::join::Side;
 use crate::list::Lists;
-use crate::names::Bound;
+use crate::names::{Bound, Param};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Binding, EntityField, Feed, KeyPart, Sides};
 use crate::ty::Ty;
@@ -27,12 +28,14 @@ pub(crate) struct Draft {
     pub(crate) reads: Vec<(EventType, Vec<KeyPart>)>,
     /// The fields outside the vocabulary that its `where` reads.
     pub(crate) unknowns: BTreeSet<String>,
+    /// The rule's parameters that it is made with, by their place.
+    pub(crate) params: BTreeSet<usize>,
 }
 
 impl Draft {
     /// A name without a binding.
     pub(crate) fn nothing(name: &Key) -> Self {
-        Self { name: name.clone(), binding: None, reads: Vec::new(), unknowns: BTreeSet::new() }
+        Self { name: name.clone(), binding: None, reads: Vec::new(), unknowns: BTreeSet::new(), params: BTreeSet::new() }
     }
 }
 
@@ -52,8 +55,18 @@ impl Shape {
     }
 }
 
-/// Reads the rule's `let`. `on`: the types that read the bindings.
-pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, faults: &mut Vec<Fault>) -> Vec<Draft> {
+/// What a `let` stands beside.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    /// The types that read the bindings.
+    pub(crate) on: &'a [EventType],
+    pub(crate) lists: &'a Lists,
+    /// The rule's parameters, with the values that the bindings are made with.
+    pub(crate) params: &'a [(String, Param)],
+}
+
+/// Reads the rule's `let`.
+pub(crate) fn lower(file: &str, node: &Node, beside: Beside<'_>, faults: &mut Vec<Fault>) -> Vec<Draft> {
     let NodeValue::Map(entries) = &node.value else {
         faults.push(reader::wrong(node, "`let`", "a map of names and bindings"));
         return Vec::new();
@@ -72,7 +85,7 @@ pub(crate) fn lower(file: &str, node: &Node, on: &[EventType], lists: &Lists, fa
             let named = reader::identifier(name, "a binding", faults);
             let (sources, broken) = (sources(&drafts), broken(entries, &drafts));
             let is_counted = counted.contains(name.name.as_str());
-            let among = Among { on, lists, sources: &sources, broken: &broken, is_counted };
+            let among = Among { beside, sources: &sources, broken: &broken, is_counted };
             let draft = one(file, name, node, &among, faults);
             if let Some(place) = drafts.get_mut(index) {
                 *place = Draft { binding: draft.binding.filter(|_| named), ..draft };
@@ -185,9 +198,7 @@ pub(crate) struct Source {
 
 /// What a binding stands among.
 pub(crate) struct Among<'a> {
-    /// The types that read it.
-    pub(crate) on: &'a [EventType],
-    pub(crate) lists: &'a Lists,
+    pub(crate) beside: Beside<'a>,
     /// The detectors beside it.
     pub(crate) sources: &'a [Source],
     /// The names of those beside it that have a fault.
@@ -198,10 +209,10 @@ pub(crate) struct Among<'a> {
 
 /// Reads one binding.
 pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults: &mut Vec<Fault>) -> Draft {
-    let Among { on, lists, sources, broken, is_counted } = *among;
-    let mut lowering = Lowering { file, on, lists, sources, broken, is_counted, reads: Vec::new(), unknowns: BTreeSet::new(), faults };
+    let Among { beside: Beside { on, lists, params }, sources, broken, is_counted } = *among;
+    let mut lowering = Lowering { file, on, lists, sources, broken, is_counted, params, reads: Vec::new(), unknowns: BTreeSet::new(), used: BTreeSet::new(), faults };
     let binding = lowering.binding(node);
-    Draft { name: name.clone(), binding, reads: lowering.reads, unknowns: lowering.unknowns }
+    Draft { name: name.clone(), binding, reads: lowering.reads, unknowns: lowering.unknowns, params: lowering.used }
 }
 
 pub(crate) struct Lowering<'a> {
@@ -211,9 +222,12 @@ pub(crate) struct Lowering<'a> {
     pub(crate) sources: &'a [Source],
     pub(crate) broken: &'a [&'a str],
     pub(crate) is_counted: bool,
+    pub(crate) params: &'a [(String, Param)],
     /// Filled on the way: the key under which each of the types that read it does.
     pub(crate) reads: Vec<(EventType, Vec<KeyPart>)>,
     pub(crate) unknowns: BTreeSet<String>,
+    /// The parameters that were named.
+    pub(crate) used: BTreeSet<usize>,
     pub(crate) faults: &'a mut Vec<Fault>,
 }
 
@@ -287,6 +301,29 @@ impl Lowering<'_> {
         Some((binding_of(operator, feeds, &[]), Shape::Signal(spec)))
     }
 
+    /// What stands for `params.name` in a binding: the parameter's value, in its place.
+    pub(crate) fn param(&mut self, node: &Node) -> Option<Node> {
+        let NodeValue::Str(text) = &node.value else { return None };
+        let name = text.strip_prefix(PARAMS)?;
+        let Some(index) = self.params.iter().position(|(other, _)| other == name) else {
+            let fault = Fault::new(Code::UnknownParameter, node.span.clone(), format!("the rule has no parameter `{name}`"));
+            return self.fault(fault.help(suggest(name, self.params.iter().map(|(name, _)| name.as_str()))));
+        };
+        self.used.insert(index);
+        let value = match &self.params.get(index)?.1 {
+            Param::Scalar(OwnedValue::Bool(value)) => NodeValue::Bool(*value),
+            Param::Scalar(OwnedValue::Int(value)) => NodeValue::Int(*value),
+            Param::Scalar(OwnedValue::Double(value)) => NodeValue::Float(*value),
+            Param::Scalar(OwnedValue::Str(value)) => NodeValue::Str(value.to_string()),
+            Param::Scalar(_) => return None, // it has a fault of its own
+            Param::List(_) => {
+                let fault = Fault::new(Code::WrongType, node.span.clone(), format!("`params.{name}` is a list, expected one value"));
+                return self.fault(fault.help("lists stand to the right of `in`"));
+            }
+        };
+        Some(Node { span: node.span.clone(), value })
+    }
+
     /// The operator with its own parameters out of the keys that are left.
     pub(crate) fn set_up(
         &mut self,
@@ -310,7 +347,11 @@ impl Lowering<'_> {
                 self.faults.push(fault.help(suggest(&key.name, properties.keys().map(String::as_str))));
                 continue;
             };
-            let Some(value) = json_of(node) else {
+            let named = self.param(node);
+            if named.is_none() && is_param(node) {
+                continue; // it has been told
+            }
+            let Some(value) = json_of(named.as_ref().unwrap_or(node)) else {
                 self.faults.push(reader::wrong(node, &format!("`{}`", key.name), "a number or a word"));
                 continue;
             };
@@ -416,6 +457,14 @@ fn types_of<'n>(
         }
     }
     types
+}
+
+/// How a binding names one of the rule's parameters.
+const PARAMS: &str = "params.";
+
+/// Whether it names one.
+pub(crate) fn is_param(node: &Node) -> bool {
+    matches!(&node.value, NodeValue::Str(text) if text.starts_with(PARAMS))
 }
 
 fn json_of(node: &Node) -> Option<serde_json::Value> {

@@ -1,16 +1,19 @@
 //! One rule file's tree into a rule.
 
+use std::sync::Arc;
+
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::value::OwnedValue;
 
-use crate::binding::{self, Draft};
-use crate::diagnostic::{Code, Fault};
+use crate::binding::{self, Beside, Draft};
+use crate::diagnostic::{Code, Fault, suggest};
+use crate::expression::List;
 use crate::key::KeySpec;
 use crate::list::Lists;
 use crate::names::Param;
 use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Mode, Receiver, Rule, Severity, WhileWarming};
+use crate::ruleset::{Mode, Receiver, Rule, Severity, Weight, WhileWarming};
 use crate::scenario::{self, Subject};
 use crate::shared::{self, Shared};
 use crate::template;
@@ -51,14 +54,23 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let on = map.required("on", faults).map(|node| binding::looked_at(node, bound, faults)).unwrap_or_default();
     let entity = map.required("entity", faults).and_then(|node| entity(node, faults));
     let params = map.optional("params").map(|node| params(node, faults)).unwrap_or_default();
-    let overrides = map.optional("overrides").map(|node| program::overrides(node, &params, faults)).unwrap_or_default();
+    let kind = entity.as_ref().map(|(kind, _)| *kind);
+    let overrides = map.optional("overrides").map(|node| program::overrides(node, &params, kind, faults)).unwrap_or_default();
+    let except = map.optional("except").map(|node| except(node, &library.lists, faults)).unwrap_or_default();
     let lists = &library.lists;
-    let mut lets = bound.map(|node| binding::lower(text, node, &on, lists, faults)).unwrap_or_default();
+    let plain = program::plain_names(&params);
+    let beside = Beside { on: &on, lists, params: &plain };
+    let mut lets = bound.map(|node| binding::lower(text, node, beside, faults)).unwrap_or_default();
     let when = map.required("when", faults);
-    let risk = map.optional("risk").map_or(Some(0), |node| risk(node, entity.as_ref().map(|(kind, _)| *kind), faults));
+    let risk = map.optional("risk").map_or(Some(0), |node| risk(node, kind, faults));
     let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));
     let suppress = map.optional("suppress").map_or(Some(3_600_000), |node| reader::duration(node, "`suppress`", 0..=30 * DAY_MS, faults));
     let deliver = map.optional("deliver").map(|node| deliver(node, faults));
+    let usual = Weight {
+        severity: severity.unwrap_or(Severity::Sev2),
+        risk: risk.and_then(|risk| u8::try_from(risk).ok()).unwrap_or_default(),
+        deliver: deliver.unwrap_or_default(),
+    };
     let explain = map.required("explain", faults);
     let runbook = map.optional("runbook").and_then(|node| reader::text(node, "`runbook`", faults));
     for key in ["description", "false_positives", "known_gaps", "owner"] {
@@ -83,11 +95,17 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let mentioned = shared::mentioned(when.as_ref(), parts.as_deref());
     let own = lets.len();
     lets.extend(library.shared.attach(&lets, &mentioned, &on, lists, faults));
+    let named = lets.len();
+    let others = bound.map(|node| program::lets_of_overrides(text, node, beside, &overrides, &mut lets, faults)).unwrap_or_default();
     let programs = Programs {
         text,
         library,
         lets: &lets,
         own,
+        named,
+        others: &others,
+        usual: &usual,
+        except: &except,
         params: &params,
         overrides: &overrides,
         on: &on,
@@ -97,7 +115,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     };
     let (triggers, unknowns) = programs.lower(faults);
     let waits = binding::waits(&lets);
-    let about = Subject { on: &on, entity: entity.as_ref().map(|(kind, _)| *kind), unknowns: &unknowns, waits: &waits };
+    let about = Subject { on: &on, entity: kind, unknowns: &unknowns, waits: &waits };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     let modes = mode.zip(while_warming);
     let parts = (id.clone(), title, severity, modes, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);
@@ -114,7 +132,6 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     else {
         return Lowered { id, rule: None, lets };
     };
-    let urgent = matches!(severity, Severity::Sev0 | Severity::Sev1);
     let rule = Rule {
         id: id_text,
         title: title.to_owned(),
@@ -126,7 +143,6 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         risk,
         half_life_ms,
         suppress_ms,
-        deliver: deliver.unwrap_or_else(|| if urgent { vec![Receiver::Core, Receiver::Oncall] } else { vec![Receiver::Core] }),
         runbook: runbook.map(str::to_owned),
         tests,
         source,
@@ -134,11 +150,39 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     Lowered { id, rule: (faults.len() == before).then_some(rule), lets }
 }
 
-const SEVERITIES: [(&str, Severity); 4] =
+pub(crate) const SEVERITIES: [(&str, Severity); 4] =
     [("SEV0", Severity::Sev0), ("SEV1", Severity::Sev1), ("SEV2", Severity::Sev2), ("SEV3", Severity::Sev3)];
 const MODES: [(&str, Mode); 3] = [("active", Mode::Active), ("shadow", Mode::Shadow), ("off", Mode::Off)];
 const WHILE_WARMING: [(&str, WhileWarming); 2] = [("shadow", WhileWarming::Shadow), ("active", WhileWarming::Active)];
 const RECEIVERS: [(&str, Receiver); 2] = [("core", Receiver::Core), ("oncall", Receiver::Oncall)];
+
+/// A list whose entries a rule spares.
+pub(crate) struct Spared {
+    pub(crate) list: Arc<List>,
+    pub(crate) span: std::ops::Range<usize>,
+}
+
+/// The lists whose entries the rule spares; those that do not exist are faults.
+fn except(node: &Node, lists: &Lists, faults: &mut Vec<Fault>) -> Vec<Spared> {
+    let mut spared = Vec::new();
+    for item in reader::one_or_more(node, "`except`", faults) {
+        let Some(name) = reader::text(item, "`except`", faults) else { continue };
+        let name = name.strip_prefix("list.").unwrap_or(name);
+        match lists.get(name) {
+            Some(Some(list)) => spared.push(Spared { list: Arc::clone(list), span: item.span.clone() }),
+            Some(None) => {} // it has a fault of its own
+            None => {
+                let fault = Fault::new(Code::UnknownList, item.span.clone(), format!("there is no list `{name}`"));
+                let help = match suggest(name, lists.keys().map(String::as_str)) {
+                    meant if meant.starts_with("did") => meant,
+                    _ => format!("write it as lists/{name}.yaml, with a `kind` that the rule's entity is"),
+                };
+                faults.push(fault.help(help));
+            }
+        }
+    }
+    spared
+}
 
 /// The rule's id, which says where its file lies.
 fn id(node: &Node, file: &str, faults: &mut Vec<Fault>) -> Option<(String, std::ops::Range<usize>)> {
@@ -185,7 +229,7 @@ fn entity(node: &Node, faults: &mut Vec<Fault>) -> Option<(EntityKind, KeySpec)>
 }
 
 /// What an alert weighs: nothing where it accuses nobody.
-fn risk(node: &Node, entity: Option<EntityKind>, faults: &mut Vec<Fault>) -> Option<i64> {
+pub(crate) fn risk(node: &Node, entity: Option<EntityKind>, faults: &mut Vec<Fault>) -> Option<i64> {
     let risk = reader::whole(node, "`risk`", 0..=100, faults)?;
     if let Some(kind) = entity.filter(|kind| kind.is_operational() && risk > 0) {
         let message = format!("`risk` is {risk}, and an alert about `{}` accuses nobody", kind.name());

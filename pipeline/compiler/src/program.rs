@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, Privacy};
 use rasid_detectors::value::OwnedValue;
 
-use crate::binding::{Draft, Shape};
+use crate::binding::{self, Beside, Draft, Shape};
 use crate::cel::Source;
-use crate::diagnostic::{Code, Fault, suggest};
+use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
 use crate::key::KeySpec;
-use crate::lower::{self, Library};
+use crate::lower::{self, Library, Spared};
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Piece, Program, Shown, Trigger};
+use crate::ruleset::{EntityField, Piece, Program, Receiver, Severity, Shown, Trigger, Weight};
 use crate::template::{self, Part};
 use crate::ty::Ty;
 use crate::typecheck::Checker;
@@ -49,12 +51,15 @@ pub(crate) struct Override {
     applies: Option<Condition>,
     /// Every parameter of the rule, those that it does not name with their usual value.
     params: Vec<(String, Param)>,
+    /// Where they are others than the rule's.
+    severity: Option<Severity>,
+    risk: Option<u8>,
     /// Where its parameters stand.
     span: Range<usize>,
 }
 
-/// The rule's `overrides`, in file order. `own`: the rule's parameters.
-pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], faults: &mut Vec<Fault>) -> Vec<Override> {
+/// The rule's `overrides`, in file order. `own`: the rule's parameters; `entity`: whom it is about.
+pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], entity: Option<EntityKind>, faults: &mut Vec<Fault>) -> Vec<Override> {
     let NodeValue::Seq(items) = &node.value else {
         let fault = reader::wrong(node, "`overrides`", "a list");
         faults.push(fault.help("- {if: data.purpose == \"payout\", params: {sends_max: 3}}"));
@@ -64,8 +69,14 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], faults: &mut Vec<Faul
     for item in items {
         let Some(mut map) = MapReader::new(item, "an override", faults) else { continue };
         let applies = map.required("if", faults).and_then(|node| condition(node, "`if`", faults));
-        let given = map.required("params", faults);
+        let given = map.optional("params");
+        let severity = map.optional("severity").map(|node| reader::word(node, "`severity`", &lower::SEVERITIES, faults));
+        let risk = map.optional("risk").map(|node| lower::risk(node, entity, faults));
         map.finish(faults);
+        if given.is_none() && severity.is_none() && risk.is_none() {
+            let fault = Fault::new(Code::MissingKey, item.span.clone(), "an override that changes nothing");
+            faults.push(fault.help("add `params: {…}`, `severity` or `risk`"));
+        }
         let mut params = plain_names(own);
         for (key, param) in given.map(|node| lower::params(node, faults)).unwrap_or_default() {
             let Some((_, slot)) = params.iter_mut().find(|(name, _)| *name == key.name) else {
@@ -82,13 +93,51 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], faults: &mut Vec<Faul
                 );
             }
         }
-        overrides.push(Override { applies, params, span: given.unwrap_or(item).span.clone() });
+        let risk = risk.flatten().and_then(|risk| u8::try_from(risk).ok());
+        let span = given.unwrap_or(item).span.clone();
+        overrides.push(Override { applies, params, severity: severity.flatten(), risk, span });
     }
     overrides
 }
 
-fn plain_names(params: &[(Key, Param)]) -> Vec<(String, Param)> {
+pub(crate) fn plain_names(params: &[(Key, Param)]) -> Vec<(String, Param)> {
     params.iter().map(|(key, param)| (key.name.clone(), param.clone())).collect()
+}
+
+/// Makes the bindings once more for each override that changes a parameter they are made with: each value keeps state of its
+/// own. They are appended to `lets`, where equal ones meet again; gives where those of each override begin.
+pub(crate) fn lets_of_overrides(
+    text: &str,
+    node: &Node,
+    beside: Beside<'_>,
+    overrides: &[Override],
+    lets: &mut Vec<Draft>,
+    faults: &mut Vec<Fault>,
+) -> Vec<usize> {
+    let mut begins = Vec::new();
+    for other in overrides {
+        let changes = |index: &usize| beside.params.get(*index) != other.params.get(*index);
+        if !lets.iter().any(|draft| draft.params.iter().any(changes)) {
+            begins.push(0);
+            continue;
+        }
+        let mut here = Vec::new();
+        let mut drafts = binding::lower(text, node, Beside { params: &other.params, ..beside }, &mut here);
+        // What is wrong with the usual values too has been said.
+        here.retain(|fault| !faults.contains(fault));
+        faults.extend(here.into_iter().map(|fault| Fault {
+            also: Some((fault.span.clone(), "with these parameters".to_owned())),
+            span: other.span.clone(),
+            ..fault
+        }));
+        let begin = lets.len();
+        for feed in drafts.iter_mut().filter_map(|draft| draft.binding.as_mut()).flat_map(|(binding, _)| &mut binding.feeds) {
+            feed.firings_of = feed.firings_of.map(|source| source + begin);
+        }
+        begins.push(begin);
+        lets.append(&mut drafts);
+    }
+    begins
 }
 
 fn kind(param: &Param) -> &'static str {
@@ -102,10 +151,18 @@ fn kind(param: &Param) -> &'static str {
 pub(crate) struct Programs<'a> {
     pub(crate) text: &'a str,
     pub(crate) library: &'a Library<'a>,
-    /// The rule's own bindings, then the shared ones.
+    /// The rule's own bindings, then the shared ones, then its own again as overrides change them.
     pub(crate) lets: &'a [Draft],
     /// How many are its own.
     pub(crate) own: usize,
+    /// How many have a name: its own and the shared ones.
+    pub(crate) named: usize,
+    /// Where those of each override begin.
+    pub(crate) others: &'a [usize],
+    /// What a hit weighs; told are nobody where the rule does not say who.
+    pub(crate) usual: &'a Weight,
+    /// The lists whose entries are spared.
+    pub(crate) except: &'a [Spared],
     pub(crate) params: &'a [(Key, Param)],
     pub(crate) overrides: &'a [Override],
     pub(crate) on: &'a [EventType],
@@ -119,12 +176,7 @@ impl Programs<'_> {
     /// The programs for each type, fewer than types where something has a fault, and the fields outside the vocabulary
     /// that the rule reads.
     pub(crate) fn lower(&self, faults: &mut Vec<Fault>) -> (Vec<Trigger>, BTreeSet<String>) {
-        let lets: Vec<(String, Option<Bound>)> = self
-            .lets
-            .iter()
-            .enumerate()
-            .map(|(index, draft)| (draft.name.name.clone(), draft.binding.as_ref().map(|(_, shape)| shape.bound(index))))
-            .collect();
+        let lets = self.bound(0);
         let params = plain_names(self.params);
         let lists = &self.library.lists;
         let scoreless = self.entity.and_then(|entity| entity.kind).filter(|kind| kind.is_operational());
@@ -136,9 +188,10 @@ impl Programs<'_> {
         let mut all = Mentions::default();
         for event in self.on {
             let entity = self.entity.and_then(|entity| entity.entity(*event).map_err(|fault| faults.push(fault)).ok());
-            let usual = self.program(*event, &names, &mut all, faults);
+            let mut usual = self.program(*event, &names, &mut all, faults);
+            let spared = entity.map(|entity| self.spared(*event, entity, faults)).unwrap_or_default();
             let mut programs = Vec::new();
-            for (other, source) in self.overrides.iter().zip(&sources) {
+            for ((number, other), source) in self.overrides.iter().enumerate().zip(&sources) {
                 let applies = source.as_ref().and_then(|source| {
                     let names = Names::event_only("if", lists);
                     let mut mentions = Mentions::default();
@@ -147,10 +200,14 @@ impl Programs<'_> {
                     all.unknowns.append(&mut mentions.unknowns);
                     applies
                 });
+                let lets = self.bound(self.others.get(number).copied().unwrap_or_default());
                 let names = Names { lets: &lets, params: &other.params, event_only: None, scoreless, unsure: false, lists };
                 let changed = usual.as_ref().and_then(|_| self.changed(other, *event, &names, faults));
+                let weight = self.weight(other.severity, other.risk);
+                let changed = changed.map(|program| Program { weight, when: but(&spared, program.when), ..program });
                 programs.extend(applies.zip(changed).map(|(applies, program)| Program { applies: Some(applies), ..program }));
             }
+            usual = usual.map(|program| Program { when: but(&spared, program.when), ..program });
             if let (Some(entity), Some(usual), true) = (entity, usual, programs.len() == self.overrides.len()) {
                 programs.push(usual);
                 triggers.push(Trigger { event: *event, entity, reads: Vec::new(), programs });
@@ -163,6 +220,49 @@ impl Programs<'_> {
             all.unknowns.extend(draft.unknowns.iter().cloned());
         }
         (triggers, all.unknowns)
+    }
+
+    /// What a hit weighs where an override says so; where nobody is named who is told, that goes by the severity.
+    fn weight(&self, severity: Option<Severity>, risk: Option<u8>) -> Weight {
+        let severity = severity.unwrap_or(self.usual.severity);
+        let deliver = match (self.usual.deliver.as_slice(), severity) {
+            ([], Severity::Sev0 | Severity::Sev1) => vec![Receiver::Core, Receiver::Oncall],
+            ([], _) => vec![Receiver::Core],
+            (named, _) => named.to_vec(),
+        };
+        Weight { severity, risk: risk.unwrap_or(self.usual.risk), deliver }
+    }
+
+    /// Whether the rule's entity is in one of the lists whose entries are spared.
+    fn spared(&self, event: EventType, entity: EntityField, faults: &mut Vec<Fault>) -> Vec<Expr> {
+        let mut found = Vec::new();
+        for Spared { list, span } in self.except {
+            let spec = entity.path.and_then(|path| Some((path, field::at(event.fields(), path)?)));
+            let Some((path, spec)) = spec else {
+                let message = format!("an alert about `{}` is about nobody whom a list could spare", entity.kind.name());
+                faults.push(Fault::new(Code::WrongList, span.clone(), message).help("remove it, or put the test into `when`"));
+                continue;
+            };
+            if list.kind.is_none_or(|kind| !spec.entities.contains(&kind)) {
+                let kind = list.kind.map_or("text", EntityKind::name);
+                let message = format!("`list.{}` holds the kind `{kind}`, and the rule is about `{}`", list.name, entity.kind.name());
+                let known = listed(spec.entities.iter().map(|kind| kind.name()));
+                faults.push(Fault::new(Code::WrongList, span.clone(), message).help(format!("name a list of one of {known}")));
+                continue;
+            }
+            found.push(Expr::InList(Box::new(Expr::Field(path)), Arc::clone(list)));
+        }
+        found
+    }
+
+    /// What the names are bound to, with the rule's own bindings from that place on.
+    fn bound(&self, begin: usize) -> Vec<(String, Option<Bound>)> {
+        let place = |index: usize| if index < self.own { begin + index } else { index };
+        let bound = |index: usize| {
+            let draft = self.lets.get(place(index))?;
+            Some((draft.name.name.clone(), draft.binding.as_ref().map(|(_, shape)| shape.bound(place(index)))))
+        };
+        (0..self.named).filter_map(bound).collect()
     }
 
     fn program(&self, event: EventType, names: &Names<'_>, all: &mut Mentions, faults: &mut Vec<Fault>) -> Option<Program> {
@@ -181,7 +281,7 @@ impl Programs<'_> {
         let (when, parts, true) = (when?, self.parts?, explained) else { return None };
         let shown = shown(event, names, &mentions);
         let explain = pieces(parts, &shown);
-        Some(Program { applies: None, when, explain, shown })
+        Some(Program { applies: None, when, weight: self.weight(None, None), explain, shown })
     }
 
     /// The program under an override's parameters. The usual one has no fault, so one that shows here is the
@@ -211,8 +311,9 @@ impl Programs<'_> {
                 faults.push(fault.help("name it in `when` or `explain`, or remove it: a binding costs memory"));
             }
         }
+        let made_with: BTreeSet<usize> = self.lets.iter().flat_map(|draft| &draft.params).copied().collect();
         for (index, (key, _)) in self.params.iter().enumerate() {
-            if !mentioned.params.contains(&index) {
+            if !mentioned.params.contains(&index) && !made_with.contains(&index) {
                 let fault = Fault::new(Code::Unused, key.span.clone(), format!("nothing reads the parameter `{}`", key.name));
                 faults.push(fault.help(format!("name it as params.{} in `when` or `explain`, or remove it", key.name)));
             }
@@ -278,4 +379,9 @@ fn pieces(parts: &[Part], shown: &[Shown]) -> Vec<Piece> {
         }
     };
     parts.iter().map(piece).collect()
+}
+
+/// The condition for all but those of whom one of the tests holds.
+fn but(spared: &[Expr], when: Expr) -> Expr {
+    spared.iter().fold(when, |when, spared| Expr::And(Box::new(Expr::Not(Box::new(spared.clone()))), Box::new(when)))
 }

@@ -79,7 +79,7 @@ pub struct Rule {
     pub id: String,
     /// One line for people.
     pub title: String,
-    /// How bad it is.
+    /// How bad it is, unless an override says otherwise.
     pub severity: Severity,
     /// What becomes of its hits.
     pub mode: Mode,
@@ -89,14 +89,12 @@ pub struct Rule {
     pub entity: EntityKind,
     /// One program for each event type that it watches, in the order of `on`.
     pub triggers: Vec<Trigger>,
-    /// The share of doubt that one alert casts on the entity, 0..=100.
+    /// The share of doubt that one alert casts on the entity, 0..=100, unless an override says otherwise.
     pub risk: u8,
     /// How long until that doubt has halved, ms.
     pub half_life_ms: i64,
     /// How long after an alert opens further hits are only counted, ms; 0: an alert on every event.
     pub suppress_ms: i64,
-    /// Who is told.
-    pub deliver: Vec<Receiver>,
     /// The page that says what to do.
     pub runbook: Option<String>,
     /// The tests in the rule's file.
@@ -121,7 +119,8 @@ impl Ruleset {
 impl Rule {
     /// Whether its alerts go to the person on call.
     pub fn pages(&self) -> bool {
-        self.mode == Mode::Active && self.deliver.contains(&Receiver::Oncall)
+        let programs = self.triggers.iter().flat_map(|trigger| &trigger.programs);
+        self.mode == Mode::Active && programs.flat_map(|program| &program.weight.deliver).any(|told| *told == Receiver::Oncall)
     }
 }
 
@@ -179,6 +178,17 @@ pub struct Trigger {
     pub programs: Vec<Program>,
 }
 
+/// How much a hit weighs, and who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The share of doubt that the alert casts on the entity, 0..=100.
+    pub risk: u8,
+    /// Who is told.
+    pub deliver: Vec<Receiver>,
+}
+
 /// A condition under one set of parameters.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -186,6 +196,8 @@ pub struct Program {
     pub applies: Option<Expr>,
     /// The condition; of type bool.
     pub when: Expr,
+    /// What a hit weighs.
+    pub weight: Weight,
     /// The explanation's pieces, in order.
     pub explain: Vec<Piece>,
     /// What the alert's `values` shows: every let name (a detector's as `name.fired`, `name.field`), every parameter

@@ -47,9 +47,12 @@ pub struct RuleFile {
     pub entity: EntityKey,
     /// Numbers, words, and lists of them, named in conditions as `params.name`.
     pub params: Option<BTreeMap<String, ParamValue>>,
-    /// Other parameters for some events: the first whose `if` holds. The rule's own `params` where none does.
+    /// Other parameters, severity or risk for some events: the first whose `if` holds. The rule's own where none does.
     #[schemars(length(min = 1))]
     pub overrides: Option<Vec<OverrideFile>>,
+    /// Lists of those who are spared: entries of the rule's kind of entity, each with a reason and perhaps an end.
+    #[schemars(example = &"trusted_phones")]
+    pub except: Option<OneOrMore<String>>,
     /// What the condition may name, beside the bindings of `shared.yaml`. Equal definitions are computed once for all
     /// rules.
     pub r#let: Option<BTreeMap<String, BindingFile>>,

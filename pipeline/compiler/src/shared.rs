@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rasid_detectors::event::EventType;
 
-use crate::binding::{self, Among, Draft};
+use crate::binding::{self, Among, Beside, Draft};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault};
 use crate::list::Lists;
@@ -45,7 +45,7 @@ impl<'a> Shared<'a> {
         let Some(mut map) = MapReader::new(root, "the file of shared bindings", faults) else { return Self::unread() };
         let node = map.required("let", faults);
         map.finish(faults);
-        let drafts = node.map(|node| binding::lower(text, node, &[], lists, faults)).unwrap_or_default();
+        let drafts = node.map(|node| binding::lower(text, node, Beside { on: &[], lists, params: &[] }, faults)).unwrap_or_default();
         let Some(NodeValue::Map(entries)) = node.map(|node| &node.value) else { return Self::unread() };
         let bindings =
             entries.iter().zip(drafts).map(|((name, node), draft)| SharedBinding { name, node, good: draft.binding.is_some() }).collect();
@@ -76,7 +76,8 @@ impl<'a> Shared<'a> {
                 continue;
             };
             let mut here = Vec::new();
-            let among = Among { on, lists, sources: &[], broken: &[], is_counted: false };
+            let beside = Beside { on, lists, params: &[] };
+            let among = Among { beside, sources: &[], broken: &[], is_counted: false };
             drafts.push(binding::one(self.text, shared.name, shared.node, &among, &mut here));
             faults.extend(here.into_iter().map(|fault| Fault {
                 span: span.clone(),

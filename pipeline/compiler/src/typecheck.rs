@@ -213,7 +213,7 @@ impl<'a> Checker<'a> {
 
     pub(crate) fn param(&mut self, node: &IdedExpr, name: &str) -> Option<&'a Param> {
         let names = self.names;
-        if let Some(key) = names.event_only {
+        if let Some(key) = names.event_only.filter(|key| *key != "where") {
             let fault = self.at(Code::WhereReadsMore, node, format!("`{key}` cannot read `params.{name}`"));
             return self.fault(fault.help(event_only(key)));
         }
@@ -422,7 +422,7 @@ impl<'a> Checker<'a> {
 fn event_only(key: &str) -> &'static str {
     match key {
         "where" => {
-            "`where` reads only the event's own fields (data.field): what a binding counts must not change with a rule's parameters or other bindings; put the test into `when`"
+            "`where` reads only the event's own fields (data.field) and the rule's parameters: what a binding counts must not change with other bindings; put the test into `when`"
         }
         _ => {
             "`if` reads only the event's own fields (data.field) and lists: it says which parameters hold before bindings are compared with them"

@@ -1,7 +1,7 @@
 //! The rule of CONTRACT.md, section 2, compiles to what it says; bindings are shared; a folder loads.
 
 use rasid_compiler::expression::{EvalError, Scope};
-use rasid_compiler::ruleset::{EntityField, KeyPart, Mode, Piece, Read, Receiver, Ruleset, Severity};
+use rasid_compiler::ruleset::{EntityField, KeyPart, Mode, Piece, Read, Receiver, Rule, Ruleset, Severity};
 use rasid_compiler::{LoadError, SourceFile, compile, is_hit, load};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
@@ -79,12 +79,13 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
     assert_eq!((rule.id.as_str(), rule.title.as_str()), ("auth.otp_flood", "One phone is sent too many codes"));
     assert_eq!((rule.severity, rule.mode, rule.entity), (Severity::Sev2, Mode::Active, EntityKind::Phone));
     assert_eq!((rule.risk, rule.half_life_ms, rule.suppress_ms), (60, 21_600_000, 3_600_000));
-    assert_eq!(rule.deliver, [Receiver::Core, Receiver::Oncall]);
+    
     assert_eq!(rule.runbook.as_deref(), Some("docs/runbooks/otp.md"));
 
     let [trigger] = rule.triggers.as_slice() else { panic!("one trigger") };
     let [program] = trigger.programs.as_slice() else { panic!("one program") };
     assert!(program.applies.is_none() && rule.tests.is_empty() && rule.source == 0);
+    assert_eq!(program.weight.deliver, [Receiver::Core, Receiver::Oncall]);
     let phone = EntityField { kind: EntityKind::Phone, path: Some(path(EventType::OtpRequested, "phone")) };
     assert_eq!((trigger.event, trigger.entity), (EventType::OtpRequested, phone));
     let by_phone = vec![KeyPart::Entity(phone)];
@@ -128,9 +129,10 @@ fn what_is_left_out_takes_its_default() {
         (plain.severity, plain.mode, plain.risk, plain.half_life_ms, plain.suppress_ms),
         (Severity::Sev2, Mode::Active, 0, 86_400_000, 3_600_000)
     );
-    assert_eq!(plain.deliver, [Receiver::Core]);
-    assert_eq!(rule("severity: SEV1\n").deliver, [Receiver::Core, Receiver::Oncall]);
-    assert_eq!(rule("severity: SEV1\ndeliver: core\n").deliver, [Receiver::Core]);
+    let told = |rule: &Rule| rule.triggers[0].programs[0].weight.deliver.clone();
+    assert_eq!(told(&plain), [Receiver::Core]);
+    assert_eq!(told(&rule("severity: SEV1\n")), [Receiver::Core, Receiver::Oncall]);
+    assert_eq!(told(&rule("severity: SEV1\ndeliver: core\n")), [Receiver::Core]);
     assert_eq!(rule("suppress: 0s\nmode: off\n").suppress_ms, 0);
     let shown: Vec<&str> = plain.triggers[0].programs[0].shown.iter().map(|shown| shown.name.as_str()).collect();
     assert_eq!(shown, ["data.reported_by"]);

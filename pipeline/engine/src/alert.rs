@@ -155,7 +155,7 @@ impl Alert {
             rule: rule.id.clone(),
             ruleset: ruleset.to_owned(),
             engine: env!("CARGO_PKG_VERSION").to_owned(),
-            severity: rule.severity,
+            severity: program.weight.severity,
             mode,
             title: rule.title.clone(),
             related: related(row, trigger.entity.path, pseudonymizer),
@@ -166,10 +166,10 @@ impl Alert {
             position,
             values,
             explanation,
-            risk: rule.risk,
+            risk: program.weight.risk,
             suppressed_before,
             runbook: rule.runbook.clone(),
-            deliver: if mode == Mode::Active { rule.deliver.clone() } else { Vec::new() },
+            deliver: if mode == Mode::Active { program.weight.deliver.clone() } else { Vec::new() },
         }
     }
 }

@@ -7,16 +7,23 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{BindingFile, EventName, ParamValue, Span, text_schema};
 use crate::list::listed_kinds;
+use crate::ruleset::Severity;
 
-/// Other parameters for some events.
+/// Other parameters, or another weight, for some events.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct OverrideFile {
     /// Which events, in CEL over `data` and lists alone.
     #[schemars(length(min = 1, max = 4096), example = &"data.purpose == \"payout\"")]
     pub r#if: String,
-    /// Parameters of the rule, of the same types; those that are not named keep their value.
-    pub params: BTreeMap<String, ParamValue>,
+    /// Parameters of the rule, of the same types; those that are not named keep their value. A binding that is made with one of
+    /// them keeps state of its own for each value.
+    pub params: Option<BTreeMap<String, ParamValue>>,
+    /// How bad it is then.
+    pub severity: Option<Severity>,
+    /// The share of doubt that an alert casts then, 0 to 100.
+    #[schemars(range(min = 0, max = 100), example = 80)]
+    pub risk: Option<u8>,
 }
 
 /// A test: events at times, and the alerts that the rule must open, no more and no fewer.

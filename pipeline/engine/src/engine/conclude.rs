@@ -137,7 +137,7 @@ impl Engine {
         if mode == Mode::Active {
             let former = former_entity_of(row, trigger, &self.pseudonymizer);
             let about = About { key, entity: &alert.entity, former: former.as_deref() };
-            let cast = Cast { at_ms: row.at_ms, half_life_ms: rule.half_life_ms, risk: rule.risk };
+            let cast = Cast { at_ms: row.at_ms, half_life_ms: rule.half_life_ms, risk: program.weight.risk };
             let moment = Moment { position: record.position, clock_ms: mark.clock_ms, ruleset: &self.plan.ruleset.hash };
             if let Some(change) = self.scores.raise(about, self.rule_numbers[trigger_plan.rule], cast, moment) {
                 let formerly = former.map(|former| change.under(former));
