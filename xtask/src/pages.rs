@@ -79,7 +79,8 @@ fn rule_reference(reference: &Value) -> Result<String> {
 
 /// The kinds of entity, each with the fields that name it.
 fn kinds(page: &mut String, reference: &Value) -> Result<()> {
-    let mut kinds: Vec<(&str, Vec<&str>)> = list(reference, "kinds")?.iter().filter_map(|kind| Some((kind.as_str()?, Vec::new()))).collect();
+    let mut kinds: Vec<(&str, Vec<&str>)> =
+        list(reference, "kinds")?.iter().filter_map(|kind| Some((kind.as_str()?, Vec::new()))).collect();
     for field in list(reference, "events")?.iter().flat_map(|event| list(event, "fields").into_iter().flatten()) {
         let named = field.get("kinds").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for kind in named {

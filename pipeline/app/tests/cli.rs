@@ -227,6 +227,56 @@ fn a_rule_whose_tests_fail_does_not_run() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{}", said(&output));
 }
 
+const TRIED: &str = r#"rule: probe.tried
+title: Many messages
+on: chat.message
+entity: user(sender_id)
+params: {messages_max: 10}
+let:
+  messages: {count: chat.message, by: user(sender_id), window: 1h}
+when: messages > params.messages_max && size(data.text) > 0
+explain: "{messages} messages"
+tests:
+  - name: the eleventh
+    events: [{at: 0s, every: 1s, times: 11, type: chat.message, data: {conversation_id: c, sender_id: a, recipient_id: b, text: hi}}]
+    alerts: [{at: 10s, entity: user}]
+"#;
+
+#[test]
+fn what_no_test_of_a_rule_notices_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("rules/probe");
+    std::fs::create_dir_all(&place).expect("a folder");
+    let check = |text: &str, arguments: &[&str]| {
+        std::fs::write(place.join("tried.yaml"), text).expect("a file");
+        rasid(folder.path(), &[&["check", "rules", "--mutate"][..], arguments].concat())
+    };
+    // One test, which says all of how many there are and nothing of how long they are.
+    let found = check(TRIED, &["--output", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&found.stdout).expect("one JSON object");
+    let places: Vec<(u64, u64, &str)> = json["faults"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|fault| (fault["line"].as_u64().unwrap_or(0), fault["column"].as_u64().unwrap_or(0), fault["code"].as_str().unwrap_or("")))
+        .collect();
+    assert_eq!((found.status.code(), &json["mutants"]), (Some(1), &serde_json::json!(7)), "{json}");
+    assert_eq!(places, [(8, 57, "R0047"), (8, 59, "R0047"), (8, 59, "R0047")], "{json}");
+    let shown = check(TRIED, &[]);
+    assert!(said(&shown).contains("may as well be"), "{}", said(&shown));
+    let github = check(TRIED, &["--output", "github"]);
+    let lines = String::from_utf8_lossy(&github.stdout);
+    assert!(
+        lines.lines().count() == places.len() && lines.lines().all(|line| line.starts_with("::error file=rules/probe/tried.yaml,line=")),
+        "{lines}"
+    );
+
+    let whole = TRIED.replace("tests:\n", "tests:\n  - name: short ones\n    events: [{at: 0s, every: 1s, times: 11, type: chat.message, data: {conversation_id: c, sender_id: a, recipient_id: b, text: h}}]\n    alerts: [{at: 10s, entity: user}]\n  - name: empty ones\n    events: [{at: 0s, every: 1s, times: 20, type: chat.message, data: {conversation_id: c, sender_id: a, recipient_id: b, text: ''}}]\n    alerts: []\n");
+    let good = check(&whole, &[]);
+    assert_eq!(good.status.code(), Some(0), "{}", said(&good));
+    assert!(String::from_utf8_lossy(&good.stdout).contains("a test notices each of 7 changes"));
+}
+
 #[test]
 fn single_files_are_checked_with_what_their_folder_shares() {
     let folder = folder();

@@ -5,7 +5,7 @@ use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
 use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields};
 use rasid_detectors::signal::SignalField;
 
-use crate::binding::{Counted, Lowering, is_param, Shape, Source, binding_of, counted_types};
+use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types, is_param};
 use crate::cel;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;

@@ -210,7 +210,19 @@ pub(crate) struct Among<'a> {
 /// Reads one binding.
 pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults: &mut Vec<Fault>) -> Draft {
     let Among { beside: Beside { on, lists, params }, sources, broken, is_counted } = *among;
-    let mut lowering = Lowering { file, on, lists, sources, broken, is_counted, params, reads: Vec::new(), unknowns: BTreeSet::new(), used: BTreeSet::new(), faults };
+    let mut lowering = Lowering {
+        file,
+        on,
+        lists,
+        sources,
+        broken,
+        is_counted,
+        params,
+        reads: Vec::new(),
+        unknowns: BTreeSet::new(),
+        used: BTreeSet::new(),
+        faults,
+    };
     let binding = lowering.binding(node);
     Draft { name: name.clone(), binding, reads: lowering.reads, unknowns: lowering.unknowns, params: lowering.used }
 }

@@ -130,6 +130,8 @@ codes! {
     ReachedTwice = "R0045",
     /// A `match` that joins what is not of one kind.
     KindsDiffer = "R0046",
+    /// A part of a rule that might say something else without a test of the rule noticing.
+    Survives = "R0047",
 }
 
 impl fmt::Display for Code {
@@ -199,13 +201,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of tests that a rule of `ruleset` does not pass. Each failure: the file by its index in
+    /// A report of what was found in rules that compile: tests that fail, say. Each: the file by its index in
     /// [`Ruleset::sources`](crate::ruleset::Ruleset::sources), the place in it, what is wrong, and what helps to see why.
-    pub fn of_failures(ruleset: &crate::ruleset::Ruleset, failures: Vec<(usize, Range<usize>, String, Option<String>)>) -> Self {
-        let mut faults: Vec<Diagnostic> = failures
-            .into_iter()
-            .map(|(file, span, message, help)| Diagnostic { code: Code::TestFailed, file, span, message, help, also: None })
-            .collect();
+    pub fn of_rules(ruleset: &crate::ruleset::Ruleset, code: Code, found: Vec<(usize, Range<usize>, String, Option<String>)>) -> Self {
+        let mut faults: Vec<Diagnostic> =
+            found.into_iter().map(|(file, span, message, help)| Diagnostic { code, file, span, message, help, also: None }).collect();
         faults.sort_by_key(|fault| (fault.file, fault.span.start));
         Self { faults, sources: ruleset.sources.clone(), dir: None }
     }

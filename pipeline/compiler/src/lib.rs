@@ -4,6 +4,7 @@
 //! * [`ruleset`], [`expression`]: what they compile to; plain data that the engine plans and runs.
 //! * [`eval`]: how programs run.
 //! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
+//! * [`mutate`]: what a rule might say instead, which its tests should notice.
 //!
 //! From the inside: `folder` finds and reads files, `yaml` and `scalar` make a tree with places of one, `reader` takes it
 //! apart key by key. `lower` makes a rule of it: `binding`, `aggregate` and `join` its `let`, `program` conditions and overrides,
@@ -33,6 +34,7 @@ pub mod library;
 mod list;
 mod looping;
 mod lower;
+pub mod mutate;
 mod names;
 mod presence;
 mod program;

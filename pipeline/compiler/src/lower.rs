@@ -73,16 +73,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     };
     let explain = map.required("explain", faults);
     let runbook = map.optional("runbook").and_then(|node| reader::text(node, "`runbook`", faults));
-    for key in ["description", "false_positives", "known_gaps", "owner"] {
-        if let Some(node) = map.optional(key) {
-            reader::text(node, &format!("`{key}`"), faults);
-        }
-    }
-    if let Some(node) = map.optional("references") {
-        for item in reader::one_or_more(node, "`references`", faults) {
-            reader::text(item, "a reference", faults);
-        }
-    }
+    words(&mut map, faults);
     let tests = map.optional("tests");
     map.finish(faults);
 
@@ -148,6 +139,20 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         source,
     };
     Lowered { id, rule: (faults.len() == before).then_some(rule), lets }
+}
+
+/// What is for people alone.
+fn words(map: &mut MapReader<'_>, faults: &mut Vec<Fault>) {
+    for key in ["description", "false_positives", "known_gaps", "owner"] {
+        if let Some(node) = map.optional(key) {
+            reader::text(node, &format!("`{key}`"), faults);
+        }
+    }
+    if let Some(node) = map.optional("references") {
+        for item in reader::one_or_more(node, "`references`", faults) {
+            reader::text(item, "a reference", faults);
+        }
+    }
 }
 
 pub(crate) const SEVERITIES: [(&str, Severity); 4] =

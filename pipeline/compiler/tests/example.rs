@@ -79,7 +79,7 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
     assert_eq!((rule.id.as_str(), rule.title.as_str()), ("auth.otp_flood", "One phone is sent too many codes"));
     assert_eq!((rule.severity, rule.mode, rule.entity), (Severity::Sev2, Mode::Active, EntityKind::Phone));
     assert_eq!((rule.risk, rule.half_life_ms, rule.suppress_ms), (60, 21_600_000, 3_600_000));
-    
+
     assert_eq!(rule.runbook.as_deref(), Some("docs/runbooks/otp.md"));
 
     let [trigger] = rule.triggers.as_slice() else { panic!("one trigger") };

@@ -284,7 +284,7 @@ fn a_failing_test_is_shown_where_it_stands() {
         (rule.source, rule.tests[1].span.clone(), "an alert at 0s that is not expected".to_owned(), None),
         (rule.source, rule.tests[0].alerts[0].span.clone(), "no alert opens at 100s".to_owned(), Some(table)),
     ];
-    let report = Report::of_failures(&ruleset, failures);
+    let report = Report::of_rules(&ruleset, Code::TestFailed, failures);
     assert!(report.faults.iter().all(|fault| fault.code == Code::TestFailed));
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("a_failing_test", report.render(false));

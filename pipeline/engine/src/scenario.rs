@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use rasid_compiler::Report;
 use rasid_compiler::expression::EvalError;
 use rasid_compiler::ruleset::{Binding, ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
+use rasid_compiler::{Code, Report};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::time::parse_rfc3339;
 
@@ -52,7 +52,7 @@ pub fn run_tests(ruleset: &Ruleset) -> Result<Outcome, EngineError> {
         }
     }
     let failures: Vec<(usize, Range<usize>, String, Option<String>)> = failures;
-    Ok(Outcome { tests, failures: (!failures.is_empty()).then(|| Report::of_failures(ruleset, failures)) })
+    Ok(Outcome { tests, failures: (!failures.is_empty()).then(|| Report::of_rules(ruleset, Code::TestFailed, failures)) })
 }
 
 /// A ruleset of that rule and the bindings that it reads.

@@ -97,15 +97,15 @@ explain: "{data.amount}"
 );
 const PARTNERS: (&str, &str) = (
     "lists/partners.yaml",
-    r#"
+    r"
 list: partners
 kind: user
 entries:
   - {value: u_partner, reason: contract of 2026, expires: 2026-09-22}
-"#,
+",
 );
 
-fn of(user: &str, record: String) -> String {
+fn of(user: &str, record: &str) -> String {
     record.replace(r#""user_id":"u""#, &format!(r#""user_id":"{user}""#))
 }
 
@@ -117,8 +117,8 @@ fn an_override_weighs_otherwise_and_a_list_spares() {
         payment(0, 0, 2_000, "card"),
         payment(1, 1, 60_000, "wallet"),
         payment(2, 2, 3_000, "wallet"),
-        of("u_partner", payment(3, 3, 60_000, "card")),
-        of("u_partner", payment(4, minutes, 2_000, "card")),
+        of("u_partner", &payment(3, 3, 60_000, "card")),
+        of("u_partner", &payment(4, minutes, 2_000, "card")),
     ];
     let records: Vec<Record<'_>> =
         (1..).zip(&log).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();

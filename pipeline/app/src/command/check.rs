@@ -6,21 +6,38 @@ use rasid_compiler::ruleset::Ruleset;
 use rasid_compiler::{Diagnostic, LoadError, Report};
 use serde::Serialize;
 
-use super::{Command, Failure, OutputFormat, colour, print_json, print_line, say_block};
+use super::{Command, Failure, colour, print_json, print_line, say_block};
 use crate::clock::Stopwatch;
 
 /// Check rule files: every fault with its line underlined, then the tests in them
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  rasid check rules\n  rasid check rules/auth/otp_flood.yaml rules/lists/trusted_phones.yaml\n\n\
+#[command(
+    after_help = "Examples:\n  rasid check rules\n  rasid check rules/auth/otp_flood.yaml rules/lists/trusted_phones.yaml\n  rasid check rules --mutate\n\n\
     A file is checked with the lists and the shared.yaml of its rules folder, which is the file's own folder or the one\n\
-    above it, whichever has a shared.yaml or a folder lists.")]
+    above it, whichever has a shared.yaml or a folder lists."
+)]
 pub(crate) struct Args {
     /// Folders of rule files, and single files: rules, lists, shared.yaml
     #[arg(value_name = "PATH", default_value = "rules", num_args = 1..)]
     paths: Vec<PathBuf>,
     /// How the result on stdout is written
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
-    output: OutputFormat,
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+    /// Turn each comparison and connective and move each threshold by a fifth, and tell what no test of its rule notices
+    #[arg(long)]
+    mutate: bool,
+}
+
+/// How what was found is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: one JSON object
+    Json,
+    /// For GitHub Actions: one workflow command a fault, shown at its line of the change
+    Github,
 }
 
 /// What is checked together.
@@ -71,6 +88,9 @@ struct Found<'a> {
     tests: usize,
     /// Rules whose alerts go to the person on call, if there is one.
     pages: Vec<String>,
+    /// With `--mutate`: how much was turned. What no test noticed is among the faults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutants: Option<usize>,
     faults: Vec<Fault<'a>>,
 }
 
@@ -87,7 +107,7 @@ struct Fault<'a> {
 impl Command for Args {
     fn run(&self) -> Result<(), Failure> {
         let watch = Stopwatch::start();
-        let (mut rules, mut tests, mut untested, mut status) = (0, 0, 0, 0);
+        let (mut rules, mut tests, mut untested, mut status, mut mutants) = (0, 0, 0, 0, 0);
         let (mut reports, mut pages): (Vec<Report>, Vec<String>) = (Vec::new(), Vec::new());
         for part in parts(&self.paths)? {
             let ruleset = match part.load() {
@@ -100,10 +120,17 @@ impl Command for Args {
                 Err(error) => return Err(error.into()),
             };
             let outcome = rasid_engine::run_tests(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?;
-            if let Some(mut report) = outcome.failures {
+            let passed = outcome.failures.is_none();
+            let mut found: Vec<Report> = outcome.failures.into_iter().collect();
+            // Tests that fail say nothing of what else would make them fail.
+            if self.mutate && passed {
+                let turned = rasid_engine::turn(&ruleset).map_err(|error| Failure::Outside(Box::new(error)))?;
+                mutants += turned.tried;
+                found.extend(turned.survivors);
+            }
+            for report in found {
                 status = status.max(1);
-                report.dir = Some(part.dir);
-                reports.push(report);
+                reports.push(Report { dir: Some(part.dir.clone()), ..report });
             }
             rules += ruleset.rules.len();
             tests += outcome.tests;
@@ -111,17 +138,21 @@ impl Command for Args {
             untested += ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
         }
         match self.output {
-            OutputFormat::Json => json(rules, tests, pages, &reports)?,
-            OutputFormat::Text if reports.is_empty() => {
+            Output::Json => json(rules, tests, pages, self.mutate.then_some(mutants), &reports)?,
+            Output::Github => reports.iter().try_for_each(github)?,
+            Output::Text if reports.is_empty() => {
                 let note = if untested == 0 { String::new() } else { format!("; {} without a test", counted(untested, "rule")) };
                 let (rules, tests) = (counted(rules, "rule"), counted(tests, "test"));
                 print_line(&format!("{rules}, {tests} passed in {:.2} s{note}", watch.elapsed().as_secs_f64()))?;
+                if self.mutate {
+                    print_line(&format!("a test notices each of {}", counted(mutants, "change")))?;
+                }
                 print_line(&match pages.as_slice() {
                     [] => "none pages the person on call (SEV0, SEV1 or `deliver: [core, oncall]` would)".to_owned(),
                     pages => format!("{} of them page the person on call: {}", pages.len(), pages.join(", ")),
                 })?;
             }
-            OutputFormat::Text => reports.iter().for_each(|report| say_block(report.render(colour()).trim_end())),
+            Output::Text => reports.iter().for_each(|report| say_block(report.render(colour()).trim_end())),
         }
         if status == 0 { Ok(()) } else { Err(Failure::Said(status)) }
     }
@@ -132,7 +163,22 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn json(rules: usize, tests: usize, pages: Vec<String>, reports: &[Report]) -> Result<(), Failure> {
+/// A workflow command for each fault of a report.
+///
+/// The form: docs.github.com, "Workflow commands for GitHub Actions", `error`; what would end a value is written in per cent.
+fn github(report: &Report) -> Result<(), Failure> {
+    let value = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| value(text).replace(':', "%3A").replace(',', "%2C");
+    for found in &report.faults {
+        let (line, column) = report.position(found);
+        let help = found.help.as_ref().map(|help| format!("\n{help}")).unwrap_or_default();
+        let (file, message) = (property(&report.path(found)), value(&format!("{}{help}", found.message)));
+        print_line(&format!("::error file={file},line={line},col={column},title={}::{message}", found.code.as_str()))?;
+    }
+    Ok(())
+}
+
+fn json(rules: usize, tests: usize, pages: Vec<String>, mutants: Option<usize>, reports: &[Report]) -> Result<(), Failure> {
     let faults = reports.iter().flat_map(|report| {
         report.faults.iter().map(|found| {
             let (line, column) = report.position(found);
@@ -140,5 +186,5 @@ fn json(rules: usize, tests: usize, pages: Vec<String>, reports: &[Report]) -> R
             Fault { code: code.as_str(), file: report.path(found), line, column, message, help: help.as_deref() }
         })
     });
-    print_json(&Found { rules, tests, pages, faults: faults.collect() })
+    print_json(&Found { rules, tests, pages, mutants, faults: faults.collect() })
 }
