@@ -27,9 +27,9 @@ impl Engine {
             leave_answered(chunk, &self.plan);
         }
         let verdicts = self.evaluate(&chunks);
-        let mut seen = traces
-            .is_some()
-            .then(|| -> Vec<Trace> { chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.populations, &self.pseudonymizer)).collect() });
+        let mut seen = traces.is_some().then(|| -> Vec<Trace> {
+            chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.populations, &self.pseudonymizer)).collect()
+        });
         self.conclude(&chunks, &verdicts, output, seen.as_mut());
         if let (Some(traces), Some(mut seen)) = (traces, seen) {
             // Those that read scores come after the others of their event.
