@@ -67,7 +67,7 @@ impl Expr {
             }
             Self::Score => match scope.score() {
                 Value::Absent => return Err(EvalError::Absent),
-                score => score,
+                doubt => doubt,
             },
             Self::Negate(inner) => inner.with(scope, negate)?,
             Self::Arithmetic(operation, left, right) => {
