@@ -254,10 +254,23 @@ fn numbering(e164: &str) -> (String, String) {
     }
 }
 
-/// What stands behind the last @, in lower case and without a final dot.
+/// Digits in a domain from which on they may be a telephone number: the shortest in use have as many.
+const DOMAIN_DIGITS_MAX: usize = 7;
+
+/// What stands behind the last @, in lower case and without a final dot. It leaves in clear, so what is no domain by its form
+/// has none, nor has one that holds an address or as many digits as a telephone number.
 fn domain_of(email: &str) -> String {
-    let domain = email.trim().rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.').to_lowercase());
-    domain.filter(|domain| domain.contains('.') && !domain.contains(char::is_whitespace)).unwrap_or_else(|| INVALID.to_owned())
+    let domain = email.trim().rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.').to_lowercase()).unwrap_or_default();
+    // RFC 1035, 2.3.4: 63 octets at most a label. Letters of other scripts stand as they are (RFC 5890).
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    let is_domain = domain.contains('.') && domain.split('.').all(is_label);
+    let is_hidden = domain.chars().filter(|c| c.is_numeric()).count() > DOMAIN_DIGITS_MAX || personal::reads_as_personal(&domain);
+    if is_domain && !is_hidden { domain } else { INVALID.to_owned() }
 }
 
 /// A telephone number in E.164, Egypt (+20) where it has no country code. Spaces, dashes, dots and brackets are
@@ -452,6 +465,14 @@ mod tests {
     #[case("a@b@mail.example.", "a@b@mail.example.", "mail.example")]
     #[case("nobody", "nobody", "invalid")]
     #[case("a@localhost", "a@localhost", "invalid")]
+    #[case("a@call.01012345678", "a@call.01012345678", "invalid")]
+    #[case("a@010-1234.5678.example", "a@010-1234.5678.example", "invalid")]
+    #[case("a@call.٠١٠١٢٣٤٥٦٧٨", "a@call.٠١٠١٢٣٤٥٦٧٨", "invalid")]
+    #[case("a@192.0.2.1", "a@192.0.2.1", "invalid")]
+    #[case("a@my number.example", "a@my number.example", "invalid")]
+    #[case("a@x..example", "a@x..example", "invalid")]
+    #[case("a@163.com", "a@163.com", "163.com")]
+    #[case("a@بريد.مصر", "a@بريد.مصر", "بريد.مصر")]
     fn an_address_has_a_domain(#[case] raw: &str, #[case] email: &str, #[case] domain: &str) {
         assert_eq!(EntityKind::Email.normalise(raw), email);
         assert_eq!(EntityKind::EmailDomain.normalise(raw), domain);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::binding::Draft;
 use crate::diagnostic::{Code, Diagnostic, Fault, Report};
-use crate::expression::{Expr, StringTest};
+use crate::expression::Expr;
 use crate::folder::{self, Read as ReadFile};
 use crate::list::{self, Lists};
 use crate::lower::{self, Library, Lowered};
@@ -272,35 +272,8 @@ type ReadKeys = Vec<(EventType, Vec<KeyPart>)>;
 
 fn renumber(expr: &mut Expr, slots: &[usize]) {
     let slot = |index: &mut usize| *index = *slots.get(*index).expect("a rule without faults has every binding");
-    match expr {
-        Expr::Binding(index) | Expr::HasBinding(index) | Expr::Fired(index) | Expr::Signal(index, _) => slot(index),
-        Expr::Const(_)
-        | Expr::Field(_)
-        | Expr::Has(_)
-        | Expr::Unknown(_)
-        | Expr::HasUnknown(_)
-        | Expr::Time
-        | Expr::Score
-        | Expr::Elements(_)
-        | Expr::Item(_) => {}
-        Expr::Not(a) | Expr::Negate(a) | Expr::Size(a) | Expr::InList(a, _) | Expr::Text(a, StringTest::Matches(_)) => renumber(a, slots),
-        Expr::And(a, b)
-        | Expr::Or(a, b)
-        | Expr::Compare(_, a, b)
-        | Expr::Arithmetic(_, a, b)
-        | Expr::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => {
-            renumber(a, slots);
-            renumber(b, slots);
-        }
-        Expr::Conditional(a, b, c) => [a, b, c].into_iter().for_each(|part| renumber(part, slots)),
-        Expr::Call(..) | Expr::List(_) | Expr::At(..) | Expr::Part(..) | Expr::HasPart(..) | Expr::Loop(_) => {
-            expr.parts_mut().into_iter().for_each(|part| renumber(part, slots));
-        }
-        Expr::In(a, list) => {
-            renumber(a, slots);
-            for part in list {
-                renumber(part, slots);
-            }
-        }
+    if let Expr::Binding(index) | Expr::HasBinding(index) | Expr::Fired(index) | Expr::Signal(index, _) = expr {
+        slot(index);
     }
+    expr.parts_mut().into_iter().for_each(|part| renumber(part, slots));
 }

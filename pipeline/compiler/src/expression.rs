@@ -156,25 +156,57 @@ pub enum Expr {
 }
 
 impl Expr {
-    /// The programs inside a call, a list, an element or a loop; of all others none.
-    pub(crate) fn parts(&self) -> Vec<&Expr> {
+    /// The programs that it is made of; the one place that knows them.
+    pub fn parts(&self) -> Vec<&Expr> {
         match self {
+            Self::Not(a) | Self::Negate(a) | Self::Size(a) | Self::InList(a, _) | Self::Part(a, _) | Self::HasPart(a, _) => vec![a],
+            Self::And(a, b) | Self::Or(a, b) | Self::Compare(_, a, b) | Self::Arithmetic(_, a, b) | Self::At(a, b) => vec![a, b],
+            Self::Conditional(a, b, c) => vec![a, b, c],
+            Self::In(a, list) => [&**a].into_iter().chain(list).collect(),
+            Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
+            Self::Text(a, StringTest::Matches(_)) => vec![a],
             Self::Call(_, parts) | Self::List(parts) => parts.iter().collect(),
-            Self::At(list, index) => vec![list, index],
-            Self::Part(of, _) | Self::HasPart(of, _) => vec![of],
             Self::Loop(repeat) => [&repeat.list, &repeat.body].into_iter().chain(&repeat.keep).collect(),
-            _ => Vec::new(),
+            Self::Const(_)
+            | Self::Field(_)
+            | Self::Has(_)
+            | Self::Unknown(_)
+            | Self::HasUnknown(_)
+            | Self::Binding(_)
+            | Self::HasBinding(_)
+            | Self::Fired(_)
+            | Self::Signal(..)
+            | Self::Time
+            | Self::Score
+            | Self::Elements(_)
+            | Self::Item(_) => Vec::new(),
         }
     }
 
     /// The same, to change them.
     pub(crate) fn parts_mut(&mut self) -> Vec<&mut Expr> {
         match self {
+            Self::Not(a) | Self::Negate(a) | Self::Size(a) | Self::InList(a, _) | Self::Part(a, _) | Self::HasPart(a, _) => vec![a],
+            Self::And(a, b) | Self::Or(a, b) | Self::Compare(_, a, b) | Self::Arithmetic(_, a, b) | Self::At(a, b) => vec![a, b],
+            Self::Conditional(a, b, c) => vec![a, b, c],
+            Self::In(a, list) => [&mut **a].into_iter().chain(list).collect(),
+            Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
+            Self::Text(a, StringTest::Matches(_)) => vec![a],
             Self::Call(_, parts) | Self::List(parts) => parts.iter_mut().collect(),
-            Self::At(list, index) => vec![list, index],
-            Self::Part(of, _) | Self::HasPart(of, _) => vec![of],
             Self::Loop(repeat) => [&mut repeat.list, &mut repeat.body].into_iter().chain(&mut repeat.keep).collect(),
-            _ => Vec::new(),
+            Self::Const(_)
+            | Self::Field(_)
+            | Self::Has(_)
+            | Self::Unknown(_)
+            | Self::HasUnknown(_)
+            | Self::Binding(_)
+            | Self::HasBinding(_)
+            | Self::Fired(_)
+            | Self::Signal(..)
+            | Self::Time
+            | Self::Score
+            | Self::Elements(_)
+            | Self::Item(_) => Vec::new(),
         }
     }
 }

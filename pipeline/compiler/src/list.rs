@@ -130,7 +130,7 @@ fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
         EntityKind::PhonePrefix | EntityKind::PhoneCountry => entity::e164(text),
         // Of these too what is listed is what is derived.
         EntityKind::Carrier => text.into(),
-        EntityKind::EmailDomain => text.trim_start_matches('@').to_lowercase().into(),
+        EntityKind::EmailDomain => kind.normalise(&format!("@{}", text.trim_start_matches('@'))).into_owned().into(),
         _ => kind.normalise(text),
     };
     let can_be_met = match kind {
@@ -139,7 +139,7 @@ fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
             let whole = format!("{country}{range}0000000");
             dialled(&whole) && EntityKind::Carrier.normalise(&whole) == value
         }),
-        EntityKind::EmailDomain => value.contains('.') && !value.contains('@'),
+        EntityKind::EmailDomain => value.contains('.') && !text.trim_start_matches('@').contains('@'),
         EntityKind::Ip => value.parse::<IpAddr>().is_ok(),
         EntityKind::IpPrefix => {
             value.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok() && kind.normalise(address) == value)
@@ -197,6 +197,8 @@ mod tests {
     #[case(Some(EntityKind::Carrier), "+20 100", None)]
     #[case(Some(EntityKind::EmailDomain), "@Example.com", Some("example.com"))]
     #[case(Some(EntityKind::EmailDomain), "a@example.com", None)]
+    #[case(Some(EntityKind::EmailDomain), "call.01012345678", None)]
+    #[case(Some(EntityKind::EmailDomain), "Example.com.", Some("example.com"))]
     #[case(Some(EntityKind::Ip), "::ffff:192.0.2.1", Some("192.0.2.1"))]
     #[case(Some(EntityKind::Ip), "192.0.2.0/24", None)]
     #[case(Some(EntityKind::IpPrefix), "192.0.2.7", Some("192.0.2.0/24"))]

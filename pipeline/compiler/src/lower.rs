@@ -109,29 +109,18 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let about = Subject { on: &on, entity: kind, unknowns: &unknowns, waits: &waits };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     let modes = mode.zip(while_warming);
-    let parts = (id.clone(), title, severity, modes, entity, risk.and_then(|risk| u8::try_from(risk).ok()), half_life, suppress);
-    let (
-        Some((id_text, _)),
-        Some(title),
-        Some(severity),
-        Some((mode, while_warming)),
-        Some((entity, _)),
-        Some(risk),
-        Some(half_life_ms),
-        Some(suppress_ms),
-    ) = parts
-    else {
+    // Severity and risk stand in the programs; one with a fault leaves no rule.
+    let parts = (id.clone(), title, modes, entity, half_life, suppress);
+    let (Some((id_text, _)), Some(title), Some((mode, while_warming)), Some((entity, _)), Some(half_life_ms), Some(suppress_ms)) = parts else {
         return Lowered { id, rule: None, lets };
     };
     let rule = Rule {
         id: id_text,
         title: title.to_owned(),
-        severity,
         mode,
         while_warming,
         entity,
         triggers,
-        risk,
         half_life_ms,
         suppress_ms,
         runbook: runbook.map(str::to_owned),

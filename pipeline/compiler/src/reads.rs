@@ -5,83 +5,21 @@ use std::collections::BTreeSet;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldType, Privacy};
 
-use crate::expression::{Comparison, Expr, StringTest};
+use crate::expression::{Comparison, Expr};
 use crate::ruleset::{Feed, Rule, Ruleset, Trigger};
 
 impl Expr {
     /// Adds the fields of the event that it reads, also where it asks only whether one is there.
     pub fn fields(&self, found: &mut BTreeSet<FieldPath>) {
-        match self {
-            Self::Field(path) | Self::Has(path) | Self::Elements(path) => {
-                found.insert(*path);
-            }
-            Self::Not(inner) | Self::Negate(inner) | Self::Size(inner) | Self::InList(inner, _) => inner.fields(found),
-            Self::And(left, right) | Self::Or(left, right) | Self::Compare(_, left, right) | Self::Arithmetic(_, left, right) => {
-                left.fields(found);
-                right.fields(found);
-            }
-            Self::Conditional(condition, yes, no) => [condition, yes, no].into_iter().for_each(|part| part.fields(found)),
-            Self::In(item, list) => {
-                item.fields(found);
-                for part in list {
-                    part.fields(found);
-                }
-            }
-            Self::Text(subject, test) => {
-                subject.fields(found);
-                match test {
-                    StringTest::StartsWith(other) | StringTest::EndsWith(other) | StringTest::Contains(other) => other.fields(found),
-                    StringTest::Matches(_) => {}
-                }
-            }
-            Self::Call(..) | Self::List(_) | Self::At(..) | Self::Part(..) | Self::HasPart(..) | Self::Loop(_) => {
-                self.parts().into_iter().for_each(|part| part.fields(found));
-            }
-            Self::Const(_)
-            | Self::Unknown(_)
-            | Self::HasUnknown(_)
-            | Self::Binding(_)
-            | Self::HasBinding(_)
-            | Self::Fired(_)
-            | Self::Signal(..)
-            | Self::Time
-            | Self::Score
-            | Self::Item(_) => {}
+        if let Self::Field(path) | Self::Has(path) | Self::Elements(path) = self {
+            found.insert(*path);
         }
+        self.parts().into_iter().for_each(|part| part.fields(found));
     }
-}
 
-impl Expr {
     /// Whether it reads `score`.
     pub fn reads_score(&self) -> bool {
-        match self {
-            Self::Score => true,
-            Self::Not(a) | Self::Negate(a) | Self::Size(a) | Self::InList(a, _) | Self::Text(a, StringTest::Matches(_)) => a.reads_score(),
-            Self::And(a, b)
-            | Self::Or(a, b)
-            | Self::Compare(_, a, b)
-            | Self::Arithmetic(_, a, b)
-            | Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => {
-                a.reads_score() || b.reads_score()
-            }
-            Self::Conditional(a, b, c) => [a, b, c].into_iter().any(|part| part.reads_score()),
-            Self::In(a, list) => a.reads_score() || list.iter().any(Self::reads_score),
-            Self::Call(..) | Self::List(_) | Self::At(..) | Self::Part(..) | Self::HasPart(..) | Self::Loop(_) => {
-                self.parts().into_iter().any(Self::reads_score)
-            }
-            Self::Const(_)
-            | Self::Field(_)
-            | Self::Has(_)
-            | Self::Unknown(_)
-            | Self::HasUnknown(_)
-            | Self::Binding(_)
-            | Self::HasBinding(_)
-            | Self::Fired(_)
-            | Self::Signal(..)
-            | Self::Time
-            | Self::Elements(_)
-            | Self::Item(_) => false,
-        }
+        matches!(self, Self::Score) || self.parts().into_iter().any(Self::reads_score)
     }
 }
 

@@ -79,8 +79,6 @@ pub struct Rule {
     pub id: String,
     /// One line for people.
     pub title: String,
-    /// How bad it is, unless an override says otherwise.
-    pub severity: Severity,
     /// What becomes of its hits.
     pub mode: Mode,
     /// What becomes of its hits until all that it reads is as old as its window.
@@ -89,8 +87,6 @@ pub struct Rule {
     pub entity: EntityKind,
     /// One program for each event type that it watches, in the order of `on`.
     pub triggers: Vec<Trigger>,
-    /// The share of doubt that one alert casts on the entity, 0..=100, unless an override says otherwise.
-    pub risk: u8,
     /// How long until that doubt has halved, ms.
     pub half_life_ms: i64,
     /// How long after an alert opens further hits are only counted, ms; 0: an alert on every event.
