@@ -13,7 +13,7 @@ use crate::list::Lists;
 use crate::names::Param;
 use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Mode, Receiver, Rule, Severity, Weight, WhileWarming};
+use crate::ruleset::{Advice, Mode, Receiver, Rule, Severity, Weight, WhileWarming};
 use crate::scenario::{self, Subject};
 use crate::shared::{self, Shared};
 use crate::template;
@@ -70,6 +70,19 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         severity: severity.unwrap_or(Severity::Sev2),
         risk: risk.and_then(|risk| u8::try_from(risk).ok()).unwrap_or_default(),
         deliver: deliver.unwrap_or_default(),
+        advice: None,
+    };
+    let advice = map.optional("advice").map(|node| (node, advice(node, kind, &ADVICE, faults)));
+    let usual = Weight { advice: advice.and_then(|(_, advice)| advice), ..usual };
+    let advice_for = match map.optional("advice_for") {
+        Some(node) => {
+            if advice.is_none() && overrides.iter().all(|other| !other.advises()) {
+                let fault = Fault::new(Code::Unused, node.span.clone(), "`advice_for` says how long, and nothing is advised");
+                faults.push(fault.help("add `advice: challenge`, or remove it"));
+            }
+            reader::duration(node, "`advice_for`", HALF_LIFE_MS, faults)
+        }
+        None => half_life,
     };
     let explain = map.required("explain", faults);
     let runbook = map.optional("runbook").and_then(|node| reader::text(node, "`runbook`", faults));
@@ -110,8 +123,11 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     let modes = mode.zip(while_warming);
     // Severity and risk stand in the programs; one with a fault leaves no rule.
-    let parts = (id.clone(), title, modes, entity, half_life, suppress);
-    let (Some((id_text, _)), Some(title), Some((mode, while_warming)), Some((entity, _)), Some(half_life_ms), Some(suppress_ms)) = parts else {
+    let spans = half_life.zip(suppress).zip(advice_for);
+    let parts = (id.clone(), title, modes, entity, spans);
+    let (Some((id_text, _)), Some(title), Some((mode, while_warming)), Some((entity, _)), Some(((half_life_ms, suppress_ms), advice_for_ms))) =
+        parts
+    else {
         return Lowered { id, rule: None, lets };
     };
     let rule = Rule {
@@ -122,6 +138,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         entity,
         triggers,
         half_life_ms,
+        advice_for_ms,
         suppress_ms,
         runbook: runbook.map(str::to_owned),
         tests,
@@ -148,6 +165,8 @@ pub(crate) const SEVERITIES: [(&str, Severity); 4] =
     [("SEV0", Severity::Sev0), ("SEV1", Severity::Sev1), ("SEV2", Severity::Sev2), ("SEV3", Severity::Sev3)];
 const MODES: [(&str, Mode); 3] = [("active", Mode::Active), ("shadow", Mode::Shadow), ("off", Mode::Off)];
 const WHILE_WARMING: [(&str, WhileWarming); 2] = [("shadow", WhileWarming::Shadow), ("active", WhileWarming::Active)];
+pub(crate) const ADVICE: [(&str, Advice); 4] =
+    [("watch", Advice::Watch), ("challenge", Advice::Challenge), ("hold", Advice::Hold), ("block", Advice::Block)];
 const RECEIVERS: [(&str, Receiver); 2] = [("core", Receiver::Core), ("oncall", Receiver::Oncall)];
 
 /// A list whose entries a rule spares.
@@ -231,6 +250,17 @@ pub(crate) fn risk(node: &Node, entity: Option<EntityKind>, faults: &mut Vec<Fau
         return None;
     }
     Some(risk)
+}
+
+/// What should be done: nothing where the alert accuses nobody.
+pub(crate) fn advice<T: Copy>(node: &Node, entity: Option<EntityKind>, words: &[(&str, T)], faults: &mut Vec<Fault>) -> Option<T> {
+    let advice = reader::word(node, "`advice`", words, faults)?;
+    if let Some(kind) = entity.filter(|kind| kind.is_operational()) {
+        let message = format!("`advice` is about somebody, and an alert about `{}` accuses nobody", kind.name());
+        faults.push(Fault::new(Code::WrongList, node.span.clone(), message).help("remove it: nobody would be told of it"));
+        return None;
+    }
+    Some(advice)
 }
 
 fn deliver(node: &Node, faults: &mut Vec<Fault>) -> Vec<Receiver> {

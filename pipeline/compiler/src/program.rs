@@ -17,7 +17,7 @@ use crate::key::KeySpec;
 use crate::lower::{self, Library, Spared};
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{EntityField, Piece, Program, Receiver, Severity, Shown, Trigger, Weight};
+use crate::ruleset::{Advice, EntityField, Piece, Program, Receiver, Severity, Shown, Trigger, Weight};
 use crate::template::{self, Part};
 use crate::ty::Ty;
 use crate::typecheck::Checker;
@@ -54,9 +54,28 @@ pub(crate) struct Override {
     /// Where they are others than the rule's.
     severity: Option<Severity>,
     risk: Option<u8>,
+    /// Inside: `None` where it takes the advice away.
+    #[expect(clippy::option_option, reason = "outside: whether it is another; inside: whether there is any")]
+    advice: Option<Option<Advice>>,
     /// Where its parameters stand.
     span: Range<usize>,
 }
+
+impl Override {
+    /// Whether it says what should be done.
+    pub(crate) fn advises(&self) -> bool {
+        self.advice.flatten().is_some()
+    }
+}
+
+/// What an override may say of `advice`: also that there is none.
+const ADVICE: [(&str, Option<Advice>); 5] = [
+    ("watch", Some(Advice::Watch)),
+    ("challenge", Some(Advice::Challenge)),
+    ("hold", Some(Advice::Hold)),
+    ("block", Some(Advice::Block)),
+    ("none", None),
+];
 
 /// The rule's `overrides`, in file order. `own`: the rule's parameters; `entity`: whom it is about.
 pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], entity: Option<EntityKind>, faults: &mut Vec<Fault>) -> Vec<Override> {
@@ -72,10 +91,11 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], entity: Option<Entity
         let given = map.optional("params");
         let severity = map.optional("severity").map(|node| reader::word(node, "`severity`", &lower::SEVERITIES, faults));
         let risk = map.optional("risk").map(|node| lower::risk(node, entity, faults));
+        let advice = map.optional("advice").map(|node| lower::advice(node, entity, &ADVICE, faults));
         map.finish(faults);
-        if given.is_none() && severity.is_none() && risk.is_none() {
+        if given.is_none() && severity.is_none() && risk.is_none() && advice.is_none() {
             let fault = Fault::new(Code::MissingKey, item.span.clone(), "an override that changes nothing");
-            faults.push(fault.help("add `params: {…}`, `severity` or `risk`"));
+            faults.push(fault.help("add `params: {…}`, `severity`, `risk` or `advice`"));
         }
         let mut params = plain_names(own);
         for (key, param) in given.map(|node| lower::params(node, faults)).unwrap_or_default() {
@@ -95,7 +115,7 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], entity: Option<Entity
         }
         let risk = risk.flatten().and_then(|risk| u8::try_from(risk).ok());
         let span = given.unwrap_or(item).span.clone();
-        overrides.push(Override { applies, params, severity: severity.flatten(), risk, span });
+        overrides.push(Override { applies, params, severity: severity.flatten(), risk, advice: advice.flatten(), span });
     }
     overrides
 }
@@ -203,7 +223,7 @@ impl Programs<'_> {
                 let lets = self.bound(self.others.get(number).copied().unwrap_or_default());
                 let names = Names { lets: &lets, params: &other.params, event_only: None, scoreless, unsure: false, lists };
                 let changed = usual.as_ref().and_then(|_| self.changed(other, *event, &names, faults));
-                let weight = self.weight(other.severity, other.risk);
+                let weight = self.weight(other.severity, other.risk, other.advice);
                 let changed = changed.map(|program| Program { weight, when: but(&spared, program.when), ..program });
                 programs.extend(applies.zip(changed).map(|(applies, program)| Program { applies: Some(applies), ..program }));
             }
@@ -223,14 +243,15 @@ impl Programs<'_> {
     }
 
     /// What a hit weighs where an override says so; where nobody is named who is told, that goes by the severity.
-    fn weight(&self, severity: Option<Severity>, risk: Option<u8>) -> Weight {
+    #[expect(clippy::option_option, reason = "outside: whether it is another; inside: whether there is any")]
+    fn weight(&self, severity: Option<Severity>, risk: Option<u8>, advice: Option<Option<Advice>>) -> Weight {
         let severity = severity.unwrap_or(self.usual.severity);
         let deliver = match (self.usual.deliver.as_slice(), severity) {
             ([], Severity::Sev0 | Severity::Sev1) => vec![Receiver::Core, Receiver::Oncall],
             ([], _) => vec![Receiver::Core],
             (named, _) => named.to_vec(),
         };
-        Weight { severity, risk: risk.unwrap_or(self.usual.risk), deliver }
+        Weight { severity, risk: risk.unwrap_or(self.usual.risk), advice: advice.unwrap_or(self.usual.advice), deliver }
     }
 
     /// Whether the rule's entity is in one of the lists whose entries are spared.
@@ -281,7 +302,7 @@ impl Programs<'_> {
         let (when, parts, true) = (when?, self.parts?, explained) else { return None };
         let shown = shown(event, names, &mentions);
         let explain = pieces(parts, &shown);
-        Some(Program { applies: None, when, weight: self.weight(None, None), explain, shown })
+        Some(Program { applies: None, when, weight: self.weight(None, None, None), explain, shown })
     }
 
     /// The program under an override's parameters. The usual one has no fault, so one that shows here is the

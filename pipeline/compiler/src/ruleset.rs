@@ -59,6 +59,40 @@ pub enum Receiver {
     Oncall,
 }
 
+/// What a rule's author would have the marketplace do; the later the stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Advice {
+    /// Look more closely.
+    Watch,
+    /// Ask for a proof: a code, a picture, a call.
+    Challenge,
+    /// Let nothing leave until somebody has looked.
+    Hold,
+    /// Refuse.
+    Block,
+}
+
+impl Advice {
+    /// Every one, the weakest first.
+    pub const ALL: [Self; 4] = [Self::Watch, Self::Challenge, Self::Hold, Self::Block];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Challenge => "challenge",
+            Self::Hold => "hold",
+            Self::Block => "block",
+        }
+    }
+
+    /// The one that is written so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|advice| advice.name() == name)
+    }
+}
+
 /// Everything that is in force at once.
 #[derive(Clone, Debug)]
 pub struct Ruleset {
@@ -89,6 +123,8 @@ pub struct Rule {
     pub triggers: Vec<Trigger>,
     /// How long until that doubt has halved, ms.
     pub half_life_ms: i64,
+    /// How long its advice stands, ms.
+    pub advice_for_ms: i64,
     /// How long after an alert opens further hits are only counted, ms; 0: an alert on every event.
     pub suppress_ms: i64,
     /// The page that says what to do.
@@ -174,13 +210,15 @@ pub struct Trigger {
     pub programs: Vec<Program>,
 }
 
-/// How much a hit weighs, and who is told.
+/// How much a hit weighs, what should be done, and who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weight {
     /// How bad it is.
     pub severity: Severity,
     /// The share of doubt that the alert casts on the entity, 0..=100.
     pub risk: u8,
+    /// What the marketplace should do.
+    pub advice: Option<Advice>,
     /// Who is told.
     pub deliver: Vec<Receiver>,
 }

@@ -9,14 +9,14 @@ use rasid_detectors::event::EventType;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::ruleset::{Mode, Receiver, Severity, WhileWarming};
+use crate::ruleset::{Advice, Mode, Receiver, Severity, WhileWarming};
 
 mod binding;
 mod companion;
 
 pub use binding::BindingFile;
 pub(crate) use binding::own_properties;
-pub use companion::{AlertFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, SharedFile, SignedSpan, TestFile};
+pub use companion::{AdviceOrNone, AlertFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, SharedFile, SignedSpan, TestFile};
 
 /// One rule: a condition over events and what is remembered of them, and the alert it opens.
 #[derive(Clone, Debug, JsonSchema)]
@@ -47,7 +47,7 @@ pub struct RuleFile {
     pub entity: EntityKey,
     /// Numbers, words, and lists of them, named in conditions as `params.name`.
     pub params: Option<BTreeMap<String, ParamValue>>,
-    /// Other parameters, severity or risk for some events: the first whose `if` holds. The rule's own where none does.
+    /// Other parameters, severity, risk or advice for some events: the first whose `if` holds. The rule's own where none does.
     #[schemars(length(min = 1))]
     pub overrides: Option<Vec<OverrideFile>>,
     /// Lists of those who are spared: entries of the rule's kind of entity, each with a reason and perhaps an end.
@@ -67,6 +67,11 @@ pub struct RuleFile {
     /// How long until that doubt has halved; whole seconds, 1s to 365d. Longer keeps scores up. Default 24h.
     #[schemars(default = "default_half_life")]
     pub half_life: Span,
+    /// What the marketplace should do about the entity: watch, challenge, hold, block. It is told in the alert and stands in
+    /// Redis; the strongest that stands counts.
+    pub advice: Option<Advice>,
+    /// How long that stands, from the opening event on; 1s to 365d. Default the half-life.
+    pub advice_for: Option<Span>,
     /// Hits on the entity that lie closer to an alert than this, before or after it in event time, are only counted; up to
     /// 30d. 0s: an alert on every event. Default 1h.
     #[schemars(default = "default_suppress")]

@@ -77,8 +77,9 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
     assert!(ruleset.hash.starts_with("sha256:") && ruleset.hash.len() == 71);
     let [rule] = ruleset.rules.as_slice() else { panic!("one rule") };
     assert_eq!((rule.id.as_str(), rule.title.as_str()), ("auth.otp_flood", "One phone is sent too many codes"));
-    assert_eq!((rule.severity, rule.mode, rule.entity), (Severity::Sev2, Mode::Active, EntityKind::Phone));
-    assert_eq!((rule.risk, rule.half_life_ms, rule.suppress_ms), (60, 21_600_000, 3_600_000));
+    let weight = &rule.triggers[0].programs.last().expect("its own").weight;
+    assert_eq!((weight.severity, rule.mode, rule.entity), (Severity::Sev2, Mode::Active, EntityKind::Phone));
+    assert_eq!((weight.risk, rule.half_life_ms, rule.suppress_ms), (60, 21_600_000, 3_600_000));
 
     assert_eq!(rule.runbook.as_deref(), Some("docs/runbooks/otp.md"));
 
@@ -123,10 +124,11 @@ fn what_is_left_out_takes_its_default() {
             "rule: a.b\ntitle: T\n{severity}on: auth.sim_changed\nentity: phone\nwhen: data.reported_by == 'telco'\nexplain: A new card\n"
         )
     };
+    let weight = |rule: &Rule| rule.triggers[0].programs[0].weight.clone();
     let rule = |severity: &str| good(&[file("a/b.yaml", &text(severity))]).rules.remove(0);
     let plain = rule("");
     assert_eq!(
-        (plain.severity, plain.mode, plain.risk, plain.half_life_ms, plain.suppress_ms),
+        (weight(&plain).severity, plain.mode, weight(&plain).risk, plain.half_life_ms, plain.suppress_ms),
         (Severity::Sev2, Mode::Active, 0, 86_400_000, 3_600_000)
     );
     let told = |rule: &Rule| rule.triggers[0].programs[0].weight.deliver.clone();

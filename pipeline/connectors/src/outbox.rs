@@ -288,12 +288,12 @@ impl Outbox {
             let format = read.open_table(META).map_err(foreign)?.get("format").map_err(Error::read)?.map(|value| value.value());
             match format {
                 Some(FORMAT) => {}
-                Some(former::FORMAT) => {
+                Some(format) if former::FORMATS.contains(&format) => {
                     let write = database.begin_write().map_err(Error::write)?;
-                    let items = former::renew(&write)?;
+                    let items = former::renew(format, &write)?;
                     write.open_table(META).map_err(Error::write)?.insert("format", FORMAT).map_err(Error::write)?;
                     write.commit().map_err(Error::write)?;
-                    tracing::info!(from = former::FORMAT, to = FORMAT, items, "the outbox is written in another format from now on");
+                    tracing::info!(from = format, to = FORMAT, items, "the outbox is written in another format from now on");
                 }
                 Some(format) => return Err(Error::Newer { path: shown.to_owned(), format }),
                 None => return Err(Error::Foreign { path: shown.to_owned(), why: "it names no format".to_owned() }),

@@ -1,6 +1,6 @@
 //! Alerts: immutable, and nothing raw in them. This is the one place where values leave the engine.
 
-use rasid_compiler::ruleset::{Mode, Piece, Program, Receiver, Rule, Severity, Shown, Trigger};
+use rasid_compiler::ruleset::{Advice, Mode, Piece, Program, Receiver, Rule, Severity, Shown, Trigger};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::event::time::format_rfc3339;
@@ -51,6 +51,12 @@ pub struct Alert {
     pub risk: u8,
     /// Hits since the alert before that were only counted.
     pub suppressed_before: u64,
+    /// What the marketplace should do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Advice>,
+    /// The last instant at which that stands, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice_until: Option<String>,
     /// The other entities of the event.
     pub related: Vec<String>,
     /// The page that says what to do.
@@ -168,6 +174,8 @@ impl Alert {
             explanation,
             risk: program.weight.risk,
             suppressed_before,
+            advice: program.weight.advice,
+            advice_until: program.weight.advice.map(|_| format_rfc3339(row.at_ms.saturating_add(rule.advice_for_ms))),
             runbook: rule.runbook.clone(),
             deliver: if mode == Mode::Active { program.weight.deliver.clone() } else { Vec::new() },
         }

@@ -16,6 +16,7 @@
     reason = "indices come from the plan and the batch that they index; one out of range is a broken invariant, and stops the engine"
 )]
 
+mod advice;
 mod alert;
 mod batch;
 mod condition;

@@ -9,6 +9,7 @@
 //! Reasons combine like independent doubts (noisy-or; Pearl, "Probabilistic Reasoning in Intelligent Systems", 1988, §4.3.2), so a score
 //! never leaves 0..=100 and one more alert never lowers it (invariant E4). 2^x is `libm`'s: equal bits everywhere.
 
+use rasid_compiler::ruleset::Advice;
 use serde::{Deserialize, Serialize};
 
 /// What a score means to a reader.
@@ -58,17 +59,31 @@ pub struct Score {
     pub entity: String,
     /// 0 to 100 as of `as_of`.
     pub score: u8,
-    /// What that means.
-    pub level: Level,
+    /// What that means; `None` below 1, where only advice stands.
+    pub level: Option<Level>,
     /// Unix ms.
     pub as_of: i64,
-    /// Last instant at which the level is medium or above, Unix ms; `None` where it is not.
+    /// Last instant at which the score is 1 or more, Unix ms; `None` where it is not.
+    pub low_until: Option<i64>,
+    /// Last instant at which the level is medium or above.
     pub medium_until: Option<i64>,
     /// Last instant at which the level is high or above.
     pub high_until: Option<i64>,
     /// Last instant at which the level is critical.
     pub critical_until: Option<i64>,
-    /// One a rule, by rule.
+    /// The strongest advice that stands.
+    pub advice: Option<Advice>,
+    /// Last instant at which it does, Unix ms.
+    pub advice_until: Option<i64>,
+    /// Last instant at which the advice is to watch or a stronger one.
+    pub watch_until: Option<i64>,
+    /// Last instant at which it is to challenge or a stronger one.
+    pub challenge_until: Option<i64>,
+    /// Last instant at which it is to hold or to block.
+    pub hold_until: Option<i64>,
+    /// Last instant at which it is to block.
+    pub block_until: Option<i64>,
+    /// One a rule that casts doubt, by rule.
     pub reasons: Vec<Reason>,
     /// Rises with every change of the entity.
     pub version: i64,
@@ -87,7 +102,7 @@ pub struct ScoreChange {
     pub version: i64,
     /// The score as of the change; `None` where nothing is left of it.
     pub score: Option<Score>,
-    /// Last instant at which the score is 1 or more, Unix ms; past already where nothing is left.
+    /// Last instant at which the score is 1 or more or advice stands, Unix ms; past already where nothing is left.
     pub live_until: i64,
 }
 

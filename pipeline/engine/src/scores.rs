@@ -1,9 +1,11 @@
 //! Every entity's score: alerts raise it, retractions and changes of rules take out of it, and each change says what has
 //! become of it (the formulas are in `score.rs`). Versions only rise (invariant E4).
 
+use rasid_compiler::ruleset::Advice;
 use rasid_detectors::entity::EntityKind;
 use serde::{Deserialize, Serialize};
 
+use crate::advice::Advices;
 use crate::doubt::{Cast, Doubt, TakenBack};
 use crate::keyed_state::{Keyed, Table};
 use crate::score::{Level, Reason, Score, ScoreChange};
@@ -18,8 +20,11 @@ pub(crate) struct Doubts {
     former: Option<String>,
     /// By the rule's number.
     reasons: Vec<Doubt>,
+    /// Saved apart.
+    #[serde(skip)]
+    advices: Advices,
     version: i64,
-    /// Last instant at which the score is 1 or more, ms.
+    /// Last instant at which the score is 1 or more or advice stands, ms.
     live_until_ms: i64,
 }
 
@@ -30,7 +35,7 @@ impl Keyed for Doubts {
     }
 
     fn cells(&self) -> usize {
-        self.reasons.iter().map(Doubt::bytes).sum::<usize>().div_ceil(16)
+        (self.reasons.iter().map(Doubt::bytes).sum::<usize>() + self.advices.bytes()).div_ceil(16)
             + self.entity.len().div_ceil(16)
             + self.former.as_ref().map_or(0, |former| former.len().div_ceil(16))
     }
@@ -83,10 +88,12 @@ impl Doubts {
         // A state that the memory bound has cost may have had a version ahead of the clock.
         let previous = if self.version == 0 { version_lost } else { self.version };
         self.version = (previous + 1).max(moment.clock_ms);
-        self.live_until_ms = match self.reasons.iter().map(Doubt::newest_ms).max() {
+        self.advices.forget(moment.clock_ms);
+        let doubted = match self.reasons.iter().map(Doubt::newest_ms).max() {
             Some(newest_ms) => self.until(newest_ms, 1).unwrap_or(newest_ms),
             None => moment.clock_ms - 1,
         };
+        self.live_until_ms = self.advices.until(moment.clock_ms, Advice::Watch).unwrap_or(i64::MIN).max(doubted);
         self.change(moment, rules)
     }
 
@@ -106,7 +113,7 @@ impl Doubts {
         std::iter::once(change).chain(formerly)
     }
 
-    /// The score as readers get it; `None` below 1.
+    /// The score as readers get it; `None` below 1 where no advice stands.
     fn standing(&self, now_ms: i64, ruleset: &str, rules: &[String]) -> Option<Score> {
         let score = self.score(now_ms);
         let reason = |doubt: &Doubt| Reason {
@@ -115,7 +122,11 @@ impl Doubts {
             at: doubt.newest_ms(),
             half_life_s: doubt.half_life_ms() / 1000,
         };
-        let level = Level::of(score)?;
+        let level = Level::of(score);
+        let advice = self.advices.strongest(now_ms);
+        if level.is_none() && advice.is_none() {
+            return None;
+        }
         let mut reasons: Vec<Reason> = self.reasons.iter().map(reason).collect();
         reasons.sort_unstable_by(|a, b| a.rule.cmp(&b.rule));
         Some(Score {
@@ -123,9 +134,16 @@ impl Doubts {
             score,
             level,
             as_of: now_ms,
+            low_until: self.until(now_ms, 1),
             medium_until: self.until(now_ms, 30),
             high_until: self.until(now_ms, 60),
             critical_until: self.until(now_ms, 85),
+            advice: advice.map(|(advice, _)| advice),
+            advice_until: advice.map(|(_, until)| until),
+            watch_until: self.advices.until(now_ms, Advice::Watch),
+            challenge_until: self.advices.until(now_ms, Advice::Challenge),
+            hold_until: self.advices.until(now_ms, Advice::Hold),
+            block_until: self.advices.until(now_ms, Advice::Block),
             reasons,
             version: self.version,
             ruleset: ruleset.to_owned(),
@@ -148,6 +166,14 @@ struct FormerName {
     #[serde(with = "postcard::fixint::le")]
     key: u64,
     name: String,
+}
+
+/// What stands of advice about an entity, as it is saved.
+#[derive(Serialize, Deserialize)]
+struct SavedAdvices {
+    #[serde(with = "postcard::fixint::le")]
+    key: u64,
+    advices: Advices,
 }
 
 /// Whether an entity is named by a pseudonym (`phone:p1_…`) that does not begin with `prefix` (`p2_`).
@@ -210,8 +236,18 @@ impl Scores {
 
     /// What an alert of the rule of that number does to the score of its entity, under the name that it leaves by now;
     /// `None` where it weighs nothing.
-    pub(crate) fn raise(&mut self, about: About<'_>, rule: u32, cast: Cast, moment: Moment<'_>) -> Option<ScoreChange> {
-        if cast.risk == 0 {
+    /// `advice`: what it advises, and the last instant at which that stands.
+    pub(crate) fn raise(
+        &mut self,
+        about: About<'_>,
+        rule: u32,
+        cast: Cast,
+        advice: Option<(Advice, i64)>,
+        moment: Moment<'_>,
+    ) -> Option<ScoreChange> {
+        // Advice of an alert that comes so late that it is over says nothing to anybody.
+        let advice = advice.filter(|(_, until)| *until >= moment.clock_ms);
+        if cast.risk == 0 && advice.is_none() {
             return None;
         }
         let Self { entities, rules } = self;
@@ -223,10 +259,15 @@ impl Scores {
             if doubts.former.as_deref() != about.former {
                 doubts.former = about.former.map(str::to_owned);
             }
-            let place = doubts.reasons.partition_point(|doubt| doubt.rule < rule);
-            match doubts.reasons.get_mut(place) {
-                Some(doubt) if doubt.rule == rule => doubt.add(cast),
-                _ => doubts.reasons.insert(place, Doubt::new(rule, cast)),
+            if let Some((advice, until_ms)) = advice {
+                doubts.advices.give(rule, cast.at_ms, advice, until_ms);
+            }
+            if cast.risk > 0 {
+                let place = doubts.reasons.partition_point(|doubt| doubt.rule < rule);
+                match doubts.reasons.get_mut(place) {
+                    Some(doubt) if doubt.rule == rule => doubt.add(cast),
+                    _ => doubts.reasons.insert(place, Doubt::new(rule, cast)),
+                }
             }
             doubts.changed(moment, version_lost, rules)
         });
@@ -241,22 +282,24 @@ impl Scores {
 
     /// Takes the reasons of every rule that is not among `kept`, by number, out of all scores; changes by entity.
     pub(crate) fn keep_only(&mut self, kept: &[u32], moment: Moment<'_>) -> Vec<ScoreChange> {
-        self.take_out(moment, |rule| !kept.contains(&rule), |_| TakenBack::All)
+        self.take_out(moment, |rule| !kept.contains(&rule), None)
     }
 
     /// Takes back what the rule's alerts have cast that opened at or after `since_ms`; changes by entity.
     pub(crate) fn retract(&mut self, rule: &str, since_ms: i64, moment: Moment<'_>) -> Vec<ScoreChange> {
         let Some(number) = self.rules.iter().position(|known| known == rule) else { return Vec::new() };
-        self.take_out(moment, |rule| rule as usize == number, |doubt| doubt.take_back(since_ms))
+        self.take_out(moment, |rule| rule as usize == number, Some(since_ms))
     }
 
-    fn take_out(&mut self, moment: Moment<'_>, of: impl Fn(u32) -> bool, take: impl Fn(&mut Doubt) -> TakenBack) -> Vec<ScoreChange> {
+    /// Takes back what those rules' alerts have said that opened at or after an instant; without one all of it.
+    fn take_out(&mut self, moment: Moment<'_>, of: impl Fn(u32) -> bool, since_ms: Option<i64>) -> Vec<ScoreChange> {
         let Self { entities, rules } = self;
         let changes = entities.change_all(moment.clock_ms, |doubts| {
-            if !doubts.reasons.iter().any(|doubt| of(doubt.rule)) {
+            if !doubts.reasons.iter().any(|doubt| of(doubt.rule)) && doubts.advices.is_empty() {
                 return None;
             }
-            let mut taken = false;
+            let take = |doubt: &mut Doubt| since_ms.map_or(TakenBack::All, |since_ms| doubt.take_back(since_ms));
+            let mut taken = doubts.advices.take_back(&of, since_ms.unwrap_or(i64::MIN));
             doubts.reasons.retain_mut(|doubt| {
                 let what = if of(doubt.rule) { take(doubt) } else { TakenBack::Nothing };
                 taken |= what != TakenBack::Nothing;
@@ -306,6 +349,23 @@ impl Scores {
 
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
         self.entities.save(postcard::to_extend(&self.rules, out).expect("plain data, into a vector that grows"))
+    }
+
+    /// Adds what stands of advice, by key.
+    pub(crate) fn save_advices(&self, out: Vec<u8>) -> Vec<u8> {
+        let advised = self.entities.states().filter(|(_, doubts)| !doubts.advices.is_empty());
+        let mut advices: Vec<SavedAdvices> = advised.map(|(key, doubts)| SavedAdvices { key, advices: doubts.advices.clone() }).collect();
+        advices.sort_unstable_by_key(|saved| saved.key);
+        postcard::to_extend(&advices, out).expect("plain data, into a vector that grows")
+    }
+
+    /// Gives it back to the entities, and the bytes after it.
+    pub(crate) fn load_advices<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
+        let (saved, rest): (Vec<SavedAdvices>, _) = postcard::take_from_bytes(bytes)?;
+        for SavedAdvices { key, advices } in saved {
+            self.entities.amend(key, |doubts| doubts.advices = advices);
+        }
+        Ok(rest)
     }
 
     /// Adds the names of before, by key.
@@ -362,6 +422,7 @@ mod tests {
             About { key: 1, entity: "user:u_1", former: None },
             number,
             Cast { at_ms, half_life_ms: 6 * HOUR, risk },
+            None,
             moment(clock_ms),
         )
     }
@@ -401,7 +462,7 @@ mod tests {
     fn levels_end_when_the_score_falls_below_them() {
         for (alerts, now) in [(&[(0, 90, 0)][..], 0), (&[(0, 70, 0), (1, 80, HOUR)], HOUR)] {
             let score = standing(&raised(alerts), now).expect("live");
-            assert_eq!(score.level, Level::Critical);
+            assert_eq!(score.level, Some(Level::Critical));
             let live_until = raised(alerts).live(moment(now))[0].live_until;
             for (until, least) in [(score.medium_until, 30), (score.high_until, 60), (score.critical_until, 85), (Some(live_until), 1)] {
                 let until = until.expect("critical is all of them");
@@ -422,7 +483,7 @@ mod tests {
         assert_eq!((first.version, first.score.map(|score| score.score)), (1, Some(50)));
         let second = raise(&mut scores, 1, 90, 6 * HOUR, 6 * HOUR).expect("weighs");
         assert_eq!(second.version, 6 * HOUR);
-        assert_eq!(second.score.map(|score| (score.level, score.as_of)), Some((Level::Critical, 6 * HOUR)));
+        assert_eq!(second.score.map(|score| (score.level, score.as_of)), Some((Some(Level::Critical), 6 * HOUR)));
         assert_eq!(raise(&mut scores, 2, 0, 6 * HOUR, 6 * HOUR), None);
     }
 
@@ -432,7 +493,7 @@ mod tests {
         for (key, name) in (0..500_u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15), format!("user:u_{n}"))) {
             let about = About { key, entity: &name, former: (key % 3 == 0).then_some("user:former") };
             let number = scores.number("r.0");
-            scores.raise(about, number, Cast { at_ms: 0, half_life_ms: HOUR, risk: if key % 2 == 0 { 5 } else { 90 } }, moment(0));
+            scores.raise(about, number, Cast { at_ms: 0, half_life_ms: HOUR, risk: if key % 2 == 0 { 5 } else { 90 } }, None, moment(0));
         }
         for now in [0, 5 * HOUR] {
             let (mut all, mut from) = (Vec::new(), 0);
@@ -507,7 +568,7 @@ mod tests {
                 } else {
                     let (number, entity) = (scores.number(&format!("r.{rule}")), format!("user:u_{who}"));
                     let cast = Cast { at_ms: at, half_life_ms: 24 * HOUR, risk };
-                    scores.raise(About { key: who, entity: &entity, former: None }, number, cast, moment(clock)).into_iter().collect()
+                    scores.raise(About { key: who, entity: &entity, former: None }, number, cast, None, moment(clock)).into_iter().collect()
                 };
                 for change in changes {
                     prop_assert!(change.version >= clock);

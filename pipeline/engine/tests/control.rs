@@ -143,7 +143,7 @@ fn a_retraction_takes_back_from_an_instant_on(#[case] since_ms: i64, #[case] lef
     let changes = engine.retract(7, "auth.otp_flood", START_MS + since_ms).scores;
     assert_eq!(engine.scores().first().map_or(0, |score| score.score), left);
     assert_eq!(changes.len(), usize::from(since_ms <= 6 * MINUTE));
-    assert_eq!(changes.first().and_then(|change| change.score.as_ref()).map(|score| score.level), level);
+    assert_eq!(changes.first().and_then(|change| change.score.as_ref()).and_then(|score| score.level), level);
     assert!(engine.retract(8, "auth.otp_flood", START_MS + since_ms).scores.is_empty(), "it is taken back");
     assert!(engine.retract(9, "auth.unknown", i64::MIN).scores.is_empty());
 }

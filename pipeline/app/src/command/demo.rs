@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
 use rasid_compiler::ruleset::Severity;
+use rasid_connectors::sink::redis::level_name;
 use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record, Score};
 use rasid_simulate::{Kind, Level, simulate};
 
@@ -169,7 +170,7 @@ fn top_scores(scores: &[Score]) -> String {
     lines.extend(scores.into_iter().take(TOP_SCORES).map(|score| {
         let reasons: Vec<&str> = score.reasons.iter().map(|reason| reason.rule.as_str()).collect();
         let (kind, id) = score.entity.split_once(':').unwrap_or(("", &score.entity));
-        let level = format!("{:?}", score.level).to_lowercase();
+        let level = score.level.map_or("", level_name);
         let entity = format!("{kind}:{}", shortened(id));
         format!("  {:>3} {level:<9} {entity:<24} {}", score.score, reasons.join(", "))
     }));

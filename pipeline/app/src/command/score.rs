@@ -1,6 +1,7 @@
 //! `rasid score get`: an entity's score as readers of Redis see it now.
 
-use rasid_connectors::sink::redis::{Reading, read_score};
+use rasid_compiler::ruleset::Advice;
+use rasid_connectors::sink::redis::{Reading, level_name, read_score};
 use rasid_detectors::entity::{EntityKind, ID_BYTES_MAX};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Level, Pseudonymizer, Reason};
@@ -120,12 +121,16 @@ struct Answer {
 struct Standing {
     /// As of `as_of`.
     score: u8,
-    /// As of now, from the instants at which levels end.
-    level: Level,
+    /// As of now, from the instants at which levels end; `None` where only advice stands.
+    level: Option<Level>,
     as_of: i64,
+    low_until: Option<i64>,
     medium_until: Option<i64>,
     high_until: Option<i64>,
     critical_until: Option<i64>,
+    /// As of now, too.
+    advice: Option<Advice>,
+    advice_until: Option<i64>,
     reasons: Vec<Reason>,
     version: i64,
     ruleset: String,
@@ -141,15 +146,18 @@ struct Heartbeat {
 
 impl Answer {
     fn new(entity: String, reading: Reading, now_ms: i64) -> Self {
-        let level = reading.level(now_ms);
+        let (level, advice) = (reading.level(now_ms), reading.advice(now_ms));
         let Reading { score, as_of, instance, .. } = reading;
-        let standing = score.zip(level).map(|(score, level)| Standing {
+        let standing = score.filter(|_| level.is_some() || advice.is_some()).map(|score| Standing {
             score: score.score,
             level,
             as_of: score.as_of,
+            low_until: score.low_until,
             medium_until: score.medium_until,
             high_until: score.high_until,
             critical_until: score.critical_until,
+            advice: advice.map(|(advice, _)| advice),
+            advice_until: advice.map(|(_, until)| until),
             reasons: score.reasons,
             version: score.version,
             ruleset: score.ruleset,
@@ -166,13 +174,16 @@ impl Answer {
             None => lines.push(format!("{}  no known risk", self.entity)),
             Some(standing) => {
                 let until = match standing.level {
-                    Level::Low => None,
-                    Level::Medium => standing.medium_until,
-                    Level::High => standing.high_until,
-                    Level::Critical => standing.critical_until,
+                    None | Some(Level::Low) => None,
+                    Some(Level::Medium) => standing.medium_until,
+                    Some(Level::High) => standing.high_until,
+                    Some(Level::Critical) => standing.critical_until,
                 };
                 let until = until.map_or_else(String::new, |until| format!(" until {}", format_rfc3339(until)));
-                lines.push(format!("{}  {}{until}", self.entity, format!("{:?}", standing.level).to_lowercase()));
+                lines.push(format!("{}  {}{until}", self.entity, standing.level.map_or("no known risk", level_name)));
+                if let Some((advice, until)) = standing.advice.zip(standing.advice_until) {
+                    lines.push(format!("  advice   {} until {}", advice.name(), format_rfc3339(until)));
+                }
                 lines.push(format!("  score    {} as of {} ({})", standing.score, format_rfc3339(standing.as_of), ago(standing.as_of)));
                 lines.extend(standing.reasons.iter().map(|reason| {
                     let half_life = span(u64::try_from(reason.half_life_s).unwrap_or_default() * 1000);
@@ -200,11 +211,18 @@ mod tests {
         let score = Score {
             entity: "user:u_42".to_owned(),
             score: 60,
-            level: Level::High,
+            level: Some(Level::High),
             as_of: 1_763_719_300_000,
+            low_until: Some(1_763_840_900_000),
             medium_until: Some(1_763_740_900_000),
             high_until: Some(1_763_719_300_500),
             critical_until: None,
+            advice: Some(Advice::Hold),
+            advice_until: Some(1_763_719_300_500),
+            watch_until: Some(1_763_740_900_000),
+            challenge_until: Some(1_763_740_900_000),
+            hold_until: Some(1_763_719_300_500),
+            block_until: None,
             reasons: vec![Reason { rule: "auth.otp_flood".to_owned(), risk: 60.0, at: 1_763_719_300_000, half_life_s: 21_600 }],
             version: 1_763_719_300_000,
             ruleset: "sha256:9b1f".to_owned(),
@@ -220,7 +238,7 @@ mod tests {
         let answer = Answer::new("user:u_42".to_owned(), reading, now);
         let text = answer.text(now).join("\n");
         for part in
-            ["user:u_42  medium until 2025-11-21T16:01:40.000Z", "60 as of", "1 min ago", "auth.otp_flood 60", "half-life 6 h", "1.0 s ago"]
+            ["user:u_42  medium until 2025-11-21T16:01:40.000Z", "  advice   challenge until 2025-11-21T16:01:40.000Z", "60 as of", "1 min ago", "auth.otp_flood 60", "half-life 6 h", "1.0 s ago"]
         {
             assert!(text.contains(part), "{part} in\n{text}");
         }

@@ -24,6 +24,21 @@ pub struct OverrideFile {
     /// The share of doubt that an alert casts then, 0 to 100.
     #[schemars(range(min = 0, max = 100), example = 80)]
     pub risk: Option<u8>,
+    /// What the marketplace should do then; none: nothing.
+    pub advice: Option<AdviceOrNone>,
+}
+
+/// What an override may advise.
+#[derive(Clone, Copy, Debug, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "of a rule's `advice`, but for the last")]
+pub enum AdviceOrNone {
+    Watch,
+    Challenge,
+    Hold,
+    Block,
+    /// Nothing is advised.
+    None,
 }
 
 /// A test: events at times, and the alerts that the rule must open, no more and no fewer.

@@ -1,62 +1,114 @@
-//! Files of format 1, which 0.3.0 wrote, made into files of today's: every item is written anew, all in one transaction.
+//! Files of older formats, made into files of today's: every item is written anew, all in one transaction.
 //!
-//! An item of format 1 held the level before a change of score, which nobody read.
+//! An item of format 1, which 0.3.0 wrote, held the level before a change of score, which nobody read; formats 1 and 2 knew no
+//! advice, and of a score not when it falls below 1.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use rasid_engine::{Level, Score, ScoreChange};
+use rasid_engine::{Level, Reason, Score, ScoreChange};
 use redb::{ReadableTable as _, Table, WriteTransaction};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::tables::{ENGINES, PARKED, QUEUE, SINKS, STANDING, decode, encode};
 use super::{Error, Parked};
 use crate::effect::{AlertItem, Body, Item, RetractedItem};
 
-/// What such a file says that it is.
-pub(super) const FORMAT: u64 = 1;
+/// What such files say that they are.
+pub(super) const FORMATS: std::ops::RangeInclusive<u64> = 1..=2;
 /// Items that are written anew at once: the queue may be larger than memory.
 const PAGE: usize = 1_000;
 
 #[derive(Deserialize)]
-struct FormerItem {
+struct FormerItem<C> {
     sink: String,
     seq: u64,
     position: u64,
     committed_ms: i64,
-    body: FormerBody,
+    body: FormerBody<C>,
 }
 
 #[derive(Deserialize)]
-enum FormerBody {
+enum FormerBody<C> {
     Alert(AlertItem),
-    Score(FormerChange),
+    Score(C),
     Retracted(RetractedItem),
 }
 
+#[derive(Deserialize)]
+struct FormerScore {
+    entity: String,
+    score: u8,
+    level: Level,
+    as_of: i64,
+    medium_until: Option<i64>,
+    high_until: Option<i64>,
+    critical_until: Option<i64>,
+    reasons: Vec<Reason>,
+    version: i64,
+    ruleset: String,
+}
+
+/// A change of score in format 2.
 #[derive(Deserialize)]
 struct FormerChange {
     position: u64,
     entity: String,
     version: i64,
-    score: Option<Score>,
+    score: Option<FormerScore>,
     live_until: i64,
+}
+
+/// The same in format 1.
+#[derive(Deserialize)]
+struct FirstChange {
+    change: FormerChange,
     _level_before: Option<Level>,
 }
 
 #[derive(Deserialize)]
-struct FormerParked {
-    item: FormerItem,
+struct FormerParked<C> {
+    item: FormerItem<C>,
     answer: String,
 }
 
-impl From<FormerItem> for Item {
-    fn from(FormerItem { sink, seq, position, committed_ms, body }: FormerItem) -> Self {
+impl From<FormerChange> for ScoreChange {
+    fn from(FormerChange { position, entity, version, score, live_until }: FormerChange) -> Self {
+        let score = score.map(|former| Score {
+            entity: former.entity,
+            score: former.score,
+            level: Some(former.level),
+            as_of: former.as_of,
+            low_until: Some(live_until),
+            medium_until: former.medium_until,
+            high_until: former.high_until,
+            critical_until: former.critical_until,
+            advice: None,
+            advice_until: None,
+            watch_until: None,
+            challenge_until: None,
+            hold_until: None,
+            block_until: None,
+            reasons: former.reasons,
+            version: former.version,
+            ruleset: former.ruleset,
+        });
+        Self { position, entity, version, score, live_until }
+    }
+}
+
+impl From<FirstChange> for ScoreChange {
+    fn from(first: FirstChange) -> Self {
+        first.change.into()
+    }
+}
+
+impl<C: Into<ScoreChange>> From<FormerItem<C>> for Item {
+    fn from(FormerItem { sink, seq, position, committed_ms, body }: FormerItem<C>) -> Self {
         let body = match body {
             FormerBody::Alert(alert) => Body::Alert(alert),
-            FormerBody::Score(FormerChange { position, entity, version, score, live_until, .. }) => {
-                Body::Score(ScoreChange { position, entity, version, score, live_until })
-            }
+            FormerBody::Score(change) => Body::Score(change.into()),
             FormerBody::Retracted(retracted) => Body::Retracted(retracted),
         };
         Self { sink, seq, position, committed_ms, body }
@@ -64,7 +116,11 @@ impl From<FormerItem> for Item {
 }
 
 /// Makes the tables that such a file may be without, and writes all its items anew; how many.
-pub(super) fn renew(write: &WriteTransaction) -> Result<u64, Error> {
+pub(super) fn renew(format: u64, write: &WriteTransaction) -> Result<u64, Error> {
+    if format == 1 { renew_from::<FirstChange>(write) } else { renew_from::<FormerChange>(write) }
+}
+
+fn renew_from<C: DeserializeOwned + Into<ScoreChange>>(write: &WriteTransaction) -> Result<u64, Error> {
     write.open_table(STANDING).map_err(Error::write)?;
     write.open_table(ENGINES).map_err(Error::write)?;
     let mut items = 0;
@@ -73,10 +129,10 @@ pub(super) fn renew(write: &WriteTransaction) -> Result<u64, Error> {
         items += 1;
         *bytes.entry(sink.to_owned()).or_default() += value.len() as u64;
     };
-    let item = |value: &[u8]| Ok(encode(&Item::from(decode::<FormerItem>("an item", value)?)));
+    let item = |value: &[u8]| Ok(encode(&Item::from(decode::<FormerItem<C>>("an item", value)?)));
     each(&mut write.open_table(QUEUE).map_err(Error::write)?, item, &mut count)?;
     let parked = |value: &[u8]| {
-        let FormerParked { item, answer } = decode("a parked item", value)?;
+        let FormerParked::<C> { item, answer } = decode("a parked item", value)?;
         Ok(encode(&Parked { item: item.into(), answer }))
     };
     each(&mut write.open_table(PARKED).map_err(Error::write)?, parked, &mut count)?;

@@ -7,7 +7,7 @@ use super::Error;
 
 /// What is in the file. It rises when a reader of the old one would misread the new one; postcard does not tell fields
 /// apart, so any change to an item's types is such a change.
-pub(super) const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 3;
 /// What one alert's hash takes: position, number, hash.
 pub(super) const ALERT_BYTES: u64 = 8 + 4 + 16;
 

@@ -36,11 +36,18 @@ pub(super) fn score(entity: &str, version: i64) -> Body {
     let score = Score {
         entity: entity.to_owned(),
         score: 64,
-        level: Level::High,
+        level: Some(Level::High),
         as_of: version,
+        low_until: Some(version),
         medium_until: Some(version + 1),
         high_until: Some(version + 2),
         critical_until: None,
+        advice: None,
+        advice_until: None,
+        watch_until: None,
+        challenge_until: None,
+        hold_until: None,
+        block_until: None,
         reasons: vec![reason],
         version,
         ruleset: "sha256:9b1f".to_owned(),
@@ -311,7 +318,7 @@ fn a_file_of_before_standing_pages_is_taken_on() {
     let queued = put(&outbox, 1, &[item("core", 1, alert(1))]);
     let write = outbox.database().unwrap().begin_write().unwrap();
     write.delete_table(STANDING).unwrap();
-    write.open_table(META).unwrap().insert("format", former::FORMAT).unwrap();
+    write.open_table(META).unwrap().insert("format", 1).unwrap();
     write.commit().unwrap();
     drop(outbox);
 
@@ -339,7 +346,7 @@ fn a_newer_format_is_told() {
     drop(outbox);
     let error = Outbox::open(&path).unwrap_err();
     assert!(matches!(error, Error::Newer { format, .. } if format == FORMAT + 1), "{error:?}");
-    assert!(error.to_string().ends_with("has outbox format 3, and this rasid reads up to 2: run the rasid that wrote it"), "{error}");
+    assert!(error.to_string().ends_with("has outbox format 4, and this rasid reads up to 3: run the rasid that wrote it"), "{error}");
 }
 
 #[rstest]
@@ -438,7 +445,7 @@ fn a_file_of_before_begins_with_the_oldest_alert_that_it_holds() {
         let write = outbox.database().unwrap().begin_write().unwrap();
         assert!(write.delete_table(tables::ENGINES).unwrap());
         write.open_table(META).unwrap().remove("alerts_from").unwrap();
-        write.open_table(META).unwrap().insert("format", former::FORMAT).unwrap();
+        write.open_table(META).unwrap().insert("format", 1).unwrap();
         write.commit().unwrap();
         drop(outbox);
         let outbox = Outbox::open(&path).unwrap();
@@ -480,13 +487,53 @@ fn an_outbox_of_the_release_before_goes_on_as_it_was() {
     assert_eq!(seqs(&outbox.pending("core", 0, 10).unwrap()), [1, 2, 4]);
 }
 
-/// As 0.3.0 wrote a change of score: the level before it stands at its end.
-fn formerly(item: &Item) -> Vec<u8> {
-    [tables::encode(item), vec![1, 1]].concat()
+/// A change of score in format 2, as it was written for `score(…, 2)`: postcard.
+#[derive(serde::Serialize)]
+struct FormerItem<'a> {
+    sink: &'a str,
+    seq: u64,
+    position: u64,
+    committed_ms: i64,
+    /// The body's variant.
+    body: u8,
+    change: (u64, &'a str, i64, Option<FormerScore<'a>>, i64),
 }
 
-#[test]
-fn scores_of_the_format_before_are_written_anew() {
+#[derive(serde::Serialize)]
+struct FormerScore<'a> {
+    entity: &'a str,
+    score: u8,
+    level: Level,
+    as_of: i64,
+    untils: [Option<i64>; 3],
+    reasons: &'a [Reason],
+    version: i64,
+    ruleset: &'a str,
+}
+
+/// As format 1 or 2 held an item with a score. In format 1 the level before stands at its end.
+fn formerly(item: &Item, format: u64) -> Vec<u8> {
+    let Body::Score(change) = &item.body else { panic!("a score") };
+    let score = change.score.as_ref().map(|score| FormerScore {
+        entity: &score.entity,
+        score: score.score,
+        level: score.level.unwrap(),
+        as_of: score.as_of,
+        untils: [score.medium_until, score.high_until, score.critical_until],
+        reasons: &score.reasons,
+        version: score.version,
+        ruleset: &score.ruleset,
+    });
+    let change = (change.position, change.entity.as_str(), change.version, score, change.live_until);
+    let (sink, seq) = (item.sink.as_str(), item.seq);
+    let bytes = tables::encode(&FormerItem { sink, seq, position: item.position, committed_ms: item.committed_ms, body: 1, change });
+    if format == 1 { [bytes, vec![1, 1]].concat() } else { bytes }
+}
+
+#[rstest]
+#[case(1)]
+#[case(2)]
+fn scores_of_the_formats_before_are_written_anew(#[case] format: u64) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.redb");
     let outbox = Outbox::open(&path).unwrap();
@@ -498,13 +545,17 @@ fn scores_of_the_format_before_are_written_anew() {
     let (pending, parked, bytes) = kept(&outbox);
     assert_eq!((pending.len(), parked.len()), (2_000, 1));
     let write = outbox.database().unwrap().begin_write().unwrap();
+    let mut bytes_before = 0;
     for item in &pending {
-        write.open_table(QUEUE).unwrap().insert(("redis", item.seq), formerly(item).as_slice()).unwrap();
+        let value = formerly(item, format);
+        bytes_before += value.len() as u64;
+        write.open_table(QUEUE).unwrap().insert(("redis", item.seq), value.as_slice()).unwrap();
     }
-    let answered = [formerly(&parked[0].item), tables::encode(&parked[0].answer)].concat();
+    let answered = [formerly(&parked[0].item, format), tables::encode(&parked[0].answer)].concat();
+    bytes_before += answered.len() as u64;
     write.open_table(PARKED).unwrap().insert(("redis", 2_001), answered.as_slice()).unwrap();
-    write.open_table(SINKS).unwrap().insert("redis", (2_002, 2_000, 1, bytes + 2 * 2_001)).unwrap();
-    write.open_table(META).unwrap().insert("format", former::FORMAT).unwrap();
+    write.open_table(SINKS).unwrap().insert("redis", (2_002, 2_000, 1, bytes_before)).unwrap();
+    write.open_table(META).unwrap().insert("format", format).unwrap();
     write.commit().unwrap();
     drop(outbox);
     assert_eq!(kept(&Outbox::open(&path).unwrap()), (pending.clone(), parked.clone(), bytes));

@@ -1,7 +1,8 @@
 //! Redis: what core services read before they trust somebody.
 //!
 //! ```text
-//! rasid:risk:v1:{user:u_42}   hash   score level as_of medium_until high_until critical_until reasons version ruleset
+//! rasid:risk:v1:{user:u_42}   hash   score level as_of low_until medium_until high_until critical_until reasons version ruleset
+//!                                     advice advice_until watch_until challenge_until hold_until block_until
 //!                                    (announce: our own, while a rise waits for the stream); gone once below 1.
 //!                                    One with a version alone is a tombstone: the score was taken away
 //! rasid:risk:v1:changes       stream entity version level score; one entry a rise of level, at least once, capped
@@ -28,6 +29,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::redis::{ServerErrorKind, Value, cmd, from_redis_value};
 use async_trait::async_trait;
+use rasid_compiler::ruleset::Advice;
 use rasid_engine::{Level, ScoreChange};
 use tracing::info;
 
@@ -253,13 +255,17 @@ impl RedisSink {
             command
                 .arg(change.live_until)
                 .arg(score.score)
-                .arg(level_name(score.level))
                 .arg(score.as_of)
-                .arg(or_empty(score.medium_until))
-                .arg(or_empty(score.high_until))
-                .arg(or_empty(score.critical_until))
                 .arg(serde_json::to_string(&score.reasons).expect("names and numbers have a JSON form"))
-                .arg(&score.ruleset);
+                .arg(&score.ruleset)
+                .arg(score.level.map_or("", level_name));
+            for until in [score.low_until, score.medium_until, score.high_until, score.critical_until] {
+                command.arg(or_empty(until));
+            }
+            command.arg(score.advice.map_or("", Advice::name));
+            for until in [score.advice_until, score.watch_until, score.challenge_until, score.hold_until, score.block_until] {
+                command.arg(or_empty(until));
+            }
         }
         Keyed { key, command }
     }
@@ -274,7 +280,7 @@ impl RedisSink {
             let mut command = cmd("XADD");
             command.arg(CHANGES).arg("MAXLEN").arg("~").arg(self.config.changes_max).arg("*");
             command.arg("entity").arg(&change.entity).arg("version").arg(change.version);
-            command.arg("level").arg(level_name(score.level)).arg("score").arg(score.score);
+            command.arg("level").arg(score.level.map_or("", level_name)).arg("score").arg(score.score);
             append.push(Keyed { key: CHANGES.to_owned(), command });
             let key = key(&change.entity);
             let mut command = cmd("EVAL");

@@ -9,7 +9,7 @@ mod proxy;
 mod redis;
 mod tls;
 
-use rasid_compiler::ruleset::Severity;
+use rasid_compiler::ruleset::{Advice, Severity};
 use rasid_connectors::courier::{Config, Courier, Next, Parcel};
 use rasid_connectors::effect::{AlertItem, Body, Item, RetractedItem, Settled};
 use rasid_connectors::sink::Sink;
@@ -61,17 +61,45 @@ fn change(entity: &str, version: i64, score: u8, as_of: i64) -> ScoreChange {
         score: Some(Score {
             entity: entity.to_owned(),
             score,
-            level,
+            level: Some(level),
             as_of,
+            low_until: Some(as_of + 4 * HOUR),
             medium_until: until(Level::Medium, 3),
             high_until: until(Level::High, 2),
             critical_until: until(Level::Critical, 1),
+            advice: None,
+            advice_until: None,
+            watch_until: None,
+            challenge_until: None,
+            hold_until: None,
+            block_until: None,
             reasons,
             version,
             ruleset: "sha256:9b1f".to_owned(),
         }),
         live_until: as_of + 4 * HOUR,
     }
+}
+
+/// The same, of which nothing but advice is left an hour after `as_of`; to hold for two hours, and then to watch for two.
+fn advised(entity: &str, version: i64, score: u8, as_of: i64) -> ScoreChange {
+    let change = change(entity, version, score.max(1), as_of);
+    let of = |hours: i64| Some(as_of + hours * HOUR);
+    let score = change.score.map(|standing| Score {
+        score,
+        level: Level::of(score),
+        low_until: (score > 0).then_some(as_of + HOUR),
+        medium_until: None,
+        high_until: None,
+        critical_until: None,
+        advice: Some(Advice::Hold),
+        advice_until: of(2),
+        watch_until: of(4),
+        challenge_until: of(2),
+        hold_until: of(2),
+        ..standing
+    });
+    ScoreChange { score, ..change }
 }
 
 fn courier(batch_items_max: usize) -> Courier {

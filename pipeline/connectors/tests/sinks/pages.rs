@@ -9,7 +9,7 @@ use rasid_connectors::webhook::Webhook;
 use rasid_engine::ScoreChange;
 use rasid_testbed::RedisServer;
 
-use super::{HOUR, change, now_ms};
+use super::{HOUR, advised, change, now_ms};
 
 /// As much of redis-py as the page uses, over a plain socket.
 const CLIENT: &str = r#"
@@ -74,20 +74,20 @@ async fn the_page_s_reader_tells_every_level_and_low_risk_from_a_dead_pipeline()
         let as_of = now - hours * HOUR - HOUR / 2;
         ScoreChange { live_until: now + HOUR, ..change(entity, 1, 90, as_of) }
     };
-    let scores = [aged("user:u_1", 0), aged("user:u_2", 1), aged("user:u_3", 2), aged("user:u_4", 3), change("user:u_5", 1, 5, now)];
+    let scores = [aged("user:u_1", 0), aged("user:u_2", 1), aged("user:u_3", 2), aged("user:u_4", 3), change("user:u_5", 1, 5, now), advised("user:u_7", 1, 60, now - 2 * HOUR)];
     sink.write(&scores).await.expect("it runs");
     let reader = block("redis.md", "python");
     let ask = || {
-        let ask = format!("redis = Redis({})\nprint(*[risk_level(redis, f'user:u_{{n}}') for n in range(1, 7)])\n", server.port());
+        let ask = format!("redis = Redis({})\nprint(*[risk_level(redis, f'user:u_{{n}}') for n in range(1, 8)])\n", server.port());
         python(&format!("{CLIENT}\n{reader}\n{ask}"))
     };
-    assert_eq!(ask(), "critical high medium low low unknown\n", "nothing vouches yet");
+    assert_eq!(ask(), "critical high medium low low unknown none\n", "nothing vouches yet");
     let beat = |as_of| Heartbeat { as_of, lag_ms: 0, ruleset: String::new(), instance: String::new() };
     let Epoch::Gone { token } = sink.heartbeat(&beat(now)).await.expect("it runs") else { panic!("never written") };
     sink.republished(&token, &beat(now)).await.expect("it runs");
-    assert_eq!(ask(), "critical high medium low low none\n");
+    assert_eq!(ask(), "critical high medium low low none none\n");
     sink.heartbeat(&beat(now - 120_000)).await.expect("it runs");
-    assert_eq!(ask(), "critical high medium low low unknown\n", "the heartbeat is old");
+    assert_eq!(ask(), "critical high medium low low unknown none\n", "the heartbeat is old");
 }
 
 #[test]

@@ -4,11 +4,12 @@ use std::time::Duration;
 use rasid_connectors::effect::{Body, Fate};
 use rasid_connectors::sink::redis::{CHANGES, Config, Epoch, Error, Heartbeat, META, Place, Written, key, read_score};
 use rasid_connectors::sink::{Answer, Batch, RedisSink, Sink as _};
+use rasid_compiler::ruleset::Advice;
 use rasid_engine::{Level, ScoreChange};
 use rasid_testbed::{RedisServer, Wire};
 use tokio::time::timeout;
 
-use super::{HOUR, carry, change, courier, delivered, due, item, now_ms};
+use super::{HOUR, advised, carry, change, courier, delivered, due, item, now_ms};
 
 /// Longer than a busy machine takes.
 const SOON: Duration = Duration::from_mins(1);
@@ -60,6 +61,7 @@ async fn a_score_is_written_as_readers_expect_it() {
         ("score", "90".to_owned()),
         ("level", "critical".to_owned()),
         ("as_of", now.to_string()),
+        ("low_until", (now + 4 * HOUR).to_string()),
         ("medium_until", (now + 3 * HOUR).to_string()),
         ("high_until", (now + 2 * HOUR).to_string()),
         ("critical_until", (now + HOUR).to_string()),
@@ -83,6 +85,41 @@ async fn a_score_is_written_as_readers_expect_it() {
 }
 
 #[tokio::test]
+async fn advice_stands_beside_a_score_and_outlives_it() {
+    let server = RedisServer::start().await;
+    let mut sink = sink(&server);
+    let now = now_ms();
+    let both = advised("user:u_1", 3, 20, now);
+    let only = advised("user:u_2", 3, 0, now);
+    let done = sink.write(&[both.clone(), only.clone()]).await.expect("it runs");
+    assert_eq!(done, Written { written: 2, rises: 1, ..Written::default() });
+    assert_eq!(rises(&server).await, [rise("user:u_1", 3, "low")], "advice is no level");
+    for (change, names) in [
+        (&both, "advice advice_until as_of challenge_until hold_until level low_until reasons ruleset score version watch_until"),
+        (&only, "advice advice_until as_of challenge_until hold_until reasons ruleset score version watch_until"),
+    ] {
+        let hash = hash(&server, &change.entity).await;
+        assert_eq!(hash.keys().map(String::as_str).collect::<Vec<_>>().join(" "), names);
+        assert_eq!((hash["advice"].as_str(), hash["advice_until"].as_str()), ("hold", (now + 2 * HOUR).to_string().as_str()));
+        let reading = read_score(&config(&server), &change.entity).await.expect("it runs");
+        assert_eq!(reading.score, change.score);
+        for (at, advice) in [(0, Some((Advice::Hold, 2))), (2, Some((Advice::Hold, 2))), (3, Some((Advice::Watch, 4))), (5, None)] {
+            let expected = advice.map(|(advice, until)| (advice, now + until * HOUR));
+            assert_eq!(reading.advice(now + at * HOUR), expected, "after {at} h");
+        }
+    }
+    let reading = read_score(&config(&server), "user:u_1").await.expect("it runs");
+    assert_eq!([0, 1, 2].map(|hours| reading.level(now + hours * HOUR)), [Some(Level::Low), Some(Level::Low), None]);
+
+    // A score that had ended rises again from nothing, and what is over of the advice goes.
+    sink.write(&[advised("user:u_1", 4, 20, now - 2 * HOUR - 1)]).await.expect("it runs");
+    sink.write(&[change("user:u_1", 5, 20, now)]).await.expect("it runs");
+    assert_eq!(rises(&server).await, [rise("user:u_1", 3, "low"), rise("user:u_1", 5, "low")]);
+    let left = hash(&server, "user:u_1").await;
+    assert_eq!(left.keys().map(String::as_str).collect::<Vec<_>>(), ["as_of", "level", "low_until", "reasons", "ruleset", "score", "version"]);
+}
+
+#[tokio::test]
 async fn an_older_version_changes_nothing_and_the_same_one_nothing_more() {
     let server = RedisServer::start().await;
     let mut sink = sink(&server);
@@ -100,7 +137,7 @@ async fn an_older_version_changes_nothing_and_the_same_one_nothing_more() {
     // A newer one takes everything of the older away, ends of levels too.
     sink.write(&[change("user:u_1", 11, 20, now)]).await.expect("it runs");
     let after = hash(&server, "user:u_1").await;
-    assert_eq!(after.keys().map(String::as_str).collect::<Vec<_>>(), ["as_of", "level", "reasons", "ruleset", "score", "version"]);
+    assert_eq!(after.keys().map(String::as_str).collect::<Vec<_>>(), ["as_of", "level", "low_until", "reasons", "ruleset", "score", "version"]);
 }
 
 #[tokio::test]

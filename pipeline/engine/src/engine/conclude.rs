@@ -139,7 +139,8 @@ impl Engine {
             let about = About { key, entity: &alert.entity, former: former.as_deref() };
             let cast = Cast { at_ms: row.at_ms, half_life_ms: rule.half_life_ms, risk: program.weight.risk };
             let moment = Moment { position: record.position, clock_ms: mark.clock_ms, ruleset: &self.plan.ruleset.hash };
-            if let Some(change) = self.scores.raise(about, self.rule_numbers[trigger_plan.rule], cast, moment) {
+            let advice = program.weight.advice.map(|advice| (advice, row.at_ms.saturating_add(rule.advice_for_ms)));
+            if let Some(change) = self.scores.raise(about, self.rule_numbers[trigger_plan.rule], cast, advice, moment) {
                 let formerly = former.map(|former| change.under(former));
                 output.scores.push(change);
                 output.scores.extend(formerly);

@@ -5,7 +5,7 @@
 //!   part 0      what there is once, as JSON: counters, producers, rules, bindings with operator, version and birth
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, length u64 and entries by key
 //!   parts 1–5   duplicates (gps.*, all else), suppression, issued alerts, scores
-//!   part 5      ends with the former names of scores: (key, name) by key
+//!   part 5      ends with the former names of scores, (key, name) by key, and the advice that stands, by key
 //!   part 6      what there is for all keys: the open minute and each binding's state, in the order of part 0's bindings
 //! and lasting parts, by name: what was delivered, in generations that are closed
 //! ```
@@ -36,8 +36,8 @@ use crate::warming::Warming;
 /// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; 2: part 0 ends with
 /// what format 1 did not count; 3: parts 1 and 2 hold this generation of duplicates and the one before; 4: part 0 holds
 /// postcard instead of JSON, bindings are named by numbers of fields, tables have no lengths, part 3 holds the newest alert
-/// alone of each rule and entity. All are read still.
-const FORMAT: u32 = 5;
+/// alone of each rule and entity; 5: part 5 has no advice. All are read still.
+const FORMAT: u32 = 6;
 /// The part of the scores.
 const SCORES: usize = 5;
 /// The part of what there is for all keys.
@@ -243,7 +243,7 @@ impl Snapshot {
             2 => self.duplicates.save(Kind::Other, out),
             3 => self.suppression.save(out),
             4 => self.issued.save(out),
-            SCORES => self.scores.save_former_names(self.scores.save(out)),
+            SCORES => self.scores.save_advices(self.scores.save_former_names(self.scores.save(out))),
             POPULATIONS => self.populations.save(out),
             _ => out,
         }
@@ -380,6 +380,9 @@ impl Engine {
             };
             if number == SCORES && header.format > 1 {
                 rest = engine.scores.load_former_names(rest).map_err(place("former names"))?;
+            }
+            if number == SCORES && header.format > 5 {
+                rest = engine.scores.load_advices(rest).map_err(place("advice"))?;
             }
             if !rest.is_empty() {
                 return Err(RestoreError::Foreign { part: number, why: format!("longer than its contents, by {} bytes", rest.len()) });

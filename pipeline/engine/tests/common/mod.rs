@@ -45,6 +45,8 @@ let:
   pair: {count: auth.otp_requested, by: [ip, phone], window: 1h, where: data.purpose == "login"}
 when: phones > 2 || pair > 4
 risk: 30
+advice: challenge
+advice_for: 5m
 suppress: 0s
 explain: "{phones} phones, {pair} codes to this one"
 "#,
@@ -94,7 +96,7 @@ on: payment.refund_issued
 entity: user(user_id)
 params: {factor: 2.0}
 overrides:
-  - {if: data.method == "card", params: {factor: 1.5}}
+  - {if: data.method == "card", params: {factor: 1.5}, advice: hold}
 let:
   mean: {avg: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
   least: {min: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
@@ -328,6 +330,7 @@ let:
 when: score > 5 && (came > 10000 || data.method == "card")
 risk: 12
 suppress: 30s
+advice: block
 explain: "{score}, {came}"
 "#,
     ),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::redis::{FromRedisValue, Value, cmd, from_redis_value};
+use rasid_compiler::ruleset::Advice;
 use rasid_engine::{Level, Reason, Score};
 
 use super::config::Config;
@@ -30,12 +31,22 @@ impl Reading {
     pub fn level(&self, now_ms: i64) -> Option<Level> {
         let score = self.score.as_ref()?;
         let stands = |until: Option<i64>| until.is_some_and(|until| now_ms <= until);
-        Some(match () {
-            () if stands(score.critical_until) => Level::Critical,
-            () if stands(score.high_until) => Level::High,
-            () if stands(score.medium_until) => Level::Medium,
-            () => Level::Low,
-        })
+        match () {
+            () if stands(score.critical_until) => Some(Level::Critical),
+            () if stands(score.high_until) => Some(Level::High),
+            () if stands(score.medium_until) => Some(Level::Medium),
+            // Versions up to 0.3.0 wrote none: there the score ends with its key.
+            () if stands(score.low_until) || (score.low_until.is_none() && score.score > 0) => Some(Level::Low),
+            () => None,
+        }
+    }
+
+    /// The strongest advice that stands at `now_ms`, and the last instant at which it does.
+    pub fn advice(&self, now_ms: i64) -> Option<(Advice, i64)> {
+        let score = self.score.as_ref()?;
+        let untils = [score.watch_until, score.challenge_until, score.hold_until, score.block_until];
+        let stands = |(advice, until): (Advice, Option<i64>)| Some((advice, until.filter(|until| now_ms <= *until)?));
+        Advice::ALL.into_iter().zip(untils).rev().find_map(stands)
     }
 }
 
@@ -76,11 +87,21 @@ fn parse(key: &str, entity: &str, fields: &BTreeMap<String, String>) -> Result<S
     Ok(Score {
         entity: entity.to_owned(),
         score,
-        level: Level::of(score).ok_or_else(|| foreign("score is 0".to_owned()))?,
+        level: Level::of(score),
         as_of: number("as_of")?,
+        low_until: until("low_until")?,
         medium_until: until("medium_until")?,
         high_until: until("high_until")?,
         critical_until: until("critical_until")?,
+        advice: match fields.get("advice") {
+            None => None,
+            Some(name) => Some(Advice::from_name(name).ok_or_else(|| foreign("advice is none that we know".to_owned()))?),
+        },
+        advice_until: until("advice_until")?,
+        watch_until: until("watch_until")?,
+        challenge_until: until("challenge_until")?,
+        hold_until: until("hold_until")?,
+        block_until: until("block_until")?,
         reasons,
         version: number("version")?,
         ruleset: text("ruleset")?.to_owned(),

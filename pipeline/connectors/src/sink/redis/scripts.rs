@@ -8,8 +8,8 @@ pub(super) const TOMBSTONE_S: u32 = 30 * 60;
 ///
 /// ```text
 /// KEYS  the score's key
-/// ARGV  version, seconds for a tombstone, live_until, score, level, as_of, medium_until, high_until, critical_until ('' where there is none),
-///       reasons, ruleset
+/// ARGV  version, seconds for a tombstone, live_until, score, as_of, reasons, ruleset, and ('' where there is none) level, low_until,
+///       medium_until, high_until, critical_until, advice, advice_until, watch_until, challenge_until, hold_until, block_until
 /// ←     older, deleted, written, or rises: written, and the level is above what it was; foreign: nothing is done, for what is
 ///       there we have not written: another type, or a hash without a version of ours
 /// ```
@@ -19,7 +19,7 @@ pub(super) const TOMBSTONE_S: u32 = 30 * 60;
 /// until the rise of level stands in the stream, which is another key and so another command: if that fails or we die,
 /// the next write of this entity tells again.
 pub(super) const WRITE: &str = r"
-local held = redis.pcall('HMGET', KEYS[1], 'version', 'medium_until', 'high_until', 'critical_until', 'announce', 'score')
+local held = redis.pcall('HMGET', KEYS[1], 'version', 'medium_until', 'high_until', 'critical_until', 'announce', 'score', 'low_until')
 if held.err then
   if string.find(held.err, 'WRONGTYPE', 1, true) then return 'foreign' end
   return held
@@ -38,18 +38,21 @@ if #ARGV == 2 or tonumber(ARGV[3]) < now then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
   return 'deleted'
 end
-local function rank(medium, high, critical)
+local function rank(score, low, medium, high, critical)
   if (tonumber(critical or '') or 0) >= now then return 4 end
   if (tonumber(high or '') or 0) >= now then return 3 end
   if (tonumber(medium or '') or 0) >= now then return 2 end
+  if (tonumber(score or '') or 0) < 1 or (low and low ~= '' and tonumber(low) < now) then return 0 end
   return 1
 end
-local before = held[6] and rank(held[2], held[3], held[4]) or 0
-local rises = held[5] or rank(ARGV[7], ARGV[8], ARGV[9]) > before
-local set = {'version', ARGV[1], 'score', ARGV[4], 'level', ARGV[5], 'as_of', ARGV[6], 'reasons', ARGV[10], 'ruleset', ARGV[11]}
+local before = rank(held[6], held[7], held[2], held[3], held[4])
+local after = rank(ARGV[4], ARGV[9], ARGV[10], ARGV[11], ARGV[12])
+local rises = after > 0 and (held[5] or after > before)
+local set = {'version', ARGV[1], 'score', ARGV[4], 'as_of', ARGV[5], 'reasons', ARGV[6], 'ruleset', ARGV[7]}
 local gone = {}
-for index, field in ipairs({'medium_until', 'high_until', 'critical_until'}) do
-  local value = ARGV[6 + index]
+local optional = {'level', 'low_until', 'medium_until', 'high_until', 'critical_until', 'advice', 'advice_until', 'watch_until', 'challenge_until', 'hold_until', 'block_until'}
+for index, field in ipairs(optional) do
+  local value = ARGV[7 + index]
   if value == '' then
     gone[#gone + 1] = field
   else

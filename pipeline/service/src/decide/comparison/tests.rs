@@ -26,6 +26,8 @@ fn alert(position: u64, engine: &str) -> Alert {
         explanation: String::new(),
         risk: 60,
         suppressed_before: 0,
+        advice: None,
+        advice_until: None,
         related: Vec::new(),
         runbook: None,
         deliver: Vec::new(),
