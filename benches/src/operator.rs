@@ -27,7 +27,7 @@ pub(crate) fn cases() -> impl Iterator<Item = Case> {
         let (types, of) = input(spec);
         let ty = of.and_then(|(event_type, path)| field::at(event_type.fields(), path)).map(|spec| spec.ty);
         let window_ms = if spec.named().is_some() { WINDOW_MS } else { 0 };
-        let operator = (spec.setup)(window_ms, ty, json!({})).expect("defaults suffice");
+        let operator = (spec.setup)((window_ms, 0), ty, json!({})).expect("defaults suffice");
         operator.accept(Made { spec, input: keep(Input::new(&types, of)) })
     })
 }

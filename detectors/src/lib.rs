@@ -8,6 +8,7 @@
 //! Everything here is a pure function of its arguments: no clock, no randomness, no I/O, no threads. One input gives
 //! one answer on any day and on any machine.
 
+pub mod currency;
 pub mod entity;
 pub mod event;
 pub mod kernel;

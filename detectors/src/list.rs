@@ -30,10 +30,11 @@ macro_rules! operators {
                 form: <crate::$folder::$module::$operator as Operator>::FORM,
                 needs_raw: <crate::$folder::$module::$operator as Operator>::NEEDS_RAW,
                 reads_before: <crate::$folder::$module::$operator as Operator>::READS_BEFORE,
+                takes_offset: <crate::$folder::$module::$operator as Operator>::TAKES_OFFSET,
                 file: concat!("detectors/src/", stringify!($folder), "/", stringify!($module), ".rs"),
                 schema: |generator| generator.subschema_for::<<crate::$folder::$module::$operator as Operator>::Params>(),
-                setup: |window_ms: i64, of: Option<FieldType>, params| -> Result<AnyOperator, ParamsError> {
-                    parse(params).map(|params| AnyOperator::$operator(Setup { window_ms, of, params }))
+                setup: |(window_ms, offset_ms), of: Option<FieldType>, params| -> Result<AnyOperator, ParamsError> {
+                    parse(params).map(|params| AnyOperator::$operator(Setup { window_ms, offset_ms, of, params }))
                 },
             },)*)*];
 

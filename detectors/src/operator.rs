@@ -33,6 +33,8 @@ pub trait Operator: 'static {
     const FORM: Form = Form::Keyed;
     /// Whether an event that feeds it reads it as it was before.
     const READS_BEFORE: bool = false;
+    /// Whether it may leave the newest of its window out: `offset`.
+    const TAKES_OFFSET: bool = false;
     /// Whether it looks into raw values: texts, addresses, exact places. It is fed no events out of an archive's columns.
     const NEEDS_RAW: bool = false;
     /// What an analyst may set beside what [`Feeds`] says. Every parameter has a default.
@@ -192,8 +194,10 @@ impl std::fmt::Display for Lacking {
 /// How a rule's binding sets an operator up.
 #[derive(Clone, Debug)]
 pub struct Setup<P> {
-    /// The window, ms; values are over (T − window, T]. 0 for detectors, which keep their own time.
+    /// How far back is remembered, ms. 0 for detectors, which keep their own time.
     pub window_ms: i64,
+    /// How much of that, from now back, is left out: values are over (T − window, T − offset]. 0 for all that take none.
+    pub offset_ms: i64,
     /// The type of the field that it looks at, the same in every event type.
     pub of: Option<FieldType>,
     /// Its own parameters.
@@ -427,13 +431,15 @@ pub struct OperatorSpec {
     pub needs_raw: bool,
     /// See [`Operator::READS_BEFORE`].
     pub reads_before: bool,
+    /// See [`Operator::TAKES_OFFSET`].
+    pub takes_offset: bool,
     /// Its file, from the repository's root.
     pub file: &'static str,
     /// The JSON Schema of its own parameters.
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
-    /// Sets it up: the window in ms, the type of the field, its own parameters as a JSON object, of which what lacks takes
+    /// Sets it up: window and offset in ms, the type of the field, its own parameters as a JSON object, of which what lacks takes
     /// its default.
-    pub setup: fn(i64, Option<FieldType>, serde_json::Value) -> Result<AnyOperator, ParamsError>,
+    pub setup: fn((i64, i64), Option<FieldType>, serde_json::Value) -> Result<AnyOperator, ParamsError>,
 }
 
 impl OperatorSpec {
@@ -513,8 +519,11 @@ impl OperatorVisitor for Canonical {
         let params = serde_json::to_string(&setup.params).expect("parameters are plain numbers and words");
         match O::FEEDS {
             Feeds::Fixed { .. } => format!("detector {} {params}", O::NAME),
-            Feeds::Named(_) if params == "{}" => format!("{} window={}", O::NAME, setup.window_ms),
-            Feeds::Named(_) => format!("{} window={} {params}", O::NAME, setup.window_ms),
+            Feeds::Named(_) => {
+                let offset = if setup.offset_ms == 0 { String::new() } else { format!(" offset={}", setup.offset_ms) };
+                let params = if params == "{}" { String::new() } else { format!(" {params}") };
+                format!("{} window={}{offset}{params}", O::NAME, setup.window_ms)
+            }
         }
     }
 }
@@ -559,7 +568,7 @@ mod tests {
             for name in spec.reads() {
                 assert!(spec.inputs().iter().any(|of| crate::event::field::find(of.fields(), name).is_some()), "{name} of {}", spec.name);
             }
-            let set_up = (spec.setup)(1_000, None, serde_json::json!({})).expect("defaults");
+            let set_up = (spec.setup)((1_000, 0), None, serde_json::json!({})).expect("defaults");
             assert_eq!(set_up.spec().name, spec.name);
         }
     }
@@ -567,7 +576,7 @@ mod tests {
     #[test]
     fn a_parameter_nobody_knows_is_named() {
         let spec = find("impossible_travel").expect("listed");
-        let error = (spec.setup)(0, None, serde_json::json!({ "speed_max": 3 })).expect_err("unknown");
+        let error = (spec.setup)((0, 0), None, serde_json::json!({ "speed_max": 3 })).expect_err("unknown");
         assert_eq!(error.param.as_deref(), Some("speed_max"));
     }
 

@@ -7,8 +7,12 @@ use anyhow::{Context as _, Result};
 
 use crate::step;
 
-const SCHEMAS: [(&str, &str); 3] =
-    [("events", "docs/schema/events.json"), ("rules", "rules/rule.schema.json"), ("config", "docs/schema/config.schema.json")];
+const SCHEMAS: [(&str, &str); 4] = [
+    ("events", "docs/schema/events.json"),
+    ("rules", "rules/rule.schema.json"),
+    ("alerts", "docs/schema/alerts.json"),
+    ("config", "docs/schema/config.schema.json"),
+];
 
 pub(crate) fn run(check: bool) -> Result<()> {
     step::timed("schema", || {

@@ -22,7 +22,7 @@ pub fn feed<M: Merge>(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut 
 
 /// The number that the window holds the most or the least of.
 pub fn read<M: Merge>(setup: &Setup<NoParams>, at_ms: i64, state: &Series<M>) -> OwnedValue {
-    match state.value(at_ms, setup.window_ms) {
+    match state.value(at_ms, setup.window_ms, setup.offset_ms) {
         Some(bits) if setup.of == Some(FieldType::Double) => OwnedValue::Double(from_ordered_bits(bits)),
         Some(number) => OwnedValue::Int(number),
         None => OwnedValue::Absent,

@@ -88,14 +88,16 @@ impl<M: Merge> Series<M> {
         }
     }
 
-    /// All of the window that ends at `at_ms` or at the newest instant, whichever is later, merged; `None` where it holds
-    /// nothing.
-    pub fn value(&self, at_ms: i64, window_ms: i64) -> Option<i64> {
-        let start = start_of(self.newest.max(at_ms), window_ms);
+    /// All of the window that ends at `at_ms` or at the newest instant, whichever is later, but for the last `offset_ms` of
+    /// it, merged; `None` where that holds nothing. A bucket that lies partly inside is taken whole.
+    pub fn value(&self, at_ms: i64, window_ms: i64, offset_ms: i64) -> Option<i64> {
+        let end = self.newest.max(at_ms);
+        let (start, end) = (start_of(end, window_ms), start_of(end, offset_ms));
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
         self.cells
             .iter()
             .rev()
+            .skip_while(|(begin, _)| *begin > end)
             .take_while(|(begin, _)| begin.saturating_add(last_of_cell) > start)
             .map(|(_, amount)| *amount)
             .reduce(M::merge)
@@ -170,7 +172,7 @@ mod tests {
     }
 
     fn sum(total: &Total, at_ms: i64) -> i64 {
-        total.value(at_ms, WINDOW).unwrap_or(0)
+        total.value(at_ms, WINDOW, 0).unwrap_or(0)
     }
 
     /// What the header promises, computed from the whole history.
@@ -185,6 +187,14 @@ mod tests {
         assert_eq!(sum(&total, 601_000), 2);
         assert_eq!(sum(&total, 601_001), 1, "a later reader sees less");
         assert_eq!(sum(&total, 0), 2, "an earlier reader sees the newest window");
+    }
+
+    #[test]
+    fn the_newest_is_left_out_up_to_the_offset() {
+        let total = fed(&[(1_000, 1), (301_000, 2), (301_001, 4), (601_000, 8)]);
+        let before = |at_ms| total.value(at_ms, WINDOW, 300_000);
+        assert_eq!((before(601_000), before(601_001), before(901_000)), (Some(2), Some(6), Some(12)));
+        assert_eq!((before(0), total.value(601_000, WINDOW, WINDOW - 1)), (Some(2), None), "an earlier reader sees the newest window");
     }
 
     #[test]
@@ -226,8 +236,8 @@ mod tests {
             min.feed(at, number, WINDOW);
             max.feed(at, number, WINDOW);
         }
-        assert_eq!((min.value(0, WINDOW), max.value(0, WINDOW)), (Some(1), Some(7)));
-        assert_eq!((min.value(600_010, WINDOW), max.value(1_200_005, WINDOW)), (Some(5), None));
+        assert_eq!((min.value(0, WINDOW, 0), max.value(0, WINDOW, 0)), (Some(1), Some(7)));
+        assert_eq!((min.value(600_010, WINDOW, 0), max.value(1_200_005, WINDOW, 0)), (Some(5), None));
     }
 
     proptest! {
@@ -240,6 +250,19 @@ mod tests {
             prop_assert_eq!(sum(&total, 0), expected(&events));
             prop_assert_eq!(&total.cells, &in_order.cells);
             prop_assert_eq!(total.newest, in_order.newest);
+        }
+
+        #[test]
+        fn exact_before_an_offset_and_a_bucket_more_past_the_limit(
+            events in proptest::collection::vec((0_i64..2_000_000, 1_i64..2), 1..700).prop_shuffle(), offset in 0_i64..WINDOW,
+        ) {
+            let total = fed(&events);
+            let newest = events.iter().map(|(at, _)| *at).max().unwrap_or(0);
+            let between = |start: i64, end: i64| events.iter().filter(|(at, _)| *at > start && *at <= end).count() as i64;
+            let (start, end) = (newest - WINDOW, newest - offset);
+            let (value, exact) = (total.value(0, WINDOW, offset).unwrap_or(0), between(start, end));
+            let excess = between(start - width(WINDOW), start) + between(end, end + width(WINDOW));
+            prop_assert!(value >= exact && value <= exact + if total.bucketed { excess } else { 0 }, "{value} for {exact}");
         }
 
         #[test]

@@ -29,6 +29,7 @@ impl Operator for Avg {
     const FEEDS: Feeds =
         Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "amount", clears: false }, ..Named::USUAL });
     const YIELDS: Yields = Yields::Value(|ty| of_numbers(ty).map(|_| FieldType::Double));
+    const TAKES_OFFSET: bool = true;
     type Params = NoParams;
     type State = Mean;
 
@@ -52,7 +53,7 @@ impl Operator for Avg {
 
     fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Mean) -> OwnedValue {
         let steps = if setup.of == Some(FieldType::Double) { DOUBLE_STEPS } else { 1.0 };
-        state.value(at_ms, setup.window_ms).map_or(OwnedValue::Absent, |mean| OwnedValue::Double(mean / steps))
+        state.value(at_ms, setup.window_ms, setup.offset_ms).map_or(OwnedValue::Absent, |mean| OwnedValue::Double(mean / steps))
     }
 }
 
@@ -63,8 +64,8 @@ impl Mean {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a mean is a double, good to 53 bits")]
-    fn value(&self, at_ms: i64, window_ms: i64) -> Option<f64> {
-        let (sum, count) = (self.sum.value(at_ms, window_ms)?, self.count.value(at_ms, window_ms)?);
+    fn value(&self, at_ms: i64, window_ms: i64, offset_ms: i64) -> Option<f64> {
+        let (sum, count) = (self.sum.value(at_ms, window_ms, offset_ms)?, self.count.value(at_ms, window_ms, offset_ms)?);
         Some(sum as f64 / count as f64)
     }
 }
@@ -76,11 +77,12 @@ mod tests {
     #[test]
     fn the_mean_is_of_what_the_window_holds() {
         let mut mean = Mean::default();
-        assert_eq!(mean.value(0, 100), None);
+        assert_eq!(mean.value(0, 100, 0), None);
         for (at, number) in [(0, 1_000), (50, 10), (50, 20), (100, 30)] {
             mean.feed(at, number, 100);
         }
-        assert_eq!(mean.value(100, 100), Some(20.0));
-        assert_eq!(mean.value(200, 100), None);
+        assert_eq!(mean.value(100, 100, 0), Some(20.0));
+        assert_eq!(mean.value(100, 100, 1), Some(15.0), "but for the newest");
+        assert_eq!(mean.value(200, 100, 0), None);
     }
 }

@@ -20,6 +20,7 @@ impl Operator for Count {
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Int));
+    const TAKES_OFFSET: bool = true;
     type Params = NoParams;
     type State = Total;
 
@@ -37,6 +38,6 @@ impl Operator for Count {
     }
 
     fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Total) -> OwnedValue {
-        OwnedValue::Int(state.value(at_ms, setup.window_ms).unwrap_or(0))
+        OwnedValue::Int(state.value(at_ms, setup.window_ms, setup.offset_ms).unwrap_or(0))
     }
 }

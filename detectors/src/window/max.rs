@@ -16,6 +16,7 @@ impl Operator for Max {
     const FEEDS: Feeds =
         Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "speed_mps", clears: false }, ..Named::USUAL });
     const YIELDS: Yields = Yields::Value(extreme::of_numbers);
+    const TAKES_OFFSET: bool = true;
     type Params = NoParams;
     type State = series::Max;
 

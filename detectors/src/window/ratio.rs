@@ -36,6 +36,7 @@ impl Operator for Ratio {
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Double));
+    const TAKES_OFFSET: bool = true;
     type Params = NoParams;
     type State = Sides;
 
@@ -53,7 +54,7 @@ impl Operator for Ratio {
     }
 
     fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Sides) -> OwnedValue {
-        state.value(at_ms, setup.window_ms).map_or(OwnedValue::Absent, OwnedValue::Double)
+        state.value(at_ms, setup.window_ms, setup.offset_ms).map_or(OwnedValue::Absent, OwnedValue::Double)
     }
 }
 
@@ -65,9 +66,9 @@ impl Sides {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    fn value(&self, at_ms: i64, window_ms: i64) -> Option<f64> {
-        let below = self.below.value(at_ms, window_ms).filter(|below| *below > 0)?;
-        Some(self.above.value(at_ms, window_ms).unwrap_or(0) as f64 / below as f64)
+    fn value(&self, at_ms: i64, window_ms: i64, offset_ms: i64) -> Option<f64> {
+        let below = self.below.value(at_ms, window_ms, offset_ms).filter(|below| *below > 0)?;
+        Some(self.above.value(at_ms, window_ms, offset_ms).unwrap_or(0) as f64 / below as f64)
     }
 }
 
@@ -79,11 +80,11 @@ mod tests {
     fn the_ratio_is_of_what_the_window_holds() {
         let mut ratio = Sides::default();
         ratio.feed(0, true, false, 100);
-        assert_eq!(ratio.value(0, 100), None, "nothing below the line");
+        assert_eq!(ratio.value(0, 100, 0), None, "nothing below the line");
         for (at, above) in [(10, false), (20, true), (110, false), (115, false)] {
             ratio.feed(at, above, true, 100);
         }
-        assert_eq!(ratio.value(115, 100), Some(1.0 / 3.0));
-        assert_eq!(ratio.value(120, 100), Some(0.0), "what was above the line has left");
+        assert_eq!(ratio.value(115, 100, 0), Some(1.0 / 3.0));
+        assert_eq!(ratio.value(120, 100, 0), Some(0.0), "what was above the line has left");
     }
 }

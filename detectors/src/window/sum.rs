@@ -17,6 +17,7 @@ impl Operator for Sum {
     const FEEDS: Feeds =
         Feeds::Named(Named { of: OfField::Of { takes: "a field of whole numbers", example: "amount", clears: true }, ..Named::USUAL });
     const YIELDS: Yields = Yields::Value(|ty| (ty == FieldType::Int).then_some(FieldType::Int));
+    const TAKES_OFFSET: bool = true;
     type Params = NoParams;
     type State = Total;
 
@@ -36,6 +37,6 @@ impl Operator for Sum {
     }
 
     fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Total) -> OwnedValue {
-        OwnedValue::Int(state.value(at_ms, setup.window_ms).unwrap_or(0))
+        OwnedValue::Int(state.value(at_ms, setup.window_ms, setup.offset_ms).unwrap_or(0))
     }
 }

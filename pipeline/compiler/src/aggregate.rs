@@ -2,7 +2,7 @@
 
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
-use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields};
+use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields, aggregates};
 use rasid_detectors::signal::SignalField;
 
 use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types, is_param};
@@ -47,6 +47,7 @@ impl Lowering<'_> {
         let matched = if is_of_all { map.if_there("match") } else { map.optional("match") };
         let by = if is_of_all || matched.is_some() { map.if_there("by") } else { map.required("by", self.faults) };
         let window = map.required("window", self.faults);
+        let offset = if spec.takes_offset { map.optional("offset") } else { map.if_there("offset") };
         let filter = map.optional("where");
         let own = crate::schema::own_properties(spec);
         map.finish_but(&own.keys().map(String::as_str).collect::<Vec<_>>(), self.faults);
@@ -64,7 +65,7 @@ impl Lowering<'_> {
             let message = "one side counts events of a type and the other a detector's firings at them";
             return self.fault(Fault::new(Code::BadBinding, types.span.clone(), message).help("use two bindings"));
         }
-        let window = window.and_then(|node| self.window(node, spec));
+        let span = window.and_then(|node| self.span(node, offset, spec));
         let parts = self.key(spec, (&named, &below, &counted), (by, matched));
         let of = match keys.of {
             OfField::None { because, instead } => match of {
@@ -103,7 +104,7 @@ impl Lowering<'_> {
             let fault = Fault::new(Code::BadBinding, types.span.clone(), format!("a {name} of events to themselves, which is always 1"));
             return self.fault(fault.help("say by `where` which of them are looked for, or by `per` what they are set against"));
         }
-        let ((fields, ty, shape), parts, window_ms, filters) = (of?, parts?, window?, filters?);
+        let ((fields, ty, shape), parts, span_ms, filters) = (of?, parts?, span?, filters?);
         if named.is_empty() {
             return None;
         }
@@ -115,7 +116,7 @@ impl Lowering<'_> {
         });
         let feeds = feeds.collect();
         self.reads = parts.reads;
-        let operator = self.set_up(spec, &map, &types.span, window_ms, ty)?;
+        let operator = self.set_up(spec, &map, &types.span, span_ms, ty)?;
         Some((binding_of(operator, feeds, sources), shape))
     }
 
@@ -151,12 +152,32 @@ impl Lowering<'_> {
         join.and_then(|join| self.keys(&join, &sides, readers))
     }
 
-    fn window(&mut self, node: &Node, spec: &OperatorSpec) -> Option<i64> {
+    /// How far back is remembered, and how much of that from now back is left out, ms.
+    fn span(&mut self, window: &Node, offset: Option<&Node>, spec: &OperatorSpec) -> Option<(i64, i64)> {
+        let window_ms = self.duration(window, "`window`", windows(spec));
+        let Some(node) = offset else { return Some((window_ms?, 0)) };
+        if !spec.takes_offset {
+            let fault = Fault::new(Code::BadBinding, node.span.clone(), format!("`{}` takes no `offset`", spec.name));
+            let able = listed(aggregates().filter(|spec| spec.takes_offset).map(|spec| spec.name));
+            return self.fault(fault.help(format!("remove it; those that do are {able}")));
+        }
+        let offset_ms = self.duration(node, "`offset`", windows(spec));
+        let (window_ms, offset_ms) = (window_ms?, offset_ms?);
+        let kept_ms = window_ms + offset_ms;
+        if kept_ms > *WINDOW_MS.end() {
+            let message = "`window` and `offset` are more than 90d together, which is as far back as anything is remembered";
+            return self.fault(Fault::new(Code::OutOfRange, node.span.clone(), message).help("shorten one of the two"));
+        }
+        Some((kept_ms, offset_ms))
+    }
+
+    /// A span of time, or the parameter that says it.
+    fn duration(&mut self, node: &Node, what: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
         let named = self.param(node);
         if named.is_none() && is_param(node) {
             return None;
         }
-        reader::duration(named.as_ref().unwrap_or(node), "`window`", windows(spec), self.faults)
+        reader::duration(named.as_ref().unwrap_or(node), what, range, self.faults)
     }
 
     /// The field that the aggregate looks at, in each feeding type, with its type, and what comes of it.

@@ -289,7 +289,7 @@ impl Lowering<'_> {
             let fault = Fault::new(Code::UnknownDetector, name.span.clone(), format!("there is no detector `{word}`"));
             return self.fault(fault.help(suggest(word, detectors().map(|spec| spec.name))));
         };
-        let operator = self.set_up(spec, &map, &name.span, 0, None);
+        let operator = self.set_up(spec, &map, &name.span, (0, 0), None);
         let looks = self.on.is_empty() || self.on.iter().any(|event| spec.inputs().contains(event));
         let readers = if looks || !self.is_counted { self.on } else { &[] };
         let inputs: Vec<(EventType, Side)> = spec.inputs().iter().map(|event| (*event, Side::Theirs)).collect();
@@ -336,13 +336,13 @@ impl Lowering<'_> {
         Some(Node { span: node.span.clone(), value })
     }
 
-    /// The operator with its own parameters out of the keys that are left.
+    /// The operator with its own parameters out of the keys that are left. `span_ms`: window and offset.
     pub(crate) fn set_up(
         &mut self,
         spec: &'static OperatorSpec,
         map: &MapReader<'_>,
         at: &Range<usize>,
-        window_ms: i64,
+        span_ms: (i64, i64),
         of: Option<FieldType>,
     ) -> Option<AnyOperator> {
         let properties = crate::schema::own_properties(spec);
@@ -388,7 +388,7 @@ impl Lowering<'_> {
         if self.faults.len() > before {
             return None;
         }
-        match (spec.setup)(window_ms, of, serde_json::Value::Object(json)) {
+        match (spec.setup)(span_ms, of, serde_json::Value::Object(json)) {
             Ok(operator) => Some(operator),
             Err(error) => {
                 let named = error.param.as_deref().and_then(|param| map.rest().find(|(key, _)| key.name == param));

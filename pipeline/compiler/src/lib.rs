@@ -8,8 +8,8 @@
 //!
 //! From the inside: `folder` finds and reads files, `yaml` and `scalar` make a tree with places of one, `reader` takes it
 //! apart key by key. `lower` makes a rule of it: `binding`, `aggregate` and `join` its `let`, `program` conditions and overrides,
-//! `scenario` its tests. `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them, `template`
-//! does explanations. `looping` and `conversion` type lists and times, `library`, `items` and `rounds` run them, `catalogue`
+//! `scenario` its tests. `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them, `template` and `format`
+//! do explanations. `looping` and `conversion` type lists and times, `library`, `items` and `rounds` run them, `catalogue`
 //! lists what there is, `trial` takes an expression by itself. `list` and `shared` read what rules share; `compile` puts all
 //! together. Nothing here knows a clock; only `folder` touches files.
 
@@ -25,6 +25,7 @@ mod diagnostic;
 pub mod eval;
 pub mod expression;
 mod folder;
+mod format;
 mod function;
 mod hint;
 pub mod items;

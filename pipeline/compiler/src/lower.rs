@@ -125,8 +125,13 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     // Severity and risk stand in the programs; one with a fault leaves no rule.
     let spans = half_life.zip(suppress).zip(advice_for);
     let parts = (id.clone(), title, modes, entity, spans);
-    let (Some((id_text, _)), Some(title), Some((mode, while_warming)), Some((entity, _)), Some(((half_life_ms, suppress_ms), advice_for_ms))) =
-        parts
+    let (
+        Some((id_text, _)),
+        Some(title),
+        Some((mode, while_warming)),
+        Some((entity, _)),
+        Some(((half_life_ms, suppress_ms), advice_for_ms)),
+    ) = parts
     else {
         return Lowered { id, rule: None, lets };
     };

@@ -17,7 +17,7 @@ use crate::key::KeySpec;
 use crate::lower::{self, Library, Spared};
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Advice, EntityField, Piece, Program, Receiver, Severity, Shown, Trigger, Weight};
+use crate::ruleset::{Advice, EntityField, Format, Piece, Program, Receiver, Severity, Shown, Trigger, Weight};
 use crate::template::{self, Part};
 use crate::ty::Ty;
 use crate::typecheck::Checker;
@@ -291,9 +291,13 @@ impl Programs<'_> {
         let when =
             self.when.and_then(|source| Checker { source, event, names, mentions: &mut mentions, faults, locals: Vec::new() }.condition());
         let mut explained = self.parts.is_some();
+        let mut formats = Vec::new();
         for part in self.parts.unwrap_or_default() {
-            if let Part::Name(name, span) = part {
-                explained &= template::check(name, span, event, names, &mut mentions, faults).is_some();
+            if let Part::Name(name, format, span) = part {
+                let ty = template::check(name, span, event, names, &mut mentions, faults);
+                let format = ty.and_then(|ty| template::format(format.as_deref(), ty, event, span, faults));
+                explained &= format.is_some();
+                formats.push(format.unwrap_or_default());
             }
         }
         all.lets.extend(&mentions.lets);
@@ -301,7 +305,7 @@ impl Programs<'_> {
         all.unknowns.extend(mentions.unknowns.iter().cloned());
         let (when, parts, true) = (when?, self.parts?, explained) else { return None };
         let shown = shown(event, names, &mentions);
-        let explain = pieces(parts, &shown);
+        let explain = pieces(parts, formats, &shown);
         Some(Program { applies: None, when, weight: self.weight(None, None, None), explain, shown })
     }
 
@@ -392,11 +396,14 @@ fn plain(value: &OwnedValue) -> String {
     }
 }
 
-fn pieces(parts: &[Part], shown: &[Shown]) -> Vec<Piece> {
+/// `formats`: how each of the names is written, in their order.
+fn pieces(parts: &[Part], formats: Vec<Format>, shown: &[Shown]) -> Vec<Piece> {
+    let mut formats = formats.into_iter();
     let piece = |part: &Part| match part {
         Part::Text(text) => Piece::Text(text.clone()),
-        Part::Name(name, _) => {
-            Piece::Value(shown.iter().position(|shown| shown.name == *name).expect("the check has let every name into the list"))
+        Part::Name(name, ..) => {
+            let place = shown.iter().position(|shown| shown.name == *name).expect("the check has let every name into the list");
+            Piece::Value(place, formats.next().unwrap_or_default())
         }
     };
     parts.iter().map(piece).collect()

@@ -7,6 +7,7 @@ use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::operator::{AnyOperator, Of};
 
 use crate::expression::Expr;
+pub use crate::format::Format;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -244,8 +245,8 @@ pub struct Program {
 pub enum Piece {
     /// Text as it stands.
     Text(String),
-    /// A value, by index into [`Program::shown`].
-    Value(usize),
+    /// A value, by index into [`Program::shown`], and how it is written.
+    Value(usize, Format),
 }
 
 /// A value that an alert shows.

@@ -78,9 +78,13 @@ pub struct RuleFile {
     pub suppress: Span,
     /// Who is told: core, oncall. Default core, for SEV0 and SEV1 both.
     pub deliver: Option<OneOrMore<Receiver>>,
-    /// What the alert says: text with names in braces. Personal fields show as pseudonyms; free text and exact places
-    /// are refused.
-    #[schemars(length(min = 1), example = &"{sends} codes in 10 min, limit {params.sends_max}")]
+    /// What the alert says: text with names in braces, each perhaps with the way in which its number is written: money, a
+    /// currency, km, km/h, %. Personal fields show as pseudonyms; free text and exact places are refused.
+    #[schemars(
+        length(min = 1),
+        example = &"{sends} codes in 10 min, limit {params.sends_max}",
+        example = &"{data.amount:money} after {travel.distance_m:km}"
+    )]
     pub explain: String,
     /// The page that says what to do.
     #[schemars(example = &"docs/runbooks/otp.md")]

@@ -94,7 +94,7 @@ impl<'a> Shared<'a> {
 pub(crate) fn mentioned(source: Option<&Source<'_>>, parts: Option<&[Part]>) -> Vec<(String, Range<usize>)> {
     let mut names = source.map(Source::names).unwrap_or_default();
     for part in parts.unwrap_or_default() {
-        if let Part::Name(name, span) = part {
+        if let Part::Name(name, _, span) = part {
             let outer = name.split_once('.').map_or(name.as_str(), |(outer, _)| outer);
             names.push((outer.to_owned(), span.clone()));
         }

@@ -7,15 +7,17 @@ use rasid_detectors::event::field::{self, Privacy};
 
 use crate::binding::{called, named_of};
 use crate::diagnostic::{Code, Fault, suggest};
-use crate::names::{Bound, Mentions, Names};
+use crate::format::Format;
+use crate::names::{Bound, Mentions, Names, Param};
+use crate::ty::Ty;
 use crate::yaml::TextMap;
 
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Text(String),
-    /// A name, and where it stands in the file.
-    Name(String, Range<usize>),
+    /// A name, how its value is to be written, and where both stand in the file.
+    Name(String, Option<String>, Range<usize>),
 }
 
 const FORM: &str = "a name stands in braces, {sends} or {params.sends_max}; a brace itself is written {{ or }}";
@@ -46,7 +48,11 @@ pub(crate) fn parse(text: &str, map: &TextMap, faults: &mut Vec<Fault>) -> Optio
                 if name.is_empty() {
                     faults.push(Fault::new(Code::BadTemplate, span, "braces with nothing in them").help(FORM));
                 } else {
-                    parts.push(Part::Name(name.to_owned(), span));
+                    let (name, format) = match name.split_once(':') {
+                        Some((name, format)) => (name.trim_end(), Some(format.trim().to_owned())),
+                        None => (name, None),
+                    };
+                    parts.push(Part::Name(name.to_owned(), format, span));
                 }
                 open = None;
             }
@@ -66,7 +72,7 @@ pub(crate) fn parse(text: &str, map: &TextMap, faults: &mut Vec<Fault>) -> Optio
     (faults.len() == before).then_some(parts)
 }
 
-/// Checks that a name may be shown in events of this type, and notes that it is.
+/// Checks that a name may be shown in events of this type, and notes that it is; gives the type of its value.
 pub(crate) fn check(
     name: &str,
     span: &Range<usize>,
@@ -74,7 +80,7 @@ pub(crate) fn check(
     names: &Names<'_>,
     mentions: &mut Mentions,
     faults: &mut Vec<Fault>,
-) -> Option<()> {
+) -> Option<Ty> {
     let mut refuse = |code, message: String, help: String| {
         faults.push(Fault::new(code, span.clone(), message).help(help));
         None
@@ -95,10 +101,10 @@ pub(crate) fn check(
             );
         }
         mentions.field(path, name);
-        return Some(());
+        return Some(Ty::of_field(spec.ty).unwrap_or(Ty::Text(None)));
     }
     if let Some(name) = name.strip_prefix("params.") {
-        let Some((index, _)) = names.param(name) else {
+        let Some((index, param)) = names.param(name) else {
             return refuse(
                 Code::UnknownParameter,
                 format!("the rule has no parameter `{name}`"),
@@ -106,7 +112,7 @@ pub(crate) fn check(
             );
         };
         mentions.params.insert(index);
-        return Some(());
+        return Some(if let Param::Scalar(value) = param { Ty::of_value(value) } else { Ty::Text(None) });
     }
     if name.starts_with("data[") {
         return refuse(
@@ -131,7 +137,7 @@ pub(crate) fn check(
             );
         }
         mentions.score = true;
-        return Some(());
+        return Some(Ty::Int);
     }
     let (outer, inner) = name.split_once('.').map_or((name, None), |(outer, inner)| (outer, Some(inner)));
     let Some((index, bound)) = names.find(outer) else {
@@ -156,12 +162,15 @@ pub(crate) fn check(
             format!("`{name}` holds what never leaves the engine"),
             "free text and exact places stay out of explanations".to_owned(),
         ),
-        (Bound::Aggregate { .. }, None) => Some(()),
+        (Bound::Aggregate { ty, .. }, None) => Some(*ty),
         (Bound::Aggregate { .. }, Some(inner)) => {
             refuse(Code::UnknownField, format!("`{outer}` is a value and has no field `{inner}`"), format!("write {{{outer}}}"))
         }
-        (Bound::Signal { spec, .. }, Some(inner)) if inner == "fired" || spec.fields().iter().any(|field| field.name == inner) => Some(()),
+        (Bound::Signal { .. }, Some("fired")) => Some(Ty::Bool),
         (Bound::Signal { spec, .. }, Some(inner)) => {
+            if let Some(field) = spec.fields().iter().find(|field| field.name == inner) {
+                return Some(Ty::of_field(field.ty.field_type()).unwrap_or(Ty::Text(None)));
+            }
             let known = spec.fields().iter().map(|field| field.name).chain(["fired"]);
             refuse(Code::UnknownField, format!("{}, has no field `{inner}`", called(outer, spec)), suggest(inner, known))
         }
@@ -169,6 +178,13 @@ pub(crate) fn check(
             refuse(Code::BadTemplate, format!("{}, is no value", called(outer, spec)), named_of(outer, spec))
         }
     }
+}
+
+/// How a value of that type is written in events of that type.
+pub(crate) fn format(name: Option<&str>, ty: Ty, event: EventType, span: &Range<usize>, faults: &mut Vec<Fault>) -> Option<Format> {
+    let Some(name) = name else { return Some(Format::Plain) };
+    let read = Format::read(name, ty, event);
+    read.map_err(|(message, help)| faults.push(Fault::new(Code::BadTemplate, span.clone(), message).help(help))).ok()
 }
 
 #[cfg(test)]
@@ -183,6 +199,7 @@ mod tests {
     #[case("{{}}", "{}")]
     #[case("{{{a}}}", "{<a>}")]
     #[case("{ a }", "<a>")]
+    #[case("{a.b:money} or { c : % }", "<a.b as money> or <c as %>")]
     fn a_template_splits_at_its_braces(#[case] text: &str, #[case] expected: &str) {
         let mut faults = Vec::new();
         let map = TextMap::new(text, &(0..text.len()), text);
@@ -191,7 +208,8 @@ mod tests {
             .iter()
             .map(|part| match part {
                 Part::Text(text) => text.clone(),
-                Part::Name(name, _) => format!("<{name}>"),
+                Part::Name(name, None, _) => format!("<{name}>"),
+                Part::Name(name, Some(format), _) => format!("<{name} as {format}>"),
             })
             .collect();
         assert_eq!(shown, expected);

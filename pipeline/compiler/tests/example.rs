@@ -99,7 +99,7 @@ fn the_example_of_the_contract_compiles_to_what_it_says() {
         .iter()
         .map(|piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::Value(index) => format!("<{}>", program.shown[*index].name),
+            Piece::Value(index, _) => format!("<{}>", program.shown[*index].name),
         })
         .collect();
     assert_eq!(explained, "<sends> codes in 10 min, limit <params.sends_max>, none verified");

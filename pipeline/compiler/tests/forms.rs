@@ -152,8 +152,8 @@ fn a_rule_that_looks_at_a_number_is_told_what_belongs_there() {
 
 /// What an aggregate takes, and not the names of all the others.
 #[rstest]
-#[case::within("count: payment.captured, by: user(user_id), within: 1h", "`window`, `where`")]
-#[case::of_a_field("sum: payment.captured, by: user(user_id), of: amount, within: 1h", "`window`, `where`")]
+#[case::within("count: payment.captured, by: user(user_id), within: 1h", "`window`, `offset`, `where`")]
+#[case::of_a_field("sum: payment.captured, by: user(user_id), of: amount, within: 1h", "`window`, `offset`, `where`")]
 #[case::with_its_own("quantile: payment.captured, of: amount, within: 1h", "`window`, `where`, `at_least`, `q`")]
 #[case::a_detector("detector: impossible_travel, by: user, within: 1h", "no parameter `within`")]
 fn a_key_that_nobody_knows_is_told_the_likely_ones(#[case] binding: &str, #[case] said: &str) {

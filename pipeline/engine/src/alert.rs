@@ -1,10 +1,12 @@
 //! Alerts: immutable, and nothing raw in them. This is the one place where values leave the engine.
 
-use rasid_compiler::ruleset::{Advice, Mode, Piece, Program, Receiver, Rule, Severity, Shown, Trigger};
+use rasid_compiler::ruleset::{Advice, Format, Mode, Piece, Program, Receiver, Rule, Severity, Shown, Trigger};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_detectors::value::Value;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
@@ -17,7 +19,7 @@ use crate::scatter::{Named, named};
 const ABSENT: &str = "–";
 
 /// One alert, as every receiver gets it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
     /// A function of rule, entity and opening event; of an alert that a timer opens, of the due time too.
     pub id: String,
@@ -67,8 +69,15 @@ pub struct Alert {
     pub deliver: Vec<Receiver>,
 }
 
+/// The JSON Schema of an alert (draft 2020-12).
+pub fn alert_schema() -> serde_json::Value {
+    let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Alert>();
+    schema.insert("title".to_owned(), "Rasid alert".into());
+    schema.to_value()
+}
+
 /// An event by its identity, as it may leave.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct EventRef {
     /// The producing service.
     pub source: String,
@@ -77,7 +86,8 @@ pub struct EventRef {
 }
 
 /// Named values in the rule's order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
 pub struct Values(pub Vec<(String, serde_json::Value)>);
 
 impl Values {
@@ -144,10 +154,13 @@ impl Alert {
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Value(index) => match values.0.get(*index) {
+                Piece::Value(index, format) => match values.0.get(*index) {
                     Some((_, serde_json::Value::Null)) | None => ABSENT.to_owned(),
                     Some((_, serde_json::Value::String(text))) => text.clone(),
-                    Some((_, value)) => value.to_string().trim_end_matches(".0").to_owned(), // 65104 m, not 65104.0 m
+                    Some((_, value)) => {
+                        let plain = || value.to_string().trim_end_matches(".0").to_owned(); // 65104 m, not 65104.0 m
+                        format.write(value, currency_of(row, format)).unwrap_or_else(plain)
+                    }
                 },
             })
             .collect();
@@ -179,6 +192,15 @@ impl Alert {
             runbook: rule.runbook.clone(),
             deliver: if mode == Mode::Active { program.weight.deliver.clone() } else { Vec::new() },
         }
+    }
+}
+
+/// The currency that an amount of the event is in.
+fn currency_of<'r>(row: &'r Row<'_>, format: &Format) -> Option<&'r str> {
+    let Format::Money(path) = format else { return None };
+    match row.event.data.get(*path) {
+        Value::Str(code) => Some(code),
+        _ => None,
     }
 }
 

@@ -43,7 +43,7 @@ mod timer;
 mod trace;
 mod warming;
 
-pub use alert::{Alert, EventRef, Values};
+pub use alert::{Alert, EventRef, Values, alert_schema};
 pub use batch::{Batch, ColumnsRecord, Opened, Record};
 pub use counters::{Counters, RuleCounters};
 pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, RestoreError, Snapshot};

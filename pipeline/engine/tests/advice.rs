@@ -19,7 +19,7 @@ on: auth.otp_verified
 entity: phone
 overrides:
   - {if: data.purpose == "payout", advice: hold, risk: 60}
-  - {if: data.purpose == "register", advice: none}
+  - {if: data.purpose == "reset", advice: none}
 when: "true"
 half_life: 1h
 suppress: 0s
@@ -67,7 +67,7 @@ fn advised(score: &Score) -> Option<(Advice, i64)> {
 #[test]
 fn an_alert_says_what_to_do_and_until_when() {
     let mut engine = engine(&[USED, SENT], Config::default());
-    let said: Vec<_> = [("otp_verified", "login"), ("otp_verified", "payout"), ("otp_verified", "register"), ("otp_requested", "login")]
+    let said: Vec<_> = [("otp_verified", "login"), ("otp_verified", "payout"), ("otp_verified", "reset"), ("otp_requested", "login")]
         .into_iter()
         .zip(1..)
         .map(|((kind, purpose), position)| {

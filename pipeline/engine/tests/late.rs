@@ -49,11 +49,12 @@ on: auth.otp_requested
 entity: phone
 let:
   sends: {count: auth.otp_requested, by: phone, window: 10m}
+  before: {count: auth.otp_requested, by: phone, window: 20m, offset: 10m}
   addresses: {distinct: auth.otp_requested, of: ip, by: phone, window: 1h}
-when: sends >= 0 || addresses >= 0
+when: sends >= 0 || addresses >= 0 || before >= 0
 risk: 0
 suppress: 0s
-explain: "{sends} {addresses}"
+explain: "{sends} {before} {addresses}"
 "#,
 );
 
@@ -71,11 +72,11 @@ proptest! {
         let records = records(&log);
         let mut engine = engine(&[SHOW], Config::default());
         let alerts: Vec<_> = records.chunks(cut).flat_map(|batch| engine.process(batch).alerts).collect();
-        let values: BTreeMap<u64, (serde_json::Value, serde_json::Value)> = alerts
+        let values: BTreeMap<u64, [serde_json::Value; 3]> = alerts
             .iter()
             .map(|alert| {
                 let values = serde_json::to_value(alert).expect("JSON")["values"].clone();
-                (alert.position, (values["sends"].clone(), values["addresses"].clone()))
+                (alert.position, ["sends", "before", "addresses"].map(|name| values[name].clone()))
             })
             .collect();
         // By phone and window: what was seen, and the log's clock at that. It is forgotten a window and the allowed lateness later.
@@ -83,7 +84,7 @@ proptest! {
         let mut clock_ms = i64::MIN;
         for (position, (who, at_ms)) in (1_u64..).zip(&events) {
             clock_ms = clock_ms.max(*at_ms);
-            let mut within = |window_ms: i64| {
+            let mut within = |window_ms: i64, offset_ms: i64| {
                 let (of_phone, changed_ms) = seen.entry((*who, window_ms)).or_default();
                 if *changed_ms + window_ms + Config::default().lateness_ms <= clock_ms {
                     of_phone.clear();
@@ -91,11 +92,13 @@ proptest! {
                 of_phone.push(*at_ms);
                 *changed_ms = clock_ms;
                 let newest = of_phone.iter().copied().max().unwrap_or_default();
-                (*at_ms > newest - window_ms).then(|| of_phone.iter().filter(|at| **at > newest - window_ms).count())
+                (*at_ms > newest - window_ms).then(|| of_phone.iter().filter(|at| **at > newest - window_ms && **at <= newest - offset_ms).count())
             };
-            let sends = within(10 * MINUTE_MS).map_or(serde_json::Value::Null, Into::into);
-            let addresses = within(HOUR_MS).map_or(serde_json::Value::Null, |_| 1.into());
-            let expected = (!sends.is_null() || !addresses.is_null()).then_some((sends, addresses));
+            let sends = within(10 * MINUTE_MS, 0).map_or(serde_json::Value::Null, Into::into);
+            let before = within(30 * MINUTE_MS, 10 * MINUTE_MS).map_or(serde_json::Value::Null, Into::into);
+            let addresses = within(HOUR_MS, 0).map_or(serde_json::Value::Null, |_| 1.into());
+            let all = [sends, before, addresses];
+            let expected = all.iter().any(|value| !value.is_null()).then_some(all);
             prop_assert_eq!(values.get(&position).cloned(), expected, "event {}", position);
         }
     }

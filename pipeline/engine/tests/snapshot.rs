@@ -59,8 +59,8 @@ fn parts_that_do_not_belong_together_are_refused() {
     swapped.parts.swap(6, 7);
     assert_eq!(said(&swapped).as_deref(), Some("part 6 of the snapshot is its part 7"));
     let mut newer = whole;
-    newer.parts[0][0] = 6;
-    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 6, and this engine reads 5"));
+    newer.parts[0][0] = 7;
+    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 7, and this engine reads 6"));
 }
 
 /// What 0.2.0 wrote of [`of_before`]: its sixteen parts.

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::{Command, Failure, print_block};
 
-/// Print a JSON Schema, for editors and producers
+/// Print a JSON Schema, for editors, producers and receivers
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  rasid schema rules > rules/rule.schema.json")]
 pub(crate) struct Args {
@@ -19,6 +19,8 @@ enum Subject {
     Events,
     /// One rule file
     Rules,
+    /// One alert, as every receiver gets it
+    Alerts,
     /// The configuration of `rasid run`
     Config,
 }
@@ -28,6 +30,7 @@ impl Command for Args {
         let schema = match self.of {
             Subject::Events => rasid_detectors::event::schema::event_schema(),
             Subject::Rules => rasid_compiler::rule_schema(),
+            Subject::Alerts => rasid_engine::alert_schema(),
             Subject::Config => crate::config::schema(),
         };
         let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;

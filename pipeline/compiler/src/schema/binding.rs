@@ -33,6 +33,9 @@ impl JsonSchema for BindingFile {
     }
 }
 
+/// What `offset` means.
+const OFFSET: &str = "How much of the newest is left out: `window: 7d, offset: 7d` is the week before the last. Both together up to 90d.";
+
 /// A schema with a description of its own.
 fn described<T: JsonSchema>(description: &str, generator: &mut SchemaGenerator) -> Value {
     let mut schema = generator.subschema_for::<T>();
@@ -59,6 +62,9 @@ fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator
     }
     required.push("window");
     properties.insert("window".to_owned(), described::<Span>(named.window, generator));
+    if spec.takes_offset {
+        properties.insert("offset".to_owned(), described::<Span>(OFFSET, generator));
+    }
     properties.insert("where".to_owned(), json!({ "type": "string", "description": named.filter }));
     properties.extend(own_properties(spec));
     form(spec, &gives(spec), &properties, &required)

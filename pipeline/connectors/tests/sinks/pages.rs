@@ -74,7 +74,14 @@ async fn the_page_s_reader_tells_every_level_and_low_risk_from_a_dead_pipeline()
         let as_of = now - hours * HOUR - HOUR / 2;
         ScoreChange { live_until: now + HOUR, ..change(entity, 1, 90, as_of) }
     };
-    let scores = [aged("user:u_1", 0), aged("user:u_2", 1), aged("user:u_3", 2), aged("user:u_4", 3), change("user:u_5", 1, 5, now), advised("user:u_7", 1, 60, now - 2 * HOUR)];
+    let scores = [
+        aged("user:u_1", 0),
+        aged("user:u_2", 1),
+        aged("user:u_3", 2),
+        aged("user:u_4", 3),
+        change("user:u_5", 1, 5, now),
+        advised("user:u_7", 1, 60, now - 2 * HOUR),
+    ];
     sink.write(&scores).await.expect("it runs");
     let reader = block("redis.md", "python");
     let ask = || {

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rasid_compiler::ruleset::Advice;
 use rasid_connectors::effect::{Body, Fate};
 use rasid_connectors::sink::redis::{CHANGES, Config, Epoch, Error, Heartbeat, META, Place, Written, key, read_score};
 use rasid_connectors::sink::{Answer, Batch, RedisSink, Sink as _};
-use rasid_compiler::ruleset::Advice;
 use rasid_engine::{Level, ScoreChange};
 use rasid_testbed::{RedisServer, Wire};
 use tokio::time::timeout;
@@ -116,7 +116,10 @@ async fn advice_stands_beside_a_score_and_outlives_it() {
     sink.write(&[change("user:u_1", 5, 20, now)]).await.expect("it runs");
     assert_eq!(rises(&server).await, [rise("user:u_1", 3, "low"), rise("user:u_1", 5, "low")]);
     let left = hash(&server, "user:u_1").await;
-    assert_eq!(left.keys().map(String::as_str).collect::<Vec<_>>(), ["as_of", "level", "low_until", "reasons", "ruleset", "score", "version"]);
+    assert_eq!(
+        left.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["as_of", "level", "low_until", "reasons", "ruleset", "score", "version"]
+    );
 }
 
 #[tokio::test]
@@ -137,7 +140,10 @@ async fn an_older_version_changes_nothing_and_the_same_one_nothing_more() {
     // A newer one takes everything of the older away, ends of levels too.
     sink.write(&[change("user:u_1", 11, 20, now)]).await.expect("it runs");
     let after = hash(&server, "user:u_1").await;
-    assert_eq!(after.keys().map(String::as_str).collect::<Vec<_>>(), ["as_of", "level", "low_until", "reasons", "ruleset", "score", "version"]);
+    assert_eq!(
+        after.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["as_of", "level", "low_until", "reasons", "ruleset", "score", "version"]
+    );
 }
 
 #[tokio::test]

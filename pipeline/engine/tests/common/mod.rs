@@ -45,8 +45,6 @@ let:
   pair: {count: auth.otp_requested, by: [ip, phone], window: 1h, where: data.purpose == "login"}
 when: phones > 2 || pair > 4
 risk: 30
-advice: challenge
-advice_for: 5m
 suppress: 0s
 explain: "{phones} phones, {pair} codes to this one"
 "#,
@@ -96,7 +94,7 @@ on: payment.refund_issued
 entity: user(user_id)
 params: {factor: 2.0}
 overrides:
-  - {if: data.method == "card", params: {factor: 1.5}, advice: hold}
+  - {if: data.method == "card", params: {factor: 1.5}}
 let:
   mean: {avg: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
   least: {min: payment.refund_issued, of: amount, by: user(user_id), window: 2h}
@@ -298,10 +296,11 @@ let:
   same: {count: payment.refund_issued, by: data.method, window: 30m}
   all: {count: payment.refund_issued, by: all, window: 10m}
   logins: {count: auth.login_succeeded, match: {user_id: counterparty_id}, window: 3h}
+  before: {sum: payment.refund_issued, of: amount, match: {user_id: counterparty_id}, window: 1h, offset: 20m}
 when: back >= 0 || theirs == "card"
 risk: 3
 suppress: 0s
-explain: "{back} back, {forth} forth, {came} came, {theirs} before, {same} alike of {all}, {logins} logins"
+explain: "{back} back, {forth} forth, {came} came, {theirs} before, {same} alike of {all}, {logins} logins, {before:money} before"
 "#,
     ),
     (
@@ -315,6 +314,10 @@ let:
   came: {sum: payment.refund_issued, of: amount, match: {payment.refund_issued: {counterparty_id: user_id}}, window: 1h}
 when: came > 20000
 suppress: 1m
+advice: watch
+advice_for: 5m
+overrides:
+  - {if: has(data.device_id), advice: challenge}
 explain: "{came}"
 "#,
     ),
