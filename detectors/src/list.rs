@@ -31,6 +31,7 @@ macro_rules! operators {
                 needs_raw: <crate::$folder::$module::$operator as Operator>::NEEDS_RAW,
                 reads_before: <crate::$folder::$module::$operator as Operator>::READS_BEFORE,
                 takes_offset: <crate::$folder::$module::$operator as Operator>::TAKES_OFFSET,
+                least: <crate::$folder::$module::$operator as Operator>::LEAST,
                 file: concat!("detectors/src/", stringify!($folder), "/", stringify!($module), ".rs"),
                 schema: |generator| generator.subschema_for::<<crate::$folder::$module::$operator as Operator>::Params>(),
                 setup: |(window_ms, offset_ms), of: Option<FieldType>, params| -> Result<AnyOperator, ParamsError> {

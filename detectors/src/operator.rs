@@ -37,6 +37,8 @@ pub trait Operator: 'static {
     const TAKES_OFFSET: bool = false;
     /// Whether it looks into raw values: texts, addresses, exact places. It is fed no events out of an archive's columns.
     const NEEDS_RAW: bool = false;
+    /// The number that its values are never below, whatever it is fed; `None` where there is none.
+    const LEAST: Option<i64> = None;
     /// What an analyst may set beside what [`Feeds`] says. Every parameter has a default.
     type Params: Clone + Send + Sync + Serialize + DeserializeOwned + JsonSchema + 'static;
     /// What is remembered of one key. Bounded, and saved with the engine's state: what it serialises to is all there is
@@ -433,6 +435,8 @@ pub struct OperatorSpec {
     pub reads_before: bool,
     /// See [`Operator::TAKES_OFFSET`].
     pub takes_offset: bool,
+    /// See [`Operator::LEAST`].
+    pub least: Option<i64>,
     /// Its file, from the repository's root.
     pub file: &'static str,
     /// The JSON Schema of its own parameters.

@@ -21,6 +21,7 @@ impl Operator for Count {
     });
     const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Int));
     const TAKES_OFFSET: bool = true;
+    const LEAST: Option<i64> = Some(0);
     type Params = NoParams;
     type State = Total;
 

@@ -27,6 +27,7 @@ impl Operator for Distinct {
     const FEEDS: Feeds =
         Feeds::Named(Named { of: OfField::Of { takes: "a scalar field", example: "device_id", clears: true }, ..Named::USUAL });
     const YIELDS: Yields = Yields::Value(|ty| is_scalar(ty).then_some(FieldType::Int));
+    const LEAST: Option<i64> = Some(0);
     type Params = NoParams;
     type State = Values;
 

@@ -37,6 +37,7 @@ impl Operator for Ratio {
     });
     const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Double));
     const TAKES_OFFSET: bool = true;
+    const LEAST: Option<i64> = Some(0);
     type Params = NoParams;
     type State = Sides;
 

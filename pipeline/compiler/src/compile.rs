@@ -137,10 +137,14 @@ fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
     }
 
     let mut bindings = Bindings::default();
-    let mut rules: Vec<Rule> =
-        lowered.into_iter().flatten().filter_map(|lowered| Some(bindings.connect(lowered.rule?, lowered.lets))).collect();
+    let (mut rules, mut warnings): (Vec<Rule>, Vec<Diagnostic>) = (Vec::new(), Vec::new());
+    for (file, lowered) in lowered.into_iter().enumerate() {
+        let Some(Lowered { rule: Some(rule), lets, warnings: warned, .. }) = lowered else { continue };
+        warnings.extend(tidy(warned).into_iter().map(|warning| Diagnostic::new(file, warning)));
+        rules.push(bindings.connect(rule, lets));
+    }
     rules.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Ruleset { rules, bindings: bindings.list, hash: hash(&sources), sources })
+    Ok(Ruleset { rules, bindings: bindings.list, hash: hash(&sources), sources, warnings })
 }
 
 /// In the order of the file, and one fault a place and kind, because an expression is checked once for each event

@@ -1,4 +1,4 @@
-//! Faults in rule files: what is wrong, where, and what to do about it.
+//! Faults in rule files, and warnings of them: what is wrong, where, and what to do about it.
 
 use std::fmt;
 use std::ops::Range;
@@ -21,7 +21,7 @@ const LISTED_MAX: usize = 10;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)*) => {
-        /// What kind of fault it is. The codes are stable: a number is never given to another fault.
+        /// What kind of fault or warning it is. The codes are stable: a number is never given to another one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code { $($(#[doc = $doc])+ $name,)* }
 
@@ -132,6 +132,29 @@ codes! {
     KindsDiffer = "R0046",
     /// A part of a rule that might say something else without a test of the rule noticing.
     Survives = "R0047",
+    /// A term of a condition that no value makes true.
+    NeverTrue = "W0001",
+    /// A term of a condition that every value makes true.
+    AlwaysTrue = "W0002",
+    /// An entry of a list that has expired.
+    Expired = "W0003",
+    /// A rule without a runbook.
+    NoRunbook = "W0004",
+    /// A rule none of whose tests expects an alert.
+    NoAlertTested = "W0005",
+    /// A rule none of whose tests expects that nothing happens.
+    NoSilenceTested = "W0006",
+    /// A condition that is never true of whoever leaves out an optional field.
+    Hides = "W0007",
+    /// A term of a condition that no test of the rule makes true, or none makes false.
+    NotCovered = "W0008",
+}
+
+impl Code {
+    /// Whether it is said and refuses nothing; what is no warning is a fault, and a ruleset with one is never activated.
+    pub fn is_warning(self) -> bool {
+        self.as_str().starts_with('W')
+    }
 }
 
 impl fmt::Display for Code {
@@ -140,7 +163,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// One fault of one file, before the file has its number.
+/// One fault or warning of one file, before the file has its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) code: Code,
@@ -189,10 +212,10 @@ impl Diagnostic {
     }
 }
 
-/// Every fault of a set of rule files, by file and place.
+/// Every fault, or every warning, of a set of rule files, by file and place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The faults; at least one.
+    /// The faults or warnings; at least one.
     pub faults: Vec<Diagnostic>,
     /// The files.
     pub sources: Vec<SourceFile>,
@@ -238,16 +261,18 @@ impl Report {
             if let Some((span, label)) = &fault.also {
                 snippet = snippet.annotation(AnnotationKind::Context.span(excerpt.place(span)).label(label.as_str()));
             }
-            let mut group = Level::ERROR.primary_title(fault.message.as_str()).id(fault.code.as_str()).element(snippet);
+            let level = if fault.code.is_warning() { Level::WARNING } else { Level::ERROR };
+            let mut group = level.primary_title(fault.message.as_str()).id(fault.code.as_str()).element(snippet);
             if let Some(help) = &fault.help {
                 group = group.element(Level::HELP.message(help.as_str()));
             }
             out.push_str(&renderer.render(&[group]));
             out.push_str("\n\n");
         }
-        let (faults, files) = (self.faults.len(), self.sources.len());
-        let beyond = if faults > RENDERED_MAX { format!(", of which {RENDERED_MAX} are shown") } else { String::new() };
-        let out = format!("{out}{faults} fault{} in {files} rule file{}{beyond}\n", plural(faults), plural(files));
+        let (found, files) = (self.faults.len(), self.sources.len());
+        let what = if self.faults.iter().all(|fault| fault.code.is_warning()) { "warning" } else { "fault" };
+        let beyond = if found > RENDERED_MAX { format!(", of which {RENDERED_MAX} are shown") } else { String::new() };
+        let out = format!("{out}{found} {what}{} in {files} rule file{}{beyond}\n", plural(found), plural(files));
         block(&out, color).into_owned()
     }
 }

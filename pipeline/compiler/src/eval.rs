@@ -252,7 +252,7 @@ fn string_test<S: Scope + ?Sized>(subject: &str, test: &StringTest, scope: &S) -
 }
 
 #[inline]
-fn compare(comparison: Comparison, left: Value<'_>, right: Value<'_>) -> Result<bool, EvalError> {
+pub(crate) fn compare(comparison: Comparison, left: Value<'_>, right: Value<'_>) -> Result<bool, EvalError> {
     match comparison {
         Comparison::Equal => equal(left, right),
         Comparison::NotEqual => equal(left, right).map(|equal| !equal),

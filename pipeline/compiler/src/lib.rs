@@ -5,13 +5,14 @@
 //! * [`eval`]: how programs run.
 //! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
 //! * [`mutate`]: what a rule might say instead, which its tests should notice.
+//! * [`terms`]: where the terms of conditions stand, and what each comes to.
 //!
 //! From the inside: `folder` finds and reads files, `yaml` and `scalar` make a tree with places of one, `reader` takes it
 //! apart key by key. `lower` makes a rule of it: `binding`, `aggregate` and `join` its `let`, `program` conditions and overrides,
 //! `scenario` its tests. `cel` parses expressions, `typecheck`, `function` and `presence` type and lower them, `template` and `format`
 //! do explanations. `looping` and `conversion` type lists and times, `library`, `items` and `rounds` run them, `catalogue`
-//! lists what there is, `trial` takes an expression by itself. `list` and `shared` read what rules share; `compile` puts all
-//! together. Nothing here knows a clock; only `folder` touches files.
+//! lists what there is, `trial` takes an expression by itself. `list` and `shared` read what rules share; `lint` warns of what is
+//! odd and no fault; `compile` puts all together. Nothing here knows a clock; only `folder` touches files.
 
 mod aggregate;
 mod arithmetic;
@@ -32,6 +33,7 @@ pub mod items;
 mod join;
 mod key;
 pub mod library;
+mod lint;
 mod list;
 mod looping;
 mod lower;
@@ -48,6 +50,7 @@ mod scenario;
 pub mod schema;
 mod shared;
 mod template;
+pub mod terms;
 pub mod trial;
 mod ty;
 mod typecheck;

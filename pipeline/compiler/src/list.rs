@@ -165,7 +165,7 @@ fn never(kind: Option<EntityKind>, text: &str, node: &Node) -> Fault {
 }
 
 /// An instant, or a date, which is its beginning in UTC.
-fn instant(node: &Node, faults: &mut Vec<Fault>) -> Option<i64> {
+pub(crate) fn instant(node: &Node, faults: &mut Vec<Fault>) -> Option<i64> {
     let text = match &node.value {
         NodeValue::Str(text) => text.trim(),
         _ => "",

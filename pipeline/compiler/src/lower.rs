@@ -9,6 +9,7 @@ use crate::binding::{self, Beside, Draft};
 use crate::diagnostic::{Code, Fault, suggest};
 use crate::expression::List;
 use crate::key::KeySpec;
+use crate::lint;
 use crate::list::Lists;
 use crate::names::Param;
 use crate::program::{self, Programs};
@@ -17,6 +18,7 @@ use crate::ruleset::{Advice, Mode, Receiver, Rule, Severity, Weight, WhileWarmin
 use crate::scenario::{self, Subject};
 use crate::shared::{self, Shared};
 use crate::template;
+use crate::terms::Terms;
 use crate::yaml::{Key, Node, NodeValue, TextMap};
 
 const DAY_MS: i64 = 86_400_000;
@@ -29,6 +31,8 @@ pub(crate) struct Lowered {
     /// `None` where anything has a fault.
     pub(crate) rule: Option<Rule>,
     pub(crate) lets: Vec<Draft>,
+    /// What is odd about the rule and no fault.
+    pub(crate) warnings: Vec<Fault>,
 }
 
 /// What rule files share.
@@ -40,7 +44,7 @@ pub(crate) struct Library<'a> {
 /// Lowers one file; `name` is its path below the rules directory, `source` its number.
 pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library: &Library<'_>, faults: &mut Vec<Fault>) -> Lowered {
     let before = faults.len();
-    let nothing = Lowered { id: None, rule: None, lets: Vec::new() };
+    let nothing = Lowered { id: None, rule: None, lets: Vec::new(), warnings: Vec::new() };
     let Some(mut map) = MapReader::new(root, "a rule", faults) else { return nothing };
 
     let id = map.required("rule", faults).and_then(|node| id(node, name, faults));
@@ -124,16 +128,17 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let modes = mode.zip(while_warming);
     // Severity and risk stand in the programs; one with a fault leaves no rule.
     let spans = half_life.zip(suppress).zip(advice_for);
-    let parts = (id.clone(), title, modes, entity, spans);
+    let own = id.clone().filter(|_| faults.len() == before);
+    let parts = (own, title, modes, entity, spans);
     let (
-        Some((id_text, _)),
+        Some((id_text, id_span)),
         Some(title),
         Some((mode, while_warming)),
         Some((entity, _)),
         Some(((half_life_ms, suppress_ms), advice_for_ms)),
     ) = parts
     else {
-        return Lowered { id, rule: None, lets };
+        return Lowered { id, rule: None, lets, warnings: Vec::new() };
     };
     let rule = Rule {
         id: id_text,
@@ -141,6 +146,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         mode,
         while_warming,
         entity,
+        terms: Terms::of(text, when.as_ref(), &triggers, root, except.len()),
         triggers,
         half_life_ms,
         advice_for_ms,
@@ -149,7 +155,8 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         tests,
         source,
     };
-    Lowered { id, rule: (faults.len() == before).then_some(rule), lets }
+    let warnings = lint::warnings(&rule, &lets, &id_span);
+    Lowered { id, rule: Some(rule), lets, warnings }
 }
 
 /// What is for people alone.

@@ -6,8 +6,10 @@ use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldPath, Privacy};
 use rasid_detectors::operator::{AnyOperator, Of};
 
+use crate::diagnostic::Diagnostic;
 use crate::expression::Expr;
 pub use crate::format::Format;
+use crate::terms::Terms;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -105,6 +107,9 @@ pub struct Ruleset {
     pub hash: String,
     /// The files, for messages that point into them.
     pub sources: Vec<crate::SourceFile>,
+    /// What an analyst should look at and what refuses nothing, by file and place. [`Ruleset::warnings_at`] has what hangs on the
+    /// day, too.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// One rule.
@@ -134,6 +139,8 @@ pub struct Rule {
     pub tests: Vec<Scenario>,
     /// The file that the rule stands in, by its index in [`Ruleset::sources`].
     pub source: usize,
+    /// Where the terms of its conditions stand in that file.
+    pub terms: Terms,
 }
 
 impl Ruleset {

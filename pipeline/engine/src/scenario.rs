@@ -68,7 +68,7 @@ fn alone(ruleset: &Ruleset, rule: &Rule) -> Ruleset {
     for feed in bindings.iter_mut().flat_map(|binding| &mut binding.feeds) {
         feed.firings_of = feed.firings_of.map(|source| kept.partition_point(|binding| *binding < source));
     }
-    Ruleset { rules: vec![rule], bindings, hash: ruleset.hash.clone(), sources: Vec::new() }
+    Ruleset { rules: vec![rule], bindings, hash: ruleset.hash.clone(), sources: Vec::new(), warnings: Vec::new() }
 }
 
 /// Runs one test; what was wrong, and what every condition saw, if it failed.
