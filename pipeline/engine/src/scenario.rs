@@ -71,29 +71,72 @@ fn alone(ruleset: &Ruleset, rule: &Rule) -> Ruleset {
     Ruleset { rules: vec![rule], bindings, hash: ruleset.hash.clone(), sources: Vec::new(), warnings: Vec::new() }
 }
 
+/// A test as a log.
+struct Log<'t> {
+    /// In order of time.
+    events: Vec<&'t ScenarioEvent>,
+    lines: Vec<String>,
+    /// When all that waits is over, Unix ms.
+    end_ms: i64,
+}
+
+impl<'t> Log<'t> {
+    fn of(ruleset: &Ruleset, scenario: &'t Scenario) -> Self {
+        let mut events: Vec<&ScenarioEvent> = scenario.events.iter().collect();
+        events.sort_by_key(|event| event.at_ms);
+        let lines: Vec<String> = events.iter().enumerate().map(|(number, event)| event.record(START_MS, number)).collect();
+        // When the events are over time goes on, until all that waits is over too.
+        // A wait may be begun by the end of another one.
+        let mut windows: Vec<i64> = ruleset.bindings.iter().map(|binding| binding.window_ms).collect();
+        windows.sort_unstable();
+        let waits_ms: i64 = windows.iter().rev().take(2).sum();
+        let end_ms = START_MS + events.last().map_or(0, |event| event.at_ms) + waits_ms + Config::default().lateness_ms + 1;
+        Self { events, lines, end_ms }
+    }
+
+    fn records(&self) -> Vec<Record<'_>> {
+        (1..).zip(&self.lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect()
+    }
+
+    /// Where the log ends.
+    fn end(&self) -> u64 {
+        self.lines.len() as u64 + 1
+    }
+
+    /// What every condition saw.
+    fn traces(&self, mut engine: Engine) -> Vec<Trace> {
+        let (_, mut traces) = engine.process_traced(&self.records());
+        traces.extend(engine.tick_traced(self.end(), self.end_ms).1);
+        traces
+    }
+}
+
+fn engine(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) -> Result<Engine, EngineError> {
+    let mut engine = Engine::new(ruleset.clone(), Config::default(), pseudonymizer.clone())?;
+    engine.assume(scenario.score);
+    Ok(engine)
+}
+
+/// What the conditions of a rule alone saw in each of its tests.
+///
+/// # Panics
+/// Never: the secret that tests are run with is long enough.
+pub(crate) fn traces(ruleset: &Ruleset, rule: &Rule) -> Result<Vec<Trace>, EngineError> {
+    let pseudonymizer = Pseudonymizer::new(TEST_SECRET, 0).expect("the test secret is long enough");
+    let alone = alone(ruleset, rule);
+    let mut traces = Vec::new();
+    for scenario in &rule.tests {
+        traces.extend(Log::of(&alone, scenario).traces(engine(&alone, scenario, &pseudonymizer)?));
+    }
+    Ok(traces)
+}
+
 /// Runs one test; what was wrong, and what every condition saw, if it failed.
 fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) -> Result<Option<(String, String)>, EngineError> {
-    let mut events: Vec<&ScenarioEvent> = scenario.events.iter().collect();
-    events.sort_by_key(|event| event.at_ms);
-    let lines: Vec<String> = events.iter().enumerate().map(|(number, event)| event.record(START_MS, number)).collect();
-    let records: Vec<Record<'_>> =
-        (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
-    let engine = || {
-        let mut engine = Engine::new(ruleset.clone(), Config::default(), pseudonymizer.clone())?;
-        engine.assume(scenario.score);
-        Ok::<_, EngineError>(engine)
-    };
-    // When the events are over time goes on, until all that waits is over too.
-    // A wait may be begun by the end of another one.
-    let mut windows: Vec<i64> = ruleset.bindings.iter().map(|binding| binding.window_ms).collect();
-    windows.sort_unstable();
-    let waits_ms: i64 = windows.iter().rev().take(2).sum();
-    let end_ms = START_MS + events.last().map_or(0, |event| event.at_ms) + waits_ms + Config::default().lateness_ms + 1;
-    let end = records.len() as u64 + 1;
-
-    let mut first = engine()?;
-    let Output { mut alerts, dead_letters, .. } = first.process(&records);
-    alerts.extend(first.tick(end, end_ms).alerts);
+    let log = Log::of(ruleset, scenario);
+    let mut first = engine(ruleset, scenario, pseudonymizer)?;
+    let Output { mut alerts, dead_letters, .. } = first.process(&log.records());
+    alerts.extend(first.tick(log.end(), log.end_ms).alerts);
     let output = Output { alerts, dead_letters, ..Output::default() };
     let at = |alert: &Alert| parse_rfc3339(&alert.opened_at).unwrap_or(START_MS) - START_MS;
     let as_expected = output.dead_letters.is_empty()
@@ -112,10 +155,8 @@ fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) ->
     for letter in &output.dead_letters {
         write!(message, "; event {} was refused: {}", letter.position, letter.reason).expect("a String takes all");
     }
-    let mut again = engine()?;
-    let (_, mut traces) = again.process_traced(&records);
-    traces.extend(again.tick_traced(end, end_ms).1);
-    Ok(Some((message, table(&events, &traces))))
+    let traces = log.traces(engine(ruleset, scenario, pseudonymizer)?);
+    Ok(Some((message, table(&log.events, &traces))))
 }
 
 /// Whether an alert is about whom the test says: a kind, or one entity of it.

@@ -2,6 +2,7 @@
 
 use rasid_compiler::expression::{EvalError, Expr};
 use rasid_compiler::ruleset::{Program, Trigger};
+use rasid_compiler::terms::Came;
 use rasid_detectors::operator::Lacking;
 
 use crate::alert::Values;
@@ -24,6 +25,9 @@ pub struct Trace {
     pub rule: String,
     /// What the condition gave; `None` where the event does not name an entity that the rule needs.
     pub held: Option<Result<bool, EvalError>>,
+    /// What the `if` of each override and then each term of the condition came to, in the order of the rule's terms; nothing where the
+    /// condition was not asked.
+    pub came: Vec<Came>,
     /// What it saw.
     pub values: Values,
     /// Of what has no value there and can tell how far it is from one: its name, and that.
@@ -53,15 +57,15 @@ pub(crate) fn trace_of(
 ) -> Trace {
     let (rule, trigger) = plan.trigger(trigger_plan);
     let scope = scope(at, chunk, &trigger_plan.cells, doubt);
-    let (held, values, lacking) = match verdict(trigger, &scope, &mut 0) {
-        Verdict::EntityMissing => (None, Values(Vec::new()), Vec::new()),
-        Verdict::Gave { program, held } => {
-            let program = &trigger.programs[program];
-            (Some(held), Values::of(program, &scope, pseudonymizer), lacking(program, trigger, populations))
+    let (held, came, values, lacking) = match verdict(trigger, &scope, &mut 0) {
+        Verdict::EntityMissing => (None, Vec::new(), Values(Vec::new()), Vec::new()),
+        Verdict::Gave { program: number, held } => {
+            let (program, came) = (&trigger.programs[number], rule.terms.came(&trigger.programs, number, &scope));
+            (Some(held), came, Values::of(program, &scope, pseudonymizer), lacking(program, trigger, populations))
         }
     };
     let (at_ms, due) = (at.row.at_ms, at.mark.due.is_some());
-    Trace { position: chunk.record(at.row).position, at_ms, due, rule: rule.id.clone(), held, values, lacking }
+    Trace { position: chunk.record(at.row).position, at_ms, due, rule: rule.id.clone(), held, came, values, lacking }
 }
 
 /// Of the bindings that a program shows, those that have no value and can tell how far they are from one.
