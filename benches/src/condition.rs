@@ -10,7 +10,7 @@ use rasid_detectors::value::{OwnedValue, Value};
 use crate::{Case, keep, workload};
 
 /// Events in one run.
-const EVENTS: usize = 1_000;
+const EVENTS: usize = rasid_engine::EVENTS_COUNTED;
 /// What the binding `n` is at every event.
 const BOUND: i64 = 7;
 

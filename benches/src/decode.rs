@@ -6,7 +6,7 @@ use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use crate::{Case, keep, sample};
 
 /// Records in one run.
-const RECORDS: usize = 100;
+const RECORDS: usize = rasid_engine::RECORDS_COUNTED;
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
     EventType::ALL.iter().flat_map(|event_type| [false, true].into_iter().filter_map(|garbled| case(*event_type, garbled)))

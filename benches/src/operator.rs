@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{Case, keep, sample, workload};
 
 /// Events in one run, of each type at most.
-const EVENTS: usize = 1_000;
+const EVENTS: usize = rasid_engine::EVENTS_COUNTED;
 /// Keys that they fall on.
 const KEYS: u64 = 50;
 const WINDOW_MS: i64 = 600_000;

@@ -56,6 +56,11 @@ pub trait Operator: 'static {
         0
     }
 
+    /// How much [`Operator::heap_bytes`] is after a key's first event, and at the most: what an analyst is told that a binding costs.
+    fn heap_bounds(_: &Setup<Self::Params>) -> HeapBounds {
+        HeapBounds::default()
+    }
+
     /// The newest event clock that a state was fed, ms, where it is over a window: an event that lies a window or more
     /// behind it has no value there.
     fn newest_ms(_: &Self::State) -> Option<i64> {
@@ -172,6 +177,23 @@ impl Stored {
             Self::Columns(event) => size_of::<ColumnsEvent>() + event.heap_bytes(),
             Self::Lost => 0,
         }
+    }
+}
+
+/// What a state holds on the heap, bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeapBounds {
+    /// After a key's first event.
+    pub first: usize,
+    /// At the most, however many events there are.
+    pub most: usize,
+}
+
+impl HeapBounds {
+    /// Those of two states side by side.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { first: self.first + other.first, most: self.most + other.most }
     }
 }
 

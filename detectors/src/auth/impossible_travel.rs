@@ -35,7 +35,7 @@ use crate::event::units::{Country, Reported};
 use crate::event::{Data, Event, EventType};
 use crate::kernel::great_circle::distance_m;
 use crate::kernel::lower_bound_speed::{Bounds, Fix, excess, judge};
-use crate::operator::{Fact, Feeds, Operator, Setup, Yields};
+use crate::operator::{Fact, Feeds, HeapBounds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
@@ -151,6 +151,11 @@ impl Operator for ImpossibleTravel {
 
     fn heap_bytes(state: &State) -> usize {
         state.places.len() * size_of::<Place>() + state.devices.len() * size_of::<(u64, i64)>()
+    }
+
+    fn heap_bounds(_: &Setup<Params>) -> HeapBounds {
+        let each = size_of::<Place>() + size_of::<(u64, i64)>();
+        HeapBounds { first: each, most: REMEMBERED * each }
     }
 
     fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {

@@ -12,6 +12,10 @@ use smallvec::SmallVec;
 const REGISTER_BITS: u32 = 10;
 const REGISTERS: f64 = 1024.0;
 
+/// Cells that a sketch of a million values in one window stays under: a register keeps a rank for each halving of the values behind it.
+/// Nobody can aim at one register, as what is hashed is keyed with a secret.
+pub const CELLS_USUAL: usize = 10 * 1024;
+
 /// A sketch of the values seen since some instant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SlidingHyperLogLog {

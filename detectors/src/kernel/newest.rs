@@ -3,8 +3,24 @@
 use serde::{Deserialize, Serialize};
 
 use super::series::start_of;
-use crate::operator::Fact;
+use crate::entity::ID_BYTES_MAX;
+use crate::event::field::FieldType;
+use crate::operator::{Fact, HeapBounds};
 use crate::value::{OwnedValue, Value};
+
+/// The length of an identifier, bytes, for what is said of memory beforehand.
+const ID_BYTES_USUAL: usize = 16;
+
+/// What the value of a field of that type takes: a text is an identifier, which is bounded, or a word.
+pub fn heap(of: Option<FieldType>) -> HeapBounds {
+    match of {
+        Some(FieldType::String) => HeapBounds { first: ID_BYTES_USUAL, most: ID_BYTES_MAX },
+        Some(FieldType::Enum(words)) => {
+            HeapBounds { first: ID_BYTES_USUAL, most: words.iter().map(|word| word.len()).max().unwrap_or(0).max(ID_BYTES_USUAL) }
+        }
+        _ => HeapBounds::default(),
+    }
+}
 
 /// The newest event's value. Events of one instant are ordered by a hash of their identity, so that the order in
 /// which they arrive says nothing.

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::operator::HeapBounds;
+
 /// Cells kept one instant each; more in one window and they are kept by bucket. 256: 4 KiB a key at most, and far
 /// above any limit that a rule about one person sets.
 const EXACT_MAX: usize = 256;
@@ -64,6 +66,9 @@ pub struct Series<M> {
     newest: i64,
     bucketed: bool,
 }
+
+/// What one series takes: a cell, and as many as are kept at the most.
+pub const HEAP: HeapBounds = HeapBounds { first: size_of::<(i64, i64)>(), most: EXACT_MAX * size_of::<(i64, i64)>() };
 
 impl<M: Merge> Series<M> {
     /// Adds `amount` at instant `at_ms`. An instant that has left the window of the newest is not kept.

@@ -77,9 +77,17 @@ impl Sketch {
         found.map(|(bucket, _)| number_of(*bucket))
     }
 
+    /// Buckets of numbers that lie within a hundred million of each other, for what is said of memory beforehand.
+    pub const BUCKETS_USUAL: usize = 2_000;
+
     /// Heap memory, bytes.
     pub fn heap_bytes(&self) -> usize {
-        self.buckets.len() * size_of::<(i32, u64)>()
+        Self::heap_bytes_of(self.buckets.len())
+    }
+
+    /// That of so many buckets, bytes.
+    pub const fn heap_bytes_of(buckets: usize) -> usize {
+        buckets * size_of::<(i32, u64)>()
     }
 
     fn put(&mut self, bucket: i32, count: u64) {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::sketch::Sketch;
-use crate::operator::{Fact, Feeds, Form, Lacking, Named, OfField, Operator, Setup, Yields};
+use crate::operator::{Fact, Feeds, Form, HeapBounds, Lacking, Named, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::{OwnedValue, Value};
 
@@ -72,6 +72,12 @@ impl Operator for Quantile {
     fn heap_bytes(state: &State) -> usize {
         let stretches = state.stretches.iter().map(|(_, sketch)| size_of::<(i64, Sketch)>() + sketch.heap_bytes()).sum::<usize>();
         stretches + state.total.heap_bytes()
+    }
+
+    fn heap_bounds(setup: &Setup<Params>) -> HeapBounds {
+        let stretch = |buckets: usize| size_of::<(i64, Sketch)>() + Sketch::heap_bytes_of(buckets);
+        let stretches = usize::try_from(setup.window_ms / width(setup.window_ms)).unwrap_or(0) + 2;
+        HeapBounds { first: stretch(1) + Sketch::heap_bytes_of(1), most: stretches * stretch(Sketch::BUCKETS_USUAL) + Sketch::heap_bytes_of(Sketch::BUCKETS_USUAL) }
     }
 
     fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {

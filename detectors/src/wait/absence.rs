@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operator::{Fact, Feeds, Form, Named, NoParams, OfField, Operator, Second, Setup, Wait, Yields};
+use crate::operator::{Fact, Feeds, Form, HeapBounds, Named, NoParams, OfField, Operator, Second, Setup, Wait, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
@@ -25,6 +25,8 @@ const WAITS_MAX: usize = 16;
 /// Longest record that is kept for a wait, bytes: some ten times an honest one. A few that are padded must not cost all others
 /// their place.
 const RECORD_BYTES_MAX: usize = 8_192;
+/// The length of an honest record, bytes, for what is said of memory beforehand.
+const RECORD_BYTES_USUAL: usize = 512;
 
 const FIELDS: &[SignalField] = &[SignalField { name: "others", ty: SignalType::Int, doc: "how many more of the key wait still" }];
 
@@ -67,6 +69,11 @@ impl Operator for Absence {
 
     fn heap_bytes(state: &State) -> usize {
         state.waits.iter().map(|wait| size_of::<Wait>() + wait.event.heap_bytes()).sum()
+    }
+
+    fn heap_bounds(_: &Setup<NoParams>) -> HeapBounds {
+        let wait = |record: usize| size_of::<Wait>() + record;
+        HeapBounds { first: wait(RECORD_BYTES_USUAL), most: WAITS_MAX * wait(RECORD_BYTES_MAX) }
     }
 
     fn feed(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {

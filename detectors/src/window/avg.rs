@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::extreme::of_numbers;
-use crate::kernel::series::Total;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::kernel::series::{self, Total};
+use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::{OwnedValue, Value};
 
@@ -35,6 +35,10 @@ impl Operator for Avg {
 
     fn heap_bytes(state: &Mean) -> usize {
         state.sum.heap_bytes() + state.count.heap_bytes()
+    }
+
+    fn heap_bounds(_: &Setup<NoParams>) -> HeapBounds {
+        series::HEAP.and(series::HEAP)
     }
 
     fn newest_ms(state: &Mean) -> Option<i64> {

@@ -1,8 +1,8 @@
 //! How many events of a key lie in the window.
 
 use crate::event::field::FieldType;
-use crate::kernel::series::Total;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::kernel::series::{self, Total};
+use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::OwnedValue;
 
@@ -27,6 +27,10 @@ impl Operator for Count {
 
     fn heap_bytes(state: &Total) -> usize {
         state.heap_bytes()
+    }
+
+    fn heap_bounds(_: &Setup<NoParams>) -> HeapBounds {
+        series::HEAP
     }
 
     fn newest_ms(state: &Total) -> Option<i64> {

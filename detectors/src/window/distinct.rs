@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::event::field::FieldType;
-use crate::kernel::hyperloglog::SlidingHyperLogLog;
+use crate::kernel::hyperloglog::{self, SlidingHyperLogLog};
 use crate::kernel::series::start_of;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
+use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
 use crate::signal::Signal;
 use crate::value::OwnedValue;
 
@@ -33,6 +33,10 @@ impl Operator for Distinct {
 
     fn heap_bytes(state: &Values) -> usize {
         state.heap_bytes()
+    }
+
+    fn heap_bounds(_: &Setup<NoParams>) -> HeapBounds {
+        HeapBounds { first: 16, most: 16 * hyperloglog::CELLS_USUAL }
     }
 
     fn newest_ms(state: &Values) -> Option<i64> {

@@ -2,7 +2,7 @@
 
 use crate::kernel::extreme;
 use crate::kernel::series;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::OwnedValue;
 
@@ -22,6 +22,10 @@ impl Operator for Max {
 
     fn heap_bytes(state: &series::Max) -> usize {
         state.heap_bytes()
+    }
+
+    fn heap_bounds(_: &Setup<NoParams>) -> HeapBounds {
+        series::HEAP
     }
 
     fn newest_ms(state: &series::Max) -> Option<i64> {

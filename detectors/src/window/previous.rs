@@ -1,7 +1,7 @@
 //! The field's value in the newest event before the current one.
 
-use crate::kernel::newest::Newest;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
+use crate::kernel::newest::{self, Newest};
+use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
 use crate::signal::Signal;
 use crate::value::OwnedValue;
 
@@ -21,6 +21,10 @@ impl Operator for Previous {
 
     fn heap_bytes(state: &Newest) -> usize {
         state.heap_bytes()
+    }
+
+    fn heap_bounds(setup: &Setup<NoParams>) -> HeapBounds {
+        newest::heap(setup.of)
     }
 
     fn newest_ms(state: &Newest) -> Option<i64> {

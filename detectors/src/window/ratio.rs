@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
-use crate::kernel::series::Total;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Second, Setup, Yields};
+use crate::kernel::series::{self, Total};
+use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Second, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::OwnedValue;
 
@@ -43,6 +43,10 @@ impl Operator for Ratio {
 
     fn heap_bytes(state: &Sides) -> usize {
         state.above.heap_bytes() + state.below.heap_bytes()
+    }
+
+    fn heap_bounds(_: &Setup<NoParams>) -> HeapBounds {
+        series::HEAP.and(series::HEAP)
     }
 
     fn newest_ms(state: &Sides) -> Option<i64> {

@@ -2,8 +2,8 @@
 //! wrap round to a small one.
 
 use crate::event::field::FieldType;
-use crate::kernel::series::Total;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::kernel::series::{self, Total};
+use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::{OwnedValue, Value};
 
@@ -23,6 +23,10 @@ impl Operator for Sum {
 
     fn heap_bytes(state: &Total) -> usize {
         state.heap_bytes()
+    }
+
+    fn heap_bounds(_: &Setup<NoParams>) -> HeapBounds {
+        series::HEAP
     }
 
     fn newest_ms(state: &Total) -> Option<i64> {

@@ -232,9 +232,14 @@ impl<S: Keyed> Table<S> {
         live.into_iter().map(|entry| &entry.state).collect()
     }
 
-    /// Memory as the bound counts it: a hash table that has just grown is half empty, so an entry costs two places.
+    /// Memory as the bound counts it.
     pub(crate) fn bytes(&self) -> usize {
-        self.entries.len() * 2 * size_of::<Entry<S>>() + self.cells * CELL_BYTES
+        self.entries.len() * Self::entry_bytes(0) + self.cells * CELL_BYTES
+    }
+
+    /// That of one entry with so many cells: a hash table that has just grown is half empty, so an entry costs two places.
+    pub(crate) const fn entry_bytes(cells: usize) -> usize {
+        2 * size_of::<Entry<S>>() + cells * CELL_BYTES
     }
 
     /// Entries that the memory bound has cost so far.

@@ -20,6 +20,7 @@ mod advice;
 mod alert;
 mod batch;
 mod condition;
+mod cost;
 mod counters;
 mod coverage;
 mod doubt;
@@ -46,6 +47,7 @@ mod warming;
 
 pub use alert::{Alert, EventRef, Values, alert_schema};
 pub use batch::{Batch, ColumnsRecord, Opened, Record};
+pub use cost::{BindingCost, Bytes, Cost, EVENTS_COUNTED, EventCost, RECORDS_COUNTED, Reading, RuleCost, cost};
 pub use counters::{Counters, RuleCounters};
 pub use coverage::{Coverage, RuleCoverage, cover};
 pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, RestoreError, Snapshot};

@@ -11,6 +11,7 @@ use rasid_detectors::value::OwnedValue;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Cell, Row};
+use crate::cost::Bytes;
 use crate::keyed_state::{CELL_BYTES, Keyed, Table};
 use crate::timer::{Due, Turn, WAITING_BYTES, Waiting};
 
@@ -129,9 +130,14 @@ impl<O: Operator> Clone for Remembered<O> {
 
 impl<O: Operator> Keyed for Remembered<O> {
     fn cells(&self) -> usize {
-        let waiting = if O::FORM == Form::Timer { WAITING_BYTES } else { 0 };
-        (O::heap_bytes(&self.0) + waiting).div_ceil(CELL_BYTES)
+        cells::<O>(O::heap_bytes(&self.0))
     }
+}
+
+/// Cells of a state that has so much on the heap.
+fn cells<O: Operator>(heap_bytes: usize) -> usize {
+    let waiting = if O::FORM == Form::Timer { WAITING_BYTES } else { 0 };
+    (heap_bytes + waiting).div_ceil(CELL_BYTES)
 }
 
 struct Typed<O: Operator> {
@@ -333,6 +339,28 @@ fn value<O: Operator>(setup: &Setup<O::Params>, at_ms: i64, state: &O::State) ->
     match O::read(setup, at_ms, state) {
         OwnedValue::Absent => Cell::Absent,
         value => Cell::Value(value),
+    }
+}
+
+/// What one state of a binding takes, as its table counts it: after a key's first event, and at the most.
+pub(crate) fn entry_bytes(binding: &Binding) -> Bytes {
+    binding.operator.accept(EntryBytes)
+}
+
+struct EntryBytes;
+
+impl OperatorVisitor for EntryBytes {
+    type Output = Bytes;
+
+    fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Bytes {
+        let bounds = O::heap_bounds(setup);
+        let entry = |heap: usize| {
+            if O::FORM == Form::Population {
+                return size_of::<O::State>() + heap;
+            }
+            Table::<Remembered<O>>::entry_bytes(cells::<O>(heap))
+        };
+        Bytes { first: entry(bounds.first), most: entry(bounds.most) }
     }
 }
 
