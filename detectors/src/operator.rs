@@ -436,6 +436,9 @@ pub struct ParamsError {
     pub message: String,
 }
 
+/// Makes an operator of window and offset, the type of the field, and parameters.
+pub type SetUp = fn((i64, i64), Option<FieldType>, serde_json::Value) -> Result<AnyOperator, ParamsError>;
+
 /// What can be known of an operator without running it.
 #[derive(Clone, Copy, Debug)]
 pub struct OperatorSpec {
@@ -465,7 +468,7 @@ pub struct OperatorSpec {
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
     /// Sets it up: window and offset in ms, the type of the field, its own parameters as a JSON object, of which what lacks takes
     /// its default.
-    pub setup: fn((i64, i64), Option<FieldType>, serde_json::Value) -> Result<AnyOperator, ParamsError>,
+    pub setup: SetUp,
 }
 
 impl OperatorSpec {

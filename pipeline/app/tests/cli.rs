@@ -166,6 +166,8 @@ fn the_shipped_rules_pass_their_own_tests() {
     let output = rasid(&root(), &["check", "rules", "--output", "json"]);
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     assert_eq!((output.status.code(), &found["faults"]), (Some(0), &serde_json::json!([])), "{found}");
+    // An entry of a list that ends does so on some day.
+    assert!(found["warnings"].as_array().expect("a list").iter().all(|warning| warning["code"] == "W0003"), "{found}");
     let rules = std::fs::read_dir(root().join("rules")).expect("the rules").count();
     assert!(found["tests"].as_u64() >= Some(3) && rules > 3, "{found}");
 }
@@ -185,6 +187,7 @@ fn the_first_rule_of_the_docs_is_true() {
     let good = check(rule);
     assert_eq!(good.status.code(), Some(0), "{}", said(&good));
     assert!(String::from_utf8_lossy(&good.stdout).starts_with("1 rule, 2 tests passed"));
+    assert_eq!(said(&good), "", "nothing is odd about it");
     for (from, to, status) in [("when: cancels", "when: cancel", 2), ("cancels_max: 3", "cancels_max: 4", 1)] {
         let bad = check(&rule.replace(from, to));
         assert_eq!(bad.status.code(), Some(status));
@@ -266,15 +269,142 @@ fn what_no_test_of_a_rule_notices_is_told() {
     assert!(said(&shown).contains("may as well be"), "{}", said(&shown));
     let github = check(TRIED, &["--output", "github"]);
     let lines = String::from_utf8_lossy(&github.stdout);
-    assert!(
-        lines.lines().count() == places.len() && lines.lines().all(|line| line.starts_with("::error file=rules/probe/tried.yaml,line=")),
-        "{lines}"
-    );
+    let errors = lines.lines().filter(|line| line.starts_with("::error file=rules/probe/tried.yaml,line=")).count();
+    let warnings = lines.lines().filter(|line| line.starts_with("::warning file=rules/probe/tried.yaml,line=1,")).count();
+    assert!(errors == places.len() && warnings == 2 && lines.lines().count() == errors + warnings, "{lines}");
 
     let whole = TRIED.replace("tests:\n", "tests:\n  - name: short ones\n    events: [{at: 0s, every: 1s, times: 11, type: chat.message, data: {conversation_id: c, sender_id: a, recipient_id: b, text: h}}]\n    alerts: [{at: 10s, entity: user}]\n  - name: empty ones\n    events: [{at: 0s, every: 1s, times: 20, type: chat.message, data: {conversation_id: c, sender_id: a, recipient_id: b, text: ''}}]\n    alerts: []\n");
     let good = check(&whole, &[]);
     assert_eq!(good.status.code(), Some(0), "{}", said(&good));
     assert!(String::from_utf8_lossy(&good.stdout).contains("a test notices each of 7 changes"));
+}
+
+/// A rule without runbook and tests, and a list with an entry that has ended.
+#[test]
+fn warnings_are_told_and_end_with_0() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path().join("rules/lists")).expect("a folder");
+    let list =
+        "list: words\nentries: [{value: hi, reason: greeting, expires: 2026-01-01}, {value: yo, reason: the same, expires: 2226-01-01}]\n";
+    std::fs::write(folder.path().join("rules/lists/words.yaml"), list).expect("a file");
+    let text = rasid(folder.path(), &["check"]);
+    assert_eq!(text.status.code(), Some(0));
+    for part in [
+        "warning[W0003]: an entry that ended at 2026-01-01T00:00:00",
+        "--> rules/lists/words.yaml:2:",
+        "warning[W0004]",
+        "warning[W0005]",
+        "3 warnings in 2 rule files",
+    ] {
+        assert!(said(&text).contains(part), "{part} in\n{}", said(&text));
+    }
+    assert!(String::from_utf8_lossy(&text.stdout).starts_with("1 rule, 0 tests passed"), "{}", said(&text));
+    let json = rasid(folder.path(), &["check", "--output", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
+    let codes: Vec<&str> = found["warnings"].as_array().expect("a list").iter().filter_map(|found| found["code"].as_str()).collect();
+    assert_eq!(
+        (json.status.code(), codes.as_slice(), &found["faults"]),
+        (Some(0), &["W0003", "W0004", "W0005"][..], &serde_json::json!([]))
+    );
+    let github = rasid(folder.path(), &["check", "--output", "github"]);
+    let lines = String::from_utf8_lossy(&github.stdout).into_owned();
+    assert!(
+        github.status.success() && lines.lines().count() == 3 && lines.lines().all(|line| line.starts_with("::warning file=rules/")),
+        "{lines}"
+    );
+    // They hinder nobody who runs the rules.
+    let run = rasid(folder.path(), &["detect", "events.jsonl"]);
+    assert!(run.status.success() && !said(&run).contains("W000"), "{}", said(&run));
+}
+
+/// What no test makes true or false is told at its place, warns, and is summed up by rule.
+#[test]
+fn what_no_test_covers_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("rules/probe");
+    std::fs::create_dir_all(&place).expect("a folder");
+    std::fs::write(place.join("tried.yaml"), TRIED).expect("a file");
+    let text = rasid(folder.path(), &["check", "--coverage"]);
+    assert_eq!(text.status.code(), Some(0), "{}", said(&text));
+    for part in
+        ["warning[W0008]: no test makes this false", "--> rules/probe/tried.yaml:8:41", "size(data.text) > 0", "^^^^^^^^^^^^^^^^^^^"]
+    {
+        assert!(said(&text).contains(part), "{part} in\n{}", said(&text));
+    }
+    assert!(String::from_utf8_lossy(&text.stdout).contains("probe.tried: 1 of 2 terms made true and made false by 1 test\n"));
+    let json = rasid(folder.path(), &["check", "--coverage", "--output", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
+    assert_eq!(found["coverage"], serde_json::json!([{ "rule": "probe.tried", "tests": 1, "terms": 2, "covered": 1 }]));
+    assert!(found["warnings"].as_array().expect("a list").iter().any(|found| found["code"] == "W0008" && found["line"] == 8), "{found}");
+    assert!(!said(&rasid(folder.path(), &["check"])).contains("W0008"), "only where it is asked for");
+}
+
+#[test]
+fn what_rules_take_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("rules/probe");
+    std::fs::create_dir_all(&place).expect("a folder");
+    std::fs::write(place.join("tried.yaml"), TRIED).expect("a file");
+    std::fs::write(place.join("again.yaml"), TRIED.replace("probe.tried", "probe.again")).expect("a file");
+    let text = rasid(folder.path(), &["check", "--cost"]);
+    let out = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert_eq!(text.status.code(), Some(0), "{}", said(&text));
+    for part in [
+        "probe.tried: ",
+        "  messages  count over 1h by user: ",
+        ", shared with probe.again",
+        "  an event: about chat.message ",
+        "  by user: ",
+        "; one million would be ",
+        "an event, reading it included: about chat.message ",
+        "estimate",
+    ] {
+        assert!(out.contains(part), "{part} in\n{out}");
+    }
+    let json = rasid(folder.path(), &["check", "--cost", "--output", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
+    let cost = &found["costs"][0];
+    assert_eq!((cost["bindings"].as_array().map(Vec::len), cost["rules"].as_array().map(Vec::len)), (Some(1), Some(2)), "{found}");
+    assert_eq!(cost["bytes_first"], cost["rules"][0]["bytes_first"], "what is shared is counted once: {found}");
+}
+
+/// Checked again after each change, until it is interrupted.
+#[test]
+fn a_folder_is_watched() {
+    use std::io::BufRead as _;
+    let folder = folder();
+    let rule = folder.path().join("rules/probe/chat.yaml");
+    let mut watched = Command::new(env!("CARGO_BIN_EXE_rasid"));
+    watched.args(["check", "--watch"]).current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watched = watched.spawn().expect("it runs");
+    let (told, lines) = std::sync::mpsc::channel();
+    let readers: [Box<dyn std::io::Read + Send>; 2] =
+        [Box::new(watched.stdout.take().expect("piped")), Box::new(watched.stderr.take().expect("piped"))];
+    for reader in readers {
+        let told = told.clone();
+        std::thread::spawn(move || {
+            std::io::BufReader::new(reader).lines().map_while(Result::ok).try_for_each(|line| told.send(line)).ok();
+        });
+    }
+    let wait_for = |part: &str| {
+        let until = |line: &String| line.contains(part);
+        let next = || lines.recv_timeout(std::time::Duration::from_secs(60));
+        std::iter::repeat_with(next).map(|line| line.unwrap_or_else(|error| panic!("{part}: {error}"))).find(until)
+    };
+    wait_for("1 rule, 0 tests passed");
+    wait_for("checked again when a file changes");
+    std::fs::write(&rule, RULE.replace("data.text", "data.txt")).expect("a file");
+    wait_for("did you mean `text`?");
+    wait_for("checked again when a file changes");
+    std::fs::write(&rule, RULE).expect("a file");
+    wait_for("1 rule, 0 tests passed");
+    std::fs::write(folder.path().join("rules/probe/more.yaml"), RULE.replace("probe.chat", "probe.more")).expect("a file");
+    wait_for("2 rules, 0 tests passed");
+    std::fs::remove_file(&rule).expect("removed");
+    wait_for("1 rule, 0 tests passed");
+    assert!(Command::new("kill").args(["-INT", &watched.id().to_string()]).status().expect("kill is there").success());
+    let status = watched.wait().expect("it ends");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(2));
 }
 
 #[test]

@@ -159,12 +159,21 @@ impl Expr {
     /// The programs that it is made of; the one place that knows them.
     pub fn parts(&self) -> Vec<&Expr> {
         match self {
-            Self::Not(a) | Self::Negate(a) | Self::Size(a) | Self::InList(a, _) | Self::Part(a, _) | Self::HasPart(a, _) => vec![a],
-            Self::And(a, b) | Self::Or(a, b) | Self::Compare(_, a, b) | Self::Arithmetic(_, a, b) | Self::At(a, b) => vec![a, b],
+            Self::Not(a)
+            | Self::Negate(a)
+            | Self::Size(a)
+            | Self::InList(a, _)
+            | Self::Part(a, _)
+            | Self::HasPart(a, _)
+            | Self::Text(a, StringTest::Matches(_)) => vec![a],
+            Self::And(a, b)
+            | Self::Or(a, b)
+            | Self::Compare(_, a, b)
+            | Self::Arithmetic(_, a, b)
+            | Self::At(a, b)
+            | Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
             Self::Conditional(a, b, c) => vec![a, b, c],
             Self::In(a, list) => [&**a].into_iter().chain(list).collect(),
-            Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
-            Self::Text(a, StringTest::Matches(_)) => vec![a],
             Self::Call(_, parts) | Self::List(parts) => parts.iter().collect(),
             Self::Loop(repeat) => [&repeat.list, &repeat.body].into_iter().chain(&repeat.keep).collect(),
             Self::Const(_)
@@ -186,12 +195,21 @@ impl Expr {
     /// The same, to change them.
     pub(crate) fn parts_mut(&mut self) -> Vec<&mut Expr> {
         match self {
-            Self::Not(a) | Self::Negate(a) | Self::Size(a) | Self::InList(a, _) | Self::Part(a, _) | Self::HasPart(a, _) => vec![a],
-            Self::And(a, b) | Self::Or(a, b) | Self::Compare(_, a, b) | Self::Arithmetic(_, a, b) | Self::At(a, b) => vec![a, b],
+            Self::Not(a)
+            | Self::Negate(a)
+            | Self::Size(a)
+            | Self::InList(a, _)
+            | Self::Part(a, _)
+            | Self::HasPart(a, _)
+            | Self::Text(a, StringTest::Matches(_)) => vec![a],
+            Self::And(a, b)
+            | Self::Or(a, b)
+            | Self::Compare(_, a, b)
+            | Self::Arithmetic(_, a, b)
+            | Self::At(a, b)
+            | Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
             Self::Conditional(a, b, c) => vec![a, b, c],
             Self::In(a, list) => [&mut **a].into_iter().chain(list).collect(),
-            Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
-            Self::Text(a, StringTest::Matches(_)) => vec![a],
             Self::Call(_, parts) | Self::List(parts) => parts.iter_mut().collect(),
             Self::Loop(repeat) => [&mut repeat.list, &mut repeat.body].into_iter().chain(&mut repeat.keep).collect(),
             Self::Const(_)

@@ -31,13 +31,11 @@ impl Format {
     /// The one of that name in events of a type; why there is none, and what would help.
     pub(crate) fn read(name: &str, ty: Ty, event: EventType) -> Result<Self, (String, String)> {
         let format = match name {
-            "money" => match field::find(event.fields(), "currency") {
-                Some((path, _)) => Self::Money(path),
-                None => {
-                    let help = "say which it is: {came:EGP}".to_owned();
-                    return Err((format!("{} has no currency that `money` could be in", event.name()), help));
-                }
-            },
+            "money" => {
+                let missing = || format!("{} has no currency that `money` could be in", event.name());
+                let currency = field::find(event.fields(), "currency");
+                Self::Money(currency.ok_or_else(|| (missing(), "say which it is: {came:EGP}".to_owned()))?.0)
+            }
             "km" => Self::Kilometres,
             "km/h" => Self::KilometresAnHour,
             "%" => Self::Percent,

@@ -70,23 +70,12 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));
     let suppress = map.optional("suppress").map_or(Some(3_600_000), |node| reader::duration(node, "`suppress`", 0..=30 * DAY_MS, faults));
     let deliver = map.optional("deliver").map(|node| deliver(node, faults));
+    let (advice, advice_for) = advised(&mut map, kind, &overrides, faults);
     let usual = Weight {
         severity: severity.unwrap_or(Severity::Sev2),
         risk: risk.and_then(|risk| u8::try_from(risk).ok()).unwrap_or_default(),
         deliver: deliver.unwrap_or_default(),
-        advice: None,
-    };
-    let advice = map.optional("advice").map(|node| (node, advice(node, kind, &ADVICE, faults)));
-    let usual = Weight { advice: advice.and_then(|(_, advice)| advice), ..usual };
-    let advice_for = match map.optional("advice_for") {
-        Some(node) => {
-            if advice.is_none() && overrides.iter().all(|other| !other.advises()) {
-                let fault = Fault::new(Code::Unused, node.span.clone(), "`advice_for` says how long, and nothing is advised");
-                faults.push(fault.help("add `advice: challenge`, or remove it"));
-            }
-            reader::duration(node, "`advice_for`", HALF_LIFE_MS, faults)
-        }
-        None => half_life,
+        advice,
     };
     let explain = map.required("explain", faults);
     let runbook = map.optional("runbook").and_then(|node| reader::text(node, "`runbook`", faults));
@@ -127,7 +116,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     let modes = mode.zip(while_warming);
     // Severity and risk stand in the programs; one with a fault leaves no rule.
-    let spans = half_life.zip(suppress).zip(advice_for);
+    let spans = half_life.zip(suppress).zip(advice_for.unwrap_or(half_life));
     let own = id.clone().filter(|_| faults.len() == before);
     let parts = (own, title, modes, entity, spans);
     let (
@@ -262,6 +251,26 @@ pub(crate) fn risk(node: &Node, entity: Option<EntityKind>, faults: &mut Vec<Fau
         return None;
     }
     Some(risk)
+}
+
+/// What should be done, and, where the rule says it, for how long, ms; inside: `None` where that has a fault.
+#[expect(clippy::option_option, reason = "outside: whether it is said; inside: whether it could be read")]
+fn advised(
+    map: &mut MapReader<'_>,
+    entity: Option<EntityKind>,
+    overrides: &[program::Override],
+    faults: &mut Vec<Fault>,
+) -> (Option<Advice>, Option<Option<i64>>) {
+    let said = map.optional("advice");
+    let advice = said.and_then(|node| advice(node, entity, &ADVICE, faults));
+    let span = map.optional("advice_for").map(|node| {
+        if said.is_none() && overrides.iter().all(|other| !other.advises()) {
+            let fault = Fault::new(Code::Unused, node.span.clone(), "`advice_for` says how long, and nothing is advised");
+            faults.push(fault.help("add `advice: challenge`, or remove it"));
+        }
+        reader::duration(node, "`advice_for`", HALF_LIFE_MS, faults)
+    });
+    (advice, span)
 }
 
 /// What should be done: nothing where the alert accuses nobody.
