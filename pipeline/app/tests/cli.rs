@@ -377,7 +377,7 @@ fn a_folder_is_watched() {
     let mut watched = Command::new(env!("CARGO_BIN_EXE_rasid"));
     watched.args(["check", "--watch"]).current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut watched = watched.spawn().expect("it runs");
-    let (told, lines) = std::sync::mpsc::channel();
+    let (told, lines) = std::sync::mpsc::sync_channel(1_000);
     let readers: [Box<dyn std::io::Read + Send>; 2] =
         [Box::new(watched.stdout.take().expect("piped")), Box::new(watched.stderr.take().expect("piped"))];
     for reader in readers {
@@ -388,7 +388,7 @@ fn a_folder_is_watched() {
     }
     let wait_for = |part: &str| {
         let until = |line: &String| line.contains(part);
-        let next = || lines.recv_timeout(std::time::Duration::from_secs(60));
+        let next = || lines.recv_timeout(std::time::Duration::from_mins(1));
         std::iter::repeat_with(next).map(|line| line.unwrap_or_else(|error| panic!("{part}: {error}"))).find(until)
     };
     wait_for("1 rule, 0 tests passed");

@@ -8,6 +8,7 @@ mod domain;
 mod expired;
 mod hiding;
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use rasid_detectors::event::EventType;
@@ -16,6 +17,7 @@ use crate::binding::Draft;
 use crate::diagnostic::{Code, Diagnostic, Fault, Report};
 use crate::expression::Expr;
 use crate::ruleset::{Rule, Ruleset};
+use crate::terms::Term;
 
 /// A condition of a rule under one set of parameters, at one event type.
 #[derive(Clone, Copy)]
@@ -24,14 +26,29 @@ struct View<'a> {
     event: EventType,
     /// What its bindings are, by the numbers that it names them by.
     lets: &'a [Draft],
+    /// The steps that are left to look at all conditions of the rule: rules are compiled while they are in force, and nobody waits
+    /// long for a warning.
+    steps: &'a Cell<u32>,
 }
+
+/// Steps for one rule; a usual one takes some hundred.
+const STEPS_MAX: u32 = 50_000;
 
 /// What is odd about a rule without a fault. Its programs name bindings by their place in `lets`; `id` is where its id stands.
 pub(crate) fn warnings(rule: &Rule, lets: &[Draft], id: &Range<usize>) -> Vec<Fault> {
-    let conditions = rule.triggers.iter().flat_map(|trigger| trigger.programs.iter().map(move |program| (trigger.event, program)));
-    let views: Vec<View<'_>> = conditions.map(|(event, program)| View { expr: rule.terms.program(program), event, lets }).collect();
     let mut found = Vec::new();
-    constant::look(&rule.terms.when, &views, &mut found);
+    let steps = &Cell::new(STEPS_MAX);
+    let triggers = || {
+        rule.triggers.iter().flat_map(|trigger| trigger.programs.iter().enumerate().map(move |(number, of)| (trigger.event, number, of)))
+    };
+    let view = |event, expr| View { expr, event, lets, steps };
+    let views: Vec<View<'_>> = triggers().map(|(event, _, program)| view(event, rule.terms.program(program))).collect();
+    constant::look(&rule.terms.when, &views, "the rule opens no alert", &mut found);
+    for (number, span) in rule.terms.applies.iter().enumerate() {
+        let of_override = triggers().filter(|(_, other, _)| *other == number);
+        let views: Vec<View<'_>> = of_override.filter_map(|(event, _, program)| Some(view(event, program.applies.as_ref()?))).collect();
+        constant::look(&Term::alone(span.clone()), &views, "the override never applies", &mut found);
+    }
     hiding::look(rule, lets, &mut found);
     if rule.runbook.is_none() {
         let fault = Fault::new(Code::NoRunbook, id.clone(), "the rule has no runbook");

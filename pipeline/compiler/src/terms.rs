@@ -102,7 +102,7 @@ fn inside(when: &Expr, spared: usize) -> &Expr {
 }
 
 impl Term {
-    fn alone(span: Range<usize>) -> Self {
+    pub(crate) fn alone(span: Range<usize>) -> Self {
         Self { span, joins: Joins::Nothing, parts: Vec::new() }
     }
 

@@ -143,6 +143,23 @@ fn what_is_never_or_always_true_is_told(#[case] condition: &str, #[case] expecte
     assert_eq!(constant(condition), expected, "{condition}");
 }
 
+/// The `if` of an override is a condition too.
+#[test]
+fn an_override_that_never_applies_is_told() {
+    let found = |condition: &str| {
+        let text = format!(
+            "rule: a.b\ntitle: T\non: payment.captured\nentity: user(user_id)\nparams: {{most: 5}}\noverrides: [{{if: {condition}, params: {{most: 3}}}}]\nwhen: data.amount > params.most\nexplain: E\n"
+        );
+        let found = compile(&[SourceFile { name: "a/b.yaml".to_owned(), text: text.clone() }]).unwrap_or_else(|report| panic!("{report}"));
+        let found = found.warnings.into_iter().filter(|found| matches!(found.code, Code::NeverTrue | Code::AlwaysTrue));
+        found.map(|found| (text.get(found.span).unwrap_or_default().to_owned(), found.message)).collect::<Vec<_>>()
+    };
+    let never = "data.amount > 9 && data.amount < 5";
+    assert_eq!(found(never), [(never.to_owned(), "this is never true, so the override never applies".to_owned())]);
+    assert_eq!(found("has(data.ip) || !has(data.ip)"), [("has(data.ip) || !has(data.ip)".to_owned(), "this is always true".to_owned())]);
+    assert_eq!(found("data.amount > 9"), []);
+}
+
 /// Another program of the rule may be why a term is asked.
 #[test]
 fn what_an_override_makes_otherwise_is_not_told() {

@@ -35,6 +35,14 @@ pub struct Bytes {
     pub most: usize,
 }
 
+impl Bytes {
+    /// That of so many keys.
+    #[must_use]
+    pub fn times(self, keys: usize) -> Self {
+        Self { first: self.first.saturating_mul(keys), most: self.most.saturating_mul(keys) }
+    }
+}
+
 /// One piece of keyed state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindingCost {

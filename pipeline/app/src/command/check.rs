@@ -22,6 +22,7 @@ use crate::clock::{Stopwatch, now_ms};
     A file is checked with the lists and the shared.yaml of its rules folder, which is the file's own folder or the one\n\
     above it, whichever has a shared.yaml or a folder lists. Warnings alone end with status 0."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct Args {
     /// Folders of rule files, and single files: rules, lists, shared.yaml
     #[arg(value_name = "PATH", default_value = "rules", num_args = 1..)]

@@ -2,7 +2,7 @@
 //!
 //! A condition is taken apart into cases: what its bindings and fields would have to be for it to come out so. Cases in which
 //! something would have to be two things at once are none; where none is left it cannot come out so. What is not understood may be
-//! anything, so that a case is never lost that there is. Only what all programs of a rule agree in is said, as an override or another
+//! anything, so that a case is never lost that there is; the same where it would take too long. Only what all programs of a rule agree in is said, as an override or another
 //! event type may be why it is asked.
 
 use std::collections::BTreeMap;
@@ -26,19 +26,20 @@ type Case = BTreeMap<String, Domain>;
 /// Cases beyond which a condition is not taken apart further.
 const CASES_MAX: usize = 64;
 
-/// Warns of the smallest terms that are never or always true. `views`: the condition as each program has it.
-pub(super) fn look(when: &Term, views: &[View<'_>], found: &mut Vec<Fault>) {
+/// Warns of the smallest terms of a condition that are never or always true. `views`: it, as each program has it; `so`: what comes of
+/// it where it never holds.
+pub(super) fn look(condition: &Term, views: &[View<'_>], so: &str, found: &mut Vec<Fault>) {
     let never_holds = !views.is_empty() && views.iter().all(|view| !may_be(*view, true));
-    visit(when, views, never_holds, found);
+    visit(condition, views, never_holds.then_some(so), found);
 }
 
 /// Whether something was said of it or of a term in it.
-fn visit<'a>(term: &Term, views: &[View<'a>], never_holds: bool, found: &mut Vec<Fault>) -> bool {
+fn visit<'a>(term: &Term, views: &[View<'a>], so: Option<&str>, found: &mut Vec<Fault>) -> bool {
     let mut said = false;
     for (number, part) in term.parts.iter().enumerate() {
         let of_part = |view: &View<'a>| Some(View { expr: term.programs(view.expr).get(number).copied()?, ..*view });
         let inner: Vec<View<'a>> = views.iter().filter_map(of_part).collect();
-        said |= inner.len() == views.len() && visit(part, &inner, never_holds, found);
+        said |= inner.len() == views.len() && visit(part, &inner, so, found);
     }
     // What reads nothing is what the author wants it to be, and a negation is what is in it.
     if said || views.is_empty() || term.joins == Joins::Not || views.iter().all(|view| !reads(view.expr)) {
@@ -47,7 +48,7 @@ fn visit<'a>(term: &Term, views: &[View<'a>], never_holds: bool, found: &mut Vec
     let never = views.iter().all(|view| !may_be(*view, true));
     let always = views.iter().all(|view| !may_be(*view, false));
     if never {
-        let message = if never_holds { "this is never true, so the rule opens no alert" } else { "this is never true" };
+        let message = so.map_or_else(|| "this is never true".to_owned(), |so| format!("this is never true, so {so}"));
         let help = "no value meets it: a limit is the wrong one, or `&&` should be `||`";
         found.push(Fault::new(Code::NeverTrue, term.span.clone(), message).help(help));
     } else if always {
@@ -65,6 +66,9 @@ fn may_be(view: View<'_>, wanted: bool) -> bool {
 /// Those of the cases in which it may, narrowed down to what it takes.
 fn cases(view: View<'_>, wanted: bool, among: Vec<Case>) -> Vec<Case> {
     let of = |expr, wanted, among| cases(View { expr, ..view }, wanted, among);
+    if !view.may_take(1) {
+        return among;
+    }
     let left = match view.expr {
         Expr::Const(OwnedValue::Bool(value)) => return if *value == wanted { among } else { Vec::new() },
         Expr::And(first, second) | Expr::Or(first, second) => {
@@ -100,9 +104,10 @@ fn cases(view: View<'_>, wanted: bool, among: Vec<Case>) -> Vec<Case> {
             let read = View { expr: read, ..view };
             match constants {
                 None => among.clone(),
-                Some(values) if wanted => {
+                Some(values) if wanted && values.len() * among.len() <= CASES_MAX => {
                     values.into_iter().flat_map(|value| narrowed(read, Comparison::Equal, value, among.clone())).collect()
                 }
+                Some(_) if wanted => among.clone(),
                 Some(values) => values.into_iter().fold(among.clone(), |among, value| narrowed(read, Comparison::NotEqual, value, among)),
             }
         }
@@ -116,13 +121,22 @@ fn cases(view: View<'_>, wanted: bool, among: Vec<Case>) -> Vec<Case> {
 
 /// The cases in which what is read stands so to a constant.
 fn narrowed(view: View<'_>, comparison: Comparison, to: &OwnedValue, among: Vec<Case>) -> Vec<Case> {
-    let Some((name, domain)) = name(view.expr).zip(domain(view, to)) else { return among };
+    let Some((name, domain)) = name(view.expr).zip(domain(view, to)).filter(|_| view.may_take(among.len())) else { return among };
     let narrow = |mut case: Case| {
         let left = case.entry(name.clone()).or_insert_with(|| domain.clone());
         left.narrow(comparison, to);
         (!left.is_empty()).then_some(case)
     };
     among.into_iter().filter_map(narrow).collect()
+}
+
+impl View<'_> {
+    /// Takes so many steps, if they are left.
+    fn may_take(self, steps: usize) -> bool {
+        let left = u32::try_from(steps).ok().and_then(|steps| self.steps.get().checked_sub(steps));
+        self.steps.set(left.unwrap_or(0));
+        left.is_some()
+    }
 }
 
 /// What it may be, before anything is asked of it. `to`: what it is compared with.
@@ -217,5 +231,30 @@ fn turned(comparison: Comparison) -> Comparison {
         Comparison::Greater => Comparison::Less,
         Comparison::GreaterOrEqual => Comparison::LessOrEqual,
         same => same,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use rasid_detectors::event::EventType;
+
+    use super::*;
+
+    /// A rule may be made so that looking at it takes for ever: then nothing is said, and soon.
+    #[test]
+    fn what_takes_too_long_is_not_said() {
+        let is_below_zero = Expr::Compare(Comparison::Less, Box::new(Expr::Score), Box::new(Expr::Const(OwnedValue::Int(0))));
+        let never_said = |allowed: u32| {
+            let steps = Cell::new(allowed);
+            !may_be(View { expr: &is_below_zero, event: EventType::ChatMessage, lets: &[], steps: &steps }, true)
+        };
+        assert_eq!([0, 1, 2, 3].map(never_said), [false, false, true, true]);
+        let words = Expr::In(Box::new(Expr::Score), (1_000..2_000).map(|number| Expr::Const(OwnedValue::Int(number))).collect());
+        let both = Expr::And(Box::new(Expr::Not(Box::new(words))), Box::new(is_below_zero.clone()));
+        let steps = Cell::new(500);
+        assert!(may_be(View { expr: &both, event: EventType::ChatMessage, lets: &[], steps: &steps }, true));
+        assert_eq!(steps.get(), 0);
     }
 }

@@ -7,7 +7,7 @@ use super::found::counted;
 use crate::command::{Failure, print_line};
 
 /// Keys of one sort of which a sum is told.
-const KEYS: u64 = 1_000_000;
+const KEYS: usize = 1_000_000;
 /// Events of different types that a line of a rule names; the dearest.
 const EVENTS_SHOWN: usize = 4;
 
@@ -28,10 +28,9 @@ pub(super) fn show(cost: &Cost) -> Result<(), Failure> {
         print_line(&format!("  an event: {}", events(&rule.events, EVENTS_SHOWN)))?;
     }
     let all = cost.bytes();
-    let times = |bytes: Bytes| format!("{} to {}", size(bytes.first as u64 * KEYS), size(bytes.most as u64 * KEYS));
     print_line(&format!("together, what is shared counted once: {} an entity", between(all)))?;
     for (by, bytes) in cost.bytes_by() {
-        print_line(&format!("  by {by}: {}; one million would be {}", between(bytes), times(bytes)))?;
+        print_line(&format!("  by {by}: {}; one million would be {}", between(bytes), between(bytes.times(KEYS))))?;
     }
     print_line(&format!("an event, reading it included: {}", events(&cost.events, cost.events.len())))?;
     print_line("memory as the bound on it counts it: from an entity with one event in each window to the busiest; instructions are an estimate from the benchmarks on record")
@@ -42,7 +41,7 @@ pub(super) fn show(cost: &Cost) -> Result<(), Failure> {
 pub(super) struct Shown<'a> {
     /// Each once, however many rules read it.
     bindings: Vec<Binding<'a>>,
-    rules: Vec<Rule<'a>>,
+    rules: Vec<Taken<'a>>,
     /// Bytes an entity, what is shared counted once.
     bytes_first: usize,
     bytes_most: usize,
@@ -61,7 +60,7 @@ struct Binding<'a> {
 }
 
 #[derive(Serialize)]
-struct Rule<'a> {
+struct Taken<'a> {
     rule: &'a str,
     reads: Vec<Read<'a>>,
     bytes_first: usize,
@@ -96,7 +95,7 @@ impl<'a> From<&'a Cost> for Shown<'a> {
         let rules = cost.rules.iter().map(|rule| {
             let reads = rule.reads.iter().map(|read| Read { name: &read.name, binding: read.binding, of_override: read.of_override });
             let Bytes { first, most } = cost.bytes_of(rule);
-            Rule { rule: &rule.rule, reads: reads.collect(), bytes_first: first, bytes_most: most, instructions: of_types(&rule.events) }
+            Taken { rule: &rule.rule, reads: reads.collect(), bytes_first: first, bytes_most: most, instructions: of_types(&rule.events) }
         });
         let Bytes { first, most } = cost.bytes();
         Self {

@@ -54,7 +54,7 @@ struct Shown<'a> {
     mutants: Option<usize>,
     /// With `--coverage`: what each rule's tests cover. The terms that they do not are among the warnings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    coverage: Option<Vec<Covered<'a>>>,
+    coverage: Option<Vec<Tested<'a>>>,
     /// With `--cost`: what the rules take, by what was checked together.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     costs: Vec<super::cost::Shown<'a>>,
@@ -65,7 +65,7 @@ struct Shown<'a> {
 
 /// What a rule's tests cover: of so many terms, so many are made true by a test and false by one.
 #[derive(Serialize)]
-struct Covered<'a> {
+struct Tested<'a> {
     rule: &'a str,
     tests: usize,
     terms: usize,
@@ -123,7 +123,7 @@ impl Found {
         if let Some(mutants) = self.mutants {
             print_line(&format!("a test notices each of {}", counted(mutants, "change")))?;
         }
-        for Covered { rule, tests, terms, covered } in self.coverage.iter().flatten().map(covered) {
+        for Tested { rule, tests, terms, covered } in self.coverage.iter().flatten().map(covered) {
             let (terms, tests) = (counted(terms, "term"), counted(tests, "test"));
             print_line(&format!("{rule}: {covered} of {terms} made true and made false by {tests}"))?;
         }
@@ -135,8 +135,8 @@ impl Found {
     }
 }
 
-fn covered(rule: &RuleCoverage) -> Covered<'_> {
-    Covered { rule: &rule.rule, tests: rule.tests, terms: rule.terms, covered: rule.covered }
+fn covered(rule: &RuleCoverage) -> Tested<'_> {
+    Tested { rule: &rule.rule, tests: rule.tests, terms: rule.terms, covered: rule.covered }
 }
 
 /// `1 rule`, `2 rules`.
