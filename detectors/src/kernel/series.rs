@@ -263,7 +263,8 @@ mod tests {
         ) {
             let total = fed(&events);
             let newest = events.iter().map(|(at, _)| *at).max().unwrap_or(0);
-            let between = |start: i64, end: i64| events.iter().filter(|(at, _)| *at > start && *at <= end).count() as i64;
+            let between = |start: i64, end: i64| events.iter().filter(|(at, _)| *at > start && *at <= end).count();
+            let between = |start, end| i64::try_from(between(start, end)).expect("a few");
             let (start, end) = (newest - WINDOW, newest - offset);
             let (value, exact) = (total.value(0, WINDOW, offset).unwrap_or(0), between(start, end));
             let excess = between(start - width(WINDOW), start) + between(end, end + width(WINDOW));

@@ -377,31 +377,29 @@ fn a_folder_is_watched() {
     let mut watched = Command::new(env!("CARGO_BIN_EXE_rasid"));
     watched.args(["check", "--watch"]).current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut watched = watched.spawn().expect("it runs");
-    let (told, lines) = std::sync::mpsc::sync_channel(1_000);
-    let readers: [Box<dyn std::io::Read + Send>; 2] =
-        [Box::new(watched.stdout.take().expect("piped")), Box::new(watched.stderr.take().expect("piped"))];
-    for reader in readers {
-        let told = told.clone();
-        std::thread::spawn(move || {
-            std::io::BufReader::new(reader).lines().map_while(Result::ok).try_for_each(|line| told.send(line)).ok();
-        });
-    }
-    let wait_for = |part: &str| {
-        let until = |line: &String| line.contains(part);
-        let next = || lines.recv_timeout(std::time::Duration::from_mins(1));
-        std::iter::repeat_with(next).map(|line| line.unwrap_or_else(|error| panic!("{part}: {error}"))).find(until)
+    // Each stream by itself: nothing orders the two.
+    let lines_of = |stream: Box<dyn std::io::Read + Send>| {
+        let (told, lines) = std::sync::mpsc::sync_channel(1_000);
+        std::thread::spawn(move || std::io::BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
+        lines
     };
-    wait_for("1 rule, 0 tests passed");
-    wait_for("checked again when a file changes");
+    let out = lines_of(Box::new(watched.stdout.take().expect("piped")));
+    let err = lines_of(Box::new(watched.stderr.take().expect("piped")));
+    let wait_for = |lines: &std::sync::mpsc::Receiver<String>, part: &str| {
+        let next = || lines.recv_timeout(std::time::Duration::from_mins(1)).unwrap_or_else(|error| panic!("{part}: {error}"));
+        while !next().contains(part) {}
+    };
+    wait_for(&out, "1 rule, 0 tests passed");
+    wait_for(&err, "checked again when a file changes");
     std::fs::write(&rule, RULE.replace("data.text", "data.txt")).expect("a file");
-    wait_for("did you mean `text`?");
-    wait_for("checked again when a file changes");
+    wait_for(&err, "did you mean `text`?");
+    wait_for(&err, "checked again when a file changes");
     std::fs::write(&rule, RULE).expect("a file");
-    wait_for("1 rule, 0 tests passed");
+    wait_for(&out, "1 rule, 0 tests passed");
     std::fs::write(folder.path().join("rules/probe/more.yaml"), RULE.replace("probe.chat", "probe.more")).expect("a file");
-    wait_for("2 rules, 0 tests passed");
+    wait_for(&out, "2 rules, 0 tests passed");
     std::fs::remove_file(&rule).expect("removed");
-    wait_for("1 rule, 0 tests passed");
+    wait_for(&out, "1 rule, 0 tests passed");
     assert!(Command::new("kill").args(["-INT", &watched.id().to_string()]).status().expect("kill is there").success());
     let status = watched.wait().expect("it ends");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(2));
