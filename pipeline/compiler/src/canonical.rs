@@ -7,7 +7,6 @@ use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath};
 use rasid_detectors::signal::SignalField;
 use rasid_detectors::value::Value;
-use sha2::{Digest, Sha256};
 
 use crate::expression::{Expr, List, StringTest};
 
@@ -109,14 +108,8 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
 
 /// A list by its name and a digest of what it holds: its entries may be many, and personal.
 fn list_text(list: &List) -> String {
-    let mut hasher = Sha256::new();
-    for (value, ends) in &list.entries {
-        hasher.update((value.len() as u64).to_le_bytes());
-        hasher.update(value.as_bytes());
-        hasher.update(format!("{ends:?};").as_bytes());
-    }
     let kind = list.kind.map_or("text", EntityKind::name);
-    hasher.finalize().iter().fold(format!("list {} {kind} ", list.name), |hex, byte| hex + &format!("{byte:02x}"))
+    list.digest.iter().fold(format!("list {} {kind} ", list.name), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn constant(value: Value<'_>, out: &mut String) {

@@ -1,5 +1,6 @@
 //! Rule files into a ruleset.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,13 +17,20 @@ use crate::ruleset::{Binding, KeyPart, Read, Rule, Ruleset};
 use crate::shared::{self, Shared};
 use crate::yaml::{self, Node};
 
-/// One file: a rule; a list, if its name begins with `lists/`; the shared bindings, if it is `shared.yaml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One file: a rule; a list, if its name begins with `lists/`, or the entries of one, if it ends in `.txt` or `.csv` too; the shared bindings, if it is `shared.yaml`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// Its path below the rules directory, with `/`; what faults show.
     pub name: String,
     /// What it says.
     pub text: String,
+}
+
+/// How long it is, never what it says: a list may be of people.
+impl std::fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceFile").field("name", &self.name).field("bytes", &self.text.len()).finish()
+    }
 }
 
 /// Why a rules directory gave no ruleset.
@@ -48,7 +56,7 @@ pub enum LoadError {
 }
 
 /// Compiles every rule file below `dir`, with its `shared.yaml` and the lists in `lists`: `*.yaml` and `*.yml`, less
-/// hidden files. What cannot be read is a fault like any other.
+/// hidden files, and the plain files of entries beside the lists. What cannot be read is a fault like any other.
 ///
 /// # Errors
 /// See [`LoadError`].
@@ -117,6 +125,10 @@ fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
             roots.push(None);
             continue;
         }
+        if list::lines::is_entries(&source.name) {
+            roots.push(None);
+            continue;
+        }
         let parsed = if list::is_list(&source.name) { yaml::parse_list(&source.text) } else { yaml::parse(&source.text) };
         roots.push(parsed.map_err(|bad| *faults = bad).ok());
     }
@@ -157,26 +169,13 @@ fn tidy(mut faults: Vec<Fault>) -> Vec<Fault> {
 
 /// Whether a file of that name is a rule, not what rules share.
 fn is_rule(name: &str) -> bool {
-    name != shared::FILE && !list::is_list(name)
+    name != shared::FILE && !list::is_list(name) && !list::lines::is_entries(name)
 }
 
 /// The lists and shared bindings among the files. What has a fault is known by its name, so that nothing more is said
 /// about what names it.
 fn library<'a>(sources: &'a [SourceFile], roots: &'a [Option<Node>], found: &mut [Vec<Fault>]) -> Library<'a> {
-    let mut lists = Lists::new();
-    for ((source, root), faults) in sources.iter().zip(roots).zip(found.iter_mut()) {
-        if !list::is_list(&source.name) {
-            continue;
-        }
-        let name = list::stem(&source.name);
-        if lists.contains_key(name) {
-            let fault = Fault::new(Code::DuplicateRule, 0..0, format!("there is another file of the list `{name}`"));
-            faults.push(fault.help("give one of them another name"));
-        } else {
-            let list = root.as_ref().and_then(|root| list::lower(&source.name, root, faults));
-            lists.insert(name.to_owned(), list.map(Arc::new));
-        }
-    }
+    let lists = lists(sources, roots, found);
     let mut shared = Shared::default();
     for ((source, root), faults) in sources.iter().zip(roots).zip(found) {
         if source.name == shared::FILE {
@@ -184,6 +183,48 @@ fn library<'a>(sources: &'a [SourceFile], roots: &'a [Option<Node>], found: &mut
         }
     }
     Library { lists, shared }
+}
+
+fn lists(sources: &[SourceFile], roots: &[Option<Node>], found: &mut [Vec<Fault>]) -> Lists {
+    let mut lists = Lists::new();
+    let (mut named, mut unsure) = (BTreeSet::new(), false);
+    for (index, (source, root)) in sources.iter().zip(roots).enumerate() {
+        if !list::is_list(&source.name) {
+            continue;
+        }
+        let name = list::stem(&source.name);
+        let mut own = Vec::new();
+        let faults = &mut own;
+        if lists.contains_key(name) {
+            let fault = Fault::new(Code::DuplicateRule, 0..0, format!("there is another file of the list `{name}`"));
+            faults.push(fault.help("give one of them another name"));
+            found.get_mut(index).into_iter().for_each(|all| all.append(faults));
+            continue;
+        }
+        let draft = root.as_ref().and_then(|root| list::lower(&source.name, root, faults));
+        unsure |= draft.is_none();
+        let list = draft.and_then(|draft| {
+            let Some((file, span)) = draft.from() else { return draft.with(None, faults) };
+            let Some((place, entries)) = sources.iter().enumerate().find(|(_, other)| other.name == file) else {
+                let fault = Fault::new(Code::Unreadable, span.clone(), format!("there is no file `{file}`"));
+                faults.push(fault.help("put it beside the list, or name another one"));
+                return None;
+            };
+            named.insert(place);
+            // One that could not be read has a fault of its own, and nothing in it is one.
+            let of_entries = found.get_mut(place).filter(|faults| faults.is_empty())?;
+            draft.with(Some(&entries.text), of_entries)
+        });
+        found.get_mut(index).into_iter().for_each(|all| all.append(&mut own));
+        lists.insert(name.to_owned(), list.map(Arc::new));
+    }
+    for (index, (source, faults)) in sources.iter().zip(found).enumerate() {
+        if !unsure && list::lines::is_entries(&source.name) && !named.contains(&index) {
+            let fault = Fault::new(Code::Unused, 0..0, "no list takes its entries from this file");
+            faults.push(fault.help("name it as `entries_from` in a list beside it, or give it a name that ends in neither .txt nor .csv"));
+        }
+    }
+    lists
 }
 
 fn duplicates(sources: &[SourceFile], lowered: &[Option<Lowered>], found: &mut [Vec<Fault>]) {

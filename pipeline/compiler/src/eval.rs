@@ -204,11 +204,7 @@ impl List {
     /// Whether it holds `value` at an instant: an entry ends at its expiry, which is no longer part of it.
     #[inline]
     pub fn holds(&self, value: &str, at_ms: i64) -> bool {
-        let found = match self.kind {
-            Some(kind) => self.entries.get(kind.normalise(value).as_ref()),
-            None => self.entries.get(value),
-        };
-        found.is_some_and(|ends| ends.is_none_or(|ends| at_ms < ends))
+        self.members.holds(self.kind, value, at_ms)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Typed programs: what CEL is lowered to, and how they run.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rasid_detectors::entity::EntityKind;
@@ -10,6 +9,7 @@ use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::items::Item;
 pub use crate::library::Function;
+use crate::list::members::Members;
 
 /// What a program reads while it runs: one event, and the values of the bindings at it.
 pub trait Scope {
@@ -268,14 +268,15 @@ pub struct List {
     pub name: String,
     /// The kind of entity whose identifiers it holds, by which both sides are normalised; `None`: plain text.
     pub kind: Option<EntityKind>,
-    /// Normalised value to the instant at which the entry ends, ms since the Unix epoch; `None` never does.
-    pub entries: BTreeMap<String, Option<i64>>,
+    /// What it holds, in 32 bytes.
+    pub(crate) digest: [u8; 32],
+    pub(crate) members: Members,
 }
 
 /// How many entries there are, never which: they may be personal.
 impl std::fmt::Debug for List {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("List").field("name", &self.name).field("kind", &self.kind).field("entries", &self.entries.len()).finish()
+        f.debug_struct("List").field("name", &self.name).field("kind", &self.kind).field("entries", &self.members.len()).finish()
     }
 }
 

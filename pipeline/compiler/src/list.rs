@@ -1,4 +1,4 @@
-//! `lists/<name>.yaml`: values with reasons, some of which expire.
+//! `lists/<name>.yaml`: values with reasons, some of which expire, and the plain file beside it that may hold a million more.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -8,11 +8,17 @@ use std::sync::Arc;
 
 use rasid_detectors::entity::{self, EntityKind};
 use rasid_detectors::event::time;
+use sha2::{Digest as _, Sha256};
 
 use crate::diagnostic::{Code, Fault, suggest};
 use crate::expression::List;
 use crate::reader::{self, MapReader};
 use crate::yaml::{Node, NodeValue};
+
+pub(crate) mod lines;
+pub(crate) mod members;
+
+use members::Members;
 
 /// The folder that lists lie in.
 pub(crate) const FOLDER: &str = "lists/";
@@ -22,7 +28,7 @@ pub(crate) type Lists = BTreeMap<String, Option<Arc<List>>>;
 
 /// Whether a file of that name is a list.
 pub(crate) fn is_list(file: &str) -> bool {
-    file.starts_with(FOLDER)
+    file.starts_with(FOLDER) && !lines::is_entries(file)
 }
 
 /// The name of the list that a file is to hold.
@@ -31,20 +37,72 @@ pub(crate) fn stem(file: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
+/// A list before the plain file that it takes entries from has been read.
+pub(crate) struct Draft {
+    name: String,
+    kind: Option<EntityKind>,
+    entries: BTreeMap<String, Option<i64>>,
+    from: Option<(String, Range<usize>)>,
+}
+
+impl Draft {
+    /// The file that it takes entries from, and where it is named.
+    pub(crate) fn from(&self) -> Option<(&str, &Range<usize>)> {
+        self.from.as_ref().map(|(file, span)| (file.as_str(), span))
+    }
+
+    /// The list, with the entries of that file's text; `None` where they have a fault.
+    pub(crate) fn with(self, text: Option<&str>, faults: &mut Vec<Fault>) -> Option<List> {
+        let before = faults.len();
+        let mut members = Members::of(self.kind);
+        for (value, ends) in &self.entries {
+            members.push(self.kind, value, *ends);
+        }
+        if let Some(text) = text {
+            lines::read(text, self.kind, &mut members, faults);
+        }
+        members.pack();
+        let mut hasher = Sha256::new();
+        for (value, ends) in &self.entries {
+            hasher.update((value.len() as u64).to_le_bytes());
+            hasher.update(value.as_bytes());
+            hasher.update(format!("{ends:?};").as_bytes());
+        }
+        if text.is_some() {
+            members.digest(&mut hasher);
+        }
+        (faults.len() == before).then(|| List { name: self.name, kind: self.kind, digest: hasher.finalize().into(), members })
+    }
+}
+
 /// Lowers one list; `file` is its path below the rules directory. `None` where it has a fault.
-pub(crate) fn lower(file: &str, root: &Node, faults: &mut Vec<Fault>) -> Option<List> {
+pub(crate) fn lower(file: &str, root: &Node, faults: &mut Vec<Fault>) -> Option<Draft> {
     let before = faults.len();
     let mut map = MapReader::new(root, "a list", faults)?;
     let name = map.required("list", faults).and_then(|node| name(file, node, faults));
     let kind = map.optional("kind").map_or(Some(None), |node| kind(node, faults));
-    let entries = map.required("entries", faults);
-    if let Some(node) = map.optional("description") {
-        reader::text(node, "`description`", faults);
+    let from = map.optional("entries_from");
+    let entries = if from.is_some() { map.optional("entries") } else { map.required("entries", faults) };
+    let reason = if from.is_some() { map.required("reason", faults) } else { map.optional("reason") };
+    for (node, what) in [(map.optional("description"), "`description`"), (reason, "`reason`")] {
+        node.map(|node| reader::text(node, what, faults));
     }
     map.finish(faults);
+    let from = from.and_then(|node| entries_from(node, faults));
     let (name, kind) = (name?, kind?);
-    let entries = read_entries(entries?, kind, faults)?;
-    (faults.len() == before).then_some(List { name, kind, entries })
+    let entries = entries.map_or_else(|| Some(BTreeMap::new()), |node| read_entries(node, kind, reason.is_some(), faults))?;
+    (faults.len() == before).then_some(Draft { name, kind, entries, from })
+}
+
+/// The path of the file that a list takes entries from, and where it is named.
+fn entries_from(node: &Node, faults: &mut Vec<Fault>) -> Option<(String, Range<usize>)> {
+    let text = reader::text(node, "`entries_from`", faults)?;
+    if !lines::is_name(text) {
+        let fault = Fault::new(Code::BadName, node.span.clone(), format!("`{text}` is no file beside the list"));
+        faults.push(fault.help("name a file of the folder lists that ends in .txt or .csv: blocked_ips.txt"));
+        return None;
+    }
+    Some((format!("{FOLDER}{text}"), node.span.clone()))
 }
 
 fn name(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<String> {
@@ -79,7 +137,7 @@ fn kind(node: &Node, faults: &mut Vec<Fault>) -> Option<Option<EntityKind>> {
     kind.map(Some)
 }
 
-fn read_entries(node: &Node, kind: Option<EntityKind>, faults: &mut Vec<Fault>) -> Option<BTreeMap<String, Option<i64>>> {
+fn read_entries(node: &Node, kind: Option<EntityKind>, has_reason: bool, faults: &mut Vec<Fault>) -> Option<BTreeMap<String, Option<i64>>> {
     let NodeValue::Seq(items) = &node.value else {
         faults.push(reader::wrong(node, "`entries`", "a list of entries").help("- {value: …, reason: …}, or [] for none"));
         return None;
@@ -89,14 +147,17 @@ fn read_entries(node: &Node, kind: Option<EntityKind>, faults: &mut Vec<Fault>) 
     for item in items {
         let Some(mut map) = MapReader::new(item, "an entry", faults) else { continue };
         let value = map.required("value", faults).and_then(|node| Some((node, reader::text(node, "`value`", faults)?)));
-        if let Some(node) = map.required("reason", faults) {
+        // The list's own is that of all which have none.
+        let reason = if has_reason { map.optional("reason") } else { map.required("reason", faults) };
+        if let Some(node) = reason {
             reader::text(node, "`reason`", faults);
         }
         let expires = map.optional("expires").and_then(|node| instant(node, faults));
         map.finish(faults);
         let Some((node, text)) = value else { continue };
         let Some(value) = normalised(kind, text) else {
-            faults.push(never(kind, text, node));
+            let shown = if kind.is_some_and(EntityKind::is_personal) { "this".to_owned() } else { format!("`{text}`") };
+            faults.push(never_so(kind, &shown, node.span.clone()));
             continue;
         };
         match places.entry(value.clone()) {
@@ -131,16 +192,21 @@ fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
         // Of these too what is listed is what is derived.
         EntityKind::Carrier => text.into(),
         EntityKind::EmailDomain => kind.normalise(&format!("@{}", text.trim_start_matches('@'))).into_owned().into(),
+        EntityKind::Ip if text.contains('/') => match members::network(text)? {
+            (address, bits) if bits == if address.is_ipv4() { 32 } else { 128 } => address.to_string().into(),
+            (address, bits) => format!("{address}/{bits}").into(),
+        },
         _ => kind.normalise(text),
     };
     let can_be_met = match kind {
-        EntityKind::Phone | EntityKind::PhonePrefix | EntityKind::PhoneCountry => dialled(&value),
+        EntityKind::Phone | EntityKind::PhonePrefix => dialled(&value) && members::fits(&value),
+        EntityKind::PhoneCountry => dialled(&value),
         EntityKind::Carrier => value.split_once(' ').is_some_and(|(country, range)| {
             let whole = format!("{country}{range}0000000");
             dialled(&whole) && EntityKind::Carrier.normalise(&whole) == value
         }),
         EntityKind::EmailDomain => value.contains('.') && !text.trim_start_matches('@').contains('@'),
-        EntityKind::Ip => value.parse::<IpAddr>().is_ok(),
+        EntityKind::Ip => members::network(&value).is_some(),
         EntityKind::IpPrefix => {
             value.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok() && kind.normalise(address) == value)
         }
@@ -149,19 +215,21 @@ fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
     can_be_met.then(|| value.into_owned())
 }
 
-fn never(kind: Option<EntityKind>, text: &str, node: &Node) -> Fault {
+/// The fault of what no value can equal; `shown` says which, where that may be said.
+fn never_so(kind: Option<EntityKind>, shown: &str, span: Range<usize>) -> Fault {
     let help = match kind {
-        Some(EntityKind::Ip) => "an address: 192.0.2.1",
-        Some(EntityKind::IpPrefix) => "the prefix that alerts show, or one of its addresses: 192.0.2.0/24, 2001:db8:1::/48",
+        Some(EntityKind::Ip) => "an address or a network: 192.0.2.1, 203.0.113.0/24, 2001:db8::/32",
+        Some(EntityKind::IpPrefix) => {
+            "the prefix that alerts show, or one of its addresses: 192.0.2.0/24, 2001:db8:1::/48; other networks go into a list of the kind `ip`"
+        }
         Some(EntityKind::PhoneCountry) => "a country code: +20",
         Some(EntityKind::Carrier) => "a country code and the first digits behind it, as alerts show them: +20 10, +1 415",
         Some(EntityKind::EmailDomain) => "what stands behind the @: example.com",
-        Some(EntityKind::PhonePrefix) => "the number less its last four digits, as alerts show it: +20100000",
+        Some(EntityKind::PhonePrefix) => "the digits that numbers begin with: +20100000, +201",
         _ => "a telephone number: +201000000001",
     };
     let name = kind.map_or("text", EntityKind::name);
-    let shown = if kind.is_some_and(EntityKind::is_personal) { "this".to_owned() } else { format!("`{text}`") };
-    Fault::new(Code::BadEntry, node.span.clone(), format!("{shown} is no identifier of the kind `{name}`")).help(help)
+    Fault::new(Code::BadEntry, span, format!("{shown} is no identifier of the kind `{name}`")).help(help)
 }
 
 /// An instant, or a date, which is its beginning in UTC.
@@ -170,13 +238,17 @@ pub(crate) fn instant(node: &Node, faults: &mut Vec<Fault>) -> Option<i64> {
         NodeValue::Str(text) => text.trim(),
         _ => "",
     };
-    let millis = if text.len() == 10 { time::parse_rfc3339(&format!("{text}T00:00:00Z")) } else { time::parse_rfc3339(text) };
+    let millis = millis(text);
     if millis.is_none() {
         let shown = if text.is_empty() { node.kind().to_owned() } else { format!("`{text}`") };
         let fault = Fault::new(Code::BadInstant, node.span.clone(), format!("`expires` is {shown}, expected a date or an instant"));
         faults.push(fault.help("2026-12-31, which ends as that day begins in UTC, or 2026-12-31T18:00:00+02:00"));
     }
     millis
+}
+
+fn millis(text: &str) -> Option<i64> {
+    if text.len() == 10 { time::parse_rfc3339(&format!("{text}T00:00:00Z")) } else { time::parse_rfc3339(text) }
 }
 
 #[cfg(test)]
@@ -200,7 +272,16 @@ mod tests {
     #[case(Some(EntityKind::EmailDomain), "call.01012345678", None)]
     #[case(Some(EntityKind::EmailDomain), "Example.com.", Some("example.com"))]
     #[case(Some(EntityKind::Ip), "::ffff:192.0.2.1", Some("192.0.2.1"))]
-    #[case(Some(EntityKind::Ip), "192.0.2.0/24", None)]
+    #[case(Some(EntityKind::Ip), "192.0.2.0/24", Some("192.0.2.0/24"))]
+    #[case(Some(EntityKind::Ip), "203.0.113.0/22", Some("203.0.112.0/22"))]
+    #[case(Some(EntityKind::Ip), "::ffff:192.0.2.0/120", Some("192.0.2.0/24"))]
+    #[case(Some(EntityKind::Ip), "::ffff:192.0.2.0/95", Some("::fffe:0:0/95"))]
+    #[case(Some(EntityKind::Ip), "2001:DB8::1/128", Some("2001:db8::1"))]
+    #[case(Some(EntityKind::Ip), "192.0.2.0/33", None)]
+    #[case(Some(EntityKind::Ip), "192.0.2.0/+8", None)]
+    #[case(Some(EntityKind::Ip), "192.0.2.0/", None)]
+    #[case(Some(EntityKind::Ip), "192.0.2/24", None)]
+    #[case(Some(EntityKind::Phone), "+1234567890123456789", None)]
     #[case(Some(EntityKind::IpPrefix), "192.0.2.7", Some("192.0.2.0/24"))]
     #[case(Some(EntityKind::IpPrefix), "192.0.2.0/24", Some("192.0.2.0/24"))]
     #[case(Some(EntityKind::IpPrefix), "192.0.2.7/24", None)]

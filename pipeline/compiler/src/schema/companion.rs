@@ -99,20 +99,28 @@ pub struct ListFile {
     pub kind: Option<ListKind>,
     /// What the list is for.
     pub description: Option<String>,
-    /// Its values.
-    pub entries: Vec<EntryFile>,
+    /// Its values. A list has these, or `entries_from`, or both.
+    pub entries: Option<Vec<EntryFile>>,
+    /// A plain file beside the list with more values, up to two million: `value`, `value,expires` or `value,expires,reason`, one a
+    /// line; a value with commas in quotes; `#` begins a comment. Equal ones are one, which ends with the last of them.
+    #[schemars(regex(pattern = r"^[^./][^/]*\.(txt|csv)$"), example = &"blocked_ips.txt")]
+    pub entries_from: Option<String>,
+    /// Why values are in the list that have no reason of their own; required with `entries_from`.
+    #[schemars(length(min = 1), example = &"hosting networks, from the weekly export")]
+    pub reason: Option<String>,
 }
 
 /// An entry of a list.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct EntryFile {
-    /// The value.
+    /// The value. In a list of the kind `ip` it may be a network of any length, which holds its addresses; in one of the kind
+    /// `phone_prefix` it is the digits that numbers begin with, however many.
     #[schemars(length(min = 1), example = &"+201000000001")]
     pub value: String,
-    /// Why it is in the list.
+    /// Why it is in the list; required where the list has no `reason` of its own.
     #[schemars(length(min = 1), example = &"call centre")]
-    pub reason: String,
+    pub reason: Option<String>,
     /// When it is no longer in it: an instant, or a date, which ends as that day begins in UTC. Default never.
     #[schemars(example = &"2026-12-31", example = &"2026-12-31T18:00:00+02:00")]
     pub expires: Option<String>,
