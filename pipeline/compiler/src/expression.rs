@@ -276,7 +276,11 @@ pub struct List {
 /// How many entries there are, never which: they may be personal.
 impl std::fmt::Debug for List {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("List").field("name", &self.name).field("kind", &self.kind).field("entries", &self.members.len()).finish()
+        f.debug_struct("List")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("entries", &self.members.len())
+            .finish_non_exhaustive()
     }
 }
 

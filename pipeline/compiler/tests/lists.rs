@@ -30,8 +30,9 @@ fn files(kind: &str, yaml: &str, entries: Option<&str>) -> Vec<SourceFile> {
 }
 
 fn list(ruleset: &Ruleset) -> Arc<List> {
-    match &ruleset.rules[0].triggers[0].programs[0].when {
-        Expr::InList(_, list) => Arc::clone(list),
+    let trigger = ruleset.rules.first().and_then(|rule| rule.triggers.first());
+    match trigger.and_then(|trigger| trigger.programs.first()).map(|program| &program.when) {
+        Some(Expr::InList(_, list)) => Arc::clone(list),
         other => panic!("{other:?}"),
     }
 }
@@ -253,15 +254,19 @@ fn memory_kb(line: &str) -> u64 {
     found.trim_end_matches("kB").trim().parse().expect("a number")
 }
 
-/// What a million entries take, under bounds of three times what was measured in an unoptimised build. The figures of the docs are those
-/// that this says in a release: `cargo test --release -p rasid-compiler --test lists million -- --nocapture --test-threads 1`.
+/// What a million entries take, under bounds that are far above what was measured: the machine may have other things to do. Figures are
+/// said by `cargo test -p rasid-compiler --test lists million -- --nocapture --test-threads 1`, with `--release` for those of a release.
 #[rstest]
 #[case::phones("phone", |number: u32| format!("+2010{:08}", u64::from(number) * 61 % 100_000_000))]
-#[case::networks("ip", |number: u32| format!("{}/24", Ipv4Addr::from_bits(number << 8)))]
-#[case::networks_of_ipv6("ip", |number: u32| format!("2001:db8:{:x}:{:x}::/64", number >> 16, number & 0xFFFF))]
+#[case::networks("ip", |number: u32| format!("{}/24", Ipv4Addr::from_bits(number << 9)))] // apart: what adjoins is one range
+#[case::networks_of_ipv6("ip", |number: u32| format!("2001:db8:{:x}:{:x}::/64", number >> 15, number << 1 & 0xFFFF))]
 #[case::users("user", |number: u32| format!("u_{number:010x}"))]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "the figures that docs/rules.md quotes")]
 fn a_million_entries_are_loaded_and_found(#[case] kind: &str, #[case] entry: fn(u32) -> String) {
+    a_million(kind, entry);
+}
+
+#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "the figures that docs/rules.md quotes")]
+fn a_million(kind: &str, entry: fn(u32) -> String) {
     const ENTRIES: u32 = 1_000_000;
     let folder = tempfile::tempdir().expect("a folder");
     let asked: Vec<String> = {
@@ -285,5 +290,5 @@ fn a_million_entries_are_loaded_and_found(#[case] kind: &str, #[case] entry: fn(
     println!("{kind}: loaded in {loaded:.2?}, held {held_kb} kB with the files' text, at most {most_kb} kB, a look-up {each:?}");
     assert_eq!(found, asked.len());
     assert!(!list.holds("192.0.2", 0) && !list.holds("+209", 0));
-    assert!(loaded.as_secs() < 10 && held_kb < 200_000 && each.as_micros() < 20, "{loaded:?} {held_kb} {each:?}");
+    assert!(loaded.as_secs() < 30 && held_kb < 200_000 && each.as_micros() < 100, "{loaded:?} {held_kb} {each:?}");
 }

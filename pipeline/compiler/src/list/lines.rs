@@ -25,7 +25,7 @@ pub(crate) fn is_entries(file: &str) -> bool {
 
 /// Whether a file may be named so: one beside the list.
 pub(super) fn is_name(name: &str) -> bool {
-    !name.starts_with('.') && !name.contains('/') && (name.ends_with(".txt") || name.ends_with(".csv"))
+    !name.starts_with('.') && !name.contains('/') && matches!(name.rsplit_once('.'), Some((_, "txt" | "csv")))
 }
 
 /// Takes the entries of a file, equal ones once. Faults never quote a line: what is meant for another list may be personal.
@@ -125,21 +125,18 @@ fn cells(line: &str) -> Result<Option<Cells<'_>>, &'static str> {
     loop {
         let (part, behind) = left.split_once('"').ok_or("a quote that is not closed")?;
         value.push_str(part);
-        match behind.strip_prefix('"') {
-            Some(more) => {
-                value.push('"');
-                left = more;
-            }
-            None => {
-                let span = indent..line.len() - behind.len();
-                let rest = uncommented(behind.trim_start());
-                return match (rest, rest.strip_prefix(',')) {
-                    ("", _) => Ok(Some((value.into(), "", span))),
-                    (_, Some(rest)) => Ok(Some((value.into(), rest, span))),
-                    _ => Err("something between the closing quote and the comma"),
-                };
-            }
+        if let Some(more) = behind.strip_prefix('"') {
+            value.push('"');
+            left = more;
+            continue;
         }
+        let span = indent..line.len() - behind.len();
+        let rest = uncommented(behind.trim_start());
+        return match (rest, rest.strip_prefix(',')) {
+            ("", _) => Ok(Some((value.into(), "", span))),
+            (_, Some(rest)) => Ok(Some((value.into(), rest, span))),
+            _ => Err("something between the closing quote and the comma"),
+        };
     }
 }
 

@@ -142,12 +142,11 @@ pub(crate) fn numbers(e164: &str) -> Option<(u64, u64)> {
     let (mut first, mut span) = (0_u64, 1_u64);
     for _ in 0..DIGITS_MAX {
         // 11^18 is less than 2^63.
-        match taken.next() {
-            Some(digit) => first = first * 11 + u64::from(digit - b'0') + 1,
-            None => {
-                first *= 11;
-                span *= 11;
-            }
+        if let Some(digit) = taken.next() {
+            first = first * 11 + u64::from(digit - b'0') + 1;
+        } else {
+            first *= 11;
+            span *= 11;
         }
     }
     Some((first, first + span - 1))
