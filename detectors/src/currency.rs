@@ -31,6 +31,11 @@ const OTHERS: [(&str, u32); 26] = [
     ("XPF", 0),
 ];
 
+/// The field of an event that says its currency.
+pub const FIELD: &str = "currency";
+/// The fields of such an event that are amounts in it.
+pub const AMOUNTS: [&str; 2] = ["amount", "price"];
+
 /// How many digits of an amount in the smallest unit of that currency stand behind the point: 2 of EGP, 3 of KWD, 0 of JPY; 2
 /// where nothing else is known of a code.
 pub fn minor_digits(code: &str) -> u32 {

@@ -148,6 +148,8 @@ codes! {
     Hides = "W0007",
     /// A term of a condition that no test of the rule makes true, or none makes false.
     NotCovered = "W0008",
+    /// Amounts of several currencies that are added or compared.
+    MixesCurrencies = "W0009",
 }
 
 impl Code {

@@ -33,8 +33,8 @@ impl Format {
         let format = match name {
             "money" => {
                 let missing = || format!("{} has no currency that `money` could be in", event.name());
-                let currency = field::find(event.fields(), "currency");
-                Self::Money(currency.ok_or_else(|| (missing(), "say which it is: {came:EGP}".to_owned()))?.0)
+                let found = field::find(event.fields(), currency::FIELD);
+                Self::Money(found.ok_or_else(|| (missing(), "say which it is: {came:EGP}".to_owned()))?.0)
             }
             "km" => Self::Kilometres,
             "km/h" => Self::KilometresAnHour,

@@ -4,6 +4,7 @@
 //! hold without a field, only where no values make it otherwise.
 
 mod constant;
+mod currencies;
 mod domain;
 mod expired;
 mod hiding;
@@ -34,8 +35,9 @@ struct View<'a> {
 /// Steps for one rule; a usual one takes some hundred.
 const STEPS_MAX: u32 = 50_000;
 
-/// What is odd about a rule without a fault. Its programs name bindings by their place in `lets`; `id` is where its id stands.
-pub(crate) fn warnings(rule: &Rule, lets: &[Draft], id: &Range<usize>) -> Vec<Fault> {
+/// What is odd about a rule without a fault. Its programs name bindings by their place in `lets`, of which the
+/// first `own` are its own; `id` is where its id stands.
+pub(crate) fn warnings(rule: &Rule, lets: &[Draft], own: usize, id: &Range<usize>) -> Vec<Fault> {
     let mut found = Vec::new();
     let steps = &Cell::new(STEPS_MAX);
     let triggers = || {
@@ -50,6 +52,7 @@ pub(crate) fn warnings(rule: &Rule, lets: &[Draft], id: &Range<usize>) -> Vec<Fa
         constant::look(&Term::alone(span.clone()), &views, "the override never applies", &mut found);
     }
     hiding::look(rule, lets, &mut found);
+    currencies::look(lets.get(..own).unwrap_or_default(), &mut found);
     if rule.runbook.is_none() {
         let fault = Fault::new(Code::NoRunbook, id.clone(), "the rule has no runbook");
         found.push(fault.help("add `runbook: docs/runbooks/….md`, the page that says what to do when it alerts"));

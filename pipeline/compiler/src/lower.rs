@@ -117,8 +117,8 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let modes = mode.zip(while_warming);
     // Severity and risk stand in the programs; one with a fault leaves no rule.
     let spans = half_life.zip(suppress).zip(advice_for.unwrap_or(half_life));
-    let own = id.clone().filter(|_| faults.len() == before);
-    let parts = (own, title, modes, entity, spans);
+    let whole = id.clone().filter(|_| faults.len() == before);
+    let parts = (whole, title, modes, entity, spans);
     let (
         Some((id_text, id_span)),
         Some(title),
@@ -144,7 +144,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         tests,
         source,
     };
-    let warnings = lint::warnings(&rule, &lets, &id_span);
+    let warnings = lint::warnings(&rule, &lets, own, &id_span);
     Lowered { id, rule: Some(rule), lets, warnings }
 }
 
