@@ -82,7 +82,8 @@ fn moved(written: &str, span: &Range<usize>, found: &mut Vec<Mutant>) {
         [number.saturating_add(step), number.saturating_sub(step)].map(|number| number.to_string())
     } else if let Ok(number) = written.parse::<f64>() {
         let step = if number == 0.0 { 1.0 } else { number * SHARE };
-        [number + step, number - step].map(|number| format!("{number:?}"))
+        // 0.7 less a fifth is written 0.56.
+        [number + step, number - step].map(|number| format!("{:?}", (number * 1e9).round() / 1e9))
     } else {
         return;
     };
@@ -156,6 +157,7 @@ mod tests {
     #[case("when: |\n  a == \"x\\\" > 1\"\n  && time - first <= duration(\"90s\")\n", &["== !=", "&& ||", "<= <"])]
     #[case("params: {limit: 100, share: 0.5, words: [1, 2], name: x1}\n", &["100 120", "100 80", "0.5 0.6", "0.5 0.4"])]
     #[case("let: {n: {count: x, where: data.amount > 3}}\noverrides: [{if: data.a < 1, params: {x: 5}}]\n", &["> >=", "3 4", "3 2", "< <=", "1 2", "1 0", "5 6", "5 4"])]
+    #[case("when: share > 0.7\n", &["> >=", "0.7 0.84", "0.7 0.56"])]
     #[case("when: [\n", &[])]
     fn comparisons_connectives_and_thresholds_are_turned(#[case] text: &str, #[case] expected: &[&str]) {
         assert_eq!(turned(text), expected);

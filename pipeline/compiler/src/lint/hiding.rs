@@ -57,7 +57,10 @@ fn warning(span: Range<usize>, lacking: &[(&'static str, EventType)]) -> Option<
     let one = names.len() == 1;
     let message =
         format!("whoever leaves out {} is not seen: without {} the condition cannot hold", listed(names), if one { "it" } else { "them" });
-    let required = event.fields().iter().filter(|spec| !spec.optional).find_map(|spec| Some((*spec.entities.first()?, spec.name)));
+    let required = event.fields().iter().filter(|spec| !spec.optional).filter_map(|spec| Some((*spec.entities.first()?, spec.name)));
+    // What is new each time counts to one.
+    let is_new = |kind| matches!(kind, EntityKind::Payment | EntityKind::Booking | EntityKind::Conversation);
+    let required = required.min_by_key(|(kind, _)| is_new(*kind));
     let key = required.map_or_else(
         || "all".to_owned(),
         |(kind, field)| {
