@@ -377,7 +377,7 @@ impl Named {
         of: OfField::None { because: "counts events", instead: "remove it" },
         by: "The kind of entity that has a value of its own; several for each combination.",
         window: "How far back, 1s to 90d. Longer sees slower abuse and keeps more state.",
-        filter: "Which of those events, in CEL over `data` alone.",
+        filter: "Which of those events, in CEL over their `data`, parameters and lists; of firings, over the signal too.",
         second: None,
     };
 }

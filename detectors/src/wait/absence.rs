@@ -51,7 +51,7 @@ impl Operator for Absence {
         of: OfField::None { because: "looks for events", instead: "remove it; which events will do is said by `where`" },
         by: "What they have in common, as a kind of entity or several.",
         window: "How long is waited, 1m to 30d. Longer waits keep more events.",
-        filter: "Which of the events that should have followed will do, in CEL over `data` alone.",
+        filter: "Which of the events that should have followed will do, in CEL over their `data`, parameters and lists; of firings, over the signal too.",
         second: Some(Second {
             key: "after",
             types: "The event types that begin a wait. All of them do; which of them matter is said by the rule's `when`.",

@@ -27,7 +27,7 @@ impl Operator for Ratio {
         types: "The event types above the line.",
         of: OfField::None { because: "counts events", instead: "remove it; which events count above the line is said by `where`" },
         by: "The kind of entity that has a ratio of its own; several for each combination.",
-        filter: "Which of the events above the line, in CEL over `data` alone.",
+        filter: "Which of the events above the line, in CEL over their `data`, parameters and lists; of firings, over the signal too.",
         second: Some(Second {
             key: "per",
             types: "The event types below the line, all of whose events count. Default the types above it, and then `where` is required.",

@@ -92,7 +92,8 @@ fn reachable(alert: &ExpectedAlert, events: &[ScenarioEvent], subject: &Subject<
         return;
     }
     let message = if none { "an alert at a time at which nothing happens" } else { "an alert at an event that the rule does not watch" };
-    let mut help = "an alert opens at the event that brings it about; `at` is that event's, with `every` its last repetition's".to_owned();
+    let mut help =
+        "an alert opens at the event that brings it about; `at` is that event's, with `every` that of the repetition that does".to_owned();
     if !subject.waits.is_empty() {
         help.push_str("; of a wait that is over, the time of the event that began it and the window");
     }
@@ -290,7 +291,7 @@ impl Reading<'_> {
 
     /// Whether the log would take it.
     fn accepted(&mut self, made: &ScenarioEvent, data: &Node, place: &Range<usize>) -> Option<()> {
-        let Err(fault) = envelope::check(made.record(START_MS, 0).as_bytes(), &Limits::default()) else { return Some(()) };
+        let Err(fault) = envelope::check(named(made).record(START_MS, 0).as_bytes(), &Limits::default()) else { return Some(()) };
         let field = fault.field.unwrap_or_default();
         let node = field.strip_prefix("data.").and_then(|path| find(data, path));
         let span = node.map_or(place.clone(), |node| node.span.clone());
@@ -312,6 +313,20 @@ impl Reading<'_> {
         };
         self.fault(Fault::new(Code::BadEvent, span, format!("not an event of {}: {shown}{}", made.event.name(), fault.reason)).help(help))
     }
+}
+
+/// The event with a known word wherever it has `unknown`, which is what another word reads as: a test may ask what becomes of one.
+fn named(made: &ScenarioEvent) -> ScenarioEvent {
+    let mut made = made.clone();
+    for spec in made.event.fields() {
+        if let FieldType::Enum([word, ..]) = spec.ty
+            && let Some(value) = made.data.get_mut(spec.name)
+            && value == "unknown"
+        {
+            *value = (*word).into();
+        }
+    }
+    made
 }
 
 /// The node at a path like `location.lat`, `points[2].lat`.

@@ -204,7 +204,10 @@ impl<'a> Checker<'a> {
             Some((_, spec)) => suggest(inner, spec.children.iter().map(|child| child.name)),
             None => match suggest(outer, fields.iter().map(|field| field.name)) {
                 meant if meant.starts_with("did") => meant,
-                others => format!("{others}; a field outside the contract is data[\"{outer}\"]"),
+                others => match with_field(name) {
+                    Some(types) => format!("{types}: what looks at several types names what each of them has, so make one for each"),
+                    None => format!("{others}; a field outside the contract is data[\"{outer}\"]"),
+                },
             },
         };
         let fault = self.at(Code::UnknownField, node, format!("{} has no field `{name}`", self.event.name()));
@@ -422,7 +425,7 @@ impl<'a> Checker<'a> {
 fn event_only(key: &str) -> &'static str {
     match key {
         "where" => {
-            "`where` reads only the event's own fields (data.field) and the rule's parameters: what a binding counts must not change with other bindings; put the test into `when`"
+            "`where` reads the event's own fields (data.field), `time`, parameters, lists and, of firings, the signal's fields: what a binding counts must not change with other bindings; put the test into `when`"
         }
         _ => {
             "`if` reads only the event's own fields (data.field) and lists: it says which parameters hold before bindings are compared with them"
@@ -440,5 +443,16 @@ pub(crate) fn dotted(node: &IdedExpr) -> Option<Vec<&str>> {
             Some(names)
         }
         _ => None,
+    }
+}
+/// Which event types have a field of that name; `None`: none has.
+fn with_field(name: &str) -> Option<String> {
+    let have = |event: &&EventType| field::find(event.fields(), name).is_some();
+    let types: Vec<&str> = EventType::ALL.iter().filter(have).map(|event| event.name()).collect();
+    match types.as_slice() {
+        [] => None,
+        [only] => Some(format!("{only} has it")),
+        [one, other] => Some(format!("{one} and {other} have it")),
+        [first, rest @ ..] => Some(format!("{first} and {} others have it", rest.len())),
     }
 }

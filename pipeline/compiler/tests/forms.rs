@@ -180,3 +180,17 @@ fn a_rule_looks_at_events_and_not_at_bindings(#[case] on: &str, #[case] lets: &s
     let help = fault.help.as_deref().unwrap_or_default();
     assert!(fault.message.contains("a binding of `let`") && help.contains(looks) && help.contains(counted), "{}: {help}", fault.message);
 }
+
+/// What another word reads as may stand in a test, as it may in a condition.
+#[test]
+fn a_test_may_have_a_word_that_is_none_of_the_list() {
+    let rule = |method: &str| SourceFile {
+        name: "x/a.yaml".to_owned(),
+        text: format!(
+            "rule: x.a\ntitle: T\non: payment.captured\nentity: user(user_id)\nwhen: data.method == 'unknown'\nexplain: x\ntests:\n  - name: another word\n    events: [{{at: 0s, type: payment.captured, data: {{payment_id: p, user_id: u, amount: 1, currency: EGP, method: {method}}}}}]\n    alerts: [{{at: 0s, entity: user}}]\n"
+        ),
+    };
+    compile(&[rule("unknown")]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    let report = compile(&[rule("instapay")]).expect_err("no such word");
+    assert!(report.render(false).contains("found another word"), "{}", report.render(false));
+}
