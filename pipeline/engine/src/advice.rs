@@ -96,6 +96,9 @@ mod tests {
         assert_eq!((advices.until(20, Advice::Watch), advices.until(20, Advice::Hold)), (Some(100), Some(50)));
     }
 
+    /// Rule, event clock, what it advised, and how long it stands.
+    type Given = (u32, i64, Advice, i64);
+
     fn advice() -> impl Strategy<Value = Advice> {
         proptest::sample::select(Advice::ALL.to_vec())
     }
@@ -111,7 +114,7 @@ mod tests {
             for (rule, at, advice, lasts) in &alerts {
                 advices.give(*rule, *at, *advice, at + lasts);
             }
-            let all = |kept: &dyn Fn(&(u32, i64, Advice, i64)) -> bool, now: i64| {
+            let all = |kept: &dyn Fn(&Given) -> bool, now: i64| {
                 let standing = alerts.iter().filter(|alert| kept(alert) && alert.1 + alert.3 >= now);
                 standing.map(|(_, _, advice, _)| *advice).max()
             };
@@ -125,7 +128,7 @@ mod tests {
 
             let many = alerts.iter().filter(|(rule, ..)| *rule == retracted).count() > ALERTS_MAX;
             let changed = advices.take_back(|rule| rule == retracted, since);
-            let left = |(rule, at, ..): &(u32, i64, Advice, i64)| *rule != retracted || *at < since;
+            let left = |(rule, at, ..): &Given| *rule != retracted || *at < since;
             prop_assert!(!changed || alerts.iter().any(|alert| !left(alert)));
             let (is, exact) = (advices.strongest(now).map(|(advice, _)| advice), all(&left, now));
             // Of what is folded more may go, never less.

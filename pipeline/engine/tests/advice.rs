@@ -45,7 +45,7 @@ explain: sent
 "#,
 );
 
-fn event(id: usize, kind: &str, purpose: &str, minute: i64) -> String {
+fn event(id: u64, kind: &str, purpose: &str, minute: i64) -> String {
     let time = rasid_detectors::event::time::format_rfc3339(START_MS + minute * MINUTE);
     format!(
         r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"auth.{kind}","time":"{time}","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"{purpose}"}}}}"#
@@ -71,7 +71,7 @@ fn an_alert_says_what_to_do_and_until_when() {
         .into_iter()
         .zip(1..)
         .map(|((kind, purpose), position)| {
-            let output = process(&mut engine, position, &event(position as usize, kind, purpose, 0));
+            let output = process(&mut engine, position, &event(position, kind, purpose, 0));
             let alert = output.alerts.first().expect("one");
             let until = alert.advice_until.as_deref().and_then(rasid_detectors::event::time::parse_rfc3339);
             (alert.advice, until.map(|until| (until - START_MS) / MINUTE))
@@ -121,12 +121,9 @@ fn advice_of_an_alert_in_shadow_is_nobodys() {
 
 #[test]
 fn a_restart_changes_nothing_of_it() {
-    let log: Vec<String> = (0..40)
-        .map(|n| {
-            let (kind, purpose) = [("otp_verified", "login"), ("otp_verified", "payout"), ("otp_requested", "login")][n % 3];
-            event(n, kind, purpose, n as i64 * 3 % 41)
-        })
-        .collect();
+    let said = [("otp_verified", "login"), ("otp_verified", "payout"), ("otp_requested", "login")].into_iter().cycle();
+    let log: Vec<String> =
+        (0_u64..40).zip(0_i64..).zip(said).map(|((id, number), (kind, purpose))| event(id, kind, purpose, number * 3 % 41)).collect();
     let run = |engine: &mut Engine, from: usize, to: usize| -> Vec<ScoreChange> {
         (from..to).flat_map(|n| process(engine, n as u64 + 1, &log[n]).scores).collect()
     };
