@@ -400,6 +400,15 @@ fn a_folder_is_watched() {
     wait_for(&out, "2 rules, 0 tests passed");
     std::fs::remove_file(&rule).expect("removed");
     wait_for(&out, "1 rule, 0 tests passed");
+    // The plain file of a list's entries is one of them.
+    std::fs::create_dir(folder.path().join("rules/lists")).expect("a folder");
+    std::fs::write(folder.path().join("rules/lists/words.txt"), "\"hi").expect("a file");
+    let list = "list: words\nentries_from: words.txt\nreason: greetings\n";
+    std::fs::write(folder.path().join("rules/lists/words.yaml"), list).expect("a file");
+    wait_for(&err, "a quote that is not closed");
+    wait_for(&err, "checked again when a file changes");
+    std::fs::write(folder.path().join("rules/lists/words.txt"), "hi\n").expect("a file");
+    wait_for(&out, "1 rule, 0 tests passed");
     assert!(Command::new("kill").args(["-INT", &watched.id().to_string()]).status().expect("kill is there").success());
     let status = watched.wait().expect("it ends");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(2));

@@ -1,10 +1,10 @@
 //! `--watch`: what is checked again when a file has changed. Files are looked at three times a second: that costs nothing, and holds for
 //! every file system and editor there is.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use rasid_compiler::Look;
 
 use super::Args;
 use super::parts::{Part, parts};
@@ -13,15 +13,12 @@ use crate::command::{Failure, say};
 /// How often files are looked at.
 const EVERY: Duration = Duration::from_millis(300);
 
-/// By file: when it was changed, and its length.
-type Stamps = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
-
 /// Checks, and again after every change, until it is interrupted.
 pub(super) fn watch(args: &Args) -> Result<(), Failure> {
     let parts = parts(&args.paths)?;
     loop {
         // Before they are read: what changes while they are checked is a change.
-        let stamps = stamps(&parts);
+        let before = look(&parts);
         clear()?;
         match args.once() {
             Ok(()) | Err(Failure::Said(_)) => {}
@@ -30,7 +27,7 @@ pub(super) fn watch(args: &Args) -> Result<(), Failure> {
             Err(failure) => failure.report(),
         }
         say(format_args!("checked again when a file changes; Ctrl-C ends"));
-        while self::stamps(&parts) == stamps {
+        while look(&parts) == before {
             pause();
         }
     }
@@ -50,27 +47,7 @@ fn clear() -> Result<(), Failure> {
     out.write_all(b"\x1b[2J\x1b[3J\x1b[H").and_then(|()| out.flush()).map_err(|error| Failure::Outside(Box::new(error)))
 }
 
-/// Every file that a rule, a list or shared bindings may stand in.
-fn stamps(parts: &[Part]) -> Stamps {
-    let (mut found, mut seen) = (Stamps::new(), BTreeSet::new());
-    for part in parts {
-        look(&part.dir, &mut found, &mut seen);
-    }
-    found
-}
-
-/// What cannot be read is no file; checking says what is wrong with it.
-fn look(folder: &Path, found: &mut Stamps, seen: &mut BTreeSet<PathBuf>) {
-    let Ok(entries) = folder.canonicalize().and_then(|known| if seen.insert(known) { folder.read_dir().map(Some) } else { Ok(None) }) else {
-        return;
-    };
-    for path in entries.into_iter().flatten().flatten().map(|entry| entry.path()) {
-        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let Some(metadata) = path.metadata().ok().filter(|_| !is_hidden) else { continue };
-        if metadata.is_dir() {
-            look(&path, found, seen);
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            found.insert(path, (metadata.modified().ok(), metadata.len()));
-        }
-    }
+/// What the folders look like; `None`: it cannot be listed, and checking says why.
+fn look(parts: &[Part]) -> Vec<Option<Look>> {
+    parts.iter().map(|part| Look::at(&part.dir).ok()).collect()
 }
