@@ -254,11 +254,11 @@ fn numbering(e164: &str) -> (String, String) {
     }
 }
 
-/// Digits in a domain from which on they may be a telephone number: the shortest in use have as many.
+/// Most digits that a domain may have: the shortest telephone numbers in use have one more.
 const DOMAIN_DIGITS_MAX: usize = 7;
 
 /// What stands behind the last @, in lower case and without a final dot. It leaves in clear, so what is no domain by its form
-/// has none, nor has one that holds an address or as many digits as a telephone number.
+/// has none, nor has an address, nor one with as many digits as a telephone number.
 fn domain_of(email: &str) -> String {
     let domain = email.trim().rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.').to_lowercase()).unwrap_or_default();
     // RFC 1035, 2.3.4: 63 octets at most a label. Letters of other scripts stand as they are (RFC 5890).

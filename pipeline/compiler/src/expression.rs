@@ -155,10 +155,10 @@ pub enum Expr {
     Loop(Box<Loop>),
 }
 
-impl Expr {
-    /// The programs that it is made of; the one place that knows them.
-    pub fn parts(&self) -> Vec<&Expr> {
-        match self {
+/// The programs that one is made of, shared or to be changed: the one place that knows them.
+macro_rules! parts {
+    ($expr:expr, $($mutable:tt)?) => {
+        match $expr {
             Self::Not(a)
             | Self::Negate(a)
             | Self::Size(a)
@@ -173,9 +173,12 @@ impl Expr {
             | Self::At(a, b)
             | Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
             Self::Conditional(a, b, c) => vec![a, b, c],
-            Self::In(a, list) => [&**a].into_iter().chain(list).collect(),
-            Self::Call(_, parts) | Self::List(parts) => parts.iter().collect(),
-            Self::Loop(repeat) => [&repeat.list, &repeat.body].into_iter().chain(&repeat.keep).collect(),
+            Self::In(a, list) => [& $($mutable)? **a].into_iter().chain(list).collect(),
+            Self::Call(_, parts) | Self::List(parts) => parts.into_iter().collect(),
+            Self::Loop(repeat) => {
+                let Loop { list, body, keep, .. } = & $($mutable)? **repeat;
+                [list, body].into_iter().chain(keep).collect()
+            }
             Self::Const(_)
             | Self::Field(_)
             | Self::Has(_)
@@ -190,42 +193,18 @@ impl Expr {
             | Self::Elements(_)
             | Self::Item(_) => Vec::new(),
         }
+    };
+}
+
+impl Expr {
+    /// The programs that it is made of.
+    pub fn parts(&self) -> Vec<&Expr> {
+        parts!(self,)
     }
 
     /// The same, to change them.
     pub(crate) fn parts_mut(&mut self) -> Vec<&mut Expr> {
-        match self {
-            Self::Not(a)
-            | Self::Negate(a)
-            | Self::Size(a)
-            | Self::InList(a, _)
-            | Self::Part(a, _)
-            | Self::HasPart(a, _)
-            | Self::Text(a, StringTest::Matches(_)) => vec![a],
-            Self::And(a, b)
-            | Self::Or(a, b)
-            | Self::Compare(_, a, b)
-            | Self::Arithmetic(_, a, b)
-            | Self::At(a, b)
-            | Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
-            Self::Conditional(a, b, c) => vec![a, b, c],
-            Self::In(a, list) => [&mut **a].into_iter().chain(list).collect(),
-            Self::Call(_, parts) | Self::List(parts) => parts.iter_mut().collect(),
-            Self::Loop(repeat) => [&mut repeat.list, &mut repeat.body].into_iter().chain(&mut repeat.keep).collect(),
-            Self::Const(_)
-            | Self::Field(_)
-            | Self::Has(_)
-            | Self::Unknown(_)
-            | Self::HasUnknown(_)
-            | Self::Binding(_)
-            | Self::HasBinding(_)
-            | Self::Fired(_)
-            | Self::Signal(..)
-            | Self::Time
-            | Self::Score
-            | Self::Elements(_)
-            | Self::Item(_) => Vec::new(),
-        }
+        parts!(self, mut)
     }
 }
 

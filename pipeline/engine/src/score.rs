@@ -53,7 +53,7 @@ pub struct Reason {
 }
 
 /// An entity's score, as readers get it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Whose, `kind:id`.
     pub entity: String,

@@ -5,7 +5,7 @@ use rasid_engine::{Config, Engine, Output, Pseudonymizer, Record, Score, ScoreCh
 
 mod common;
 
-use common::{ARRIVAL_MS, START_MS, Saved, engine, ruleset};
+use common::{ARRIVAL_MS, START_MS, Saved, code_event as event, engine, ruleset};
 
 const MINUTE: i64 = 60_000;
 
@@ -44,13 +44,6 @@ advice: block
 explain: sent
 "#,
 );
-
-fn event(id: u64, kind: &str, purpose: &str, minute: i64) -> String {
-    let time = rasid_detectors::event::time::format_rfc3339(START_MS + minute * MINUTE);
-    format!(
-        r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"auth.{kind}","time":"{time}","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"{purpose}"}}}}"#
-    )
-}
 
 fn process(engine: &mut Engine, position: u64, text: &str) -> Output {
     engine.process(&[Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }])

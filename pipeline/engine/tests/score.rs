@@ -5,7 +5,7 @@ use rstest::rstest;
 
 mod common;
 
-use common::{ARRIVAL_MS, START_MS, Saved, engine, ruleset};
+use common::{ARRIVAL_MS, Saved, code_event as event, engine, ruleset};
 
 const SENT: (&str, &str) = (
     "auth/sent.yaml",
@@ -53,13 +53,6 @@ explain: "used at {score}"
 "#,
     ),
 ];
-
-fn event(id: usize, kind: &str, purpose: &str, minute: i64) -> String {
-    let time = rasid_detectors::event::time::format_rfc3339(START_MS + minute * 60_000);
-    format!(
-        r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"auth.{kind}","time":"{time}","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"{purpose}"}}}}"#
-    )
-}
 
 fn log() -> Vec<String> {
     vec![

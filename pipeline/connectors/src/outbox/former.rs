@@ -84,15 +84,10 @@ impl From<FormerChange> for ScoreChange {
             medium_until: former.medium_until,
             high_until: former.high_until,
             critical_until: former.critical_until,
-            advice: None,
-            advice_until: None,
-            watch_until: None,
-            challenge_until: None,
-            hold_until: None,
-            block_until: None,
             reasons: former.reasons,
             version: former.version,
             ruleset: former.ruleset,
+            ..Score::default()
         });
         Self { position, entity, version, score, live_until }
     }

@@ -42,15 +42,10 @@ pub(super) fn score(entity: &str, version: i64) -> Body {
         medium_until: Some(version + 1),
         high_until: Some(version + 2),
         critical_until: None,
-        advice: None,
-        advice_until: None,
-        watch_until: None,
-        challenge_until: None,
-        hold_until: None,
-        block_until: None,
         reasons: vec![reason],
         version,
         ruleset: "sha256:9b1f".to_owned(),
+        ..Score::default()
     };
     let score = (version % 2 == 0).then_some(score);
     Body::Score(ScoreChange { position: 1, entity: entity.to_owned(), version, score, live_until: version })

@@ -67,15 +67,10 @@ fn change(entity: &str, version: i64, score: u8, as_of: i64) -> ScoreChange {
             medium_until: until(Level::Medium, 3),
             high_until: until(Level::High, 2),
             critical_until: until(Level::Critical, 1),
-            advice: None,
-            advice_until: None,
-            watch_until: None,
-            challenge_until: None,
-            hold_until: None,
-            block_until: None,
             reasons,
             version,
             ruleset: "sha256:9b1f".to_owned(),
+            ..Score::default()
         }),
         live_until: as_of + 4 * HOUR,
     }

@@ -398,6 +398,14 @@ explain: "{sends} {by_purpose} {addresses} {newest} {used} {first}"
 "#,
 );
 
+/// A code that is asked for or used, so many minutes after the start, of one phone.
+pub fn code_event(id: impl std::fmt::Display, kind: &str, purpose: &str, minute: i64) -> String {
+    let time = rasid_detectors::event::time::format_rfc3339(START_MS + minute * 60_000);
+    format!(
+        r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"auth.{kind}","time":"{time}","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"{purpose}"}}}}"#
+    )
+}
+
 pub fn ruleset(rules: &[(&str, &str)]) -> Ruleset {
     let files: Vec<SourceFile> =
         rules.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();

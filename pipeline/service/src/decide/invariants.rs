@@ -134,15 +134,10 @@ mod tests {
                 medium_until: None,
                 high_until: None,
                 critical_until: None,
-                advice: None,
-                advice_until: None,
-                watch_until: None,
-                challenge_until: None,
-                hold_until: None,
-                block_until: None,
                 reasons: Vec::new(),
                 version: *version,
                 ruleset: "sha256:9b1f".to_owned(),
+                ..Score::default()
             }),
             live_until: 1,
         };
