@@ -77,7 +77,10 @@ impl Operator for Quantile {
     fn heap_bounds(setup: &Setup<Params>) -> HeapBounds {
         let stretch = |buckets: usize| size_of::<(i64, Sketch)>() + Sketch::heap_bytes_of(buckets);
         let stretches = usize::try_from(setup.window_ms / width(setup.window_ms)).unwrap_or(0) + 2;
-        HeapBounds { first: stretch(1) + Sketch::heap_bytes_of(1), most: stretches * stretch(Sketch::BUCKETS_USUAL) + Sketch::heap_bytes_of(Sketch::BUCKETS_USUAL) }
+        HeapBounds {
+            first: stretch(1) + Sketch::heap_bytes_of(1),
+            most: stretches * stretch(Sketch::BUCKETS_USUAL) + Sketch::heap_bytes_of(Sketch::BUCKETS_USUAL),
+        }
     }
 
     fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {

@@ -237,9 +237,15 @@ mod tests {
         let now = 1_763_719_400_000;
         let answer = Answer::new("user:u_42".to_owned(), reading, now);
         let text = answer.text(now).join("\n");
-        for part in
-            ["user:u_42  medium until 2025-11-21T16:01:40.000Z", "  advice   challenge until 2025-11-21T16:01:40.000Z", "60 as of", "1 min ago", "auth.otp_flood 60", "half-life 6 h", "1.0 s ago"]
-        {
+        for part in [
+            "user:u_42  medium until 2025-11-21T16:01:40.000Z",
+            "  advice   challenge until 2025-11-21T16:01:40.000Z",
+            "60 as of",
+            "1 min ago",
+            "auth.otp_flood 60",
+            "half-life 6 h",
+            "1.0 s ago",
+        ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         assert!(answer.heartbeat.alive);

@@ -33,7 +33,9 @@ pub(super) fn show(cost: &Cost) -> Result<(), Failure> {
         print_line(&format!("  by {by}: {}; one million would be {}", between(bytes), between(bytes.times(KEYS))))?;
     }
     print_line(&format!("an event, reading it included: {}", events(&cost.events, cost.events.len())))?;
-    print_line("memory as the bound on it counts it: from an entity with one event in each window to the busiest; instructions are an estimate from the benchmarks on record")
+    print_line(
+        "memory as the bound on it counts it: from an entity with one event in each window to the busiest; instructions are an estimate from the benchmarks on record",
+    )
 }
 
 /// The same for programs.
@@ -154,7 +156,9 @@ mod tests {
 
     #[test]
     fn sizes_spans_and_estimates_are_readable() {
-        for (bytes, text) in [(0, "0 B"), (1_023, "1023 B"), (1_024, "1.0 KiB"), (4_300, "4.1 KiB"), (20_000, "20 KiB"), (160_000_000, "153 MiB")] {
+        for (bytes, text) in
+            [(0, "0 B"), (1_023, "1023 B"), (1_024, "1.0 KiB"), (4_300, "4.1 KiB"), (20_000, "20 KiB"), (160_000_000, "153 MiB")]
+        {
             assert_eq!(size(bytes), text);
         }
         for (ms, text) in [(600_000, "10m"), (5_400_000, "90m"), (604_800_000, "7d"), (86_400_000, "1d"), (1_500, "1500ms")] {
