@@ -311,7 +311,9 @@ impl<'de, F: Fn(&[u8]) -> Option<u8>> DeserializeSeed<'de> for Name<'_, F> {
     type Value = Named;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Named, D::Error> {
-        deserializer.deserialize_bytes(self)
+        // As text first: that refuses what bytes may have and JSON may not, a bare control character.
+        let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+        serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(self).map_err(serde::de::Error::custom)
     }
 }
 
