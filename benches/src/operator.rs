@@ -42,7 +42,7 @@ fn input(spec: &OperatorSpec) -> (Vec<EventType>, Option<(EventType, FieldPath)>
         return (vec![EventType::PaymentCaptured], None);
     }
     let takes = |ty: FieldType| is_scalar(ty) && matches!(spec.yields, Yields::Value(of) if of(ty).is_some());
-    let all = EventType::ALL.iter().flat_map(|of| of.fields().iter().map(|field| (*of, field.name)));
+    let all = EventType::PRODUCED.iter().flat_map(|of| of.fields().iter().map(|field| (*of, field.name)));
     let found = FIELDS.into_iter().chain(all).find_map(|(event_type, name)| {
         field::find(event_type.fields(), name).filter(|(_, field)| takes(field.ty)).map(|(path, _)| (event_type, path))
     });

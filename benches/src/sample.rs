@@ -27,7 +27,7 @@ const HOLE: &str = "hole in the record";
 /// such field.
 pub(crate) fn records(event_type: EventType, count: usize, garbled: bool) -> Option<Vec<String>> {
     static SCHEMA: LazyLock<Value> = LazyLock::new(event_schema);
-    let index = EventType::ALL.iter().position(|other| *other == event_type).expect("it is of the vocabulary");
+    let index = EventType::PRODUCED.iter().position(|other| *other == event_type).expect("it is of the vocabulary");
     let branch = SCHEMA.pointer(&format!("/allOf/{index}/then/properties/data")).expect("a branch for each type");
     let good = Sample { definitions: SCHEMA.get("$defs").expect("definitions") }.of(branch);
     let hole = event_type.fields().iter().find(|field| !is_vital(field)).map(|field| field.name);

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod alert;
 pub mod auth;
 pub mod booking;
 pub mod chat;
@@ -79,6 +80,9 @@ macro_rules! vocabulary {
             /// Every type, in the order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// Those that producers send: all but the engine's own, which come last.
+            pub const PRODUCED: &'static [Self] = Self::ALL.split_at(Self::ALL.len() - OWN.len()).0;
+
             /// Its name on the wire.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -88,6 +92,18 @@ macro_rules! vocabulary {
             #[inline]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The type of that name that a producer may send.
+            #[inline]
+            pub fn produced(name: &str) -> Option<Self> {
+                Self::from_name(name).filter(|known| !known.is_own())
+            }
+
+            /// Whether it is the engine's own, which no producer sends.
+            #[inline]
+            pub fn is_own(self) -> bool {
+                OWN.contains(&self)
             }
 
             /// The fields of its data.
@@ -252,7 +268,12 @@ vocabulary! {
     PromoRedeemed = "promo.redeemed" => PromoRedeemed in account,
     /// A report was looked at.
     ReportHandled = "report.handled" => ReportHandled in review,
+    /// An alert was opened.
+    AlertOpened = "rasid.alert" => Alert in alert,
 }
+
+/// The types that are the engine's own, the last of all.
+const OWN: [EventType; 1] = [EventType::AlertOpened];
 
 impl Data<'_> {
     /// The H3 cell of the event's place, for the `region` entity kind.

@@ -31,11 +31,13 @@ pub struct Limits {
     /// Deepest nesting of objects and lists that is read. 32: the vocabulary needs 4; JSON parsers recurse, and a stack
     /// that overflows takes the process with it. What lies deeper is passed over without.
     pub nesting_max: usize,
+    /// Whether the engine's own events are read too: in the tests of rules, and nowhere else.
+    pub own: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { record_bytes_max: 1024 * 1024, nesting_max: 32 }
+        Self { record_bytes_max: 1024 * 1024, nesting_max: 32, own: false }
     }
 }
 
@@ -66,7 +68,8 @@ pub fn decode<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Faul
     if record.len() > limits.record_bytes_max {
         return Err(Fault::whole(format!("record of {} bytes, expected {} at most", record.len(), limits.record_bytes_max)));
     }
-    if json::is_plain(record, limits.nesting_max)
+    if !limits.own
+        && json::is_plain(record, limits.nesting_max)
         && let Some(decoded) = decode_clean(record)
     {
         return Ok(decoded);
@@ -77,7 +80,7 @@ pub fn decode<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Faul
 /// Reads a record field by field.
 pub(super) fn decode_slowly<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Fault> {
     let mut notes = Notes::new(limits.nesting_max, false);
-    salvage(record, &mut notes).map(|salvaged| match salvaged {
+    salvage(record, limits, &mut notes).map(|salvaged| match salvaged {
         Salvaged::UnknownType => Decoded::UnknownType,
         Salvaged::Encoded => Decoded::Encoded,
         Salvaged::Event(event) => match notes.into_found() {
@@ -97,7 +100,7 @@ pub fn check(record: &[u8], limits: &Limits) -> Result<(), Fault> {
         Decoded::Encoded => check(&open(record, limits)?, limits),
         Decoded::Garbled { event, .. } => {
             let mut notes = Notes::new(limits.nesting_max, true);
-            salvage(record, &mut notes)?;
+            salvage(record, limits, &mut notes)?;
             match notes.into_found().1 {
                 Some((BadField::Attribute(name), reason)) => Err(Fault::whole(reason).inside(name)),
                 Some((BadField::Other, reason)) => Err(Fault::whole(reason).inside("data")),
@@ -176,7 +179,7 @@ enum Salvaged<'a> {
 }
 
 /// Reads a record attribute by attribute and field by field.
-fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Salvaged<'a>, Fault> {
+fn salvage<'a>(record: &'a [u8], limits: &Limits, notes: &mut Notes) -> Result<Salvaged<'a>, Fault> {
     let Attributes { read, instead: [(encoded, _), _] } = attributes(record, notes)?;
     let [version, id, source, kind, time, received, subject, data] = read.map(|(_, raw)| raw);
 
@@ -188,7 +191,8 @@ fn salvage<'a>(record: &'a [u8], notes: &mut Notes) -> Result<Salvaged<'a>, Faul
     let id = attribute("id", id, |raw| identity(raw, "id", notes))?;
     let source = attribute("source", source, |raw| identity(raw, "source", notes))?;
     let kind = attribute("type", kind, |raw| identity(raw, "type", notes))?;
-    let Some(event_type) = EventType::from_name(kind.as_str()) else { return Ok(Salvaged::UnknownType) };
+    let known = if limits.own { EventType::from_name(kind.as_str()) } else { EventType::produced(kind.as_str()) };
+    let Some(event_type) = known else { return Ok(Salvaged::UnknownType) };
     if data.is_none() && encoded.is_some() {
         return Ok(Salvaged::Encoded);
     }
@@ -326,7 +330,7 @@ impl<'de> de::Deserialize<'de> for Kind {
     #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Identity::deserialize(deserializer)?.0;
-        Ok(EventType::from_name(name.as_str()).map_or(Self::Unknown, Self::Known))
+        Ok(EventType::produced(name.as_str()).map_or(Self::Unknown, Self::Known))
     }
 }
 

@@ -47,6 +47,12 @@ impl Position {
     }
 }
 
+/// The middle of a cell.
+pub(super) fn centre(cell: h3o::CellIndex) -> Position {
+    let middle = h3o::LatLng::from(cell);
+    Position { lat: middle.lat(), lon: middle.lng() }
+}
+
 /// The cells around one: six, around each of the twelve pentagons five. None around what is no cell.
 pub fn around(cell: u64) -> Vec<u64> {
     let found = h3o::CellIndex::try_from(cell).map(|cell| cell.grid_disk::<Vec<_>>(1)).unwrap_or_default();

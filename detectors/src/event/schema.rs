@@ -13,7 +13,7 @@ const CLOCK_YEARS: &str = "^(?:19[7-9]|[2-9][0-9]{2})[0-9]-";
 /// type outside the vocabulary is allowed, as the pipeline passes it over.
 pub fn event_schema() -> Value {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
-    let branches: Vec<Value> = EventType::ALL
+    let branches: Vec<Value> = EventType::PRODUCED
         .iter()
         .map(|event_type| {
             json!({
@@ -36,7 +36,7 @@ pub fn event_schema() -> Value {
             "specversion": { "const": "1.0" },
             "id": { "type": "string", "minLength": 1, "maxLength": ID_BYTES_MAX, "description": "Unique within source; the same (source, id) again is a duplicate delivery." },
             "source": { "type": "string", "minLength": 1, "maxLength": ID_BYTES_MAX, "description": "URI-reference of the producing service." },
-            "type": { "type": "string", "minLength": 1, "maxLength": ID_BYTES_MAX, "examples": EventType::ALL.iter().map(|known| known.name()).collect::<Vec<_>>() },
+            "type": { "type": "string", "minLength": 1, "maxLength": ID_BYTES_MAX, "examples": EventType::PRODUCED.iter().map(|known| known.name()).collect::<Vec<_>>() },
             "time": { "type": "string", "format": "date-time", "pattern": PATTERN, "description": "When it happened, RFC 3339 with zone; for gps.* the device's clock." },
             "receivedtime": { "type": ["string", "null"], "format": "date-time", "pattern": PATTERN, "allOf": [{ "pattern": CLOCK_YEARS }], "description": "When the gateway received it; the event clock where it is given." },
             "subject": { "type": ["string", "null"], "description": "kind:id of the entity the event is mostly about." },

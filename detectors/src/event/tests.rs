@@ -309,6 +309,20 @@ fn a_bad_field_has_the_name_that_rules_know() {
 }
 
 #[test]
+fn a_bare_control_character_is_no_json_wherever_it_stands() {
+    for place in [r#""x\u0041":1,"data":"#, r#""x":"y","data":"#, r#""x":{"z":1},"data":"#] {
+        let record = LOGIN.replace(r#""data":"#, place);
+        assert_eq!(event_of(&record).id, "1");
+        for letter in ['x', 'y', 'z'] {
+            let bad = record.replacen(&format!("{letter}\""), "\u{1}\"", 1).replacen("x\\u0041", "\u{1}\\u0041", 1);
+            if bad != record {
+                assert!(decode(bad.as_bytes(), &Limits::default()).is_err(), "{bad:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn brackets_in_text_are_not_nesting() {
     let record = LOGIN.replace("\"1\"", &format!("\"{}\"", "[{\\\"".repeat(80)));
     assert_eq!(event_of(&record).id.len(), 240);
@@ -404,12 +418,15 @@ fn good_data(event_type: EventType) -> &'static str {
         }
         EventType::PromoRedeemed => r#"{"user_id":"u","promo_code":"X","referrer_id":"v","amount":5000}"#,
         EventType::ReportHandled => r#"{"report_id":"r","actor_id":"a","outcome":"warned"}"#,
+        EventType::AlertOpened => {
+            r#"{"rule":"auth.otp_flood","severity":"SEV2","area":"auth","entity":"user:u","region":"853f5a53fffffff","advice":"hold"}"#
+        }
     }
 }
 
 #[test]
 fn every_type_of_the_contract_is_read() {
-    for event_type in EventType::ALL {
+    for event_type in EventType::PRODUCED {
         is_read(*event_type, good_data(*event_type));
     }
 }
@@ -436,10 +453,31 @@ fn is_read(event_type: EventType, data: &str) {
 }
 
 #[test]
+fn what_is_the_engines_own_is_read_in_tests_of_rules_alone() {
+    let of = |data: &str, own| {
+        let record = record_of(EventType::AlertOpened, data);
+        format!("{:?}", decode(record.as_bytes(), &Limits { own, ..Limits::default() }))
+    };
+    let good = good_data(EventType::AlertOpened);
+    assert_eq!(of(good, false), "Ok(UnknownType)");
+    let read = of(good, true);
+    assert!(read.starts_with("Ok(Event(") && read.contains("853f5a53fffffff"), "{read}");
+    let garbled = of(&good.replace("SEV2", "SEV7"), true);
+    assert!(garbled.starts_with("Ok(Garbled"), "{garbled}");
+    // In any order of the attributes, and however it is spelt.
+    let record = record_of(EventType::AlertOpened, good);
+    for other in [record.replace("rasid.alert", "rasid\\u002ealert"), record.replacen('{', "{\"x\":\"\\ud83d\",", 1)] {
+        assert!(matches!(decode(other.as_bytes(), &Limits::default()), Ok(Decoded::UnknownType)), "{other}");
+    }
+    assert!(!EventType::PRODUCED.contains(&EventType::AlertOpened) && EventType::AlertOpened.is_own());
+    assert_eq!(EventType::PRODUCED.len() + 1, EventType::ALL.len());
+}
+
+#[test]
 fn an_event_that_may_have_a_place_has_the_one_that_stands_in_it() {
     let place = |record: &str| event_of(record).data.place().map(|place| (place.lat(), place.lon()));
     let mut placed = 0;
-    for event_type in EventType::ALL {
+    for event_type in EventType::PRODUCED {
         let mut data: serde_json::Value = serde_json::from_str(good_data(*event_type)).expect("JSON");
         let own = field::find(event_type.fields(), "lat").is_some();
         let at = if own { &mut data } else { &mut data["location"] };

@@ -65,6 +65,9 @@ impl Lowering<'_> {
             let message = "one side counts events of a type and the other a detector's firings at them";
             return self.fault(Fault::new(Code::BadBinding, types.span.clone(), message).help("use two bindings"));
         }
+        if let Some(fault) = apart(spec, &counted, self.on, types) {
+            return self.fault(fault);
+        }
         let span = window.and_then(|node| self.span(node, offset, spec));
         let parts = self.key(spec, (&named, &below, &counted), (by, matched));
         let of = match keys.of {
@@ -267,6 +270,31 @@ impl Lowering<'_> {
 fn signal_field(source: &Source, text: &str) -> Option<(usize, &'static SignalField)> {
     let name = text.strip_prefix(source.name.as_str()).and_then(|rest| rest.strip_prefix('.')).unwrap_or(text);
     source.spec.fields().iter().enumerate().find(|(_, field)| field.name == name)
+}
+
+/// Why what is counted cannot be counted here: alerts are looked at when all else has been, so what counts them counts nothing
+/// else and is read at alerts alone, and it says what it knows at once.
+fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Node) -> Option<Fault> {
+    let fault = |message: String, help: &str| Some(Fault::new(Code::AlertsApart, types.span.clone(), message).help(help));
+    let alerts = counted.iter().filter(|one| one.event.is_own()).count();
+    if alerts > 0 && alerts < counted.len() {
+        return fault("alerts and what is none are counted together".to_owned(), "make two bindings of it, in two rules");
+    }
+    if alerts > 0 && spec.form != Form::Keyed {
+        return fault(format!("`{}` takes no alerts", spec.name), "count them, or ask for the last or the first one");
+    }
+    match on {
+        [] => None,
+        [event, ..] if event.is_own() && alerts == 0 && !counted.is_empty() => fault(
+            "a rule that looks at alerts counts alerts alone".to_owned(),
+            "count rasid.alert here, or look at those events in a rule of their own",
+        ),
+        [event, ..] if !event.is_own() && alerts > 0 => fault(
+            "only a rule that looks at alerts counts them".to_owned(),
+            "write `on: rasid.alert`, or `score` for what other rules have made of somebody",
+        ),
+        _ => None,
+    }
 }
 
 /// How far back an aggregate may look, or wait.

@@ -132,6 +132,8 @@ codes! {
     KindsDiffer = "R0046",
     /// A part of a rule that might say something else without a test of the rule noticing.
     Survives = "R0047",
+    /// A rule, or a binding, that looks at alerts and at what is none.
+    AlertsApart = "R0048",
     /// A term of a condition that no value makes true.
     NeverTrue = "W0001",
     /// A term of a condition that every value makes true.

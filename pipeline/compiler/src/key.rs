@@ -187,7 +187,7 @@ fn naming(event: EventType) -> String {
     let mut names: Vec<String> = Vec::new();
     for kind in EntityKind::ALL {
         match fields_of(kind, event).as_slice() {
-            _ if kind == EntityKind::All => {}
+            _ if kind == EntityKind::All => names.extend(event.is_own().then(|| "all".to_owned())),
             _ if kind == EntityKind::Region => names.extend(event.has_place().then(|| "region".to_owned())),
             [] => {}
             [_] => names.push(kind.name().to_owned()),

@@ -291,7 +291,9 @@ impl Reading<'_> {
 
     /// Whether the log would take it.
     fn accepted(&mut self, made: &ScenarioEvent, data: &Node, place: &Range<usize>) -> Option<()> {
-        let Err(fault) = envelope::check(named(made).record(START_MS, 0).as_bytes(), &Limits::default()) else { return Some(()) };
+        let Err(fault) = envelope::check(named(made).record(START_MS, 0).as_bytes(), &Limits { own: true, ..Limits::default() }) else {
+            return Some(());
+        };
         let field = fault.field.unwrap_or_default();
         let node = field.strip_prefix("data.").and_then(|path| find(data, path));
         let span = node.map_or(place.clone(), |node| node.span.clone());

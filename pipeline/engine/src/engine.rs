@@ -1,5 +1,6 @@
 //! The engine itself: state, and the step that takes it over a batch of the log.
 
+mod alerts;
 mod change;
 mod conclude;
 mod config;

@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     has_populations: bool,
     /// Whether a rule reads scores.
     pub(crate) reads_scores: bool,
+    /// Whether a rule looks at alerts.
+    pub(crate) looks_at_alerts: bool,
 }
 
 /// How far a segment of the stream may go.
@@ -86,6 +88,13 @@ pub(crate) struct TriggerPlan {
     pub(crate) reads_score: bool,
 }
 
+impl Stage {
+    /// Those that there are, one after the other.
+    pub(crate) fn all(plan: &Plan) -> impl Iterator<Item = Self> + use<> {
+        [Self::First, Self::Second].into_iter().take(if plan.has_second { 2 } else { 1 })
+    }
+}
+
 impl Plan {
     pub(crate) fn new(ruleset: Ruleset) -> Self {
         let mut used = vec![false; ruleset.bindings.len()];
@@ -102,7 +111,8 @@ impl Plan {
         let has_populations = of_form(Form::Population).next().is_some();
         let has_second = ruleset.bindings.iter().zip(&used).any(|(binding, used)| *used && is_second(binding));
         let reads_scores = types.iter().flat_map(|of| &of.triggers).any(|trigger| trigger.reads_score);
-        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores }
+        let looks_at_alerts = EventType::ALL.iter().zip(&types).any(|(event, of)| event.is_own() && !of.triggers.is_empty());
+        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores, looks_at_alerts }
     }
 
     /// Whether the stream is cut into segments at all.

@@ -236,24 +236,24 @@ mod tests {
     fn names_and_fields_are_bounded() {
         let sources: Vec<String> = (0..1_000).map(|n| format!("/{n}")).collect();
         let paths: Vec<BadField> = (0..30).map(|field| BadField::Known(FieldPath { field, child: None })).collect();
-        let events = sources.iter().flat_map(|source| EventType::ALL.iter().map(|of| (source.as_str(), *of, paths.as_slice())));
+        let events = sources.iter().flat_map(|source| EventType::PRODUCED.iter().map(|of| (source.as_str(), *of, paths.as_slice())));
         let counters = counted(events, 5_000);
         assert_eq!(counters.len(), NAMED_MAX + 1);
-        assert!(counters[..NAMED_MAX].iter().all(|of| of.bad_fields.len() <= FIELDS_MAX + EventType::ALL.len()));
-        assert_eq!(counters.iter().map(|of| of.events).sum::<u64>(), 1_000 * EventType::ALL.len() as u64);
+        assert!(counters[..NAMED_MAX].iter().all(|of| of.bad_fields.len() <= FIELDS_MAX + EventType::PRODUCED.len()));
+        assert_eq!(counters.iter().map(|of| of.events).sum::<u64>(), 1_000 * EventType::PRODUCED.len() as u64);
         assert_eq!(counters.last().map(|of| of.producer.as_str()), Some("other"));
     }
 
     proptest! {
         #[test]
         fn however_the_log_is_cut(
-            events in proptest::collection::vec((0..60_usize, 0..EventType::ALL.len(), proptest::option::of(0..20_u8)), 0..600),
+            events in proptest::collection::vec((0..60_usize, 0..EventType::PRODUCED.len(), proptest::option::of(0..20_u8)), 0..600),
             cut in 1..600_usize,
         ) {
             let sources: Vec<String> = (0..60).map(|n| format!("/service/{n}")).collect();
             let bad: Vec<Vec<BadField>> =
                 events.iter().map(|(_, _, bad)| bad.iter().map(|field| BadField::Known(FieldPath { field: *field, child: None })).collect()).collect();
-            let events = || events.iter().zip(&bad).map(|((source, of, _), bad)| (sources[*source].as_str(), EventType::ALL[*of], bad.as_slice()));
+            let events = || events.iter().zip(&bad).map(|((source, of, _), bad)| (sources[*source].as_str(), EventType::PRODUCED[*of], bad.as_slice()));
             prop_assert_eq!(counted(events(), cut), counted(events(), usize::MAX));
         }
     }

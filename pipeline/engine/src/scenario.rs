@@ -8,6 +8,7 @@ use rasid_compiler::expression::EvalError;
 use rasid_compiler::ruleset::{Binding, ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
 use rasid_compiler::{Code, Report};
 use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::envelope::Limits;
 use rasid_detectors::event::time::parse_rfc3339;
 
 use crate::Record;
@@ -112,7 +113,9 @@ impl<'t> Log<'t> {
 }
 
 fn engine(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) -> Result<Engine, EngineError> {
-    let mut engine = Engine::new(ruleset.clone(), Config::default(), pseudonymizer.clone())?;
+    // A test says which alerts a rule that looks at alerts has before it.
+    let limits = Limits { own: true, ..Limits::default() };
+    let mut engine = Engine::new(ruleset.clone(), Config { limits, ..Config::default() }, pseudonymizer.clone())?;
     engine.assume(scenario.score);
     Ok(engine)
 }

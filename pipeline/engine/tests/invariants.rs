@@ -8,8 +8,8 @@ use rasid_engine::{Alert, Config, Record, Score};
 mod common;
 
 use common::{
-    ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, PROBE, RULES, SECOND_RULES, all_rules, astray, draws, draws_of, engine,
-    is_ahead, json, strays,
+    ALERT_RULES, ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, PROBE, RULES, SECOND_RULES, all_rules, astray, draws, draws_of,
+    engine, is_ahead, json, strays,
 };
 
 /// Everything that leaves, as text.
@@ -46,7 +46,7 @@ fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize])
 
 /// Rules of every shape and form.
 fn every_rule() -> Vec<(&'static str, &'static str)> {
-    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES).chain(JOIN_RULES);
+    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES).chain(JOIN_RULES).chain(ALERT_RULES);
     all_rules().into_iter().chain(more.copied()).collect()
 }
 

@@ -28,7 +28,7 @@ fn each(benchmark: &str) -> u64 {
     COUNTS.get(benchmark).map_or(0, |instructions| instructions / events as u64)
 }
 
-/// Reading the record of an event of that type.
+/// Reading the record of an event of that type; nothing of the engine's own, which are on no record.
 pub(super) fn of_record(event: EventType) -> u64 {
     each(&format!("decode/{}/clean", event.name()))
 }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn everything_is_on_record() {
-        for event in EventType::ALL {
+        for event in EventType::PRODUCED {
             assert!(of_record(*event) > 1_000, "{}", event.name());
         }
         for spec in OPERATORS {

@@ -15,7 +15,7 @@ use crate::trace::{Trace, trace_of};
 
 impl Engine {
     /// Hits to alerts and scores, one by one in stream order. At each event the rules that read scores come after those that
-    /// make them.
+    /// make them, and those that look at alerts last.
     pub(super) fn conclude(
         &mut self,
         chunks: &[Chunk<'_, '_>],
@@ -26,12 +26,14 @@ impl Engine {
         for (chunk, verdicts) in chunks.iter().zip(verdicts) {
             self.count(verdicts);
             let mut hits = verdicts.hits.iter().peekable();
-            if self.plan.reads_scores {
+            if self.plan.reads_scores || self.plan.looks_at_alerts {
                 for (index, at) in chunk.live() {
+                    let before = output.alerts.len();
                     while let Some(hit) = hits.next_if(|hit| hit.row <= index) {
                         self.open(chunk, hit, None, output);
                     }
                     self.judge_by_score(index, at, chunk, output, traces.as_deref_mut());
+                    self.judge_alerts(at, chunk.record(at.row), before, output, traces.as_deref_mut());
                 }
             }
             for hit in hits {
@@ -40,7 +42,7 @@ impl Engine {
         }
     }
 
-    fn count(&mut self, verdicts: &Verdicts) {
+    pub(super) fn count(&mut self, verdicts: &Verdicts) {
         for (rule, errors) in &verdicts.errors {
             self.rules[*rule].errors += errors;
         }
@@ -64,6 +66,9 @@ impl Engine {
         output: &mut Output,
         mut traces: Option<&mut Vec<Trace>>,
     ) {
+        if !self.plan.reads_scores {
+            return;
+        }
         let event_type = at.row.event.data.event_type();
         let numbers: Vec<usize> =
             self.plan.of(event_type).triggers_at(at).filter(|(_, plan)| plan.reads_score).map(|(number, _)| number).collect();
@@ -93,7 +98,7 @@ impl Engine {
     }
 
     /// What one hit comes to.
-    fn open(&mut self, chunk: &Chunk<'_, '_>, hit: &Hit, doubt: Option<u8>, output: &mut Output) {
+    pub(super) fn open(&mut self, chunk: &Chunk<'_, '_>, hit: &Hit, doubt: Option<u8>, output: &mut Output) {
         let at @ At { row, mark } = chunk.at(hit.row);
         let trigger_plan = &self.plan.of(row.event.data.event_type()).triggers[hit.trigger];
         let (rule, trigger) = self.plan.trigger(trigger_plan);

@@ -19,7 +19,7 @@ const PREFETCH: usize = 32;
 impl Engine {
     /// What comes of rows that are in order.
     pub(super) fn judge(&mut self, mut chunks: Vec<Chunk<'_, '_>>, output: &mut Output, traces: Option<&mut Vec<Trace>>) {
-        for stage in [Stage::First, Stage::Second].into_iter().take(if self.plan.has_second { 2 } else { 1 }) {
+        for stage in Stage::all(&self.plan) {
             let scattered = self.scatter(&mut chunks, stage);
             self.apply(&mut chunks, stage, &scattered);
         }

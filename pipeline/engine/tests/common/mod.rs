@@ -339,6 +339,43 @@ explain: "{score}, {came}"
     ),
 ];
 
+/// What looks at alerts: everywhere, and where they are.
+pub const ALERT_RULES: &[(&str, &str)] = &[
+    (
+        "ops/wave.yaml",
+        r#"
+rule: ops.wave
+title: Alerts come in a wave
+on: rasid.alert
+entity: all
+let:
+  of_all: {count: rasid.alert, by: all, window: 20m}
+  of_rule: {count: rasid.alert, by: data.rule, window: 20m}
+  people: {distinct: rasid.alert, of: entity, by: data.area, window: 1h, where: data.severity != "SEV3"}
+  before: {previous: rasid.alert, of: rule, by: data.entity, window: 2h}
+when: of_all > 0
+severity: SEV3
+suppress: 0s
+explain: "{of_all} alerts, {of_rule} of {data.rule}, {people} in {data.area}; {data.entity} had {before} before; {data.advice}"
+"#,
+    ),
+    (
+        "ops/hot_region.yaml",
+        r#"
+rule: ops.hot_region
+title: Several alerts in one place
+on: rasid.alert
+entity: region
+let:
+  near: {count: rasid.alert, by: region, window: 30m}
+  first: {first_seen: rasid.alert, by: region, window: 1d}
+when: near > 1
+suppress: 2m
+explain: "{near} near {data.region} since {first}"
+"#,
+    ),
+];
+
 /// What a binding keeps of one key, as a plain list.
 #[derive(Debug)]
 pub struct Kept<T> {
