@@ -68,9 +68,9 @@ pub fn decode<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Faul
     if record.len() > limits.record_bytes_max {
         return Err(Fault::whole(format!("record of {} bytes, expected {} at most", record.len(), limits.record_bytes_max)));
     }
-    if !limits.own
-        && json::is_plain(record, limits.nesting_max)
+    if json::is_plain(record, limits.nesting_max)
         && let Some(decoded) = decode_clean(record)
+        && !(limits.own && matches!(decoded, Decoded::UnknownType))
     {
         return Ok(decoded);
     }

@@ -1,10 +1,12 @@
 //! Rule files into a ruleset.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rasid_detectors::event::EventType;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::binding::Draft;
@@ -119,25 +121,20 @@ pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
 fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
     files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     let (sources, mut found): (Vec<SourceFile>, Vec<Vec<Fault>>) = files.into_iter().map(|read| (read.file, read.faults)).unzip();
-    let mut roots: Vec<Option<Node>> = Vec::new();
-    for (source, faults) in sources.iter().zip(&mut found) {
-        if !faults.is_empty() {
-            roots.push(None);
-            continue;
-        }
-        if list::lines::is_entries(&source.name) {
-            roots.push(None);
-            continue;
+    let parse = |(source, faults): (&SourceFile, &mut Vec<Fault>)| {
+        if !faults.is_empty() || list::lines::is_entries(&source.name) {
+            return None;
         }
         let parsed = if list::is_list(&source.name) { yaml::parse_list(&source.text) } else { yaml::parse(&source.text) };
-        roots.push(parsed.map_err(|bad| *faults = bad).ok());
-    }
+        parsed.map_err(|bad| *faults = bad).ok()
+    };
+    let roots: Vec<Option<Node>> = sources.par_iter().zip(&mut found).map(parse).collect();
     let library = library(&sources, &roots, &mut found);
-    let mut lowered: Vec<Option<Lowered>> = Vec::new();
-    for (index, (source, faults)) in sources.iter().zip(&mut found).enumerate() {
-        let root = roots.get(index).and_then(Option::as_ref).filter(|_| is_rule(&source.name));
-        lowered.push(root.map(|root| lower::lower(&source.name, &source.text, root, index, &library, faults)));
-    }
+    let lower = |(index, ((source, root), faults)): (usize, ((&SourceFile, &Option<Node>), &mut Vec<Fault>))| {
+        let root = root.as_ref().filter(|_| is_rule(&source.name))?;
+        Some(lower::lower(&source.name, &source.text, root, index, &library, faults))
+    };
+    let lowered: Vec<Option<Lowered>> = sources.par_iter().zip(&roots).zip(&mut found).enumerate().map(lower).collect();
     duplicates(&sources, &lowered, &mut found);
     let faults: Vec<Diagnostic> = found
         .into_iter()
@@ -228,16 +225,17 @@ fn lists(sources: &[SourceFile], roots: &[Option<Node>], found: &mut [Vec<Fault>
 }
 
 fn duplicates(sources: &[SourceFile], lowered: &[Option<Lowered>], found: &mut [Vec<Fault>]) {
-    let ids: Vec<_> = lowered.iter().map(|lowered| lowered.as_ref().and_then(|lowered| lowered.id.as_ref())).collect();
-    for (index, faults) in found.iter_mut().enumerate() {
-        let Some((id, span)) = ids.get(index).copied().flatten() else { continue };
-        let first = ids.iter().position(|other| other.is_some_and(|(other, _)| other == id));
-        if let Some(first) = first.filter(|first| *first < index) {
-            let other = sources.get(first).map_or("", |source| source.name.as_str());
-            faults.push(
-                Fault::new(Code::DuplicateRule, span.clone(), format!("the rule `{id}` is in {other} already"))
-                    .help("give one of them another name"),
-            );
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for ((source, lowered), faults) in sources.iter().zip(lowered).zip(found) {
+        let Some((id, span)) = lowered.as_ref().and_then(|lowered| lowered.id.as_ref()) else { continue };
+        match seen.entry(id.as_str()) {
+            Entry::Vacant(first) => {
+                first.insert(source.name.as_str());
+            }
+            Entry::Occupied(first) => {
+                let fault = Fault::new(Code::DuplicateRule, span.clone(), format!("the rule `{id}` is in {} already", first.get()));
+                faults.push(fault.help("give one of them another name"));
+            }
         }
     }
 }
@@ -258,6 +256,8 @@ fn hash(sources: &[SourceFile]) -> String {
 #[derive(Default)]
 struct Bindings {
     list: Vec<Binding>,
+    /// Their numbers by their canonical texts.
+    numbers: HashMap<String, usize>,
 }
 
 impl Bindings {
@@ -305,10 +305,13 @@ impl Bindings {
 
     /// The number of an equal binding; else a new number.
     fn intern(&mut self, new: Binding) -> usize {
-        self.list.iter().position(|other| other.canonical == new.canonical).unwrap_or_else(|| {
-            self.list.push(new);
-            self.list.len() - 1
-        })
+        match self.numbers.entry(new.canonical.clone()) {
+            Entry::Occupied(number) => *number.get(),
+            Entry::Vacant(number) => {
+                self.list.push(new);
+                *number.insert(self.list.len() - 1)
+            }
+        }
     }
 }
 

@@ -45,7 +45,7 @@ impl ScenarioEvent {
             self.event.name(),
             instant(self.time_ms.unwrap_or(self.at_ms)),
             instant(self.at_ms),
-            self.data
+            serde_json::to_string(&self.data).expect("JSON")
         )
     }
 }

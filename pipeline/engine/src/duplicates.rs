@@ -150,8 +150,13 @@ fn sequence(slot: u16, entry: usize) -> u32 {
 impl Duplicates {
     pub(crate) fn new(bytes_max: usize) -> Self {
         let entries_max = entries_max(bytes_max);
+        Self::empty(Index::new(entries_max), entries_max)
+    }
+
+    /// With an index of so many entries, which is empty.
+    fn empty(index: Index, entries_max: usize) -> Self {
         Self {
-            index: Index::new(entries_max),
+            index,
             slots: Vec::new(),
             free: Vec::new(),
             memories: Default::default(),
@@ -164,6 +169,13 @@ impl Duplicates {
             entries_max,
             evicted: 0,
         }
+    }
+
+    /// As it was when it was new.
+    pub(crate) fn clear(&mut self) {
+        let mut index = std::mem::replace(&mut self.index, Index::new(0));
+        index.clear();
+        *self = Self::empty(index, self.entries_max);
     }
 
     /// Looks the delivery of an event at `at_ms` up, and remembers it if it is the first.

@@ -86,6 +86,8 @@ pub(crate) trait OperatorTable: Send + Sync {
     fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
         None
     }
+    /// As it was when it was new.
+    fn clear(&mut self);
     /// Brings a key's state into the cache.
     fn prefetch(&self, key: u64);
     /// Memory as the bound counts it.
@@ -225,6 +227,11 @@ impl<O: Operator> OperatorTable for Typed<O> {
         self.table.states().map(of).sum()
     }
 
+    fn clear(&mut self) {
+        self.table.clear();
+        self.waiting = Waiting::default();
+    }
+
     fn prefetch(&self, key: u64) {
         self.table.prefetch(key);
     }
@@ -297,6 +304,10 @@ impl<O: Operator> OperatorTable for Taken<O> {
 
     fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
         self.part.take().map(|part| Box::new(part) as Box<dyn Any + Send>)
+    }
+
+    fn clear(&mut self) {
+        (self.part, self.evicted) = (None, 0);
     }
 
     fn prefetch(&self, _: u64) {}

@@ -201,6 +201,11 @@ impl TypePlan {
             .filter(|(_, rule)| is_live(rule))
             .flat_map(|(index, rule)| rule.triggers.iter().enumerate().filter(|(_, t)| t.event == event).map(move |(t, _)| (index, t)))
             .collect();
+        // By binding: the keys under which the rules read it here.
+        let mut read_under: Vec<Vec<&[KeyPart]>> = vec![Vec::new(); ruleset.bindings.len()];
+        for read in mine.iter().flat_map(|(rule, trigger)| &ruleset.rules[*rule].triggers[*trigger].reads) {
+            read_under[read.binding].extend(read.key.as_deref());
+        }
         // By binding: the keys under which it is read here, each with its cell.
         let mut cells: Vec<Vec<(&[KeyPart], usize)>> = vec![Vec::new(); ruleset.bindings.len()];
         // What fires is there before what counts its firings.
@@ -216,8 +221,7 @@ impl TypePlan {
         for (number, binding) in first.into_iter().chain(second).filter(|(number, _)| used[*number]) {
             let feed = binding.feeds.iter().position(|feed| feed.event == event);
             let own = feed.map(|feed| binding.feeds[feed].key.as_slice());
-            let reads = mine.iter().flat_map(|(rule, trigger)| &ruleset.rules[*rule].triggers[*trigger].reads);
-            let mut keys: Vec<&[KeyPart]> = reads.filter(|read| read.binding == number).filter_map(|read| read.key.as_deref()).collect();
+            let mut keys = std::mem::take(&mut read_under[number]);
             // A detector says something only about the events it looks at.
             keys.retain(|key| matches!(binding.operator.spec().yields, Yields::Value(_)) || Some(*key) == own);
             keys.extend(own.filter(|_| counted.contains(&number)));

@@ -10,6 +10,7 @@ use rasid_compiler::{Code, Report};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::envelope::Limits;
 use rasid_detectors::event::time::parse_rfc3339;
+use rayon::prelude::*;
 
 use crate::Record;
 use crate::alert::Alert;
@@ -42,19 +43,26 @@ pub struct Outcome {
 /// Never: the secret that tests are run with is long enough.
 pub fn run_tests(ruleset: &Ruleset) -> Result<Outcome, EngineError> {
     let pseudonymizer = Pseudonymizer::new(TEST_SECRET, 0).expect("the test secret is long enough");
-    let (mut tests, mut failures) = (0, Vec::new());
-    for rule in ruleset.rules.iter().filter(|rule| !rule.tests.is_empty()) {
+    let of_rule = |rule: &Rule| -> Result<Vec<Failed>, EngineError> {
         let alone = alone(ruleset, rule);
+        let mut engine = engine(&alone, &pseudonymizer)?;
+        let mut failed = Vec::new();
         for scenario in &rule.tests {
-            tests += 1;
-            if let Some((message, table)) = run(&alone, scenario, &pseudonymizer)? {
-                failures.push((rule.source, scenario.span.clone(), message, Some(table)));
+            if let Some((message, table)) = run(&mut engine, &alone, scenario, &pseudonymizer) {
+                failed.push((rule.source, scenario.span.clone(), message, Some(table)));
             }
         }
-    }
-    let failures: Vec<(usize, Range<usize>, String, Option<String>)> = failures;
+        Ok(failed)
+    };
+    let failed: Vec<Vec<Failed>> =
+        ruleset.rules.par_iter().filter(|rule| !rule.tests.is_empty()).map(of_rule).collect::<Result<_, EngineError>>()?;
+    let failures: Vec<Failed> = failed.into_iter().flatten().collect();
+    let tests = ruleset.rules.iter().map(|rule| rule.tests.len()).sum();
     Ok(Outcome { tests, failures: (!failures.is_empty()).then(|| Report::of_rules(ruleset, Code::TestFailed, failures)) })
 }
+
+/// A test that failed: its file, its place in that, what was wrong, and what the rule saw.
+type Failed = (usize, Range<usize>, String, Option<String>);
 
 /// A ruleset of that rule and the bindings that it reads.
 fn alone(ruleset: &Ruleset, rule: &Rule) -> Ruleset {
@@ -105,19 +113,23 @@ impl<'t> Log<'t> {
     }
 
     /// What every condition saw.
-    fn traces(&self, mut engine: Engine) -> Vec<Trace> {
+    fn traces(&self, engine: &mut Engine) -> Vec<Trace> {
         let (_, mut traces) = engine.process_traced(&self.records());
         traces.extend(engine.tick_traced(self.end(), self.end_ms).1);
         traces
     }
 }
 
-fn engine(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) -> Result<Engine, EngineError> {
+fn engine(ruleset: &Ruleset, pseudonymizer: &Pseudonymizer) -> Result<Engine, EngineError> {
     // A test says which alerts a rule that looks at alerts has before it.
     let limits = Limits { own: true, ..Limits::default() };
-    let mut engine = Engine::new(ruleset.clone(), Config { limits, ..Config::default() }, pseudonymizer.clone())?;
+    Engine::new(ruleset.clone(), Config { limits, ..Config::default() }, pseudonymizer.clone())
+}
+
+/// Makes the engine ready for a test, whatever it did before.
+fn begin(engine: &mut Engine, scenario: &Scenario) {
+    engine.restart();
     engine.assume(scenario.score);
-    Ok(engine)
 }
 
 /// What the conditions of a rule alone saw in each of its tests.
@@ -127,19 +139,21 @@ fn engine(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer)
 pub(crate) fn traces(ruleset: &Ruleset, rule: &Rule) -> Result<Vec<Trace>, EngineError> {
     let pseudonymizer = Pseudonymizer::new(TEST_SECRET, 0).expect("the test secret is long enough");
     let alone = alone(ruleset, rule);
+    let mut engine = engine(&alone, &pseudonymizer)?;
     let mut traces = Vec::new();
     for scenario in &rule.tests {
-        traces.extend(Log::of(&alone, scenario).traces(engine(&alone, scenario, &pseudonymizer)?));
+        begin(&mut engine, scenario);
+        traces.extend(Log::of(&alone, scenario).traces(&mut engine));
     }
     Ok(traces)
 }
 
 /// Runs one test; what was wrong, and what every condition saw, if it failed.
-fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) -> Result<Option<(String, String)>, EngineError> {
+fn run(engine: &mut Engine, ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) -> Option<(String, String)> {
     let log = Log::of(ruleset, scenario);
-    let mut first = engine(ruleset, scenario, pseudonymizer)?;
-    let Output { mut alerts, dead_letters, .. } = first.process(&log.records());
-    alerts.extend(first.tick(log.end(), log.end_ms).alerts);
+    begin(engine, scenario);
+    let Output { mut alerts, dead_letters, .. } = engine.process(&log.records());
+    alerts.extend(engine.tick(log.end(), log.end_ms).alerts);
     let output = Output { alerts, dead_letters, ..Output::default() };
     let at = |alert: &Alert| parse_rfc3339(&alert.opened_at).unwrap_or(START_MS) - START_MS;
     let as_expected = output.dead_letters.is_empty()
@@ -150,7 +164,7 @@ fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) ->
             .zip(&scenario.alerts)
             .all(|(alert, expected)| at(alert) == expected.at_ms && about(alert, expected, pseudonymizer));
     if as_expected {
-        return Ok(None);
+        return None;
     }
     let mut message =
         format!("`{}` expected {}", scenario.name, list(scenario.alerts.iter().map(|alert| (alert.at_ms, alert.entity.as_str()))));
@@ -158,8 +172,9 @@ fn run(ruleset: &Ruleset, scenario: &Scenario, pseudonymizer: &Pseudonymizer) ->
     for letter in &output.dead_letters {
         write!(message, "; event {} was refused: {}", letter.position, letter.reason).expect("a String takes all");
     }
-    let traces = log.traces(engine(ruleset, scenario, pseudonymizer)?);
-    Ok(Some((message, table(&log.events, &traces))))
+    begin(engine, scenario);
+    let traces = log.traces(engine);
+    Some((message, table(&log.events, &traces)))
 }
 
 /// Whether an alert is about whom the test says: a kind, or one entity of it.
@@ -235,5 +250,93 @@ fn plain(value: &serde_json::Value) -> String {
         serde_json::Value::Null => "–".to_owned(),
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rasid_compiler::{SourceFile, compile};
+
+    use super::*;
+    use crate::Snapshot;
+
+    /// All that an engine keeps: counts, joins, firings, waits, a population, lists, a score that is read, and alerts looked at.
+    const RULES: [(&str, &str); 5] = [
+        (
+            "auth/codes.yaml",
+            "rule: auth.codes\ntitle: t\non: [auth.otp_requested, payment.captured]\nentity: all\nlet:\n  n: {count: auth.otp_requested, by: all, window: 10m}\n  \
+             first: {first_seen: auth.otp_requested, by: all, window: 1d}\n  p: {distinct: auth.otp_requested, of: ip, by: all, window: 10m}\nwhen: n > 1 && p > 0\nsuppress: 0s\nexplain: '{n} {p} {first}'\n",
+        ),
+        (
+            "auth/unused.yaml",
+            "rule: auth.unused\ntitle: t\non: auth.otp_requested\nentity: phone\nlet:\n  unused: {absence: auth.otp_verified, after: auth.otp_requested, by: phone, window: 3m}\n  \
+             many: {count: unused, by: ip, window: 1h}\nwhen: unused.fired && many > 0\nrisk: 20\nadvice: watch\nsuppress: 1m\nexplain: '{many}'\n",
+        ),
+        (
+            "payment/high.yaml",
+            "rule: payment.high\ntitle: t\non: payment.captured\nentity: user(user_id)\nlet:\n  high: {quantile: payment.captured, of: amount, window: 1h, q: 0.5, at_least: 2}\n\
+             when: data.amount > high\nrisk: 40\nsuppress: 0s\nexplain: '{high}'\n",
+        ),
+        (
+            "payment/doubt.yaml",
+            "rule: payment.doubt\ntitle: t\non: payment.captured\nentity: user(user_id)\nwhen: score > 0\nsuppress: 0s\nexplain: '{score}'\n",
+        ),
+        (
+            "ops/wave.yaml",
+            "rule: ops.wave\ntitle: t\non: rasid.alert\nentity: all\nlet:\n  n: {count: rasid.alert, by: data.rule, window: 1h}\nwhen: n > 0\nsuppress: 5m\nexplain: '{n}'\n",
+        ),
+    ];
+
+    fn log() -> Vec<String> {
+        let time = |second: usize| rasid_detectors::event::time::format_rfc3339(START_MS + 1_000 * i64::try_from(second).expect("few"));
+        let code = |number: usize| {
+            format!(
+                r#""type":"auth.otp_requested","data":{{"phone":"+2010000000{:02}","ip":"192.0.2.{}","purpose":"login"}}"#,
+                number % 9,
+                number % 4
+            )
+        };
+        let paid = |number: usize| {
+            format!(
+                r#""type":"payment.captured","data":{{"payment_id":"p{number}","user_id":"u{}","amount":{},"currency":"EGP","method":"card"}}"#,
+                number % 3,
+                number * 10
+            )
+        };
+        let record = |number: usize| {
+            let what = if number % 2 == 0 { code(number) } else { paid(number) };
+            format!(r#"{{"specversion":"1.0","id":"{number}","source":"/test","time":"{}",{what}}}"#, time(number * 20))
+        };
+        (0..120).map(record).collect()
+    }
+
+    #[test]
+    fn an_engine_that_is_restarted_is_a_new_one() {
+        let files: Vec<SourceFile> =
+            RULES.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
+        let ruleset = compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)));
+        let pseudonymizer = Pseudonymizer::new(TEST_SECRET, 0).expect("long enough");
+        // So small that something is evicted.
+        let config = Config { memory_max: 4 << 20, events_per_s: 1, ..Config::default() };
+        let new = || Engine::new(ruleset.clone(), config.clone(), pseudonymizer.clone()).expect("an engine");
+        let saved = |engine: &mut Engine| {
+            let snapshot = engine.snapshot();
+            let lasting: Vec<Option<Vec<u8>>> = snapshot.lasting().map(|name| snapshot.write_lasting(name)).collect();
+            ((0..Snapshot::PARTS).map(|part| snapshot.write(part)).collect::<Vec<_>>(), lasting)
+        };
+        let lines = log();
+        let records: Vec<Record<'_>> =
+            (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
+        let mut engine = new();
+        let first = engine.process(&records);
+        let opened: std::collections::BTreeSet<&str> = first.alerts.iter().map(|alert| alert.rule.as_str()).collect();
+        assert_eq!(opened.len(), RULES.len(), "{opened:?}");
+        assert!(engine.counters().evicted > 0);
+        let after = saved(&mut engine);
+        engine.restart();
+        assert_eq!(saved(&mut engine), saved(&mut new()));
+        let second = engine.process(&records);
+        assert_eq!((&second.alerts, &second.scores), (&first.alerts, &first.scores));
+        assert_eq!(saved(&mut engine), after);
     }
 }

@@ -51,6 +51,11 @@ impl Shard {
         Self { tables: layout.bindings.iter().map(|binding| new_table(binding, layout.lateness_ms, layout.share())).collect() }
     }
 
+    /// As it was when it was new.
+    pub(crate) fn clear(&mut self) {
+        self.tables.iter_mut().for_each(|table| table.clear());
+    }
+
     /// Applies items in stream order; what conditions read is appended to `out`, absent values left out.
     pub(crate) fn apply(
         &mut self,

@@ -24,6 +24,11 @@ impl Index {
         Self { tables: (0..tables(entries_max)).map(|_| HashTable::new()).collect() }
     }
 
+    /// Takes everything out.
+    pub(super) fn clear(&mut self) {
+        self.tables.iter_mut().filter(|table| table.capacity() > 0).for_each(|table| *table = HashTable::new());
+    }
+
     /// Whether a memory of so many entries has another number of tables.
     pub(super) fn is_of(&self, entries_max: usize) -> bool {
         self.tables.len() == tables(entries_max)
