@@ -284,7 +284,6 @@ fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Nod
         return fault(format!("`{}` takes no alerts", spec.name), "count them, or ask for the last or the first one");
     }
     match on {
-        [] => None,
         [event, ..] if event.is_own() && alerts == 0 && !counted.is_empty() => fault(
             "a rule that looks at alerts counts alerts alone".to_owned(),
             "count rasid.alert here, or look at those events in a rule of their own",

@@ -1,6 +1,8 @@
 //! What rule files compile to: typed programs over typed events, and the bindings that feed them. Plain data; the
 //! engine plans and runs it.
 
+use std::sync::Arc;
+
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldPath, Privacy};
@@ -188,8 +190,8 @@ pub struct ScenarioEvent {
     pub time_ms: Option<i64>,
     /// Its type.
     pub event: EventType,
-    /// Its data.
-    pub data: serde_json::Value,
+    /// Its data, as JSON.
+    pub data: Arc<str>,
     /// Where it stands in its file, bytes.
     pub span: std::ops::Range<usize>,
 }

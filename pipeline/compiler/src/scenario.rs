@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::envelope::{self, Limits};
@@ -45,7 +46,7 @@ impl ScenarioEvent {
             self.event.name(),
             instant(self.time_ms.unwrap_or(self.at_ms)),
             instant(self.at_ms),
-            serde_json::to_string(&self.data).expect("JSON")
+            self.data
         )
     }
 }
@@ -201,12 +202,12 @@ impl Reading<'_> {
             return self.fault(fault);
         };
         self.known(entries, event.fields(), event, "")?;
-        let template = json(data);
-        let numbered = names_number(&template);
+        let template: Arc<str> = json(data).to_string().into();
+        let numbered = template.contains(NUMBER);
         let mut events = Vec::with_capacity(times);
         for number in 0..times {
             let at_ms = at + every * i64::try_from(number).ok()?;
-            let data_here = if numbered { with_number(&template, &number.to_string()) } else { template.clone() };
+            let data_here = if numbered { template.replace(NUMBER, &number.to_string()).into() } else { Arc::clone(&template) };
             let time_ms = offset.map(|offset| at_ms + offset);
             let made = ScenarioEvent { at_ms, time_ms, event, data: data_here, span: item.span.clone() };
             if number == 0 || numbered {
@@ -320,14 +321,19 @@ impl Reading<'_> {
 /// The event with a known word wherever it has `unknown`, which is what another word reads as: a test may ask what becomes of one.
 fn named(made: &ScenarioEvent) -> ScenarioEvent {
     let mut made = made.clone();
+    if !made.data.contains("\"unknown\"") {
+        return made;
+    }
+    let Ok(mut data) = serde_json::from_str::<Value>(&made.data) else { return made };
     for spec in made.event.fields() {
         if let FieldType::Enum([word, ..]) = spec.ty
-            && let Some(value) = made.data.get_mut(spec.name)
+            && let Some(value) = data.get_mut(spec.name)
             && value == "unknown"
         {
             *value = (*word).into();
         }
     }
+    made.data = data.to_string().into();
     made
 }
 
@@ -353,23 +359,5 @@ fn json(node: &Node) -> Value {
         NodeValue::Str(value) => value.as_str().into(),
         NodeValue::Seq(items) => items.iter().map(json).collect(),
         NodeValue::Map(entries) => entries.iter().map(|(key, node)| (key.name.clone(), json(node))).collect(),
-    }
-}
-
-fn names_number(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains(NUMBER),
-        Value::Array(items) => items.iter().any(names_number),
-        Value::Object(fields) => fields.values().any(names_number),
-        _ => false,
-    }
-}
-
-fn with_number(value: &Value, number: &str) -> Value {
-    match value {
-        Value::String(text) => text.replace(NUMBER, number).into(),
-        Value::Array(items) => items.iter().map(|item| with_number(item, number)).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), with_number(value, number))).collect(),
-        other => other.clone(),
     }
 }

@@ -71,13 +71,6 @@ impl<S: Keyed> Table<S> {
         Self { entries: Entries::with_capacity(0), sweep_at: SWEEP_MIN, cells: 0, ttl_ms, bytes_max, evicted: 0, version_lost: 0 }
     }
 
-    /// As it was when it was new.
-    pub(crate) fn clear(&mut self) {
-        if self.entries.places() > 0 || self.evicted > 0 {
-            *self = Self::new(self.ttl_ms, self.bytes_max);
-        }
-    }
-
     /// The state of `key` at event clock `clock_ms`; `None` where there is none or its time is over.
     pub(crate) fn get(&self, key: u64, clock_ms: i64) -> Option<&S> {
         self.entries.find(key).filter(|entry| !entry.expired(self.ttl_ms, clock_ms)).map(|entry| &entry.state)

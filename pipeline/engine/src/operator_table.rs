@@ -5,7 +5,7 @@ use std::any::Any;
 
 use rasid_compiler::ruleset::{Binding, Feed};
 use rasid_detectors::entity::KeyHasher;
-use rasid_detectors::operator::{Fact, Form, Operator, OperatorVisitor, Setup, Yields};
+use rasid_detectors::operator::{AnyOperator, Fact, Form, Operator, OperatorVisitor, Setup, Yields};
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::OwnedValue;
 use serde::{Deserialize, Serialize};
@@ -86,8 +86,6 @@ pub(crate) trait OperatorTable: Send + Sync {
     fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
         None
     }
-    /// As it was when it was new.
-    fn clear(&mut self);
     /// Brings a key's state into the cache.
     fn prefetch(&self, key: u64);
     /// Memory as the bound counts it.
@@ -109,8 +107,8 @@ pub(crate) trait OperatorTable: Send + Sync {
 
 /// An empty table, of `share` bytes at most. State is kept for the operator's time and the allowed lateness, so that an
 /// event that is late within bounds finds it as it would have been.
-pub(crate) fn new_table(binding: &Binding, lateness_ms: i64, share: usize) -> Box<dyn OperatorTable> {
-    binding.operator.accept(New { lateness_ms, share })
+pub(crate) fn new_table(operator: &AnyOperator, lateness_ms: i64, share: usize) -> Box<dyn OperatorTable> {
+    operator.accept(New { lateness_ms, share })
 }
 
 /// An operator's state.
@@ -227,11 +225,6 @@ impl<O: Operator> OperatorTable for Typed<O> {
         self.table.states().map(of).sum()
     }
 
-    fn clear(&mut self) {
-        self.table.clear();
-        self.waiting = Waiting::default();
-    }
-
     fn prefetch(&self, key: u64) {
         self.table.prefetch(key);
     }
@@ -304,10 +297,6 @@ impl<O: Operator> OperatorTable for Taken<O> {
 
     fn take_part(&mut self) -> Option<Box<dyn Any + Send>> {
         self.part.take().map(|part| Box::new(part) as Box<dyn Any + Send>)
-    }
-
-    fn clear(&mut self) {
-        (self.part, self.evicted) = (None, 0);
     }
 
     fn prefetch(&self, _: u64) {}

@@ -2,9 +2,11 @@
 //! another, so who runs it, and when, changes nothing.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use rasid_compiler::ruleset::Binding;
 use rasid_detectors::entity::KeyHasher;
+use rasid_detectors::operator::AnyOperator;
 use serde::de::Error as _;
 
 use crate::batch::{At, Cell, Chunk};
@@ -26,7 +28,47 @@ pub(crate) struct Gathered {
 
 /// One table for each binding.
 pub(crate) struct Shard {
-    tables: Vec<Box<dyn OperatorTable>>,
+    tables: Vec<Slot>,
+}
+
+/// One binding's table, made when something first touches it: of thousands of bindings a shard has few in use.
+struct Slot {
+    blank: Arc<Blank>,
+    table: Option<Box<dyn OperatorTable>>,
+}
+
+/// What the tables of a binding are made of, the same in all shards.
+pub(crate) struct Blank {
+    operator: AnyOperator,
+    lateness_ms: i64,
+    share: usize,
+    /// A table that nothing has touched, as it is saved.
+    saved: Vec<u8>,
+}
+
+impl Blank {
+    /// Those of all bindings.
+    pub(crate) fn all(layout: Layout<'_>) -> Vec<Arc<Self>> {
+        let (lateness_ms, share) = (layout.lateness_ms, layout.share());
+        let of = |operator: &AnyOperator| {
+            let saved = new_table(operator, lateness_ms, share).save(Vec::new());
+            Arc::new(Self { operator: operator.clone(), lateness_ms, share, saved })
+        };
+        layout.bindings.iter().map(|binding| of(&binding.operator)).collect()
+    }
+}
+
+impl Slot {
+    fn new(blank: &Arc<Blank>) -> Self {
+        Self { blank: Arc::clone(blank), table: None }
+    }
+
+    /// The table, made if need be.
+    #[inline]
+    fn made(&mut self) -> &mut dyn OperatorTable {
+        let Self { blank, table } = self;
+        table.get_or_insert_with(|| new_table(&blank.operator, blank.lateness_ms, blank.share)).as_mut()
+    }
 }
 
 /// What a shard's tables are made for.
@@ -47,13 +89,23 @@ impl Layout<'_> {
 
 impl Shard {
     /// Empty tables.
-    fn new(layout: Layout<'_>) -> Self {
-        Self { tables: layout.bindings.iter().map(|binding| new_table(binding, layout.lateness_ms, layout.share())).collect() }
+    fn new(blanks: &[Arc<Blank>]) -> Self {
+        Self { tables: blanks.iter().map(Slot::new).collect() }
     }
 
     /// As it was when it was new.
     pub(crate) fn clear(&mut self) {
-        self.tables.iter_mut().for_each(|table| table.clear());
+        self.tables.iter_mut().for_each(|slot| slot.table = None);
+    }
+
+    /// Those that something has touched, of all bindings.
+    fn made(&self) -> impl Iterator<Item = &dyn OperatorTable> {
+        self.tables.iter().filter_map(|slot| slot.table.as_deref())
+    }
+
+    /// That of a binding, where something has touched it.
+    fn table(&self, binding: usize) -> Option<&dyn OperatorTable> {
+        self.tables[binding].table.as_deref()
     }
 
     /// Applies items in stream order; what conditions read is appended to `out`, absent values left out.
@@ -67,7 +119,9 @@ impl Shard {
         out: &mut Vec<Gathered>,
     ) {
         for item in items {
-            self.tables[item.binding as usize].prefetch(item.key);
+            if let Some(table) = self.table(item.binding as usize) {
+                table.prefetch(item.key);
+            }
         }
         for item in items {
             let chunk = &chunks[item.chunk as usize];
@@ -90,7 +144,7 @@ impl Shard {
                 holds: item.fed == Some(true),
                 read: item.reads,
             };
-            let table = &mut self.tables[step.binding];
+            let table = self.tables[step.binding].made();
             let value = if item.due { table.fire(item.key, row.identity, mark.clock_ms) } else { table.apply(&visit, hasher) };
             if let Some(cell) = step.cell.filter(|_| item.reads)
                 && !matches!(value, Cell::Absent)
@@ -102,77 +156,87 @@ impl Shard {
 
     /// When the first wait of those bindings is over, ms of the log's clock.
     pub(crate) fn next_due(&mut self, timers: &[usize]) -> Option<i64> {
-        timers.iter().filter_map(|binding| self.tables[*binding].next_due()).min()
+        timers.iter().filter_map(|binding| self.tables[*binding].table.as_mut()?.next_due()).min()
     }
 
     /// Appends the turns of what of those bindings is due before that instant, `most` of each or somewhat more; where that
     /// leaves some out, gives a turn that none of them comes before.
     pub(crate) fn turns(&self, timers: &[usize], before_ms: i64, most: usize, out: &mut Vec<Turn>) -> Option<Turn> {
         #[expect(clippy::cast_possible_truncation, reason = "a plan has far fewer than 2^16 bindings")]
-        let left_out = timers.iter().filter_map(|binding| self.tables[*binding].turns(*binding as u16, before_ms, most, out));
+        let left_out = timers.iter().filter_map(|binding| self.table(*binding)?.turns(*binding as u16, before_ms, most, out));
         left_out.min()
     }
 
     /// The wait of a turn.
     pub(crate) fn due(&self, turn: Turn) -> Option<Due> {
-        self.tables[usize::from(turn.binding)].due(turn)
+        self.table(usize::from(turn.binding))?.due(turn)
     }
 
     /// How many waits of those bindings are open at that instant.
     pub(crate) fn open_waits(&self, timers: &[usize], clock_ms: i64) -> usize {
-        timers.iter().map(|binding| self.tables[*binding].open_waits(clock_ms)).sum()
+        timers.iter().filter_map(|binding| self.table(*binding)).map(|table| table.open_waits(clock_ms)).sum()
     }
 
     /// Ends a wait without a word; whether it was open.
     pub(crate) fn give_up(&mut self, due: &Due) -> bool {
         let Turn { over_ms, binding, key, .. } = due.turn;
-        !matches!(self.tables[usize::from(binding)].fire(key, due.identity, over_ms), Cell::Absent)
+        let table = self.tables[usize::from(binding)].table.as_mut();
+        table.is_some_and(|table| !matches!(table.fire(key, due.identity, over_ms), Cell::Absent))
     }
 
     /// What a binding with one state for all keys has taken in since it was asked before.
     pub(crate) fn take_part(&mut self, binding: usize) -> Option<Box<dyn Any + Send>> {
-        self.tables[binding].take_part()
+        self.tables[binding].table.as_mut()?.take_part()
     }
 
     /// Makes the tables of another ruleset: `kept` says for each of its bindings which of the old tables it goes on with.
     /// Gives how many entries the memory bound had cost the tables that are dropped.
-    pub(crate) fn switch(&mut self, layout: Layout<'_>, kept: &[Option<usize>], clock_ms: i64) -> u64 {
-        let mut old: Vec<Option<Box<dyn OperatorTable>>> = std::mem::take(&mut self.tables).into_iter().map(Some).collect();
-        let tables = layout.bindings.iter().zip(kept).map(|(binding, kept)| {
-            match kept.and_then(|number| old.get_mut(number)).and_then(Option::take) {
-                Some(mut table) => {
-                    table.set_lateness(layout.lateness_ms, clock_ms);
-                    table.set_share(layout.share(), clock_ms);
-                    table
-                }
-                None => new_table(binding, layout.lateness_ms, layout.share()),
+    pub(crate) fn switch(&mut self, blanks: &[Arc<Blank>], kept: &[Option<usize>], clock_ms: i64) -> u64 {
+        let mut old = std::mem::take(&mut self.tables);
+        let tables = blanks.iter().zip(kept).map(|(blank, kept)| {
+            let mut slot = Slot::new(blank);
+            slot.table = kept.and_then(|number| old.get_mut(number)).and_then(|slot| slot.table.take());
+            if let Some(table) = &mut slot.table {
+                table.set_lateness(blank.lateness_ms, clock_ms);
+                table.set_share(blank.share, clock_ms);
             }
+            slot
         });
         self.tables = tables.collect();
-        old.iter().flatten().map(|table| table.evicted()).sum()
+        old.iter().filter_map(|slot| slot.table.as_ref()).map(|table| table.evicted()).sum()
     }
 
     /// Entries that the memory bound has cost so far.
     pub(crate) fn evicted(&self) -> u64 {
-        self.tables.iter().map(|table| table.evicted()).sum()
+        self.made().map(OperatorTable::evicted).sum()
     }
 
     /// Memory as the bound counts it.
     pub(crate) fn bytes(&self) -> usize {
-        self.tables.iter().map(|table| table.bytes()).sum()
+        self.made().map(OperatorTable::bytes).sum()
     }
 
     /// The same for a snapshot.
     pub(crate) fn share(&mut self) -> Self {
-        Self { tables: self.tables.iter_mut().map(|table| table.share()).collect() }
+        let shared = |slot: &mut Slot| {
+            let table = slot.table.as_mut().map(|table| table.share());
+            Slot { blank: Arc::clone(&slot.blank), table }
+        };
+        Self { tables: self.tables.iter_mut().map(shared).collect() }
     }
 
     /// Appends every table with its length, in the order of the bindings.
     pub(crate) fn save(&self, out: Vec<u8>) -> Vec<u8> {
-        self.tables.iter().fold(out, |mut out, table| {
+        self.tables.iter().fold(out, |mut out, slot| {
             let begin = out.len();
             out.extend([0; LENGTH_BYTES]);
-            let mut out = table.save(out);
+            let mut out = match &slot.table {
+                Some(table) => table.save(out),
+                None => {
+                    out.extend_from_slice(&slot.blank.saved);
+                    out
+                }
+            };
             let length = (out.len() - begin - LENGTH_BYTES) as u64;
             out[begin..begin + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
             out
@@ -186,8 +250,9 @@ impl Shard {
             let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>().ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let (table, rest) = rest.split_at_checked(length).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-            if let Some(binding) = binding
-                && !self.tables[*binding].load(table)?.is_empty()
+            if let Some(slot) = binding.map(|binding| &mut self.tables[binding])
+                && slot.blank.saved != table
+                && !slot.made().load(table)?.is_empty()
             {
                 return Err(postcard::Error::custom("a table that is longer than its entries"));
             }
@@ -199,7 +264,7 @@ impl Shard {
     /// The same of snapshots up to format 4, which gave no lengths.
     pub(crate) fn load_former<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<usize>]) -> Result<&'b [u8], postcard::Error> {
         for binding in order.iter().flatten() {
-            bytes = self.tables[*binding].load(bytes)?;
+            bytes = self.tables[*binding].made().load(bytes)?;
         }
         Ok(bytes)
     }
@@ -207,5 +272,6 @@ impl Shard {
 
 /// All shards, empty.
 pub(crate) fn shards(layout: Layout<'_>) -> Vec<Shard> {
-    (0..SHARDS).map(|_| Shard::new(layout)).collect()
+    let blanks = Blank::all(layout);
+    (0..SHARDS).map(|_| Shard::new(&blanks)).collect()
 }

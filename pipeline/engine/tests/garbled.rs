@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rasid_compiler::ruleset::{EntityField, KeyPart, Mode, Rule, Ruleset, Scenario};
+use rasid_compiler::ruleset::{EntityField, KeyPart, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType};
 use rasid_engine::{Config, Counters, Engine, Pseudonymizer, Record};
@@ -163,10 +163,10 @@ impl Shipped {
 fn lines(scenario: &Scenario, garbled: Option<(EventType, Option<&str>, &str, &str)>) -> Vec<String> {
     let mut events: Vec<_> = scenario.events.iter().collect();
     events.sort_by_key(|event| event.at_ms);
-    let line = |(number, event): (usize, &&rasid_compiler::ruleset::ScenarioEvent)| {
+    let line = |(number, event): (usize, &&ScenarioEvent)| {
         let Some((_, object, name, garbage)) = garbled.filter(|(of, ..)| *of == event.event) else { return event.record(START_MS, number) };
-        let mut changed = (*event).clone();
-        let mut holder = &mut changed.data;
+        let mut data: Value = serde_json::from_str(&event.data).expect("JSON");
+        let mut holder = &mut data;
         if let Some(object) = object {
             if holder.get(object).is_none_or(|inner| !inner.is_object()) {
                 holder[object] = json!({ "lat": 30.0, "lon": 31.0, "photo": true });
@@ -176,6 +176,7 @@ fn lines(scenario: &Scenario, garbled: Option<(EventType, Option<&str>, &str, &s
         let before = std::mem::replace(&mut holder[name], Value::String(HOLE.to_owned()));
         let hole = Value::String(HOLE.to_owned()).to_string();
         let filled = garbage.replace('@', &before.to_string()).replace("NAME", name).replace("NAM\\u0045", &escaped(name));
+        let changed = ScenarioEvent { data: data.to_string().into(), ..(*event).clone() };
         changed.record(START_MS, number).replace(&hole, &filled)
     };
     events.iter().enumerate().map(line).collect()

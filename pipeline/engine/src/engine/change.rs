@@ -1,5 +1,7 @@
 //! Control records: what changes the engine between two events, without a restart.
 
+use std::collections::HashMap;
+
 use rasid_compiler::ruleset::{Mode, Ruleset};
 use rayon::prelude::*;
 
@@ -7,7 +9,7 @@ use super::{Engine, Output, layout, suppress_ms_max};
 use crate::counters::RuleCounters;
 use crate::plan::Plan;
 use crate::scores::Moment;
-use crate::shard::Shard;
+use crate::shard::{Blank, Shard};
 use crate::warming::Warming;
 
 impl Engine {
@@ -21,23 +23,19 @@ impl Engine {
         let old = &self.plan;
         let plan = Plan::new(ruleset);
         // What nobody read was not fed, so it holds nothing to go on with.
-        let kept: Vec<Option<usize>> = plan
-            .ruleset
-            .bindings
-            .iter()
-            .zip(&plan.used)
-            .map(|(binding, used)| {
-                let same = |number: &usize| old.used[*number] && old.ruleset.bindings[*number].canonical == binding.canonical;
-                (0..old.ruleset.bindings.len()).find(same).filter(|_| *used)
-            })
-            .collect();
+        let held = old.ruleset.bindings.iter().zip(&old.used).enumerate().filter(|(_, (_, used))| **used);
+        let held: HashMap<&str, usize> = held.map(|(number, (binding, _))| (binding.canonical.as_str(), number)).collect();
+        let bindings = plan.ruleset.bindings.iter().zip(&plan.used);
+        let kept: Vec<Option<usize>> =
+            bindings.map(|(binding, used)| held.get(binding.canonical.as_str()).copied().filter(|_| *used)).collect();
         let now = (self.clock_ms != i64::MIN).then_some(self.clock_ms);
         let births = kept.iter().map(|kept| kept.map_or(now, |number| self.warming.births()[number])).collect();
         self.warming = Warming::new(&plan.ruleset, births);
         self.anew.clear();
 
         let (layout, clock_ms) = (layout(&plan.ruleset, &self.config), self.clock_ms);
-        let switch = |shard: &mut Shard| shard.switch(layout, &kept, clock_ms);
+        let blanks = Blank::all(layout);
+        let switch = |shard: &mut Shard| shard.switch(&blanks, &kept, clock_ms);
         self.evicted_before += match &self.pool {
             None => self.shards.iter_mut().map(switch).sum::<u64>(),
             Some(pool) => pool.install(|| self.shards.par_iter_mut().map(switch).sum::<u64>()),
