@@ -1,7 +1,7 @@
 //! Rule files into a ruleset.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,6 +151,11 @@ fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
         let Some(Lowered { rule: Some(rule), lets, warnings: warned, .. }) = lowered else { continue };
         warnings.extend(tidy(warned).into_iter().map(|warning| Diagnostic::new(file, warning)));
         rules.push(bindings.connect(rule, lets));
+        if bindings.under.len() > KEYS_MAX {
+            let message = format!("more than {KEYS_MAX} different bindings under their keys in all rules together");
+            let fault = Fault::new(Code::TooMuch, 0..0, message).help("give like bindings like windows and filters: equal ones are one");
+            return Err(Report { faults: vec![Diagnostic::new(file, fault)], sources, dir: None });
+        }
     }
     rules.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Ruleset { rules, bindings: bindings.list, hash: hash(&sources), sources, warnings })
@@ -252,9 +257,14 @@ fn hash(sources: &[SourceFile]) -> String {
     hasher.finalize().iter().fold(String::from("sha256:"), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
+/// Most bindings, each as often as the keys under which it is fed or read: the engine numbers them in 16 bits.
+const KEYS_MAX: usize = 60_000;
+
 /// The bindings of all rules; equal ones are one.
 #[derive(Default)]
 struct Bindings {
+    /// Under which keys they are fed and read, by number.
+    under: HashSet<(usize, Vec<KeyPart>)>,
     list: Vec<Binding>,
     /// Their numbers by their canonical texts.
     numbers: HashMap<String, usize>,
@@ -286,6 +296,7 @@ impl Bindings {
                 slots.push(usize::MAX); // a shared binding that the rule does not name
                 continue;
             };
+            self.under.extend(read.1.iter().map(|(_, key)| (read.0, key.clone())));
             let slot = reads.iter().position(|other| *other == read).unwrap_or(reads.len());
             if slot == reads.len() {
                 reads.push(read);
@@ -307,9 +318,11 @@ impl Bindings {
     fn intern(&mut self, new: Binding) -> usize {
         match self.numbers.entry(new.canonical.clone()) {
             Entry::Occupied(number) => *number.get(),
-            Entry::Vacant(number) => {
+            Entry::Vacant(vacant) => {
+                let number = self.list.len();
+                self.under.extend(new.feeds.iter().map(|feed| (number, feed.key.clone())));
                 self.list.push(new);
-                *number.insert(self.list.len() - 1)
+                *vacant.insert(number)
             }
         }
     }

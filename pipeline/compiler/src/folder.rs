@@ -20,8 +20,8 @@ use crate::{list, yaml};
 const DEPTH_MAX: usize = 8;
 /// Most entries of any kind below the folder that are looked at.
 const ENTRIES_MAX: usize = 50_000;
-/// Most rule files.
-const FILES_MAX: usize = 5_000;
+/// Most files: rules, lists and their entries.
+const FILES_MAX: usize = 10_000;
 /// All rule files together, bytes. The largest lists in YAML fit sixteen times, the largest plain files of entries twice.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Characters of a file's name that a fault shows.

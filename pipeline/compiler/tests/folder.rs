@@ -208,7 +208,7 @@ fn a_folder_that_is_mounted_by_links_is_read() {
 fn a_walk_through_very_many_files_ends() {
     let folder = folder();
     fs::create_dir_all(folder.path().join("many")).expect("a folder");
-    for number in 0..5_010 {
+    for number in 0..10_010 {
         fs::write(folder.path().join(format!("many/r{number}.yaml")), "").expect("a file");
     }
     let report = faults(folder.path());

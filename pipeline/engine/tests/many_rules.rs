@@ -1,11 +1,11 @@
-//! Thousands of rules: what checking them takes.
+//! Many rules: what checking them takes, and what one more costs an event.
 
 use std::path::Path;
 use std::time::Instant;
 
 use rasid_compiler::ruleset::Ruleset;
 use rasid_compiler::{SourceFile, compile};
-use rasid_engine::run_tests;
+use rasid_engine::{Config, Engine, Pseudonymizer, Record, run_tests};
 
 /// The shipped rules over and over under other names, so many in all: every second one with windows that are somewhat shorter, so
 /// that half of them share their bindings with all others and half with a few.
@@ -65,4 +65,82 @@ fn what_they_share_is_kept_once() {
     assert_eq!((few.rules.len(), many.rules.len()), (24, 240));
     assert!(many.bindings.len() < 10 * few.bindings.len(), "{} and {}", few.bindings.len(), many.bindings.len());
     assert!(run_tests(&few).expect("an engine").failures.is_none());
+}
+
+const EVENTS: usize = 40_000;
+
+/// Codes that are asked for, by phones and addresses of which a few are busy.
+fn codes() -> Vec<String> {
+    let mut state = 42_u64;
+    let mut draw = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let code = |number: usize| {
+        let time = rasid_detectors::event::time::format_rfc3339(1_790_000_000_000 + i64::try_from(number).expect("few") * 20);
+        let (phone, ip) = (draw(2_000), draw(1_000));
+        format!(
+            r#"{{"specversion":"1.0","id":"e{number}","source":"/test","type":"auth.otp_requested","time":"{time}","data":{{"phone":"+2010{phone:08}","ip":"10.0.{}.{}","purpose":"login"}}}}"#,
+            ip / 250,
+            ip % 250
+        )
+    };
+    (0..EVENTS).map(code).collect()
+}
+
+/// A rule about what those events are, or about what they are not.
+fn rule(number: usize, on: &str, of: &str, by: &str, window_s: usize, limit: usize) -> SourceFile {
+    let text = format!(
+        "rule: many.r{number}\ntitle: t\non: {on}\nentity: {by}\nlet:\n  n: {{count: {of}, by: {by}, window: {window_s}s}}\nwhen: n > {limit}\nexplain: '{{n}}'\n"
+    );
+    SourceFile { name: format!("many/r{number}.yaml"), text }
+}
+
+/// Ten rules about the events, and so many others.
+fn with(others: usize, other: impl Fn(usize) -> SourceFile) -> Ruleset {
+    let own = (0..10).map(|number| rule(number, "auth.otp_requested", "auth.otp_requested", "phone", 600 + number, 100));
+    let files: Vec<SourceFile> = own.chain((10..10 + others).map(other)).collect();
+    compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+/// Nanoseconds an event, one thread, the best of three of each, taken in turn so that a busy machine is busy for all.
+fn measured(rulesets: &[Ruleset]) -> Vec<f64> {
+    let lines = codes();
+    let records: Vec<Record<'_>> =
+        (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
+    let mut best = vec![f64::MAX; rulesets.len()];
+    for _ in 0..3 {
+        for (ruleset, best) in rulesets.iter().zip(&mut best) {
+            let pseudonymizer = Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough");
+            let mut engine = Engine::new(ruleset.clone(), Config::default(), pseudonymizer).expect("an engine");
+            let start = Instant::now();
+            for batch in records.chunks(8_192) {
+                engine.process(batch);
+            }
+            #[expect(clippy::cast_precision_loss, reason = "few enough")]
+            let each = start.elapsed().as_nanos() as f64 / EVENTS as f64;
+            *best = best.min(each);
+        }
+    }
+    best
+}
+
+#[test]
+#[ignore = "a measure: cargo test --release -p rasid-engine --test many_rules -- --ignored --nocapture --test-threads 1"]
+fn what_one_more_rule_costs_an_event() {
+    let (on, of) = ("auth.otp_requested", "auth.otp_requested");
+    let counts = [0, 90, 990];
+    let kinds: [(&str, &dyn Fn(usize) -> SourceFile); 3] = [
+        ("about other events", &|number| rule(number, "review.submitted", "review.submitted", "user(reviewer_id)", 600 + number, 100)),
+        ("that share a binding", &|number| rule(number, on, of, "phone", 600, 100 + number)),
+        ("each with a binding of its own", &|number| {
+            rule(number, on, of, if number % 2 == 0 { "phone" } else { "ip" }, 600 + number, 1_000)
+        }),
+    ];
+    for (kind, other) in kinds {
+        let rulesets: Vec<Ruleset> = counts.iter().map(|count| with(*count, other)).collect();
+        let found = measured(&rulesets);
+        let each: Vec<String> = counts.iter().zip(&found).map(|(count, ns)| format!("{}: {ns:.0} ns", count + 10)).collect();
+        println!("rules {kind}: {} an event, {:.3} times from 10 to 1,000", each.join(", "), found[2] / found[0]);
+    }
 }
