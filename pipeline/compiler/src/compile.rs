@@ -130,11 +130,11 @@ fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
     };
     let roots: Vec<Option<Node>> = sources.par_iter().zip(&mut found).map(parse).collect();
     let library = library(&sources, &roots, &mut found);
-    let lower = |(index, ((source, root), faults)): (usize, ((&SourceFile, &Option<Node>), &mut Vec<Fault>))| {
-        let root = root.as_ref().filter(|_| is_rule(&source.name))?;
+    let lower = |(index, (source, faults)): (usize, (&SourceFile, &mut Vec<Fault>))| {
+        let root = roots.get(index).and_then(Option::as_ref).filter(|_| is_rule(&source.name))?;
         Some(lower::lower(&source.name, &source.text, root, index, &library, faults))
     };
-    let lowered: Vec<Option<Lowered>> = sources.par_iter().zip(&roots).zip(&mut found).enumerate().map(lower).collect();
+    let lowered: Vec<Option<Lowered>> = sources.par_iter().zip(&mut found).enumerate().map(lower).collect();
     duplicates(&sources, &lowered, &mut found);
     let faults: Vec<Diagnostic> = found
         .into_iter()

@@ -22,6 +22,9 @@ use crate::terms::Terms;
 use crate::yaml::{Key, Node, NodeValue, TextMap};
 
 const DAY_MS: i64 = 86_400_000;
+/// The most that a rule's condition and bindings come to, written out for every event type and override, bytes. A rule of a thousand bytes
+/// with fifty overrides at five types comes to a quarter of a MiB.
+const WRITTEN_OUT_MAX: usize = 4 << 20;
 /// Half-lives that a rule may have. Scores say them in whole seconds: below one, a reader would divide by zero.
 const HALF_LIFE_MS: std::ops::RangeInclusive<i64> = 1_000..=365 * DAY_MS;
 
@@ -49,11 +52,9 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
 
     let id = map.required("rule", faults).and_then(|node| id(node, name, faults));
     let title = map.required("title", faults).and_then(|node| reader::text(node, "`title`", faults));
-    let severity = map.optional("severity").map_or(Some(Severity::Sev2), |node| reader::word(node, "`severity`", &SEVERITIES, faults));
-    let mode = map.optional("mode").map_or(Some(Mode::Active), |node| reader::word(node, "`mode`", &MODES, faults));
-    let while_warming = map
-        .optional("while_warming")
-        .map_or(Some(WhileWarming::Shadow), |node| reader::word(node, "`while_warming`", &WHILE_WARMING, faults));
+    let severity = word_or(Severity::Sev2, &mut map, "severity", &SEVERITIES, faults);
+    let mode = word_or(Mode::Active, &mut map, "mode", &MODES, faults);
+    let while_warming = word_or(WhileWarming::Shadow, &mut map, "while_warming", &WHILE_WARMING, faults);
     let bound = map.optional("let");
     let on = map.required("on", faults).map(|node| binding::looked_at(node, bound, faults)).unwrap_or_default();
     let entity = map.required("entity", faults).and_then(|node| entity(node, faults));
@@ -66,6 +67,9 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let beside = Beside { on: &on, lists, params: &plain };
     let mut lets = bound.map(|node| binding::lower(text, node, beside, faults)).unwrap_or_default();
     let when = map.required("when", faults);
+    if is_too_much(on.len() * (overrides.len() + 1), when, bound, faults) {
+        return nothing;
+    }
     let risk = map.optional("risk").map_or(Some(0), |node| risk(node, kind, faults));
     let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));
     let suppress = map.optional("suppress").map_or(Some(3_600_000), |node| reader::duration(node, "`suppress`", 0..=30 * DAY_MS, faults));
@@ -117,8 +121,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let modes = mode.zip(while_warming);
     // Severity and risk stand in the programs; one with a fault leaves no rule.
     let spans = half_life.zip(suppress).zip(advice_for.unwrap_or(half_life));
-    let whole = id.clone().filter(|_| faults.len() == before);
-    let parts = (whole, title, modes, entity, spans);
+    let parts = (id.clone().filter(|_| faults.len() == before), title, modes, entity, spans);
     let (
         Some((id_text, id_span)),
         Some(title),
@@ -146,6 +149,27 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     };
     let warnings = lint::warnings(&rule, &lets, own, &id_span);
     Lowered { id, rule: Some(rule), lets, warnings }
+}
+
+/// The word under a key, and the usual one where there is none; `None` where it has a fault.
+fn word_or<T: Copy>(usual: T, map: &mut MapReader<'_>, key: &'static str, words: &[(&str, T)], faults: &mut Vec<Fault>) -> Option<T> {
+    map.optional(key).map_or(Some(usual), |node| reader::word(node, &format!("`{key}`"), words, faults))
+}
+
+/// Whether a rule's condition and bindings, written out for each of its cases, which are event types times overrides, come to more
+/// than anybody means: each is checked, and kept, by itself.
+fn is_too_much(cases: usize, when: Option<&Node>, bound: Option<&Node>, faults: &mut Vec<Fault>) -> bool {
+    let bytes: usize = when.iter().chain(&bound).map(|node| node.span.len()).sum();
+    let is_too_much = cases.saturating_mul(bytes) > WRITTEN_OUT_MAX;
+    if is_too_much {
+        let most = WRITTEN_OUT_MAX >> 20;
+        let message =
+            format!("{bytes} bytes of `when` and `let` for each of {cases} cases, by event types and overrides: more than {most} MiB");
+        let span = when.or(bound).map_or(0..0, |node| node.span.clone());
+        let help = "make several rules of it, or fewer overrides: a list of values says at once what many would";
+        faults.push(Fault::new(Code::TooMuch, span, message).help(help));
+    }
+    is_too_much
 }
 
 /// What is for people alone.

@@ -26,8 +26,6 @@ pub(crate) struct Plan {
     has_populations: bool,
     /// Whether a rule reads scores.
     pub(crate) reads_scores: bool,
-    /// Whether a rule looks at alerts.
-    pub(crate) looks_at_alerts: bool,
 }
 
 /// How far a segment of the stream may go.
@@ -111,8 +109,12 @@ impl Plan {
         let has_populations = of_form(Form::Population).next().is_some();
         let has_second = ruleset.bindings.iter().zip(&used).any(|(binding, used)| *used && is_second(binding));
         let reads_scores = types.iter().flat_map(|of| &of.triggers).any(|trigger| trigger.reads_score);
-        let looks_at_alerts = EventType::ALL.iter().zip(&types).any(|(event, of)| event.is_own() && !of.triggers.is_empty());
-        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores, looks_at_alerts }
+        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores }
+    }
+
+    /// Whether a rule looks at alerts.
+    pub(crate) fn looks_at_alerts(&self) -> bool {
+        !self.of(EventType::AlertOpened).triggers.is_empty()
     }
 
     /// Whether the stream is cut into segments at all.

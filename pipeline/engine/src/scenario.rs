@@ -304,7 +304,7 @@ mod tests {
             )
         };
         let record = |number: usize| {
-            let what = if number % 2 == 0 { code(number) } else { paid(number) };
+            let what = if number.is_multiple_of(2) { code(number) } else { paid(number) };
             format!(r#"{{"specversion":"1.0","id":"{number}","source":"/test","time":"{}",{what}}}"#, time(number * 20))
         };
         (0..120).map(record).collect()

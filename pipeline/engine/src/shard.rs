@@ -230,12 +230,11 @@ impl Shard {
         self.tables.iter().fold(out, |mut out, slot| {
             let begin = out.len();
             out.extend([0; LENGTH_BYTES]);
-            let mut out = match &slot.table {
-                Some(table) => table.save(out),
-                None => {
-                    out.extend_from_slice(&slot.blank.saved);
-                    out
-                }
+            let mut out = if let Some(table) = &slot.table {
+                table.save(out)
+            } else {
+                out.extend_from_slice(&slot.blank.saved);
+                out
             };
             let length = (out.len() - begin - LENGTH_BYTES) as u64;
             out[begin..begin + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());

@@ -1,7 +1,5 @@
 //! Rules that look at alerts: what the other rules have opened, at the event that opened it, in the order of the log.
 
-#![expect(clippy::indexing_slicing, reason = "what is out of range fails the test")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -109,7 +107,9 @@ proptest! {
         }).collect();
         let waves: BTreeMap<&str, &Alert> =
             found.iter().filter(|alert| alert.rule == "ops.wave").map(|alert| (alert.event.id.as_str(), alert)).collect();
-        let (mut of_all, mut by_rule, mut by_area): (Kept<()>, BTreeMap<&str, Kept<()>>, BTreeMap<&str, Kept<usize>>) = Default::default();
+        let mut of_all = Kept::default();
+        let mut by_rule: BTreeMap<&str, Kept<()>> = BTreeMap::new();
+        let mut by_area: BTreeMap<&str, Kept<usize>> = BTreeMap::new();
         let mut seen = Vec::new();
         let sources: Vec<&Alert> = found.iter().filter(|alert| alert.rule != "ops.wave").collect();
         for alert in &sources {

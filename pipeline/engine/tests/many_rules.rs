@@ -1,5 +1,8 @@
 //! Many rules: what checking them takes, and what one more costs an event.
 
+#![expect(clippy::indexing_slicing, reason = "what is out of range fails the test")]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measure is timed, and shown")]
+
 use std::path::Path;
 use std::time::Instant;
 

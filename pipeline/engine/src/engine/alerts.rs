@@ -30,7 +30,7 @@ impl Engine {
         traces: Option<&mut Vec<Trace>>,
     ) {
         // In the test of such a rule the events are alerts themselves.
-        if !self.plan.looks_at_alerts || at.row.event.data.event_type().is_own() {
+        if !self.plan.looks_at_alerts() || at.row.event.data.event_type().is_own() {
             return;
         }
         let region = at.row.event.data.region().and_then(Region::new);

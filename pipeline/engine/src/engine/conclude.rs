@@ -26,7 +26,7 @@ impl Engine {
         for (chunk, verdicts) in chunks.iter().zip(verdicts) {
             self.count(verdicts);
             let mut hits = verdicts.hits.iter().peekable();
-            if self.plan.reads_scores || self.plan.looks_at_alerts {
+            if self.plan.reads_scores || self.plan.looks_at_alerts() {
                 for (index, at) in chunk.live() {
                     let before = output.alerts.len();
                     while let Some(hit) = hits.next_if(|hit| hit.row <= index) {
