@@ -63,6 +63,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) lists: &'a Lists,
     /// The rule's parameters, with the values that the bindings are made with.
     pub(crate) params: &'a [(String, Param)],
+    /// What fires among the shared bindings.
+    pub(crate) fires: &'a [Source],
 }
 
 /// Reads the rule's `let`.
@@ -83,7 +85,8 @@ pub(crate) fn lower(file: &str, node: &Node, beside: Beside<'_>, faults: &mut Ve
     for rank in [Rank::Detector, Rank::Fires, Rank::FiresByFirings, Rank::Value] {
         for (index, (name, node)) in entries.iter().enumerate().filter(|(_, (_, node))| rank_of(node) == rank) {
             let named = reader::identifier(name, "a binding", faults);
-            let (sources, broken) = (sources(&drafts), broken(entries, &drafts));
+            let (mut sources, broken) = (sources(&drafts), broken(entries, &drafts));
+            sources.extend(beside.fires.iter().filter(|shared| entries.iter().all(|(own, _)| own.name != shared.name)).cloned());
             let is_counted = counted.contains(name.name.as_str());
             let among = Among { beside, sources: &sources, broken: &broken, is_counted };
             let draft = one(file, name, node, &among, faults);
@@ -128,8 +131,13 @@ fn counted(entries: &[(Key, Node)]) -> BTreeSet<&str> {
     entries.iter().flat_map(|(_, node)| named_in(node)).collect()
 }
 
+/// The bindings of a `let`, with faults or without.
+pub(crate) fn entries(node: Option<&Node>) -> &[(Key, Node)] {
+    if let Some(NodeValue::Map(entries)) = node.map(|node| &node.value) { entries } else { &[] }
+}
+
 /// The names that stand where event types do in one binding.
-fn named_in(node: &Node) -> BTreeSet<&str> {
+pub(crate) fn named_in(node: &Node) -> BTreeSet<&str> {
     let aggregate = |key: &Key| aggregates().any(|spec| spec.name == key.name) || is_second_key(key);
     let keys = if let NodeValue::Map(keys) = &node.value { keys.as_slice() } else { &[] };
     let types = keys.iter().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| match &node.value {
@@ -141,15 +149,19 @@ fn named_in(node: &Node) -> BTreeSet<&str> {
 
 /// What fires, among drafts; what is fed firings itself is no source of them, as there are two stages and no third.
 fn sources(drafts: &[Draft]) -> Vec<Source> {
-    let source = |(draft, entry): (usize, &Draft)| match &entry.binding {
+    drafts.iter().enumerate().filter_map(|(place, draft)| source(place, draft)).collect()
+}
+
+/// A draft as what fires, by its place among the rule's bindings.
+pub(crate) fn source(place: usize, entry: &Draft) -> Option<Source> {
+    match &entry.binding {
         Some((binding, Shape::Signal(spec))) if binding.feeds.iter().all(|feed| feed.firings_of.is_none()) => {
             let fires_on = binding.feeds.iter().filter(|feed| spec.form == Form::Keyed || feed.sides.below).map(|feed| feed.event);
             let (inputs, canonical) = (fires_on.collect(), binding.canonical.clone());
-            Some(Source { name: entry.name.name.clone(), draft, spec, inputs, canonical })
+            Some(Source { name: entry.name.name.clone(), draft: place, spec, inputs, canonical })
         }
         _ => None,
-    };
-    drafts.iter().enumerate().filter_map(source).collect()
+    }
 }
 
 /// The names of what fires and has a fault of its own: nothing more is said of what counts it.
@@ -209,7 +221,7 @@ pub(crate) struct Among<'a> {
 
 /// Reads one binding.
 pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults: &mut Vec<Fault>) -> Draft {
-    let Among { beside: Beside { on, lists, params }, sources, broken, is_counted } = *among;
+    let Among { beside: Beside { on, lists, params, fires: _ }, sources, broken, is_counted } = *among;
     let mut lowering = Lowering {
         file,
         on,

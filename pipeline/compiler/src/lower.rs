@@ -64,7 +64,9 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let except = map.optional("except").map(|node| except(node, &library.lists, faults)).unwrap_or_default();
     let lists = &library.lists;
     let plain = program::plain_names(&params);
-    let beside = Beside { on: &on, lists, params: &plain };
+    let counted = shared::counted(binding::entries(bound));
+    let fires = library.shared.fires(&counted, binding::entries(bound).len(), &on, lists);
+    let beside = Beside { on: &on, lists, params: &plain, fires: &fires };
     let mut lets = bound.map(|node| binding::lower(text, node, beside, faults)).unwrap_or_default();
     let when = map.required("when", faults);
     if is_too_much(on.len() * (overrides.len() + 1), when, bound, faults) {
@@ -95,7 +97,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     });
     let mentioned = shared::mentioned(when.as_ref(), parts.as_deref());
     let own = lets.len();
-    lets.extend(library.shared.attach(&lets, &mentioned, &on, lists, faults));
+    lets.extend(library.shared.attach(&lets, &mentioned, &counted, &on, lists, faults));
     let named = lets.len();
     let others = bound.map(|node| program::lets_of_overrides(text, node, beside, &overrides, &mut lets, faults)).unwrap_or_default();
     let programs = Programs {

@@ -150,9 +150,10 @@ pub(crate) fn lets_of_overrides(
             span: other.span.clone(),
             ..fault
         }));
-        let begin = lets.len();
+        // What fires may be a shared binding, which stands where it stood.
+        let (begin, own) = (lets.len(), drafts.len());
         for feed in drafts.iter_mut().filter_map(|draft| draft.binding.as_mut()).flat_map(|(binding, _)| &mut binding.feeds) {
-            feed.firings_of = feed.firings_of.map(|source| source + begin);
+            feed.firings_of = feed.firings_of.map(|source| if source < own { source + begin } else { source });
         }
         begins.push(begin);
         lets.append(&mut drafts);

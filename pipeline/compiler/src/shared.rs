@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use rasid_detectors::event::EventType;
 
-use crate::binding::{self, Among, Beside, Draft};
-use crate::cel::Source;
+use crate::binding::{self, Among, Beside, Draft, Source};
+use crate::cel;
 use crate::diagnostic::{Code, Fault};
 use crate::list::Lists;
 use crate::reader::MapReader;
@@ -45,23 +45,43 @@ impl<'a> Shared<'a> {
         let Some(mut map) = MapReader::new(root, "the file of shared bindings", faults) else { return Self::unread() };
         let node = map.required("let", faults);
         map.finish(faults);
-        let drafts = node.map(|node| binding::lower(text, node, Beside { on: &[], lists, params: &[] }, faults)).unwrap_or_default();
+        let drafts =
+            node.map(|node| binding::lower(text, node, Beside { on: &[], lists, params: &[], fires: &[] }, faults)).unwrap_or_default();
         let Some(NodeValue::Map(entries)) = node.map(|node| &node.value) else { return Self::unread() };
         let bindings =
             entries.iter().zip(drafts).map(|((name, node), draft)| SharedBinding { name, node, good: draft.binding.is_some() }).collect();
         Self { text, bindings, unread: false }
     }
 
-    /// The shared bindings as a rule sees them: those that it mentions are lowered for its event types, the others are
-    /// names alone. `own`: what it binds itself.
+    /// What fires of those that are counted, by what counts them; `from` is the place of the first shared binding among the rule's.
+    pub(crate) fn fires(&self, counted: &[Mention], from: usize, on: &[EventType], lists: &Lists) -> Vec<Source> {
+        let of_name = |(place, shared): (usize, &SharedBinding<'a>)| {
+            counted.iter().find(|(name, _)| *name == shared.name.name).filter(|_| shared.good)?;
+            let among = Among { beside: Beside { on, lists, params: &[], fires: &[] }, sources: &[], broken: &[], is_counted: true };
+            // What is wrong with it here is said where it is attached.
+            let draft = binding::one(self.text, shared.name, shared.node, &among, &mut Vec::new());
+            binding::source(from + place, &draft)
+        };
+        self.bindings.iter().enumerate().filter_map(of_name).collect()
+    }
+
+    /// The shared bindings as a rule sees them: those that it mentions or counts, and those that these count, are lowered for its event
+    /// types, the others are names alone. `own`: what it binds itself.
     pub(crate) fn attach(
         &self,
         own: &[Draft],
-        mentioned: &[(String, Range<usize>)],
+        mentioned: &[Mention],
+        counted: &[Mention],
         on: &[EventType],
         lists: &Lists,
         faults: &mut Vec<Fault>,
     ) -> Vec<Draft> {
+        let mut counted = counted.to_vec();
+        for (name, span) in mentioned {
+            let of_name = self.bindings.iter().filter(|shared| shared.name.name == *name);
+            counted.extend(of_name.flat_map(|shared| binding::named_in(shared.node)).map(|fires| (fires.to_owned(), span.clone())));
+        }
+        let fires = self.fires(&counted, own.len(), on, lists);
         let mut drafts = Vec::new();
         for shared in &self.bindings {
             let name = &shared.name.name;
@@ -70,14 +90,15 @@ impl<'a> Shared<'a> {
                 faults.push(fault.help("remove it to use the shared one, or give it another name"));
                 continue;
             }
-            let mention = mentioned.iter().find(|(other, _)| other == name).filter(|_| shared.good);
-            let Some((_, span)) = mention else {
+            let named = |mentions: &[Mention]| mentions.iter().find(|(other, _)| other == name).map(|(_, span)| span.clone());
+            let is_counted = named(&counted).is_some();
+            let Some(span) = named(mentioned).or_else(|| named(&counted)).filter(|_| shared.good) else {
                 drafts.push(Draft::nothing(shared.name));
                 continue;
             };
             let mut here = Vec::new();
-            let beside = Beside { on, lists, params: &[] };
-            let among = Among { beside, sources: &[], broken: &[], is_counted: false };
+            let beside = Beside { on, lists, params: &[], fires: &[] };
+            let among = Among { beside, sources: &fires, broken: &[], is_counted };
             drafts.push(binding::one(self.text, shared.name, shared.node, &among, &mut here));
             faults.extend(here.into_iter().map(|fault| Fault {
                 span: span.clone(),
@@ -90,9 +111,21 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// A name, and where it stands in the rule's file.
+pub(crate) type Mention = (String, Range<usize>);
+
+/// The names that a rule's own bindings have where event types stand.
+pub(crate) fn counted(entries: &[(Key, Node)]) -> Vec<Mention> {
+    let of_binding = |(_, node): &(Key, Node)| {
+        let names: Vec<Mention> = binding::named_in(node).into_iter().map(|name| (name.to_owned(), node.span.clone())).collect();
+        names
+    };
+    entries.iter().flat_map(of_binding).collect()
+}
+
 /// The names that a rule's texts mention, whatever they turn out to be.
-pub(crate) fn mentioned(source: Option<&Source<'_>>, parts: Option<&[Part]>) -> Vec<(String, Range<usize>)> {
-    let mut names = source.map(Source::names).unwrap_or_default();
+pub(crate) fn mentioned(source: Option<&cel::Source<'_>>, parts: Option<&[Part]>) -> Vec<Mention> {
+    let mut names = source.map(cel::Source::names).unwrap_or_default();
     for part in parts.unwrap_or_default() {
         if let Part::Name(name, _, span) = part {
             let outer = name.split_once('.').map_or(name.as_str(), |(outer, _)| outer);

@@ -90,3 +90,44 @@ fn a_detector_with_a_fault_is_told_once() {
     let codes: Vec<Code> = report.faults.iter().map(|fault| fault.code).collect();
     assert_eq!(codes, [Code::UnknownParameter], "{}", report.render(false));
 }
+
+/// The rule alone, and with what fires, and what counts it, moved into `shared.yaml`.
+#[rstest]
+#[case::what_fires(
+    "  leak: {detector: contact_leak, by: [conversation, user(sender_id)]}\n",
+    "  given: {distinct: leak, of: recipient_id, by: user(sender_id), window: 7d, where: data.text != params.but}\n"
+)]
+#[case::what_waits(
+    "  leak: {absence: booking.created, after: chat.message, by: user(sender_id), match: {booking.created: {client_id: sender_id}}, window: 1h}\n",
+    "  given: {count: leak, by: user(sender_id), window: 7d, where: data.text != params.but}\n"
+)]
+fn what_fires_may_be_shared(#[case] fires: &str, #[case] counts: &str) {
+    let fires = fires.replace(", by: user(sender_id), match: {booking.created: {client_id: sender_id}}", ", match: {client_id: sender_id}");
+    let rule = |lets: &str| {
+        let text = format!(
+            "rule: x.a\ntitle: T\non: chat.message\nentity: user(sender_id)\nparams: {{but: x}}\noverrides:\n  - {{if: data.text == \"y\", params: {{but: z}}}}\nlet:\n{lets}when: given > 2\nexplain: '{{given}}'\n"
+        );
+        SourceFile { name: "x/a.yaml".to_owned(), text }
+    };
+    let shared = |lets: &str| SourceFile { name: "shared.yaml".to_owned(), text: format!("let:\n{lets}") };
+    let texts = |ruleset: &Ruleset| {
+        let mut texts: Vec<String> = ruleset.bindings.iter().map(|binding| binding.canonical.clone()).collect();
+        texts.sort();
+        texts
+    };
+    let alone = good(&[rule(&format!("{fires}{counts}"))]);
+    assert_eq!(alone.bindings.len(), 3, "what fires, and a count for each value");
+    assert_eq!(texts(&good(&[rule(counts), shared(&fires)])), texts(&alone));
+    let counted = counts.replace(", where: data.text != params.but", "");
+    let (own, both) = (rule(&format!("{fires}{counted}")), shared(&format!("{fires}{counted}")));
+    let plain = |file: SourceFile| SourceFile {
+        text: file.text.replace("params: {but: x}\noverrides:\n  - {if: data.text == \"y\", params: {but: z}}\n", ""),
+        ..file
+    };
+    let shared_both =
+        good(&[plain(rule("")).clone(), both].map(|file| SourceFile { text: file.text.replace("let:\nwhen", "when"), ..file }));
+    assert_eq!(texts(&shared_both), texts(&good(&[plain(own)])));
+    // A name that nobody has is told as before.
+    let report = compile(&[rule(&counts.replace("leak", "leek")), shared(&fires)]).expect_err("there is none");
+    assert!(report.faults.iter().any(|fault| fault.code == Code::UnknownEventType), "{}", report.render(false));
+}
