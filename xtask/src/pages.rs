@@ -29,7 +29,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let pages = [
             ("docs/rule-reference.md", rule_reference(&reference)?),
             ("docs/language.md", crate::language::page(&reference)?),
-            ("docs/detectors.md", detectors()?),
+            ("docs/detectors.md", detectors(&reference)?),
             ("docs/configuration.md", configuration()?),
             ("docs/commands.md", commands(&reference)?),
             ("docs/http.md", http(&reference)?),
@@ -277,7 +277,7 @@ fn text_of(schema: &Value) -> String {
     }
 }
 
-fn detectors() -> Result<String> {
+fn detectors(reference: &Value) -> Result<String> {
     let schema: Value = serde_json::from_str(&read("rules/rule.schema.json")?).context("rules/rule.schema.json")?;
     let mut page =
         "# Detectors\n\nMade from the headers of their files and from their parameters by `cargo xtask pages`. A rule binds one as\n\
@@ -290,9 +290,23 @@ fn detectors() -> Result<String> {
             source.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
         writeln!(page, "\n## {}\n\n{}\n", title(form)?, header.join("\n"))?;
         table(&mut page, form)?;
+        signal(&mut page, reference, title(form)?)?;
         writeln!(page, "\nCode: [{file}](../{file})")?;
     }
     Ok(page)
+}
+
+/// What a rule reads of something that fired.
+fn signal(page: &mut String, reference: &Value, name: &str) -> Result<()> {
+    let fields =
+        reference.pointer(&format!("/signals/{name}")).and_then(Value::as_array).with_context(|| format!("no signal of {name}"))?;
+    page.push_str("\n| read as | type | what it is |\n|---|---|---|\n| `name.fired` | bool | Whether it fired at this event. |\n");
+    for field in fields {
+        let about = words(member(field, "about")?);
+        let (first, rest) = about.split_at(about.chars().next().map_or(0, char::len_utf8));
+        writeln!(page, "| `name.{}` | {} | {}{rest}. |", member(field, "name")?, member(field, "type")?, first.to_uppercase())?;
+    }
+    Ok(())
 }
 
 /// The forms of a binding, in the order of the list of operators.

@@ -64,8 +64,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let except = map.optional("except").map(|node| except(node, &library.lists, faults)).unwrap_or_default();
     let lists = &library.lists;
     let plain = program::plain_names(&params);
-    let counted = shared::counted(binding::entries(bound));
-    let fires = library.shared.fires(&counted, binding::entries(bound).len(), &on, lists);
+    let fires = library.shared.fires_of(binding::entries(bound), &on, lists);
     let beside = Beside { on: &on, lists, params: &plain, fires: &fires };
     let mut lets = bound.map(|node| binding::lower(text, node, beside, faults)).unwrap_or_default();
     let when = map.required("when", faults);
@@ -85,7 +84,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     };
     let explain = map.required("explain", faults);
     let runbook = map.optional("runbook").and_then(|node| reader::text(node, "`runbook`", faults));
-    words(&mut map, faults);
+    let gaps = words(&mut map, faults);
     let tests = map.optional("tests");
     map.finish(faults);
 
@@ -97,7 +96,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     });
     let mentioned = shared::mentioned(when.as_ref(), parts.as_deref());
     let own = lets.len();
-    lets.extend(library.shared.attach(&lets, &mentioned, &counted, &on, lists, faults));
+    lets.extend(library.shared.attach(&lets, &mentioned, binding::entries(bound), &on, lists, faults));
     let named = lets.len();
     let others = bound.map(|node| program::lets_of_overrides(text, node, beside, &overrides, &mut lets, faults)).unwrap_or_default();
     let programs = Programs {
@@ -120,10 +119,9 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let waits = binding::waits(&lets);
     let about = Subject { on: &on, entity: kind, unknowns: &unknowns, waits: &waits };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
-    let modes = mode.zip(while_warming);
     // Severity and risk stand in the programs; one with a fault leaves no rule.
     let spans = half_life.zip(suppress).zip(advice_for.unwrap_or(half_life));
-    let parts = (id.clone().filter(|_| faults.len() == before), title, modes, entity, spans);
+    let parts = (id.clone().filter(|_| faults.len() == before), title, mode.zip(while_warming), entity, spans);
     let (
         Some((id_text, id_span)),
         Some(title),
@@ -149,7 +147,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         tests,
         source,
     };
-    let warnings = lint::warnings(&rule, &lets, own, &id_span);
+    let warnings = lint::warnings(&rule, &lets, own, gaps, &id_span);
     Lowered { id, rule: Some(rule), lets, warnings }
 }
 
@@ -174,18 +172,20 @@ fn is_too_much(cases: usize, when: Option<&Node>, bound: Option<&Node>, faults: 
     is_too_much
 }
 
-/// What is for people alone.
-fn words(map: &mut MapReader<'_>, faults: &mut Vec<Fault>) {
-    for key in ["description", "false_positives", "known_gaps", "owner"] {
+/// What is for people alone; gives what the rule says that it does not see.
+fn words<'a>(map: &mut MapReader<'a>, faults: &mut Vec<Fault>) -> &'a str {
+    for key in ["description", "false_positives", "owner"] {
         if let Some(node) = map.optional(key) {
             reader::text(node, &format!("`{key}`"), faults);
         }
     }
+    let gaps = map.optional("known_gaps").and_then(|node| reader::text(node, "`known_gaps`", faults));
     if let Some(node) = map.optional("references") {
         for item in reader::one_or_more(node, "`references`", faults) {
             reader::text(item, "a reference", faults);
         }
     }
+    gaps.unwrap_or_default()
 }
 
 pub(crate) const SEVERITIES: [(&str, Severity); 4] =

@@ -53,8 +53,13 @@ impl<'a> Shared<'a> {
         Self { text, bindings, unread: false }
     }
 
-    /// What fires of those that are counted, by what counts them; `from` is the place of the first shared binding among the rule's.
-    pub(crate) fn fires(&self, counted: &[Mention], from: usize, on: &[EventType], lists: &Lists) -> Vec<Source> {
+    /// What fires of those that a rule's own bindings count.
+    pub(crate) fn fires_of(&self, own: &[(Key, Node)], on: &[EventType], lists: &Lists) -> Vec<Source> {
+        self.fires(&counted(own), own.len(), on, lists)
+    }
+
+    /// What fires of those that are counted; `from` is the place of the first shared binding among the rule's.
+    fn fires(&self, counted: &[Mention], from: usize, on: &[EventType], lists: &Lists) -> Vec<Source> {
         let of_name = |(place, shared): (usize, &SharedBinding<'a>)| {
             counted.iter().find(|(name, _)| *name == shared.name.name).filter(|_| shared.good)?;
             let among = Among { beside: Beside { on, lists, params: &[], fires: &[] }, sources: &[], broken: &[], is_counted: true };
@@ -66,17 +71,17 @@ impl<'a> Shared<'a> {
     }
 
     /// The shared bindings as a rule sees them: those that it mentions or counts, and those that these count, are lowered for its event
-    /// types, the others are names alone. `own`: what it binds itself.
+    /// types, the others are names alone. `own`: what it binds itself, as `entries` say it.
     pub(crate) fn attach(
         &self,
         own: &[Draft],
         mentioned: &[Mention],
-        counted: &[Mention],
+        entries: &[(Key, Node)],
         on: &[EventType],
         lists: &Lists,
         faults: &mut Vec<Fault>,
     ) -> Vec<Draft> {
-        let mut counted = counted.to_vec();
+        let mut counted = counted(entries);
         for (name, span) in mentioned {
             let of_name = self.bindings.iter().filter(|shared| shared.name.name == *name);
             counted.extend(of_name.flat_map(|shared| binding::named_in(shared.node)).map(|fires| (fires.to_owned(), span.clone())));
@@ -115,7 +120,7 @@ impl<'a> Shared<'a> {
 pub(crate) type Mention = (String, Range<usize>);
 
 /// The names that a rule's own bindings have where event types stand.
-pub(crate) fn counted(entries: &[(Key, Node)]) -> Vec<Mention> {
+fn counted(entries: &[(Key, Node)]) -> Vec<Mention> {
     let of_binding = |(_, node): &(Key, Node)| {
         let names: Vec<Mention> = binding::named_in(node).into_iter().map(|name| (name.to_owned(), node.span.clone())).collect();
         names

@@ -186,6 +186,11 @@ impl<'a> Checker<'a> {
             Some(["values", name]) => {
                 self.outside(node, "this way to reach a value", format!("write {name}; whether it has one is has(values.{name})"))
             }
+            Some(["time", _]) => self.outside(
+                node,
+                "a field of `time`",
+                "it is a timestamp: write time.getHours(\"Africa/Cairo\"), time.getDayOfWeek(\"Africa/Cairo\")",
+            ),
             Some([name, field]) => self.signal(node, name, field),
             _ => {
                 self.outside(node, "this way to reach a field", "fields are data.field, data.object.field, params.name and detector.field")

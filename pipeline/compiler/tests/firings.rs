@@ -124,8 +124,7 @@ fn what_fires_may_be_shared(#[case] fires: &str, #[case] counts: &str) {
         text: file.text.replace("params: {but: x}\noverrides:\n  - {if: data.text == \"y\", params: {but: z}}\n", ""),
         ..file
     };
-    let shared_both =
-        good(&[plain(rule("")).clone(), both].map(|file| SourceFile { text: file.text.replace("let:\nwhen", "when"), ..file }));
+    let shared_both = good(&[plain(rule("")), both].map(|file| SourceFile { text: file.text.replace("let:\nwhen", "when"), ..file }));
     assert_eq!(texts(&shared_both), texts(&good(&[plain(own)])));
     // A name that nobody has is told as before.
     let report = compile(&[rule(&counts.replace("leak", "leek")), shared(&fires)]).expect_err("there is none");

@@ -172,3 +172,16 @@ fn what_an_override_makes_otherwise_is_not_told() {
     };
     assert_eq!([rule(""), rule("overrides: [{if: data.method == 'cash', params: {least: 3}}]\n")], [1, 0]);
 }
+
+#[test]
+fn a_gap_that_the_rule_names_is_known() {
+    let text = "rule: auth.x\ntitle: T\non: auth.otp_requested\nentity: phone\nlet:\n  n: {count: auth.otp_requested, by: device, window: 1h}\nwhen: n > 3\nexplain: e\n";
+    let codes = |gaps: &str| {
+        let file = SourceFile { name: "auth/x.yaml".to_owned(), text: format!("{text}{gaps}") };
+        let ruleset = compile(&[file]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+        ruleset.warnings_at(0).map(|report| report.faults.iter().any(|fault| fault.code == Code::Hides))
+    };
+    assert_eq!(codes(""), Some(true));
+    assert_eq!(codes("known_gaps: Whoever hides his device (no `device_id`) is seen by auth.otp_flood.\n"), Some(false));
+    assert_eq!(codes("known_gaps: Slow drips, and client_device_id.\n"), Some(true));
+}

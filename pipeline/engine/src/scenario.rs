@@ -1,6 +1,7 @@
 //! The tests in rule files, run through the real engine: a rule alone, its events in order of time, and the alerts that
 //! it must open, no more and no fewer (invariant R1: a rule whose tests fail is never active).
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -174,7 +175,8 @@ fn run(engine: &mut Engine, ruleset: &Ruleset, scenario: &Scenario, pseudonymize
     }
     begin(engine, scenario);
     let traces = log.traces(engine);
-    Some((message, table(&log.events, &traces)))
+    let opened = output.alerts.iter().map(|alert| (alert.position, at(alert))).collect();
+    Some((message, table(&log.events, &traces, &opened)))
 }
 
 /// Whether an alert is about whom the test says: a kind, or one entity of it.
@@ -208,14 +210,15 @@ fn span(at_ms: i64) -> String {
 }
 
 /// What the rule saw, an event a line: when, which type, every binding, and what the condition gave; and where a wait was
-/// over, of the event that armed it.
-fn table(events: &[&ScenarioEvent], traces: &[Trace]) -> String {
+/// over, of the event that armed it. `opened`: position and time of each alert; a hit at another event was suppressed.
+fn table(events: &[&ScenarioEvent], traces: &[Trace], opened: &BTreeSet<(u64, i64)>) -> String {
     let saw = |trace: &Trace| {
         let values = trace.values.0.iter().filter(|(name, _)| !name.starts_with("params."));
         let mut saw: Vec<String> = values.map(|(name, value)| format!("{name}={}", plain(value))).collect();
         saw.push(match &trace.held {
             None => "→ names no entity".to_owned(),
-            Some(Ok(true)) => "→ hit".to_owned(),
+            Some(Ok(true)) if opened.contains(&(trace.position, trace.at_ms - START_MS)) => "→ hit, alert".to_owned(),
+            Some(Ok(true)) => "→ hit, suppressed".to_owned(),
             Some(Ok(false)) => "→ no".to_owned(),
             Some(Err(EvalError::Absent)) if !trace.lacking.is_empty() => {
                 let lacking = trace.lacking.iter().map(|(name, lacking)| format!("`{name}` has {lacking}"));
@@ -242,7 +245,7 @@ fn table(events: &[&ScenarioEvent], traces: &[Trace]) -> String {
         let left_out = lines.len() - ROWS_MAX;
         lines.splice(ROWS_MAX / 2..ROWS_MAX / 2 + left_out, [format!("… {left_out} more events …")]);
     }
-    format!("what the rule saw at each event:\n{}", lines.join("\n"))
+    format!("what the rule saw at each event, from 2026-01-01T00:00:00Z on:\n{}", lines.join("\n"))
 }
 
 fn plain(value: &serde_json::Value) -> String {

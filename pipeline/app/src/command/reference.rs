@@ -4,7 +4,9 @@ use clap::CommandFactory as _;
 use rasid_compiler::catalogue::{Documented, FUNCTIONS, LOOPS, REFUSED, REFUSED_FORMS, limits};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
-use rasid_detectors::event::field::{FieldType, Privacy};
+use rasid_detectors::event::field::{Elements, FieldSpec, FieldType, Privacy};
+use rasid_detectors::operator::{OPERATORS, OperatorSpec, Yields};
+use rasid_detectors::signal::SignalType;
 use rasid_service::operate::control::{Question, Visitor, Way, each};
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
@@ -26,7 +28,7 @@ impl Command for Args {
         print_json(&json!({
             "commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events(), "kinds": kinds,
             "functions": documented(FUNCTIONS), "loops": documented(LOOPS), "limits": limits(), "refused": REFUSED,
-            "refused_forms": REFUSED_FORMS,
+            "refused_forms": REFUSED_FORMS, "signals": signals(),
         }))
     }
 }
@@ -52,6 +54,20 @@ impl Visitor for Questions {
     }
 }
 
+/// What fires: the fields of each one's signal, by its name.
+fn signals() -> Value {
+    let types = |ty: SignalType| match ty {
+        SignalType::Int => "int",
+        SignalType::Double { .. } => "double",
+        SignalType::Text => "string",
+    };
+    let of = |spec: &OperatorSpec| {
+        let fields = spec.fields().iter().map(|field| json!({"name": field.name, "type": types(field.ty), "about": field.doc}));
+        (spec.name.to_owned(), Value::from(fields.collect::<Vec<_>>()))
+    };
+    OPERATORS.iter().filter(|spec| matches!(spec.yields, Yields::Signal(_))).map(of).collect::<serde_json::Map<_, _>>().into()
+}
+
 /// Every event type: what it is, and of each field what it is, what a rule sees and may count by, and whether it leaves as it is.
 fn events() -> Vec<Value> {
     EventType::ALL.iter().map(|event_type| event(*event_type)).collect()
@@ -71,7 +87,7 @@ fn event(event_type: EventType) -> Value {
             "name": field.name,
             "about": about,
             "required": required(field.name),
-            "type": type_of(field.ty),
+            "type": type_of(field),
             "kinds": field.entities.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
             "leaves": leaves(field.privacy),
         })
@@ -79,16 +95,23 @@ fn event(event_type: EventType) -> Value {
     json!({"name": event_type.name(), "about": schema.get("description"), "fields": fields.collect::<Vec<_>>()})
 }
 
-fn type_of(ty: FieldType) -> String {
-    match ty {
+/// The type that a rule sees; of an object its fields, of a list what its elements are.
+fn type_of(field: &FieldSpec) -> String {
+    let fields =
+        |fields: &[FieldSpec]| fields.iter().map(|field| format!("{}: {}", field.name, type_of(field))).collect::<Vec<_>>().join(", ");
+    match field.ty {
         FieldType::Bool => "bool".to_owned(),
         FieldType::Int => "int".to_owned(),
         FieldType::Double => "double".to_owned(),
         FieldType::String => "string".to_owned(),
         FieldType::Enum(words) => words.join(", "),
         FieldType::Time => "timestamp".to_owned(),
-        FieldType::Object => "object".to_owned(),
-        FieldType::List => "list".to_owned(),
+        FieldType::Object => format!("{{{}}}", fields(field.children)),
+        FieldType::List => match field.elements {
+            Elements::Objects(of) => format!("list of {{{}}}", fields(of)),
+            Elements::Points => "list of [latitude, longitude]".to_owned(),
+            Elements::None => "list".to_owned(),
+        },
     }
 }
 

@@ -19,8 +19,9 @@ use crate::expression::{Expr, StringTest};
 use crate::ruleset::{EntityField, KeyPart, Rule};
 use crate::terms::{Joins, Term};
 
-/// Warns of each place at which a condition needs a field that may be left out.
-pub(super) fn look(rule: &Rule, lets: &[Draft], found: &mut Vec<Fault>) {
+/// Warns of each place at which a condition needs a field that may be left out, unless the rule's `known_gaps` names the field: then its
+/// author knows.
+pub(super) fn look(rule: &Rule, lets: &[Draft], gaps: &str, found: &mut Vec<Fault>) {
     // By place, because a condition is looked at once for each event type.
     let mut places: BTreeMap<(usize, usize), Vec<(&'static str, EventType)>> = BTreeMap::new();
     for trigger in &rule.triggers {
@@ -29,8 +30,10 @@ pub(super) fn look(rule: &Rule, lets: &[Draft], found: &mut Vec<Fault>) {
         if !(Without { event: trigger.event, field: None, lets }).comes(expr).may_hold {
             continue; // that has nothing to do with a field
         }
-        for (number, spec) in
-            fields.iter().enumerate().filter(|(_, spec)| spec.optional && spec.entities.iter().any(|kind| is_of_clients(*kind)))
+        for (number, spec) in fields
+            .iter()
+            .enumerate()
+            .filter(|(_, spec)| spec.optional && spec.entities.iter().any(|kind| is_of_clients(*kind)) && !is_named(spec.name, gaps))
         {
             let without = Without { event: trigger.event, field: u8::try_from(number).ok().map(|number| (number, spec)), lets };
             if !without.is_of(KeyPart::Entity(trigger.entity)) && !without.comes(expr).may_hold {
@@ -42,6 +45,11 @@ pub(super) fn look(rule: &Rule, lets: &[Draft], found: &mut Vec<Fault>) {
     for ((start, end), lacking) in places {
         found.extend(warning(start..end, &lacking));
     }
+}
+
+/// Whether a text names the field, as a word.
+fn is_named(field: &str, text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == field)
 }
 
 /// Whether it is the client's device that says it.
@@ -69,7 +77,7 @@ fn warning(span: Range<usize>, lacking: &[(&'static str, EventType)]) -> Option<
         },
     );
     let help = format!(
-        "`{name}` is optional in {}: add a second term under a key that is always there, `… || other > limit` with `other: {{…, by: {key}}}`, or one for those without it, `!has(data.{name}) && …`",
+        "`{name}` is optional in {}: add a second term under a key that is always there, `… || other > limit` with `other: {{…, by: {key}}}`, or one for those without it, `!has(data.{name}) && …`; or name `{name}` in the rule's `known_gaps`",
         event.name()
     );
     Some(Fault::new(Code::Hides, span, message).help(help))
