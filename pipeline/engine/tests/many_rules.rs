@@ -147,3 +147,15 @@ fn what_one_more_rule_costs_an_event() {
         println!("rules {kind}: {} an event, {:.3} times from 10 to 1,000", each.join(", "), found[2] / found[0]);
     }
 }
+
+#[test]
+#[ignore = "a measure: cargo test --release -p rasid-engine --test many_rules -- --ignored --nocapture --test-threads 1"]
+fn what_a_rule_that_looks_at_alerts_costs_an_alert() {
+    let loud = "rule: many.loud\ntitle: t\non: auth.otp_requested\nentity: phone\nwhen: 'true'\nsuppress: 0s\nexplain: e\n";
+    let wave = "rule: ops.wave\ntitle: t\non: rasid.alert\nentity: all\nlet:\n  n: {count: rasid.alert, by: all, window: 10m}\n  m: {count: rasid.alert, by: data.rule, window: 10m}\nwhen: n < 0 && m < 0\nexplain: '{n} {m}'\n";
+    let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
+    let of = |files: &[SourceFile]| compile(files).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    let (loud, wave) = (file("many/loud.yaml", loud), file("ops/wave.yaml", wave));
+    let found = measured(&[of(std::slice::from_ref(&loud)), of(&[loud, wave])]);
+    println!("an event that opens an alert: {:.0} ns, where a rule looks at alerts {:.0} ns", found[0], found[1]);
+}
