@@ -25,7 +25,7 @@ Made from the code by `cargo xtask pages`; each example is run by a test. A cond
 | `list.name` | to the right of `in`: whether the list has it now |
 
 Types are bool, int, double, string, timestamp, duration, and lists of them. Operators are `&& || ! ? : == != < <= > >= + - * / % in [ ]`; an
-int and a double compare as doubles and are not added. `data.lines` of a `ledger.posted` is a list of objects: `data.lines[0].amount`,
+int and a double compare as doubles and are not added. Counts and sums are int, and of two of them `/` leaves the fraction off: a share is `double(a) / double(b)`. `data.lines` of a `ledger.posted` is a list of objects: `data.lines[0].amount`,
 `data.lines.all(l, l.amount > 0)`; `data.points` of a `gps.route_planned` one of points: `data.points[0][0]` is a latitude.
 
 ## What a missing value does

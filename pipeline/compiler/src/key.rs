@@ -70,7 +70,10 @@ impl KeySpec {
 
     /// The field that names the rule's entity in events of this type.
     pub(crate) fn entity(&self, event: EventType) -> Result<EntityField, Fault> {
-        let parts = self.parts(event)?;
+        // What a rule that looks at alerts counts by is more than it may be about.
+        let parts = self
+            .parts(event)
+            .map_err(|fault| if event.is_own() { fault.help("an alert about alerts is about `all` or a `region`") } else { fault })?;
         parts.into_iter().find_map(|part| if let KeyPart::Entity(entity) = part { Some(entity) } else { None }).ok_or_else(|| {
             let message = format!("`{}` of {} names no entity", self.text(), event.name());
             Fault::new(Code::NoSuchKindHere, self.span.clone(), message).help(naming(event))

@@ -262,7 +262,7 @@ fn entity(node: &Node, faults: &mut Vec<Fault>) -> Option<(EntityKind, KeySpec)>
     let spec = KeySpec::read(node, "`entity`", faults)?;
     let Some(kind) = spec.kind else {
         let fault = Fault::new(Code::UnknownKind, node.span.clone(), format!("`{}` is no kind of entity", spec.text()));
-        faults.push(fault.help("an alert is about somebody, or about all: write user, user(client_id), all"));
+        faults.push(fault.help("an alert is about somebody, or about all: write user, user(client_id), region, all"));
         return None;
     };
     Some((kind, spec))

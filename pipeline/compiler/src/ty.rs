@@ -205,7 +205,9 @@ pub(crate) fn arithmetic(operation: Arithmetic, left: Ty, right: Ty) -> Option<T
 /// What to do instead.
 pub(crate) fn arithmetic_help(left: Ty, right: Ty) -> &'static str {
     match (left, right) {
-        (Ty::Int, Ty::Double) | (Ty::Double, Ty::Int) => "int and double are not mixed: write 2.0 for 2",
+        (Ty::Int, Ty::Double) | (Ty::Double, Ty::Int) => {
+            "int and double are not mixed: write 2.0 for 2, and double(…) around a count, a sum or another whole number"
+        }
         (Ty::Text(_), _) | (_, Ty::Text(_)) => "text is added to text: write string(x) of anything else",
         _ => "arithmetic takes two int or two double; timestamps take durations",
     }

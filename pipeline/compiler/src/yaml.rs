@@ -175,7 +175,9 @@ impl<'a> Reader<'a> {
         }
         let plain_data = |anchor: usize, tagged: bool| match (anchor, tagged) {
             (0, false) => Ok(()),
-            (0, true) => Err(Fault::new(Code::BadYaml, span.clone(), "rule files take no tags").help("write the value without `!`")),
+            (0, true) => Err(Fault::new(Code::BadYaml, span.clone(), "rule files take no tags").help(
+                "text that begins with `!` wants quotes around the whole: when: '!(data.phone in list.trusted_phones) && sends > 5'",
+            )),
             _ => Err(no_alias(span.clone())),
         };
         match event {
