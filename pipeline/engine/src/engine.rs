@@ -178,8 +178,7 @@ impl Engine {
         })
     }
 
-    /// Goes back to the beginning of the log, with the rules and the set-up that it has: what is left is as if it were new, and
-    /// a tenth of the work.
+    /// Goes back to the beginning of the log, with the rules and the set-up that it has: what is left is as if it were new.
     pub(crate) fn restart(&mut self) {
         // By name, so that nothing that an engine has is forgotten here.
         let Self {
