@@ -80,7 +80,7 @@ macro_rules! vocabulary {
             /// Every type, in the order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Those that producers send: all but the engine's own, which come last.
+            /// Those that producers send: all but those that the engine makes, which come last.
             pub const PRODUCED: &'static [Self] = Self::ALL.split_at(Self::ALL.len() - OWN.len()).0;
 
             /// Its name on the wire.
@@ -100,10 +100,10 @@ macro_rules! vocabulary {
                 Self::from_name(name).filter(|known| !known.is_own())
             }
 
-            /// Whether it is the engine's own, which no producer sends.
+            /// Whether the engine makes it itself, and no producer sends it.
             #[inline]
             pub fn is_own(self) -> bool {
-                OWN.contains(&self)
+                self as usize >= Self::PRODUCED.len()
             }
 
             /// The fields of its data.
@@ -270,10 +270,48 @@ vocabulary! {
     ReportHandled = "report.handled" => ReportHandled in review,
     /// An alert was opened.
     AlertOpened = "rasid.alert" => Alert in alert,
+    /// One line of what was written to the ledger.
+    LedgerLine = "ledger.line" => LedgerLine in ledger,
 }
 
-/// The types that are the engine's own, the last of all.
-const OWN: [EventType; 1] = [EventType::AlertOpened];
+/// The types that the engine makes itself, the last of all.
+const OWN: [EventType; 2] = [EventType::AlertOpened, EventType::LedgerLine];
+
+impl EventType {
+    /// Whether it says that an alert was opened.
+    #[inline]
+    pub fn is_alert(self) -> bool {
+        self == Self::AlertOpened
+    }
+
+    /// The type of what its events are parts of: they come with one of those, right after it ([`Event::parts`]).
+    #[inline]
+    pub fn whole(self) -> Option<Self> {
+        match self {
+            Self::LedgerLine => Some(Self::LedgerPosted),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// The events that it is made up of: of a `ledger.posted` its lines, in order. They have its identity and its clocks.
+    pub fn parts(&self) -> impl Iterator<Item = Event<'a>> {
+        let lines = match &self.data {
+            Data::LedgerPosted(entry) => Some(entry.each()),
+            _ => None,
+        };
+        let Self { id, source, time, received, .. } = self;
+        let part = |line| Self {
+            id: id.clone(),
+            source: source.clone(),
+            time: *time,
+            received: *received,
+            data: Data::LedgerLine(Box::new(line)),
+        };
+        lines.into_iter().flatten().map(part)
+    }
+}
 
 impl Data<'_> {
     /// The H3 cell of the event's place, for the `region` entity kind.

@@ -31,7 +31,7 @@ pub struct Limits {
     /// Deepest nesting of objects and lists that is read. 32: the vocabulary needs 4; JSON parsers recurse, and a stack
     /// that overflows takes the process with it. What lies deeper is passed over without.
     pub nesting_max: usize,
-    /// Whether the engine's own events are read too: in the tests of rules, and nowhere else.
+    /// Whether alerts are read too: in the tests of rules, and nowhere else.
     pub own: bool,
 }
 
@@ -191,7 +191,12 @@ fn salvage<'a>(record: &'a [u8], limits: &Limits, notes: &mut Notes) -> Result<S
     let id = attribute("id", id, |raw| identity(raw, "id", notes))?;
     let source = attribute("source", source, |raw| identity(raw, "source", notes))?;
     let kind = attribute("type", kind, |raw| identity(raw, "type", notes))?;
-    let known = if limits.own { EventType::from_name(kind.as_str()) } else { EventType::produced(kind.as_str()) };
+    // What is part of another event comes with that one.
+    let known = if limits.own {
+        EventType::from_name(kind.as_str()).filter(|known| known.whole().is_none())
+    } else {
+        EventType::produced(kind.as_str())
+    };
     let Some(event_type) = known else { return Ok(Salvaged::UnknownType) };
     if data.is_none() && encoded.is_some() {
         return Ok(Salvaged::Encoded);

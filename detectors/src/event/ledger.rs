@@ -93,6 +93,36 @@ impl schemars::JsonSchema for Lines<'_> {
 }
 
 record! {
+    /// `ledger.line`: one line of an entry. The engine makes it of each line of a `ledger.posted`; no producer sends it.
+    pub struct LedgerLine<'a> {
+        /// The entry.
+        pub entry_id: OpaqueId<'a>,
+        /// The booking it belongs to.
+        pub booking_id: Option<BookingId<'a>>,
+        /// The ledger account.
+        pub account: AccountId<'a>,
+        /// What it gains, minor units; negative for what it loses.
+        pub amount: BalanceMinor,
+        /// In which currency.
+        pub currency: Due<Currency>,
+    }
+}
+
+impl<'a> LedgerPosted<'a> {
+    /// Its lines in order, each by itself.
+    pub fn each(&self) -> impl Iterator<Item = LedgerLine<'a>> {
+        let Self { entry_id, booking_id, lines } = self;
+        lines.as_slice().iter().map(|Line { account, amount, currency }| LedgerLine {
+            entry_id: entry_id.clone(),
+            booking_id: booking_id.clone(),
+            account: account.clone(),
+            amount: *amount,
+            currency: *currency,
+        })
+    }
+}
+
+record! {
     /// `ledger.posted`.
     pub struct LedgerPosted<'a> {
         /// The entry.

@@ -5,6 +5,7 @@ use rstest::rstest;
 
 use super::envelope::{Decoded, Limits, check, decode, unknown_field};
 use super::fault::Fault;
+use super::field::FieldValue as _;
 use super::salvage::BadField;
 use super::*;
 use crate::value::OwnedValue;
@@ -421,6 +422,7 @@ fn good_data(event_type: EventType) -> &'static str {
         EventType::AlertOpened => {
             r#"{"rule":"auth.otp_flood","severity":"SEV2","area":"auth","entity":"user:u","region":"853f5a53fffffff","advice":"hold"}"#
         }
+        EventType::LedgerLine => r#"{"entry_id":"e","booking_id":"b","account":"cash","amount":-5,"currency":"EGP"}"#,
     }
 }
 
@@ -470,7 +472,29 @@ fn what_is_the_engines_own_is_read_in_tests_of_rules_alone() {
         assert!(matches!(decode(other.as_bytes(), &Limits::default()), Ok(Decoded::UnknownType)), "{other}");
     }
     assert!(!EventType::PRODUCED.contains(&EventType::AlertOpened) && EventType::AlertOpened.is_own());
-    assert_eq!(EventType::PRODUCED.len() + 1, EventType::ALL.len());
+    assert_eq!(EventType::PRODUCED.len() + 2, EventType::ALL.len());
+}
+
+#[test]
+fn a_line_comes_with_its_entry_and_never_by_itself() {
+    let line = record_of(EventType::LedgerLine, good_data(EventType::LedgerLine));
+    for own in [false, true] {
+        assert!(matches!(decode(line.as_bytes(), &Limits { own, ..Limits::default() }), Ok(Decoded::UnknownType)));
+    }
+    let entry = record_of(EventType::LedgerPosted, good_data(EventType::LedgerPosted));
+    let entry = event_of(&entry);
+    let Data::LedgerPosted(posted) = &entry.data else { panic!("an entry") };
+    let parts: Vec<Event<'_>> = entry.parts().collect();
+    assert_eq!(parts.len(), posted.lines.as_slice().len());
+    for (part, line) in parts.iter().zip(posted.lines.as_slice()) {
+        assert_eq!((&part.id, &part.source, part.clock()), (&entry.id, &entry.source, entry.clock()));
+        let of = |name| part.data.get(field::find(EventType::LedgerLine.fields(), name).expect("a field").0);
+        assert_eq!((of("entry_id"), of("account")), (posted.entry_id.value(), line.account.value()));
+        assert!(matches!(of("amount"), Value::Int(_)) && part.parts().next().is_none());
+    }
+    for event_type in EventType::PRODUCED.iter().filter(|event_type| **event_type != EventType::LedgerPosted) {
+        assert!(event_of(&record_of(*event_type, good_data(*event_type))).parts().next().is_none());
+    }
 }
 
 #[test]

@@ -276,7 +276,7 @@ fn signal_field(source: &Source, text: &str) -> Option<(usize, &'static SignalFi
 /// else and is read at alerts alone, and it says what it knows at once.
 fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Node) -> Option<Fault> {
     let fault = |message: String, help: &str| Some(Fault::new(Code::AlertsApart, types.span.clone(), message).help(help));
-    let alerts = counted.iter().filter(|one| one.event.is_own()).count();
+    let alerts = counted.iter().filter(|one| one.event.is_alert()).count();
     if alerts > 0 && alerts < counted.len() {
         return fault("alerts and what is none are counted together".to_owned(), "make two bindings of it, in two rules");
     }
@@ -284,11 +284,11 @@ fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Nod
         return fault(format!("`{}` takes no alerts", spec.name), "count them, or ask for the last or the first one");
     }
     match on {
-        [event, ..] if event.is_own() && alerts == 0 && !counted.is_empty() => fault(
+        [event, ..] if event.is_alert() && alerts == 0 && !counted.is_empty() => fault(
             "a rule that looks at alerts counts alerts alone".to_owned(),
             "count rasid.alert here, or look at those events in a rule of their own",
         ),
-        [event, ..] if !event.is_own() && alerts > 0 => fault(
+        [event, ..] if !event.is_alert() && alerts > 0 => fault(
             "only a rule that looks at alerts counts them".to_owned(),
             "write `on: rasid.alert`, or `score` for what other rules have made of somebody",
         ),

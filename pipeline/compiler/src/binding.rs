@@ -460,8 +460,8 @@ pub(crate) fn looked_at(node: &Node, lets: Option<&Node>, faults: &mut Vec<Fault
         .partition(|(_, fault)| fault.is_some());
     faults.extend(bound.into_iter().filter_map(|(_, fault)| fault));
     let types = types_of(others.into_iter().map(|(item, _)| item), "on", &[], faults);
-    if let Some((span, _)) = types.iter().find(|(_, event)| event.is_own())
-        && types.iter().any(|(_, event)| !event.is_own())
+    if let Some((span, _)) = types.iter().find(|(_, event)| event.is_alert())
+        && types.iter().any(|(_, event)| !event.is_alert())
     {
         let fault = Fault::new(Code::AlertsApart, span.clone(), "a rule that looks at alerts looks at nothing else");
         faults.push(fault.help("make two rules of it: alerts are looked at when all else has been"));

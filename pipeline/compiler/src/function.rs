@@ -216,7 +216,7 @@ impl Checker<'_> {
             let fault: Fault = self.at(Code::NotInSubset, node, format!("`{name}` is a field of {}", self.event.name()));
             return self.fault(fault.help(format!("write {before}{name}{after}")));
         }
-        if self.event.is_own() {
+        if self.event.is_alert() {
             let fault: Fault =
                 self.at(Code::UnknownField, node, format!("{} has no field `{name}`, and no others than it has", self.event.name()));
             return self.fault(fault.help(suggest(&name, self.event.fields().iter().map(|field| field.name))));

@@ -73,7 +73,7 @@ impl KeySpec {
         // What a rule that looks at alerts counts by is more than it may be about.
         let parts = self
             .parts(event)
-            .map_err(|fault| if event.is_own() { fault.help("an alert about alerts is about `all` or a `region`") } else { fault })?;
+            .map_err(|fault| if event.is_alert() { fault.help("an alert about alerts is about `all` or a `region`") } else { fault })?;
         parts.into_iter().find_map(|part| if let KeyPart::Entity(entity) = part { Some(entity) } else { None }).ok_or_else(|| {
             let message = format!("`{}` of {} names no entity", self.text(), event.name());
             Fault::new(Code::NoSuchKindHere, self.span.clone(), message).help(naming(event))
@@ -134,7 +134,12 @@ impl KeySpec {
 
     fn missing(&self, kind: EntityKind, event: EventType) -> Fault {
         let message = format!("no field of {} names the kind `{}`", event.name(), kind.name());
-        Fault::new(Code::NoSuchKindHere, self.span.clone(), message).help(naming(event))
+        let part = EventType::ALL.iter().find(|part| part.whole() == Some(event) && !fields_of(kind, **part).is_empty());
+        let help = part.map_or_else(
+            || naming(event),
+            |part| format!("write {} in place of it: each {} is followed by its lines, one by one", part.name(), event.name()),
+        );
+        Fault::new(Code::NoSuchKindHere, self.span.clone(), message).help(help)
     }
 
     /// The fields that it may mean in events of this type.
@@ -190,7 +195,7 @@ fn naming(event: EventType) -> String {
     let mut names: Vec<String> = Vec::new();
     for kind in EntityKind::ALL {
         match fields_of(kind, event).as_slice() {
-            _ if kind == EntityKind::All => names.extend(event.is_own().then(|| "all".to_owned())),
+            _ if kind == EntityKind::All => names.extend(event.is_alert().then(|| "all".to_owned())),
             _ if kind == EntityKind::Region => names.extend(event.has_place().then(|| "region".to_owned())),
             [] => {}
             [_] => names.push(kind.name().to_owned()),

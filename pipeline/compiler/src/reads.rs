@@ -33,8 +33,8 @@ impl Rule {
 }
 
 impl Ruleset {
-    /// Whether what the trigger reads is not all there outside the raw zone: free text, exact places, what a detector looks
-    /// for in a raw value.
+    /// Whether what the trigger reads is not all there outside the raw zone: free text, exact places, what an event is made up
+    /// of, what a detector looks for in a raw value.
     pub fn needs_raw(&self, trigger: &Trigger) -> bool {
         let mut fields = BTreeSet::new();
         for program in &trigger.programs {
@@ -44,7 +44,8 @@ impl Ruleset {
         let bindings = self.with_sources(trigger.reads.iter().map(|read| read.binding));
         let mut bindings = bindings.into_iter().filter_map(|number| self.bindings.get(number));
         let mut programs = trigger.programs.iter().flat_map(|program| program.applies.iter().chain([&program.when]));
-        are_hidden(trigger.event, &fields)
+        trigger.event.whole().is_some()
+            || are_hidden(trigger.event, &fields)
             || programs.any(|expr| looks_into(expr, trigger.event))
             || bindings.any(|binding| binding.operator.spec().needs_raw || binding.feeds.iter().any(feed_needs_raw))
     }
@@ -53,7 +54,9 @@ impl Ruleset {
 fn feed_needs_raw(feed: &Feed) -> bool {
     let mut fields: BTreeSet<FieldPath> = feed.of.and_then(|of| of.path()).into_iter().collect();
     feed.filter.iter().for_each(|filter| filter.fields(&mut fields));
-    are_hidden(feed.event, &fields) || feed.filter.as_ref().is_some_and(|filter| looks_into(filter, feed.event))
+    feed.event.whole().is_some()
+        || are_hidden(feed.event, &fields)
+        || feed.filter.as_ref().is_some_and(|filter| looks_into(filter, feed.event))
 }
 
 /// Whether it needs the characters of a field of which there is a stand-in alone.

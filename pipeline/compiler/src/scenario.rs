@@ -86,10 +86,13 @@ pub(crate) fn lower(node: &Node, subject: &Subject<'_>, faults: &mut Vec<Fault>)
 fn reachable(alert: &ExpectedAlert, events: &[ScenarioEvent], subject: &Subject<'_>, faults: &mut Vec<Fault>) {
     let mut then = events.iter().filter(|event| event.at_ms == alert.at_ms).peekable();
     let none = then.peek().is_none();
+    // What an event is made up of comes with it.
+    let is = |event: &ScenarioEvent, of: EventType| event.event == of || of.whole() == Some(event.event);
     let is_over = |(begun_by, wait_ms): &(EventType, i64)| {
-        events.iter().any(|event| event.event == *begun_by && event.at_ms.saturating_add(*wait_ms) == alert.at_ms)
+        events.iter().any(|event| is(event, *begun_by) && event.at_ms.saturating_add(*wait_ms) == alert.at_ms)
     };
-    if subject.on.is_empty() || then.any(|event| subject.on.contains(&event.event)) || subject.waits.iter().any(is_over) {
+    let is_watched = |event: &ScenarioEvent| subject.on.iter().any(|of| is(event, *of));
+    if subject.on.is_empty() || then.any(is_watched) || subject.waits.iter().any(is_over) {
         return;
     }
     let message = if none { "an alert at a time at which nothing happens" } else { "an alert at an event that the rule does not watch" };
@@ -224,6 +227,11 @@ impl Reading<'_> {
         if event.is_none() {
             let fault = Fault::new(Code::UnknownEventType, node.span.clone(), format!("there is no event type `{name}`"));
             return self.fault(fault.help(suggest(name, EventType::ALL.iter().map(|event| event.name()))));
+        }
+        if let Some(whole) = event.and_then(EventType::whole) {
+            let message = format!("`{name}` comes with a {} and never by itself", whole.name());
+            return self
+                .fault(Fault::new(Code::UnknownEventType, node.span.clone(), message).help(format!("write type: {}", whole.name())));
         }
         event
     }

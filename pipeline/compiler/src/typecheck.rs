@@ -211,7 +211,7 @@ impl<'a> Checker<'a> {
                 meant if meant.starts_with("did") => meant,
                 others => match with_field(name) {
                     Some(types) => format!("{types}: what looks at several types names what each of them has, so make one for each"),
-                    None if self.event.is_own() => others,
+                    None if self.event.is_alert() => others,
                     None => format!("{others}; a field outside the contract is data[\"{outer}\"]"),
                 },
             },

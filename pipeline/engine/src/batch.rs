@@ -74,9 +74,21 @@ impl<'a> Row<'a> {
         let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
         Self { record, identity, content: content(bytes), at_ms: event.clock(), event }
     }
+
+    /// Those of the events that this one's is made up of, which come right after it.
+    pub(crate) fn parts(&self, hasher: &KeyHasher) -> impl Iterator<Item = Self> {
+        let Self { record, identity, content, at_ms, .. } = *self;
+        let numbered = (0_u64..).zip(self.event.parts());
+        numbered.map(move |(number, event)| Self { event, record, identity: hasher.combine(&[identity, number]), content, at_ms })
+    }
 }
 
 impl Row<'_> {
+    /// Whether it is part of the row before, or of the one that is before all of that one's parts.
+    pub(crate) fn is_part(&self) -> bool {
+        self.event.data.event_type().whole().is_some()
+    }
+
     /// Whether raw values are at hand: not out of columns.
     pub(crate) fn is_raw(&self) -> bool {
         !matches!(self.event.data, Data::Columns(_))
@@ -184,7 +196,10 @@ impl<'a> Stretch<'a> {
                 }
             }
             stretch.tally.count(&event.source, event.data.event_type(), &bad);
-            stretch.rows.push(Row::new(event, first + index, record.bytes, hasher));
+            let row = Row::new(event, first + index, record.bytes, hasher);
+            let parts: Vec<Row<'_>> = row.parts(hasher).collect();
+            stretch.rows.push(row);
+            stretch.rows.extend(parts);
         }
         stretch
     }

@@ -32,6 +32,7 @@ use crate::timer::DUE_MAX;
 use crate::trace::Trace;
 use crate::warming::Warming;
 
+pub use alerts::SOURCE;
 pub use config::Config;
 pub use snapshot::{BoxError, Part, RestoreError, Snapshot};
 

@@ -50,7 +50,7 @@ pub use batch::{Batch, ColumnsRecord, Opened, Record};
 pub use cost::{BindingCost, Bytes, Cost, EVENTS_COUNTED, EventCost, RECORDS_COUNTED, Reading, RuleCost, cost};
 pub use counters::{Counters, RuleCounters};
 pub use coverage::{Coverage, RuleCoverage, cover};
-pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, RestoreError, Snapshot};
+pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, RestoreError, SOURCE, Snapshot};
 pub use memory::{events_per_s_max, reserved_bytes};
 pub use mutate::{Turned, turn};
 pub use producers::{FieldCounter, ProducerCounters};

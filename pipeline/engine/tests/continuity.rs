@@ -14,8 +14,8 @@ use rasid_engine::{Config, DeadLetter, Engine, Part, Pseudonymizer, Record, Scor
 mod common;
 
 use common::{
-    ALERT_RULES, ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, PROBE, RULES, SECOND_RULES, START_MS, Saved, Stray, astray,
-    draws_of, json, ruleset, strays,
+    ALERT_RULES, ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, LEDGER_RULES, PROBE, RULES, SECOND_RULES, START_MS, Saved,
+    Stray, astray, draws_of, json, ruleset, strays,
 };
 
 /// One entry of a log.
@@ -29,7 +29,7 @@ enum Entry {
 }
 
 fn all_rules() -> Vec<(&'static str, &'static str)> {
-    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES).chain(JOIN_RULES).chain(ALERT_RULES);
+    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES).chain(JOIN_RULES).chain(LEDGER_RULES).chain(ALERT_RULES);
     common::all_rules().into_iter().chain(more.copied()).collect()
 }
 
@@ -62,7 +62,7 @@ fn log(count: usize) -> impl Strategy<Value = Vec<Entry>> {
     let copies = proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..40);
     // An hour, or a day and more of it: over the ends of what duplicates are remembered in.
     let slower = prop_oneof![3 => Just(1_i64), 1 => Just(30)];
-    (draws_of(6, count), strays(), copies, slower, proptest::collection::vec(control, 0..6)).prop_map(
+    (draws_of(8, count), strays(), copies, slower, proptest::collection::vec(control, 0..6)).prop_map(
         |(mut draws, strays, copies, slower, controls)| {
             for draw in &mut draws {
                 draw.at_ms *= slower;
@@ -241,7 +241,7 @@ proptest! {
     /// A rule that a switch does not change, and that reads nothing of what others make, goes on as if there had been none.
     #[test]
     fn a_switch_touches_no_other_rule(
-        draws in draws_of(6, 300), strays in strays(), switches in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..2), 1..6),
+        draws in draws_of(8, 300), strays in strays(), switches in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..2), 1..6),
     ) {
         let events = events(draws, &strays);
         let mut switched = events.clone();
@@ -265,7 +265,7 @@ proptest! {
 
     /// To retract a rule from the beginning leaves the scores that it would have left if it had weighed nothing.
     #[test]
-    fn a_rule_taken_back_whole_has_weighed_nothing(draws in draws_of(6, 300), strays in strays()) {
+    fn a_rule_taken_back_whole_has_weighed_nothing(draws in draws_of(8, 300), strays in strays()) {
         let draws = astray(draws, &strays);
         let mut log = events(draws.clone(), &[]);
         let without = |left: &Left| {

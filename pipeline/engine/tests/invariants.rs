@@ -8,8 +8,8 @@ use rasid_engine::{Alert, Config, Record, Score};
 mod common;
 
 use common::{
-    ALERT_RULES, ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, PROBE, RULES, SECOND_RULES, all_rules, astray, draws, draws_of,
-    engine, is_ahead, json, strays,
+    ALERT_RULES, ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, LEDGER_RULES, PROBE, RULES, SECOND_RULES, all_rules, astray,
+    draws, draws_of, engine, is_ahead, json, strays,
 };
 
 /// Everything that leaves, as text.
@@ -46,7 +46,7 @@ fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize])
 
 /// Rules of every shape and form.
 fn every_rule() -> Vec<(&'static str, &'static str)> {
-    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES).chain(JOIN_RULES).chain(ALERT_RULES);
+    let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES).chain(JOIN_RULES).chain(LEDGER_RULES).chain(ALERT_RULES);
     all_rules().into_iter().chain(more.copied()).collect()
 }
 
@@ -60,7 +60,7 @@ proptest! {
     /// E1: batch sizes, threads and a full table change no byte of what leaves. E2, E4 on the way.
     #[test]
     fn e1_batches_threads_and_a_full_table_change_nothing(
-        draws in draws_of(6, 400), strays in strays(), sizes in proptest::collection::vec(1_usize..150, 1..6), threads in 2_usize..9,
+        draws in draws_of(8, 400), strays in strays(), sizes in proptest::collection::vec(1_usize..150, 1..6), threads in 2_usize..9,
         broken in any::<prop::sample::Index>(), memory_max in prop::sample::select(vec![1_usize << 30, 3_000_000, 400_000]),
     ) {
         let draws = astray(draws, &strays);

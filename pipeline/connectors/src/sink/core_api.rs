@@ -30,7 +30,7 @@ use crate::sink::{Answer, Batch, Sink};
 use crate::webhook::{self, Webhook};
 
 /// `source` of every CloudEvent; with `id` it names the event.
-pub const SOURCE: &str = "/rasid";
+pub use rasid_engine::SOURCE;
 
 /// Where the core API is and how long it may take.
 #[derive(Clone, Debug)]

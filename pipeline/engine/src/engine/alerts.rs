@@ -14,8 +14,8 @@ use crate::plan::Stage;
 use crate::scatter::{scatter, shard_of};
 use crate::trace::{Trace, trace};
 
-/// What sends them, as the core API names it too.
-const SOURCE: &str = "/rasid";
+/// What sends alerts: the `source` of the events that they are, here and at the core API.
+pub const SOURCE: &str = "/rasid";
 
 impl Engine {
     /// The rules that look at alerts, at those active ones that one event has opened: of the output, those from `from` on. What
@@ -30,7 +30,7 @@ impl Engine {
         traces: Option<&mut Vec<Trace>>,
     ) {
         // In the test of such a rule the events are alerts themselves.
-        if !self.plan.looks_at_alerts() || at.row.event.data.event_type().is_own() {
+        if !self.plan.looks_at_alerts() || at.row.event.data.event_type().is_alert() {
             return;
         }
         let region = at.row.event.data.region().and_then(Region::new);

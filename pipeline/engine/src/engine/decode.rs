@@ -44,7 +44,7 @@ impl Engine {
     /// What an archive may keep of a batch, event by event in the order of the log: nothing raw is in it. Fields outside the
     /// vocabulary are added by whoever reads them.
     pub fn archived(&self, batch: &Batch<'_>) -> Vec<ColumnsRecord> {
-        let rows = batch.stretches.iter().flat_map(|stretch| &stretch.rows);
+        let rows = batch.stretches.iter().flat_map(|stretch| &stretch.rows).filter(|row| !row.is_part());
         let leave = |kind: EntityKind, raw: &str| self.pseudonymizer.leave(kind, raw);
         let leave_id = |raw: &str| self.pseudonymizer.leave_id(raw).into_owned();
         let archived = |row: &Row<'_>| {

@@ -63,6 +63,11 @@ impl Engine {
             for rows in stretch.rows.chunks(PREFETCH) {
                 duplicates.prefetch(rows.iter().map(|row| row.identity));
                 for row in rows {
+                    if row.is_part() {
+                        // What becomes of the whole becomes of it.
+                        marks.extend(marks.last().copied());
+                        continue;
+                    }
                     let dead = Mark { clock_ms: *clock_ms, cells: 0, late: false, live: false, due: None };
                     if row.at_ms > records[row.record].arrival_ms.saturating_add(config.future_ms) {
                         let field = if row.event.received.is_some() { "receivedtime" } else { "time" };

@@ -227,7 +227,9 @@ impl Engine {
     fn again<'d>(&self, due: &'d Due, number: usize) -> Option<Row<'d>> {
         let Turn { over_ms, binding, key, .. } = due.turn;
         let row = Row::new(due.event(&self.config.limits)?, number, due.record(), &self.hasher);
-        let is_its = row.identity == due.identity && key_at(&row.event, usize::from(binding), &self.plan, &self.hasher) == Some(key);
+        let parts: Vec<Row<'_>> = row.parts(&self.hasher).collect();
+        let row = std::iter::once(row).chain(parts).find(|row| row.identity == due.identity)?;
+        let is_its = key_at(&row.event, usize::from(binding), &self.plan, &self.hasher) == Some(key);
         is_its.then_some(Row { at_ms: over_ms, ..row })
     }
 }

@@ -339,6 +339,57 @@ explain: "{score}, {came}"
     ),
 ];
 
+/// What looks at the lines of ledger entries: accounts, several of them in one event, what counts them under another key, and a
+/// wait that a line begins.
+pub const LEDGER_RULES: &[(&str, &str)] = &[
+    (
+        "ledger/balance.yaml",
+        r#"
+rule: ledger.balance
+title: An account gives more than it gets
+on: ledger.line
+entity: account
+let:
+  balance: {sum: ledger.line, of: amount, by: [account, data.currency], window: 1h}
+  losses: {count: ledger.line, by: account, window: 20m, where: data.amount < 0}
+  accounts: {distinct: ledger.line, of: account, by: booking, window: 2h}
+when: data.amount != 7 && (balance != 3 || has(values.accounts))
+risk: 4
+suppress: 0s
+explain: "{balance}, {losses} losses, {accounts} accounts of {data.booking_id} by {data.entry_id}"
+"#,
+    ),
+    (
+        "ledger/silent.yaml",
+        r#"
+rule: ledger.silent
+title: Money is booked, and none goes back
+on: ledger.line
+entity: account
+let:
+  silent: {absence: payment.refund_issued, after: ledger.line, by: data.currency, window: 2m}
+  often: {count: silent, by: account, window: 30m}
+when: silent.fired && often < 9
+suppress: 0s
+explain: "{silent.others} {often} of {data.account}"
+"#,
+    ),
+    (
+        "ledger/entry.yaml",
+        r#"
+rule: ledger.entry
+title: A booking has moved much money
+on: ledger.posted
+entity: booking
+let:
+  moved: {sum: ledger.line, of: amount, by: booking, window: 1h, where: data.amount > 0}
+when: moved > 1500
+suppress: 1m
+explain: "{moved} before this entry"
+"#,
+    ),
+];
+
 /// What looks at alerts: everywhere, and where they are.
 pub const ALERT_RULES: &[(&str, &str)] = &[
     (
@@ -526,9 +577,27 @@ pub fn json(id: usize, draw: &Draw) -> String {
                 ["0100", "0000", "042", "call me on 01000000042", "at five"][usize::from(how % 5)]
             ),
         ),
+        7 => (
+            "ledger.posted",
+            format!(
+                r#"{{"entry_id":"l_{id}","booking_id":"b_{}","lines":[{}]}}"#,
+                who % 3,
+                lines(draw).map(|(account, amount)| line(account, amount)).join(",")
+            ),
+        ),
         _ => ("gps.position", format!(r#"{{"entity_id":"t_{}","lat":{},"lon":31.2}}"#, who % 4, 30.0 + f64::from(how) / 200.0)),
     };
     format!(r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"{name}","time":"{time}","data":{data}}}"#)
+}
+
+/// The accounts and amounts of an entry's lines: two or three, and of one account twice.
+pub fn lines(draw: &Draw) -> [(u8, i64); 3] {
+    let amount = i64::from(draw.how) * 10;
+    [(draw.who % 4, -amount), (draw.how % 5, amount - 7), (draw.who % 4, 7)]
+}
+
+fn line(account: u8, amount: i64) -> String {
+    format!(r#"{{"account":"acc_{account}","amount":{amount},"currency":"EGP"}}"#)
 }
 
 /// What does not come in its order.
