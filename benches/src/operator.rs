@@ -87,6 +87,7 @@ impl Input {
     fn facts(&self) -> impl Iterator<Item = (Fact<'_, 'static>, usize)> {
         (0_u64..).zip(&self.events).map(|(number, (event, key))| {
             let fact = Fact {
+                amount: None,
                 event,
                 at_ms: event.clock(),
                 clock_ms: event.clock(),

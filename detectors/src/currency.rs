@@ -1,4 +1,6 @@
-//! Currencies: how many digits of an amount in the smallest unit stand behind the point.
+//! Currencies: how many digits of an amount in the smallest unit stand behind the point, and what they are worth in one another.
+
+pub mod rates;
 
 /// Digits of the currencies that have not two: ISO 4217, list one (amendment 177); what it lists without a unit (gold, funds'
 /// codes of account) is left out.

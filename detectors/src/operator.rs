@@ -248,6 +248,8 @@ pub struct Fact<'f, 'a> {
     pub identity: u64,
     /// The field that the binding looks at.
     pub of: Option<Of>,
+    /// Its amount in another currency, which then stands for the field's value.
+    pub amount: Option<i64>,
     /// The firing that is fed, where the binding is fed those of a detector.
     pub firing: Option<&'f Signal>,
     /// For an operator that sets two sorts of events against each other: it is one of the first sort.
@@ -269,10 +271,13 @@ impl<'f> Fact<'f, '_> {
 
     /// The value of the field that the binding looks at.
     pub fn value(&self) -> Value<'f> {
-        match self.of {
-            None => Value::Absent,
-            Some(Of::Field { path, .. }) => self.event.data.get(path),
-            Some(Of::Signal { field, .. }) => self.firing.and_then(|signal| signal.get(field)).map_or(Value::Absent, OwnedValue::borrow),
+        match (self.of, self.amount) {
+            (None, _) => Value::Absent,
+            (Some(_), Some(amount)) => Value::Int(amount),
+            (Some(Of::Field { path, .. }), None) => self.event.data.get(path),
+            (Some(Of::Signal { field, .. }), None) => {
+                self.firing.and_then(|signal| signal.get(field)).map_or(Value::Absent, OwnedValue::borrow)
+            }
         }
     }
 

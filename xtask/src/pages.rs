@@ -12,13 +12,15 @@ use serde_json::{Map, Value};
 use crate::step;
 
 /// What stands beside a rule's own keys.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 8] = [
     ("OverrideFile", "An override"),
     ("TestFile", "A test"),
     ("EventFile", "An event of a test"),
     ("AlertFile", "An alert that a test expects"),
     ("ListFile", "A list: `lists/<name>.yaml`"),
     ("EntryFile", "An entry of a list"),
+    ("RatesFile", "Rates of currencies: `rates.yaml`"),
+    ("RateFile", "A rate"),
 ];
 
 pub(crate) fn run(check: bool) -> Result<()> {

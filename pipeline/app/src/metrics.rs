@@ -85,7 +85,7 @@ const PRODUCER_BAD_FIELDS: Metric = counter(
     "rasid_producer_bad_fields",
     "Fields that were not as the contract says: absent, unknown or mended, by producer, type and field",
 );
-const ENGINE_FILTER_ERRORS: Metric = counter("rasid_engine_filter_errors", "Where conditions without a value");
+const ENGINE_FILTER_ERRORS: Metric = counter("rasid_engine_filter_errors", "Where conditions without a value, and amounts without a rate");
 const ENGINE_EVICTED: Metric = counter("rasid_engine_evicted_states", "States forgotten early to stay under the memory bound");
 const ENGINE_STATE: Metric = gauge("rasid_engine_state_bytes", "Keyed state");
 const ENGINE_REACH: Metric =

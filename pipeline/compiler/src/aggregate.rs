@@ -1,7 +1,9 @@
 //! Aggregates: bindings that count, sum or remember events in a window.
 
+use rasid_detectors::currency;
+use rasid_detectors::currency::rates::Exchange;
 use rasid_detectors::event::EventType;
-use rasid_detectors::event::field::{self, FieldSpec, FieldType, Privacy};
+use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType, Privacy};
 use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields, aggregates};
 use rasid_detectors::signal::SignalField;
 
@@ -29,9 +31,9 @@ impl Lowering<'_> {
         let has_line = keys.second.is_some();
         let (sources, broken) = (self.sources, self.broken);
         let named = counted_types(types, name, sources, broken, self.faults);
-        let of = match keys.of {
-            OfField::None { .. } => map.if_there("of"),
-            OfField::Of { .. } => map.required("of", self.faults),
+        let (of, into) = match keys.of {
+            OfField::None { .. } => (map.if_there("of"), map.if_there("in")),
+            OfField::Of { .. } => (map.required("of", self.faults), map.optional("in")),
         };
         let second = keys.second.and_then(|second| {
             let node = map.optional(second.key);
@@ -80,6 +82,7 @@ impl Lowering<'_> {
             },
             OfField::Of { takes, clears, .. } => of.and_then(|node| self.of(spec, (takes, clears), node, &named)),
         };
+        let exchanges = self.exchanges(spec, into, of.as_ref().map(|(fields, ..)| fields.as_slice()), &named);
         let filters = match filter {
             None => Some(vec![None; named.len()]),
             Some(node) => self.filters(node, &named),
@@ -107,7 +110,7 @@ impl Lowering<'_> {
             let fault = Fault::new(Code::BadBinding, types.span.clone(), format!("a {name} of events to themselves, which is always 1"));
             return self.fault(fault.help("say by `where` which of them are looked for, or by `per` what they are set against"));
         }
-        let ((fields, ty, shape), parts, span_ms, filters) = (of?, parts?, span?, filters?);
+        let ((fields, ty, shape), parts, span_ms, filters, exchanges) = (of?, parts?, span?, filters?, exchanges?);
         if named.is_empty() {
             return None;
         }
@@ -115,7 +118,8 @@ impl Lowering<'_> {
             let sides = Sides { above: has_line && named.contains(&one), below: has_line && below.contains(&one) };
             let (filter, of) = (filters.get(index).cloned().flatten(), fields.get(index).copied());
             let key = parts.feeds.get(index).cloned().unwrap_or_default();
-            Feed { event: one.event, key, firings_of: one.firings_of, filter, of, sides }
+            let exchange = exchanges.get(index).cloned().flatten();
+            Feed { event: one.event, key, firings_of: one.firings_of, filter, of, exchange, sides }
         });
         let feeds = feeds.collect();
         self.reads = parts.reads;
@@ -242,6 +246,50 @@ impl Lowering<'_> {
         shape.map(|(ty, privacy)| (fields, of, Shape::Aggregate(ty, privacy)))
     }
 
+    /// What converts the field of each feeding type into the currency that `in` names, and the field that says which one it is in.
+    /// `fields`: `None` where those have a fault.
+    fn exchanges(
+        &mut self,
+        spec: &OperatorSpec,
+        into: Option<&Node>,
+        fields: Option<&[Of]>,
+        feeds: &[Counted],
+    ) -> Option<Vec<Option<(Exchange, FieldPath)>>> {
+        let Some(node) = into else { return Some(vec![None; feeds.len()]) };
+        let fields = fields?;
+        if fields.is_empty() {
+            let fault = Fault::new(Code::NoRate, node.span.clone(), format!("`{}` takes no amounts to convert, and no `in`", spec.name));
+            return self.fault(fault.help("remove it, or use sum, avg, min or max"));
+        }
+        let named = self.param(node);
+        if named.is_none() && is_param(node) {
+            return None;
+        }
+        let to = reader::text(named.as_ref().unwrap_or(node), "`in`", self.faults)?;
+        let exchange = match self.tables.rates.exchange(to) {
+            Ok(exchange) => exchange,
+            Err(wrong) => {
+                let (message, help) = wrong?;
+                return self.fault(Fault::new(Code::NoRate, node.span.clone(), message).help(help));
+            }
+        };
+        let currency = |(of, one): (&Of, &Counted)| {
+            let spec = of.path().and_then(|path| field::at(one.event.fields(), path))?;
+            currency::AMOUNTS.contains(&spec.name).then(|| field::find(one.event.fields(), currency::FIELD)).flatten()
+        };
+        let mut exchanges = Vec::new();
+        for of in fields.iter().zip(feeds) {
+            let Some((path, _)) = currency(of) else {
+                let message = format!("what is looked at of {} is no amount in a currency", of.1.event.name());
+                let fault = Fault::new(Code::NoRate, node.span.clone(), message);
+                return self
+                    .fault(fault.help(format!("`in` stands beside an `of` of events with a currency: {}", listed(currency::AMOUNTS))));
+            };
+            exchanges.push(Some((exchange.clone(), path)));
+        }
+        Some(exchanges)
+    }
+
     fn filters(&mut self, node: &Node, feeds: &[Counted]) -> Option<Vec<Option<Expr>>> {
         let text = reader::text(node, "`where`", self.faults)?;
         let source = match cel::Source::parse(self.file, &node.span, text) {
@@ -254,7 +302,7 @@ impl Lowering<'_> {
             let fired = firings_of.and_then(|fired| self.sources.get(fired));
             let firing: Vec<(String, Option<Bound>)> =
                 fired.map(|fired| (fired.name.clone(), Some(Bound::Signal { read: 0, spec: fired.spec }))).into_iter().collect();
-            let names = Names { lets: &firing, params: self.params, ..Names::event_only("where", self.lists) };
+            let names = Names { lets: &firing, params: self.params, ..Names::event_only("where", self.tables) };
             let mut mentions = Mentions::default();
             let checker =
                 Checker { source: &source, event: *event, names: &names, mentions: &mut mentions, faults: self.faults, locals: Vec::new() };

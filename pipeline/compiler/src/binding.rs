@@ -12,8 +12,8 @@ use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::hint;
 use crate::join::Side;
-use crate::list::Lists;
-use crate::names::{Bound, Param};
+
+use crate::names::{Bound, Param, Tables};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Binding, EntityField, Feed, KeyPart, Sides};
 use crate::ty::Ty;
@@ -60,7 +60,7 @@ impl Shape {
 pub(crate) struct Beside<'a> {
     /// The types that read the bindings.
     pub(crate) on: &'a [EventType],
-    pub(crate) lists: &'a Lists,
+    pub(crate) tables: &'a Tables,
     /// The rule's parameters, with the values that the bindings are made with.
     pub(crate) params: &'a [(String, Param)],
     /// What fires among the shared bindings.
@@ -221,11 +221,11 @@ pub(crate) struct Among<'a> {
 
 /// Reads one binding.
 pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults: &mut Vec<Fault>) -> Draft {
-    let Among { beside: Beside { on, lists, params, fires: _ }, sources, broken, is_counted } = *among;
+    let Among { beside: Beside { on, tables, params, fires: _ }, sources, broken, is_counted } = *among;
     let mut lowering = Lowering {
         file,
         on,
-        lists,
+        tables,
         sources,
         broken,
         is_counted,
@@ -242,7 +242,7 @@ pub(crate) fn one(file: &str, name: &Key, node: &Node, among: &Among<'_>, faults
 pub(crate) struct Lowering<'a> {
     pub(crate) file: &'a str,
     pub(crate) on: &'a [EventType],
-    pub(crate) lists: &'a Lists,
+    pub(crate) tables: &'a Tables,
     pub(crate) sources: &'a [Source],
     pub(crate) broken: &'a [&'a str],
     pub(crate) is_counted: bool,
@@ -313,6 +313,7 @@ impl Lowering<'_> {
         }
         let (operator, keys) = (operator?, keys?);
         let feed = |(event, key): (&EventType, Vec<KeyPart>)| Feed {
+            exchange: None,
             event: *event,
             key,
             firings_of: None,
@@ -551,6 +552,7 @@ fn canonical_text(operator: &AnyOperator, feeds: &[Feed], sources: &[Source], fi
             Of::Field { path, .. } => format!("of={}", fields.text(path)),
             Of::Signal { name, .. } => format!("of=signal.{name}"),
         }));
+        out.extend(feed.exchange.as_ref().map(|(exchange, _)| format!("in={exchange:?}")));
         out.extend(feed.filter.as_ref().map(|filter| format!("where={}", canonical::text(filter, fields))));
     }
     out.join(" ")

@@ -65,6 +65,7 @@ pub const FUNCTIONS: &[Documented] = documented! {
     "getSeconds": ["timestamp.getSeconds() -> int", "timestamp.getSeconds(zone) -> int", "duration.getSeconds() -> int"], "time.getSeconds()", PARTS_OF_DURATIONS, ["duration(\"90m\").getSeconds() == 5400"];
     "getMilliseconds": ["timestamp.getMilliseconds() -> int", "timestamp.getMilliseconds(zone) -> int", "duration.getMilliseconds() -> int"], "time.getMilliseconds()", "The milliseconds within the second, of a duration too.", ["duration(\"1.5s\").getMilliseconds() == 500"];
     "distance_m": ["distance_m(place, place) -> double"], "distance_m(data.location, [30.04, 31.24])", "Great-circle metres between two places: `data.location`, `data` itself where that has `lat` and `lon`, a point of `data.points`, or `[latitude, longitude]`. Not CEL's own. A place is never shown.", ["distance_m([30.0444, 31.2357], [31.2001, 29.9187]) > 179000.0"];
+    "in_currency": ["in_currency(int, string, currency) -> int"], "in_currency(data.amount, data.currency, \"EGP\")", "An amount in the smallest unit of its currency, in that of another one, by the newest rates of `rates.yaml` that began by the event's time; rounded half away from zero. An error where there is no rate: the condition is no hit, unless the other side of `||` is true. Not CEL's own. The examples take a dollar for 47.85 EGP.", ["in_currency(10000, \"USD\", \"EGP\") == 478500", "in_currency(478500, \"EGP\", \"USD\") == 10000"];
 };
 
 /// The loops over a list.

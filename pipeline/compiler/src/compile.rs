@@ -15,11 +15,13 @@ use crate::expression::Expr;
 use crate::folder::{self, Read as ReadFile};
 use crate::list::{self, Lists};
 use crate::lower::{self, Library, Lowered};
+use crate::names::Tables;
+use crate::rates;
 use crate::ruleset::{Binding, KeyPart, Read, Rule, Ruleset};
 use crate::shared::{self, Shared};
 use crate::yaml::{self, Node};
 
-/// One file: a rule; a list, if its name begins with `lists/`, or the entries of one, if it ends in `.txt` or `.csv` too; the shared bindings, if it is `shared.yaml`.
+/// One file: a rule; a list, if its name begins with `lists/`, or the entries of one, if it ends in `.txt` or `.csv` too; the shared bindings, if it is `shared.yaml`; the rates, if it is `rates.yaml`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// Its path below the rules directory, with `/`; what faults show.
@@ -57,7 +59,7 @@ pub enum LoadError {
     },
 }
 
-/// Compiles every rule file below `dir`, with its `shared.yaml` and the lists in `lists`: `*.yaml` and `*.yml`, less
+/// Compiles every rule file below `dir`, with its `shared.yaml`, its `rates.yaml` and the lists in `lists`: `*.yaml` and `*.yml`, less
 /// hidden files, and the plain files of entries beside the lists. What cannot be read is a fault like any other.
 ///
 /// # Errors
@@ -71,11 +73,11 @@ pub fn load(dir: &Path) -> Result<Ruleset, LoadError> {
 }
 
 /// The rules folder that a rule file lies in, and its path below that: of the file's own folder and the one above it the
-/// first that has a `shared.yaml` or a folder `lists`; if neither has, the file's own.
+/// first that has a `shared.yaml`, a `rates.yaml` or a folder `lists`; if neither has, the file's own.
 pub fn place_of(file: &Path) -> (PathBuf, String) {
     let own = file.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let is_root = |dir: &Path| dir.join(shared::FILE).is_file() || dir.join(list::FOLDER).is_dir();
+    let is_root = |dir: &Path| dir.join(shared::FILE).is_file() || dir.join(rates::FILE).is_file() || dir.join(list::FOLDER).is_dir();
     if is_root(own) {
         return (own.to_owned(), name);
     }
@@ -93,16 +95,14 @@ pub fn place_of(file: &Path) -> (PathBuf, String) {
     }
 }
 
-/// Compiles some rule files of the folder `dir`, given by their paths below it, with the folder's `shared.yaml` and lists. A
-/// file may be a list or `shared.yaml` itself; then there may be no rule at all.
+/// Compiles some rule files of the folder `dir`, given by their paths below it, with the folder's `shared.yaml`, `rates.yaml` and lists. A
+/// file may be a list, `rates.yaml` or `shared.yaml` itself; then there may be no rule at all.
 ///
 /// # Errors
 /// See [`LoadError`].
 pub fn load_some(dir: &Path, names: &[String]) -> Result<Ruleset, LoadError> {
     let mut wanted = names.to_vec();
-    if dir.join(shared::FILE).exists() {
-        wanted.push(shared::FILE.to_owned());
-    }
+    wanted.extend([shared::FILE, rates::FILE].into_iter().filter(|file| dir.join(file).exists()).map(str::to_owned));
     wanted.sort();
     wanted.dedup();
     let files = folder::read_some(dir, &wanted).map_err(|source| LoadError::Io { path: dir.join(list::FOLDER), source })?;
@@ -125,7 +125,11 @@ fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
         if !faults.is_empty() || list::lines::is_entries(&source.name) {
             return None;
         }
-        let parsed = if list::is_list(&source.name) { yaml::parse_list(&source.text) } else { yaml::parse(&source.text) };
+        let parsed = if list::is_list(&source.name) || source.name == rates::FILE {
+            yaml::parse_list(&source.text)
+        } else {
+            yaml::parse(&source.text)
+        };
         parsed.map_err(|bad| *faults = bad).ok()
     };
     let roots: Vec<Option<Node>> = sources.par_iter().zip(&mut found).map(parse).collect();
@@ -146,7 +150,10 @@ fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
     }
 
     let mut bindings = Bindings::default();
-    let (mut rules, mut warnings): (Vec<Rule>, Vec<Diagnostic>) = (Vec::new(), Vec::new());
+    let of_shared = sources.iter().position(|source| source.name == shared::FILE).into_iter();
+    let of_shared =
+        of_shared.flat_map(|file| tidy(library.shared.warnings.clone()).into_iter().map(move |warning| Diagnostic::new(file, warning)));
+    let (mut rules, mut warnings): (Vec<Rule>, Vec<Diagnostic>) = (Vec::new(), of_shared.collect());
     for (file, lowered) in lowered.into_iter().enumerate() {
         let Some(Lowered { rule: Some(rule), lets, warnings: warned, .. }) = lowered else { continue };
         warnings.extend(tidy(warned).into_iter().map(|warning| Diagnostic::new(file, warning)));
@@ -171,20 +178,22 @@ fn tidy(mut faults: Vec<Fault>) -> Vec<Fault> {
 
 /// Whether a file of that name is a rule, not what rules share.
 fn is_rule(name: &str) -> bool {
-    name != shared::FILE && !list::is_list(name) && !list::lines::is_entries(name)
+    ![shared::FILE, rates::FILE].contains(&name) && !list::is_list(name) && !list::lines::is_entries(name)
 }
 
-/// The lists and shared bindings among the files. What has a fault is known by its name, so that nothing more is said
+/// The lists, rates and shared bindings among the files. What has a fault is known by its name, so that nothing more is said
 /// about what names it.
 fn library<'a>(sources: &'a [SourceFile], roots: &'a [Option<Node>], found: &mut [Vec<Fault>]) -> Library<'a> {
-    let lists = lists(sources, roots, found);
+    let mut tables = Tables { lists: lists(sources, roots, found), ..Tables::default() };
     let mut shared = Shared::default();
-    for ((source, root), faults) in sources.iter().zip(roots).zip(found) {
-        if source.name == shared::FILE {
-            shared = root.as_ref().map_or_else(Shared::unread, |root| Shared::lower(&source.text, root, &lists, faults));
-        }
+    let place = |name: &str| sources.iter().zip(roots).position(|(source, _)| source.name == name);
+    if let Some((source, root, faults)) = place(rates::FILE).and_then(|at| Some((sources.get(at)?, roots.get(at)?, found.get_mut(at)?))) {
+        tables.rates = root.as_ref().map_or(rates::Table::Broken, |root| rates::lower(&source.text, root, faults));
     }
-    Library { lists, shared }
+    if let Some((source, root, faults)) = place(shared::FILE).and_then(|at| Some((sources.get(at)?, roots.get(at)?, found.get_mut(at)?))) {
+        shared = root.as_ref().map_or_else(Shared::unread, |root| Shared::lower(&source.text, root, &tables, faults));
+    }
+    Library { tables, shared }
 }
 
 fn lists(sources: &[SourceFile], roots: &[Option<Node>], found: &mut [Vec<Fault>]) -> Lists {

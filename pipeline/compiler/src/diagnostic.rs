@@ -134,6 +134,10 @@ codes! {
     Survives = "R0047",
     /// A rule, or a binding, that looks at alerts and at what is none.
     AlertsApart = "R0048",
+    /// A rate that is none, or one that there is already.
+    BadRate = "R0049",
+    /// An amount that is to be reckoned in a currency of which no rate is known, or what is no amount.
+    NoRate = "R0050",
     /// A term of a condition that no value makes true.
     NeverTrue = "W0001",
     /// A term of a condition that every value makes true.

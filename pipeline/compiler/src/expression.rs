@@ -281,6 +281,9 @@ pub enum EvalError {
     /// A text is none of what it was to be converted to, or out of that range.
     #[error("a value that cannot be converted")]
     Conversion,
+    /// An amount for whose currency there is no rate at that time, or that does not fit.
+    #[error("an amount without a rate")]
+    NoRate,
     /// An index or a place outside the list or the text.
     #[error("an index out of range")]
     OutOfRange,

@@ -149,7 +149,7 @@ fn contents(path: &Path, name: &str, left: &mut usize) -> Result<Vec<u8>, Fault>
     }
     *left = left.checked_sub(bytes.len()).ok_or_else(|| {
         let message = format!("the rule files up to this one have more than {BYTES_MAX} bytes together");
-        Fault::new(Code::TooMuch, 0..0, message).help("keep in the folder what is a rule, a list or shared.yaml")
+        Fault::new(Code::TooMuch, 0..0, message).help("keep in the folder what is a rule, a list, shared.yaml or rates.yaml")
     })?;
     Ok(bytes)
 }
@@ -201,7 +201,7 @@ impl Walk {
             self.entries += 1;
             if self.entries > ENTRIES_MAX {
                 let fault = Fault::new(Code::TooMuch, 0..0, format!("more than {ENTRIES_MAX} files and folders"));
-                self.fault(prefix, dir, fault.help("keep in the folder what is a rule, a list or shared.yaml"));
+                self.fault(prefix, dir, fault.help("keep in the folder what is a rule, a list, shared.yaml or rates.yaml"));
                 return Ok(());
             }
             entries.push((is_link(&entry), entry.path()));
@@ -254,7 +254,7 @@ impl Walk {
             self.files += 1;
             if self.files > FILES_MAX {
                 let fault = Fault::new(Code::TooMuch, 0..0, format!("more than {FILES_MAX} rule files"));
-                return self.fault(&shown, &path, fault.help("keep in the folder what is a rule, a list or shared.yaml"));
+                return self.fault(&shown, &path, fault.help("keep in the folder what is a rule, a list, shared.yaml or rates.yaml"));
             }
             self.found.push(Found { name: shown, path, stamp: Ok(stamp(&meta)) });
         } else if depth == DEPTH_MAX {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, Expr as Ast, IdedExpr, LiteralValue};
+use rasid_detectors::currency::rates::Exchange;
 use rasid_detectors::event::field;
 use rasid_detectors::value::OwnedValue;
 
@@ -55,6 +56,11 @@ impl Checker<'_> {
             ("distance_m", None, [from, to]) => {
                 let (from, to) = (self.place(from, facts), self.place(to, facts));
                 Typed::new(Expr::Call(Function::Distance, from?.into_iter().chain(to?).collect()), Ty::Double)
+            }
+            ("in_currency", None, [amount, currency, to]) => {
+                let (amount, currency) = (self.argument(amount, name, Ty::Int, facts), self.text(currency, name, facts));
+                let exchange = self.exchange(to);
+                Typed::new(Expr::Call(Function::InCurrency(exchange?), vec![amount?, currency?]), Ty::Int)
             }
             ("join", Some(list), rest @ ([] | [_])) => {
                 let parts = self.list(list, name, facts);
@@ -110,6 +116,23 @@ impl Checker<'_> {
         self.fault(fault.help(help))
     }
 
+    /// What converts into the currency of that name.
+    fn exchange(&mut self, node: &IdedExpr) -> Option<Exchange> {
+        let to = self.fixed(
+            node,
+            Code::NoRate,
+            "the currency is a literal or a parameter, so that its rates are known when the rule is checked",
+        )?;
+        match self.names.tables.rates.exchange(&to) {
+            Ok(exchange) => Some(exchange),
+            Err(wrong) => {
+                let (message, help) = wrong?;
+                let fault = self.at(Code::NoRate, node, message);
+                self.fault(fault.help(help))
+            }
+        }
+    }
+
     fn pattern(&mut self, node: &IdedExpr) -> Option<Arc<regex::Regex>> {
         let pattern = self.fixed(node, Code::BadPattern, "the pattern is a literal or a parameter, so that it is compiled once")?;
         match regex::RegexBuilder::new(&pattern).size_limit(PATTERN_BYTES_MAX).build() {
@@ -128,7 +151,7 @@ impl Checker<'_> {
     /// `item in list.name`.
     fn in_list(&mut self, item: &IdedExpr, list: &IdedExpr, name: &str, facts: &Facts) -> Option<Typed> {
         let typed = self.check(item, facts);
-        let lists = self.names.lists;
+        let lists = &self.names.tables.lists;
         let Some(found) = lists.get(name) else {
             let fault = self.at(Code::UnknownList, list, format!("there is no list `{name}`"));
             let help = match suggest(name, lists.keys().map(String::as_str)) {

@@ -41,6 +41,7 @@ pub mod mutate;
 mod names;
 mod presence;
 mod program;
+mod rates;
 mod reader;
 mod reads;
 mod rounds;

@@ -4,6 +4,7 @@ pub(crate) mod convert;
 pub(crate) mod moment;
 pub(crate) mod text;
 
+use rasid_detectors::currency::rates::Exchange;
 use rasid_detectors::event::position::Position;
 use rasid_detectors::event::units::{Latitude, Longitude};
 use rasid_detectors::kernel::great_circle;
@@ -53,6 +54,8 @@ pub enum Function {
     Same,
     /// `distance_m` of two latitudes and longitudes.
     Distance,
+    /// `in_currency` of an amount and its currency, into that one.
+    InCurrency(Exchange),
 }
 
 /// The value of a function.
@@ -100,6 +103,9 @@ pub(crate) fn call<'a, S: Scope + ?Sized>(function: &Function, arguments: &[Expr
         (Function::Calendar(part), [Value::Time(at), Value::Str(zone)]) => {
             let zone = Zone::find(zone).ok_or(EvalError::Conversion)?;
             return plain(moment::of_timestamp(*part, *at, &zone));
+        }
+        (Function::InCurrency(exchange), [Value::Int(amount), Value::Str(from)]) => {
+            return exchange.of(*amount, from, scope.time()).map_or(Err(EvalError::NoRate), |amount| plain(Value::Int(amount)));
         }
         (Function::Int, [value]) => return convert::int(*value).and_then(plain),
         (Function::Double, [value]) => return convert::double(*value).and_then(plain),

@@ -4,7 +4,7 @@
 //! hold without a field, only where no values make it otherwise.
 
 mod constant;
-mod currencies;
+pub(crate) mod currencies;
 mod domain;
 mod expired;
 mod hiding;

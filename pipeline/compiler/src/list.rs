@@ -152,7 +152,7 @@ fn read_entries(node: &Node, kind: Option<EntityKind>, has_reason: bool, faults:
         if let Some(node) = reason {
             reader::text(node, "`reason`", faults);
         }
-        let expires = map.optional("expires").and_then(|node| instant(node, faults));
+        let expires = map.optional("expires").and_then(|node| instant(node, "expires", faults));
         map.finish(faults);
         let Some((node, text)) = value else { continue };
         let Some(value) = normalised(kind, text) else {
@@ -233,7 +233,7 @@ fn never_so(kind: Option<EntityKind>, shown: &str, span: Range<usize>) -> Fault 
 }
 
 /// An instant, or a date, which is its beginning in UTC.
-pub(crate) fn instant(node: &Node, faults: &mut Vec<Fault>) -> Option<i64> {
+pub(crate) fn instant(node: &Node, key: &str, faults: &mut Vec<Fault>) -> Option<i64> {
     let text = match &node.value {
         NodeValue::Str(text) => text.trim(),
         _ => "",
@@ -241,8 +241,8 @@ pub(crate) fn instant(node: &Node, faults: &mut Vec<Fault>) -> Option<i64> {
     let millis = millis(text);
     if millis.is_none() {
         let shown = if text.is_empty() { node.kind().to_owned() } else { format!("`{text}`") };
-        let fault = Fault::new(Code::BadInstant, node.span.clone(), format!("`expires` is {shown}, expected a date or an instant"));
-        faults.push(fault.help("2026-12-31, which ends as that day begins in UTC, or 2026-12-31T18:00:00+02:00"));
+        let fault = Fault::new(Code::BadInstant, node.span.clone(), format!("`{key}` is {shown}, expected a date or an instant"));
+        faults.push(fault.help("2026-12-31, which is the beginning of that day in UTC, or 2026-12-31T18:00:00+02:00"));
     }
     millis
 }
@@ -300,7 +300,7 @@ mod tests {
     #[case("2026-11-21T00:00:00", None)]
     fn an_expiry_is_a_date_or_an_instant(#[case] text: &str, #[case] expected: Option<i64>) {
         let mut faults = Vec::new();
-        assert_eq!(instant(&Node { span: 0..0, value: NodeValue::Str(text.to_owned()) }, &mut faults), expected);
+        assert_eq!(instant(&Node { span: 0..0, value: NodeValue::Str(text.to_owned()) }, "expires", &mut faults), expected);
         assert!(faults.iter().all(|fault| fault.code == Code::BadInstant));
         assert_eq!(faults.is_empty(), expected.is_some());
     }

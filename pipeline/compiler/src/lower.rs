@@ -10,8 +10,9 @@ use crate::diagnostic::{Code, Fault, suggest};
 use crate::expression::List;
 use crate::key::KeySpec;
 use crate::lint;
+
 use crate::list::Lists;
-use crate::names::Param;
+use crate::names::{Param, Tables};
 use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Advice, Mode, Receiver, Rule, Severity, Weight, WhileWarming};
@@ -40,7 +41,7 @@ pub(crate) struct Lowered {
 
 /// What rule files share.
 pub(crate) struct Library<'a> {
-    pub(crate) lists: Lists,
+    pub(crate) tables: Tables,
     pub(crate) shared: Shared<'a>,
 }
 
@@ -61,11 +62,11 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let params = map.optional("params").map(|node| params(node, faults)).unwrap_or_default();
     let kind = entity.as_ref().map(|(kind, _)| *kind);
     let overrides = map.optional("overrides").map(|node| program::overrides(node, &params, kind, faults)).unwrap_or_default();
-    let except = map.optional("except").map(|node| except(node, &library.lists, faults)).unwrap_or_default();
-    let lists = &library.lists;
+    let except = map.optional("except").map(|node| except(node, &library.tables.lists, faults)).unwrap_or_default();
+    let tables = &library.tables;
     let plain = program::plain_names(&params);
-    let fires = library.shared.fires_of(binding::entries(bound), &on, lists);
-    let beside = Beside { on: &on, lists, params: &plain, fires: &fires };
+    let fires = library.shared.fires_of(binding::entries(bound), &on, tables);
+    let beside = Beside { on: &on, tables, params: &plain, fires: &fires };
     let mut lets = bound.map(|node| binding::lower(text, node, beside, faults)).unwrap_or_default();
     let when = map.required("when", faults);
     if is_too_much(on.len() * (overrides.len() + 1), when, bound, faults) {
@@ -96,7 +97,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     });
     let mentioned = shared::mentioned(when.as_ref(), parts.as_deref());
     let own = lets.len();
-    lets.extend(library.shared.attach(&lets, &mentioned, binding::entries(bound), &on, lists, faults));
+    lets.extend(library.shared.attach(&lets, &mentioned, binding::entries(bound), &on, tables, faults));
     let named = lets.len();
     let others = bound.map(|node| program::lets_of_overrides(text, node, beside, &overrides, &mut lets, faults)).unwrap_or_default();
     let programs = Programs {

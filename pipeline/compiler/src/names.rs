@@ -8,6 +8,7 @@ use rasid_detectors::operator::OperatorSpec;
 use rasid_detectors::value::OwnedValue;
 
 use crate::list::Lists;
+use crate::rates;
 use crate::ty::Ty;
 
 /// What `let` binds to a name, as conditions see it. `read` is its index among the trigger's reads.
@@ -24,6 +25,13 @@ pub(crate) enum Param {
     List(Vec<OwnedValue>),
 }
 
+/// What rules look things up in, beside the event.
+#[derive(Default)]
+pub(crate) struct Tables {
+    pub(crate) lists: Lists,
+    pub(crate) rates: rates::Table,
+}
+
 /// The names in scope.
 pub(crate) struct Names<'a> {
     /// In file order, the rule's own first. `None`: its binding has a fault of its own.
@@ -36,13 +44,13 @@ pub(crate) struct Names<'a> {
     pub(crate) scoreless: Option<EntityKind>,
     /// Whether the shared bindings could not be read, so that a name that is not there may be one of them.
     pub(crate) unsure: bool,
-    pub(crate) lists: &'a Lists,
+    pub(crate) tables: &'a Tables,
 }
 
 impl<'a> Names<'a> {
     /// What `key` sees, which reads the event alone.
-    pub(crate) fn event_only(key: &'static str, lists: &'a Lists) -> Self {
-        Names { lets: &[], params: &[], event_only: Some(key), scoreless: None, unsure: false, lists }
+    pub(crate) fn event_only(key: &'static str, tables: &'a Tables) -> Self {
+        Names { lets: &[], params: &[], event_only: Some(key), scoreless: None, unsure: false, tables }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<(usize, Option<&'a Bound>)> {

@@ -199,9 +199,9 @@ impl Programs<'_> {
     pub(crate) fn lower(&self, faults: &mut Vec<Fault>) -> (Vec<Trigger>, BTreeSet<String>) {
         let lets = self.bound(0);
         let params = plain_names(self.params);
-        let lists = &self.library.lists;
+        let tables = &self.library.tables;
         let scoreless = self.entity.and_then(|entity| entity.kind).filter(|kind| kind.is_operational());
-        let names = Names { lets: &lets, params: &params, event_only: None, scoreless, unsure: self.library.shared.unread, lists };
+        let names = Names { lets: &lets, params: &params, event_only: None, scoreless, unsure: self.library.shared.unread, tables };
         let sources: Vec<Option<Source<'_>>> =
             self.overrides.iter().map(|other| other.applies.as_ref().and_then(|applies| applies.parse(self.text, faults))).collect();
 
@@ -214,7 +214,7 @@ impl Programs<'_> {
             let mut programs = Vec::new();
             for ((number, other), source) in self.overrides.iter().enumerate().zip(&sources) {
                 let applies = source.as_ref().and_then(|source| {
-                    let names = Names::event_only("if", lists);
+                    let names = Names::event_only("if", tables);
                     let mut mentions = Mentions::default();
                     let applies =
                         Checker { source, event: *event, names: &names, mentions: &mut mentions, faults, locals: Vec::new() }.condition();
@@ -222,7 +222,7 @@ impl Programs<'_> {
                     applies
                 });
                 let lets = self.bound(self.others.get(number).copied().unwrap_or_default());
-                let names = Names { lets: &lets, params: &other.params, event_only: None, scoreless, unsure: false, lists };
+                let names = Names { lets: &lets, params: &other.params, event_only: None, scoreless, unsure: false, tables };
                 let changed = usual.as_ref().and_then(|_| self.changed(other, *event, &names, faults));
                 let weight = self.weight(other.severity, other.risk, other.advice);
                 let changed = changed.map(|program| Program { weight, when: but(&spared, program.when), ..program });

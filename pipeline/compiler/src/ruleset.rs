@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use rasid_detectors::currency::rates::Exchange;
 use rasid_detectors::entity::EntityKind;
-use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldPath, Privacy};
+use rasid_detectors::event::{Event, EventType};
 use rasid_detectors::operator::{AnyOperator, Of};
+use rasid_detectors::value::Value;
 
 use crate::diagnostic::Diagnostic;
 use crate::expression::Expr;
@@ -324,8 +326,23 @@ pub struct Feed {
     pub filter: Option<Expr>,
     /// The field that is summed, compared, told apart or remembered.
     pub of: Option<Of>,
+    /// Into which currency that is converted, and the field that says which one it is in.
+    pub exchange: Option<(Exchange, FieldPath)>,
     /// For an operator with `per`: which side the event counts on. An event may count on both.
     pub sides: Sides,
+}
+
+impl Feed {
+    /// What an event's amount is in the feed's currency by the rates of its time: `None` where the feed converts nothing, or
+    /// there is no amount; `Some(None)` where it cannot be converted, and then the event does not feed the binding.
+    pub fn amount(&self, event: &Event<'_>, at_ms: i64) -> Option<Option<i64>> {
+        let (exchange, currency) = self.exchange.as_ref()?;
+        let Value::Int(amount) = event.data.get(self.of?.path()?) else { return None };
+        match event.data.get(*currency) {
+            Value::Str(from) => Some(exchange.of(amount, from, at_ms)),
+            _ => Some(None),
+        }
+    }
 }
 
 /// The sides of a line that an event counts on.

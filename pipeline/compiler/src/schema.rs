@@ -16,7 +16,9 @@ mod companion;
 
 pub use binding::BindingFile;
 pub(crate) use binding::own_properties;
-pub use companion::{AdviceOrNone, AlertFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, SharedFile, SignedSpan, TestFile};
+pub use companion::{
+    AdviceOrNone, AlertFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, RateFile, RatesFile, SharedFile, SignedSpan, TestFile,
+};
 
 /// One rule: a condition over events and what is remembered of them, and the alert it opens.
 #[derive(Clone, Debug, JsonSchema)]
@@ -101,12 +103,13 @@ pub struct RuleFile {
     pub tests: Option<Vec<TestFile>>,
 }
 
-/// The JSON Schema of a rule file (draft 2020-12). The files that rules share are `#/$defs/ListFile` and
-/// `#/$defs/SharedFile`.
+/// The JSON Schema of a rule file (draft 2020-12). The files that rules share are `#/$defs/ListFile`,
+/// `#/$defs/SharedFile` and `#/$defs/RatesFile`.
 pub fn rule_schema() -> serde_json::Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     generator.subschema_for::<ListFile>();
     generator.subschema_for::<SharedFile>();
+    generator.subschema_for::<RatesFile>();
     let mut schema = generator.into_root_schema_for::<RuleFile>();
     schema.insert("title".to_owned(), "Rasid rule".into());
     schema.to_value()

@@ -10,7 +10,8 @@ use rasid_detectors::event::EventType;
 use crate::binding::{self, Among, Beside, Draft, Source};
 use crate::cel;
 use crate::diagnostic::{Code, Fault};
-use crate::list::Lists;
+use crate::lint;
+use crate::names::Tables;
 use crate::reader::MapReader;
 use crate::template::Part;
 use crate::yaml::{Key, Node, NodeValue};
@@ -26,6 +27,8 @@ pub(crate) struct Shared<'a> {
     bindings: Vec<SharedBinding<'a>>,
     /// Whether the file could not be read, so that any name may be meant to be one of it.
     pub(crate) unread: bool,
+    /// What is odd about them by themselves.
+    pub(crate) warnings: Vec<Fault>,
 }
 
 struct SharedBinding<'a> {
@@ -41,28 +44,30 @@ impl<'a> Shared<'a> {
         Self { unread: true, ..Self::default() }
     }
 
-    pub(crate) fn lower(text: &'a str, root: &'a Node, lists: &Lists, faults: &mut Vec<Fault>) -> Self {
+    pub(crate) fn lower(text: &'a str, root: &'a Node, tables: &Tables, faults: &mut Vec<Fault>) -> Self {
         let Some(mut map) = MapReader::new(root, "the file of shared bindings", faults) else { return Self::unread() };
         let node = map.required("let", faults);
         map.finish(faults);
         let drafts =
-            node.map(|node| binding::lower(text, node, Beside { on: &[], lists, params: &[], fires: &[] }, faults)).unwrap_or_default();
+            node.map(|node| binding::lower(text, node, Beside { on: &[], tables, params: &[], fires: &[] }, faults)).unwrap_or_default();
         let Some(NodeValue::Map(entries)) = node.map(|node| &node.value) else { return Self::unread() };
+        let mut warnings = Vec::new();
+        lint::currencies::look(&drafts, &mut warnings);
         let bindings =
             entries.iter().zip(drafts).map(|((name, node), draft)| SharedBinding { name, node, good: draft.binding.is_some() }).collect();
-        Self { text, bindings, unread: false }
+        Self { text, bindings, unread: false, warnings }
     }
 
     /// What fires of those that a rule's own bindings count.
-    pub(crate) fn fires_of(&self, own: &[(Key, Node)], on: &[EventType], lists: &Lists) -> Vec<Source> {
-        self.fires(&counted(own), own.len(), on, lists)
+    pub(crate) fn fires_of(&self, own: &[(Key, Node)], on: &[EventType], tables: &Tables) -> Vec<Source> {
+        self.fires(&counted(own), own.len(), on, tables)
     }
 
     /// What fires of those that are counted; `from` is the place of the first shared binding among the rule's.
-    fn fires(&self, counted: &[Mention], from: usize, on: &[EventType], lists: &Lists) -> Vec<Source> {
+    fn fires(&self, counted: &[Mention], from: usize, on: &[EventType], tables: &Tables) -> Vec<Source> {
         let of_name = |(place, shared): (usize, &SharedBinding<'a>)| {
             counted.iter().find(|(name, _)| *name == shared.name.name).filter(|_| shared.good)?;
-            let among = Among { beside: Beside { on, lists, params: &[], fires: &[] }, sources: &[], broken: &[], is_counted: true };
+            let among = Among { beside: Beside { on, tables, params: &[], fires: &[] }, sources: &[], broken: &[], is_counted: true };
             // What is wrong with it here is said where it is attached.
             let draft = binding::one(self.text, shared.name, shared.node, &among, &mut Vec::new());
             binding::source(from + place, &draft)
@@ -78,7 +83,7 @@ impl<'a> Shared<'a> {
         mentioned: &[Mention],
         entries: &[(Key, Node)],
         on: &[EventType],
-        lists: &Lists,
+        tables: &Tables,
         faults: &mut Vec<Fault>,
     ) -> Vec<Draft> {
         let mut counted = counted(entries);
@@ -86,7 +91,7 @@ impl<'a> Shared<'a> {
             let of_name = self.bindings.iter().filter(|shared| shared.name.name == *name);
             counted.extend(of_name.flat_map(|shared| binding::named_in(shared.node)).map(|fires| (fires.to_owned(), span.clone())));
         }
-        let fires = self.fires(&counted, own.len(), on, lists);
+        let fires = self.fires(&counted, own.len(), on, tables);
         let mut drafts = Vec::new();
         for shared in &self.bindings {
             let name = &shared.name.name;
@@ -102,7 +107,7 @@ impl<'a> Shared<'a> {
                 continue;
             };
             let mut here = Vec::new();
-            let beside = Beside { on, lists, params: &[], fires: &[] };
+            let beside = Beside { on, tables, params: &[], fires: &[] };
             let among = Among { beside, sources: &fires, broken: &[], is_counted };
             drafts.push(binding::one(self.text, shared.name, shared.node, &among, &mut here));
             faults.extend(here.into_iter().map(|fault| Fault {

@@ -1,5 +1,8 @@
 //! One expression by itself, of any type: for the tests against CEL's own, and the examples of the rule reference.
 
+use std::sync::Arc;
+
+use rasid_detectors::currency::rates::{Rate, Rates};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::Privacy;
 use rasid_detectors::value::OwnedValue;
@@ -7,9 +10,9 @@ use rasid_detectors::value::OwnedValue;
 use crate::cel::Source;
 use crate::diagnostic::Code;
 use crate::expression::{EvalError, Expr, Scope};
-use crate::list::Lists;
-use crate::names::{Bound, Mentions, Names, Param};
+use crate::names::{Bound, Mentions, Names, Param, Tables};
 use crate::presence::Facts;
+use crate::rates;
 use crate::ty::Ty;
 use crate::typecheck::Checker;
 
@@ -51,8 +54,11 @@ pub fn check(text: &str, event: EventType, variables: &[(&str, OwnedValue)], par
     };
     let lets: Vec<_> = variables.iter().enumerate().map(bound).collect();
     let params: Vec<_> = params.iter().map(|(name, value)| ((*name).to_owned(), Param::Scalar(value.clone()))).collect();
-    let lists = Lists::new();
-    let names = Names { lets: &lets, params: &params, event_only: None, scoreless: None, unsure: false, lists: &lists };
+    // The examples of the language's page take a dollar for 47.85 pounds.
+    let mut rates = Rates::new("EGP".to_owned());
+    Rate::parse("47.85").map(|rate| rates.add("USD", i64::MIN, rate));
+    let tables = Tables { rates: rates::Table::Of(Arc::new(rates)), ..Tables::default() };
+    let names = Names { lets: &lets, params: &params, event_only: None, scoreless: None, unsure: false, tables: &tables };
     let (mut mentions, mut faults) = (Mentions::default(), Vec::new());
     // The text stands for the file that it would be in, so that spans are offsets in it.
     let checked = Source::parse(text, &(0..text.len()), text).map_err(|fault| faults.push(fault)).ok().and_then(|source| {

@@ -247,7 +247,17 @@ fn one_file_is_checked_with_what_its_folder_shares() {
         panic!("faults")
     };
     assert_eq!(found(&report), [("auth/broken.yaml", "R0001"), ("auth/none.yaml", "R0042")]);
-    // Without lists or shared.yaml anywhere, the file's own folder is its root.
+    // Rates alone make a root, too, and come with each file of it.
+    let abroad = tempfile::tempdir().expect("a folder");
+    fs::create_dir(abroad.path().join("auth")).expect("a folder");
+    fs::write(abroad.path().join("rates.yaml"), "base: EGP\nrates: [{currency: USD, per_unit: 47.85}]\n").expect("a file");
+    let converted = rule("converted").replace("has(data.method)", "in_currency(5, \"USD\", \"EGP\") == 239");
+    fs::write(abroad.path().join("auth/converted.yaml"), converted).expect("a file");
+    let (dir, name) = place_of(&abroad.path().join("auth/converted.yaml"));
+    assert_eq!((dir.as_path(), name.as_str()), (abroad.path(), "auth/converted.yaml"));
+    assert_eq!(load_some(&dir, &[name]).expect("a rule and its rates").rules.len(), 1);
+    assert_eq!(load_some(&dir, &["rates.yaml".to_owned()]).expect("rates alone").rules.len(), 0);
+    // Without any of them anywhere, the file's own folder is its root.
     let lonely = tempfile::tempdir().expect("a folder");
     assert_eq!(place_of(&lonely.path().join("any.yaml")), (lonely.path().to_owned(), "any.yaml".to_owned()));
 }

@@ -123,6 +123,7 @@ fn every_form_of_the_table_is_taken() {
         "timestamp" => "time",
         "duration" => "duration('1s')",
         "zone" => "'UTC'",
+        "currency" => "'EGP'",
         "list" => "['a']",
         "place" => "[30.0, 31.0]",
         "field" => "data.location",

@@ -72,6 +72,8 @@ fn a_binding_has_the_keys_of_its_schema() {
 #[case("ListFile", "lists/x.yaml", "zzz: 1\n")]
 #[case("EntryFile", "lists/x.yaml", "list: x\nentries: [{zzz: 1}]\n")]
 #[case("SharedFile", "shared.yaml", "zzz: 1\n")]
+#[case("RatesFile", "rates.yaml", "zzz: 1\n")]
+#[case("RateFile", "rates.yaml", "base: EGP\nrates: [{zzz: 1}]\n")]
 fn a_part_has_the_keys_of_its_schema(#[case] part: &str, #[case] file: &str, #[case] text: &str) {
     let schema = rule_schema();
     let form = &schema["$defs"][part];

@@ -10,7 +10,7 @@ use rstest::rstest;
 /// When they are asked for: 2026-11-21.
 const NOW_MS: i64 = 1_795_219_200_000;
 
-/// A file of `warned/`, with the lists of the folder of its name.
+/// A file of `warned/`, with the lists and shared bindings of the folder of its name.
 fn compiled(path: &Path) -> Ruleset {
     let read = |path: &Path, folder: &str| SourceFile {
         name: format!("{folder}{}", path.file_name().and_then(|name| name.to_str()).expect("a name")),
@@ -20,6 +20,8 @@ fn compiled(path: &Path) -> Ruleset {
     for entry in std::fs::read_dir(path.with_extension("").join("lists")).into_iter().flatten() {
         files.push(read(&entry.expect("an entry").path(), "lists/"));
     }
+    let shared = path.with_extension("").join("shared.yaml");
+    files.extend(shared.exists().then(|| read(&shared, "")));
     compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
 }
 

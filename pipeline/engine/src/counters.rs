@@ -23,7 +23,7 @@ pub struct Counters {
     pub unknown_types: u64,
     /// Events processed later than the allowed lateness.
     pub late: u64,
-    /// `where` conditions that gave no value.
+    /// `where` conditions that gave no value, and amounts for which there was no rate.
     pub filter_errors: u64,
     /// States, suppressions, scores and identities forgotten before their time, to stay under the memory bound.
     pub evicted: u64,

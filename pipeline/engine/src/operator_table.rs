@@ -44,6 +44,7 @@ impl<'r, 'a> Visit<'r, 'a> {
             record,
             identity: row.identity,
             of: feed.of,
+            amount: feed.amount(&row.event, row.at_ms).flatten(),
             firing,
             above: feed.sides.above && holds,
             below: feed.sides.below,

@@ -41,7 +41,7 @@ pub(crate) struct Item {
 #[derive(Default)]
 pub(crate) struct Scattered {
     pub(crate) items: Vec<Item>,
-    /// `where` conditions that failed to give a value; such an event does not feed the binding.
+    /// `where` conditions that failed to give a value, and amounts that could not be converted; such an event does not feed the binding.
     pub(crate) filter_errors: u64,
 }
 
@@ -95,6 +95,9 @@ pub(crate) fn scatter(
                     })
                 }
             };
+            let is_lost = holds && feed.is_some_and(|feed| feed.amount(&row.event, row.at_ms) == Some(None));
+            out.filter_errors += u64::from(is_lost);
+            let holds = holds && !is_lost;
             let feeds = holds || feed.is_some_and(|feed| feed.sides.below);
             if step.of_all
                 && let Some(cell) = step.cell

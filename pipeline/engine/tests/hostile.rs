@@ -116,6 +116,18 @@ fn what_is_hostile_ends_soon(#[case] text: String) {
     checked("auth/x.yaml", &text);
 }
 
+#[rstest]
+#[case::many("base: EGP\nrates:\n".to_owned() + &times(40_000, |n| format!("  - {{currency: USD, per_unit: 1, since: {n}}}\n")))]
+#[case::all_alike("base: EGP\nrates:\n".to_owned() + &"  - {currency: USD, per_unit: 47.85}\n".repeat(20_000))]
+#[case::long("base: EGP\nrates: [{currency: USD, per_unit: 4".to_owned() + &"7".repeat(1_000_000) + "}]\n")]
+#[case::fine("base: EGP\nrates: [{currency: USD, per_unit: 0.".to_owned() + &"0".repeat(1_000_000) + "1}]\n")]
+#[case::no_number("base: EGP\nrates: [{currency: USD, per_unit: .nan}, {currency: AED, per_unit: -.inf}, {currency: KWD, per_unit: 0x10}]\n".to_owned())]
+#[case::everywhen("base: EGP\nrates: [{currency: USD, per_unit: 1, since: 0000-01-01}, {currency: USD, per_unit: 2, since: 9999-12-31}]\n".to_owned())]
+#[case::nested("base: ".to_owned() + &"[".repeat(100_000))]
+fn rates_that_are_hostile_end_soon(#[case] text: String) {
+    checked("rates.yaml", &text);
+}
+
 /// Each override's condition is checked at each type.
 fn every_type_every_override() -> String {
     let types: Vec<&str> = rasid_detectors::event::EventType::PRODUCED.iter().map(|event| event.name()).collect();

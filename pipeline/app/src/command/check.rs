@@ -19,12 +19,12 @@ use crate::clock::{Stopwatch, now_ms};
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  rasid check rules\n  rasid check rules/auth/otp_flood.yaml rules/lists/trusted_phones.yaml\n  rasid check rules --mutate\n  rasid check rules --coverage\n  rasid check rules --cost\n  rasid check rules --watch\n\n\
-    A file is checked with the lists and the shared.yaml of its rules folder, which is the file's own folder or the one\n\
-    above it, whichever has a shared.yaml or a folder lists. Warnings alone end with status 0."
+    A file is checked with the lists, shared.yaml and rates.yaml of its rules folder, which is the file's own folder or\n\
+    the one above it, whichever has one of them. Warnings alone end with status 0."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct Args {
-    /// Folders of rule files, and single files: rules, lists, shared.yaml
+    /// Folders of rule files, and single files: rules, lists, shared.yaml, rates.yaml
     #[arg(value_name = "PATH", default_value = "rules", num_args = 1..)]
     paths: Vec<PathBuf>,
     /// How the result on stdout is written

@@ -307,7 +307,7 @@ impl<'a> Summary<'a> {
             (*late, "late"),
             (*bad_events, "with a field that is not as the contract says"),
             (*oversized_ids, "identifiers of more than 256 bytes, which read as absent"),
-            (*filter_errors, "where conditions without a value"),
+            (*filter_errors, "where conditions without a value, or amounts without a rate"),
             (*evicted, "states evicted"),
             (*waits_lost, "waits given up, as the event that armed them cannot be read any more"),
             (*alerts, "alerts"),

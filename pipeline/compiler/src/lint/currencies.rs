@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Fault};
 use crate::ruleset::{Feed, KeyPart};
 
 /// Warns of each binding that adds or compares amounts of whatever currency.
-pub(super) fn look(lets: &[Draft], found: &mut Vec<Fault>) {
+pub(crate) fn look(lets: &[Draft], found: &mut Vec<Fault>) {
     for draft in lets {
         let Some((binding, _)) = &draft.binding else { continue };
         // What takes numbers alone reckons with them; what also takes words tells them apart or hands them on.
@@ -20,7 +20,7 @@ pub(super) fn look(lets: &[Draft], found: &mut Vec<Fault>) {
         if let Some(feed) = binding.feeds.iter().find(|feed| reckons && mixes(feed)) {
             let message = format!("`{}` takes amounts of several currencies together", draft.name.name);
             let help = format!(
-                "300,000 of {} may be 3,000 EGP or 300 KWD: keep each by itself, `by: […, data.currency]`, or take one, `where: data.currency == \"EGP\"`",
+                "300,000 of {} may be 3,000 EGP or 300 KWD: convert them, `in: EGP`, keep each by itself, `by: […, data.currency]`, or take one, `where: data.currency == \"EGP\"`",
                 feed.event.name()
             );
             found.push(Fault::new(Code::MixesCurrencies, draft.name.span.clone(), message).help(help));
@@ -34,5 +34,8 @@ fn mixes(feed: &Feed) -> bool {
     let of = feed.of.and_then(|of| of.path()).and_then(|path| field::at(feed.event.fields(), path));
     let mut asked = std::collections::BTreeSet::new();
     feed.filter.iter().for_each(|filter| filter.fields(&mut asked));
-    of.is_some_and(|spec| currency::AMOUNTS.contains(&spec.name)) && !feed.key.contains(&KeyPart::Value(path)) && !asked.contains(&path)
+    feed.exchange.is_none()
+        && of.is_some_and(|spec| currency::AMOUNTS.contains(&spec.name))
+        && !feed.key.contains(&KeyPart::Value(path))
+        && !asked.contains(&path)
 }

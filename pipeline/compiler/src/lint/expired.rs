@@ -22,7 +22,7 @@ pub(super) fn of(source: &SourceFile, now_ms: i64) -> Vec<Fault> {
     let items = if let Some(NodeValue::Seq(items)) = entries { items } else { Vec::new() };
     let ended = items.iter().filter_map(|item| {
         let node = member(&item.value, "expires")?;
-        let ends_ms = list::instant(&node, &mut Vec::new()).filter(|ends_ms| *ends_ms <= now_ms)?;
+        let ends_ms = list::instant(&node, "expires", &mut Vec::new()).filter(|ends_ms| *ends_ms <= now_ms)?;
         let fault = Fault::new(Code::Expired, node.span, format!("an entry that ended at {}", time::format_rfc3339(ends_ms)));
         Some(fault.help("nobody is in the list by it any more: remove it, or give it another end"))
     });

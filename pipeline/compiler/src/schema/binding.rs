@@ -33,6 +33,9 @@ impl JsonSchema for BindingFile {
     }
 }
 
+/// What `in` means.
+const IN: &str = "A currency that amounts are converted into before they are taken, by the rates of `rates.yaml` at their time.";
+
 /// What `offset` means.
 const OFFSET: &str = "How much of the newest is left out: `window: 7d, offset: 7d` is the week before the last. Both together up to 90d.";
 
@@ -51,6 +54,10 @@ fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator
         let field = json!({ "type": "string", "description": "The field, with or without `data.`.", "examples": [example] });
         properties.insert("of".to_owned(), field);
         required.push("of");
+        properties.insert(
+            "in".to_owned(),
+            json!({ "type": "string", "pattern": "^([A-Z]{3}|params\\.[a-z][a-z0-9_]*)$", "description": IN, "examples": ["EGP"] }),
+        );
     }
     if let Some(second) = named.second {
         properties.insert(second.key.to_owned(), described::<OneOrMore<CountedName>>(second.types, generator));

@@ -126,6 +126,32 @@ pub struct EntryFile {
     pub expires: Option<String>,
 }
 
+/// `rates.yaml`: what currencies are worth, as the operator keeps it.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RatesFile {
+    /// The currency that rates are told in, ISO 4217.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"), example = &"EGP")]
+    pub base: String,
+    /// The rates; of a currency the newest counts that began by the event's time.
+    pub rates: Vec<RateFile>,
+}
+
+/// What a currency is worth from an instant on.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RateFile {
+    /// The currency, ISO 4217.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"), example = &"USD")]
+    pub currency: String,
+    /// How much of the base one is worth: a plain decimal of 12 digits at most, 9 of them behind the point.
+    #[schemars(example = 47.85)]
+    pub per_unit: f64,
+    /// From when on: an instant, or a date, which is its beginning in UTC. Default always.
+    #[schemars(example = &"2026-01-01", example = &"2026-01-01T12:00:00+02:00")]
+    pub since: Option<String>,
+}
+
 /// `shared.yaml`: bindings that any rule may name.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
