@@ -28,6 +28,11 @@ pub enum Format {
 pub(crate) const FORMS: &str = "money, a currency such as EGP, km, km/h or %";
 
 impl Format {
+    /// Whether it writes amounts.
+    pub(crate) fn is_of_amounts(&self) -> bool {
+        matches!(self, Self::Money(_) | Self::Currency(_))
+    }
+
     /// The one of that name in events of a type; why there is none, and what would help.
     pub(crate) fn read(name: &str, ty: Ty, event: EventType) -> Result<Self, (String, String)> {
         let format = match name {

@@ -221,6 +221,14 @@ impl Lowering<'_> {
             }
         }
         if self.faults.len() > before {
+            if let Some((theirs, ours)) = turned_round(specs).filter(|_| !is_by) {
+                self.faults.truncate(before);
+                let text = |spec: &KeySpec| spec.field.clone().unwrap_or_else(|| spec.text());
+                let message =
+                    format!("`{}: {}` is the wrong way round: the events that are counted stand on the left", text(theirs), text(ours));
+                let help = format!("swap them: {}: {}", text(ours), text(theirs));
+                return self.fault(Fault::new(Code::UnknownField, theirs.span.start..ours.span.end, message).help(help));
+            }
             return None;
         }
         let is_in = |kind: Option<EntityKind>, parts: &[KeyPart]| parts.iter().any(|part| kind_of(*part) == kind);
@@ -254,6 +262,14 @@ impl Lowering<'_> {
         let message = format!("{}, and {}", say(first_spec, *first_event, first), say(spec, *event, parts));
         self.fault(Fault::new(Code::KindsDiffer, spec.span.clone(), message).help("join fields of one kind: both users, both devices"))
     }
+}
+
+/// The two sides of a pair that would be good the other way round.
+fn turned_round<'s>(specs: &[(EventType, Side, &'s KeySpec)]) -> Option<(&'s KeySpec, &'s KeySpec)> {
+    let of = |wanted: Side| specs.iter().find(|(_, side, _)| *side == wanted).map(|(.., spec)| *spec);
+    let (theirs, ours) = (of(Side::Theirs)?, of(Side::Ours)?);
+    let other = |side: Side| if side == Side::Theirs { ours } else { theirs };
+    specs.iter().all(|(event, side, _)| other(*side).parts(*event).is_ok()).then_some((theirs, ours))
 }
 
 fn pair_of<'j>(pairs: &[(EventType, Vec<&'j Pair>)], event: EventType, side: Side, index: usize) -> &'j KeySpec {

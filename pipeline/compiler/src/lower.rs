@@ -117,8 +117,8 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         parts: parts.as_deref(),
     };
     let (triggers, unknowns) = programs.lower(faults);
-    let waits = binding::waits(&lets);
-    let about = Subject { on: &on, entity: kind, unknowns: &unknowns, waits: &waits };
+    let is_whole = lets.iter().take(own).all(|draft| draft.binding.is_some());
+    let about = Subject { on: &on, entity: kind, unknowns: &unknowns, waits: &binding::waits(&lets), is_whole };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     // Severity and risk stand in the programs; one with a fault leaves no rule.
     let spans = half_life.zip(suppress).zip(advice_for.unwrap_or(half_life));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
-use rasid_detectors::event::field::{self, Privacy};
+use rasid_detectors::event::field::{self, FieldType, Privacy};
+use rasid_detectors::operator::{OfField, Yields};
 use rasid_detectors::value::OwnedValue;
 
 use crate::binding::{self, Beside, Draft, Shape};
@@ -68,8 +69,8 @@ impl Override {
     }
 }
 
-/// What an override may say of `advice`: also that there is none.
-const ADVICE: [(&str, Option<Advice>); 5] = [
+/// What an override or a test may say of `advice`: also that there is none.
+pub(crate) const ADVICE_OR_NONE: [(&str, Option<Advice>); 5] = [
     ("watch", Some(Advice::Watch)),
     ("challenge", Some(Advice::Challenge)),
     ("hold", Some(Advice::Hold)),
@@ -91,7 +92,7 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], entity: Option<Entity
         let given = map.optional("params");
         let severity = map.optional("severity").map(|node| reader::word(node, "`severity`", &lower::SEVERITIES, faults));
         let risk = map.optional("risk").map(|node| lower::risk(node, entity, faults));
-        let advice = map.optional("advice").map(|node| lower::advice(node, entity, &ADVICE, faults));
+        let advice = map.optional("advice").map(|node| lower::advice(node, entity, &ADVICE_OR_NONE, faults));
         map.finish(faults);
         if given.is_none() && severity.is_none() && risk.is_none() && advice.is_none() {
             let fault = Fault::new(Code::MissingKey, item.span.clone(), "an override that changes nothing");
@@ -287,6 +288,16 @@ impl Programs<'_> {
         (0..self.named).filter_map(bound).collect()
     }
 
+    /// The operator of a binding that counts, whatever it looks at.
+    fn counts(&self, name: &str) -> Option<&'static str> {
+        let draft = self.lets.iter().find(|draft| draft.name.name == name)?;
+        let spec = draft.binding.as_ref()?.0.operator.spec();
+        // What makes a number of a text makes one that is no amount.
+        let of_text = matches!(spec.yields, Yields::Value(of) if of(FieldType::String) == Some(FieldType::Int));
+        let of_none = spec.named().is_some_and(|named| matches!(named.of, OfField::None { .. }));
+        (of_text || of_none).then_some(spec.name)
+    }
+
     fn program(&self, event: EventType, names: &Names<'_>, all: &mut Mentions, faults: &mut Vec<Fault>) -> Option<Program> {
         let mut mentions = Mentions::default();
         let when =
@@ -297,6 +308,14 @@ impl Programs<'_> {
             if let Part::Name(name, format, span) = part {
                 let ty = template::check(name, span, event, names, &mut mentions, faults);
                 let format = ty.and_then(|ty| template::format(format.as_deref(), ty, event, span, faults));
+                if let (Some(format), Some(operator)) = (&format, self.counts(name))
+                    && format.is_of_amounts()
+                {
+                    let message = format!("`{name}` is a {operator}, and no amount");
+                    let help = "leave the colon and what follows out".to_owned();
+                    faults.push(Fault::new(Code::BadTemplate, span.clone(), message).help(help));
+                    explained = false;
+                }
                 explained &= format.is_some();
                 formats.push(format.unwrap_or_default());
             }

@@ -205,6 +205,12 @@ pub struct ExpectedAlert {
     pub at_ms: i64,
     /// Whom it is about: `kind`, or `kind:id` with the identifier as the events have it.
     pub entity: String,
+    /// How bad it is, where the test says so.
+    pub severity: Option<Severity>,
+    /// How much doubt it casts, where the test says so.
+    pub risk: Option<u8>,
+    /// What it advises, where the test says so; inside: nothing.
+    pub advice: Option<Option<Advice>>,
     /// Where it stands in its file, bytes.
     pub span: std::ops::Range<usize>,
 }

@@ -11,6 +11,8 @@ use rasid_detectors::event::{EventType, time};
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Fault, listed, suggest};
+use crate::lower::SEVERITIES;
+use crate::program::ADVICE_OR_NONE;
 use crate::reader::{self, MapReader};
 use crate::ruleset::{ExpectedAlert, Scenario, ScenarioEvent};
 use crate::yaml::{Key, Node, NodeValue};
@@ -33,6 +35,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) unknowns: &'a BTreeSet<String>,
     /// What it waits for: the events that begin a wait, and how long that is, ms.
     pub(crate) waits: &'a [(EventType, i64)],
+    /// Whether that is all of it: a binding with a fault might wait too.
+    pub(crate) is_whole: bool,
 }
 
 impl ScenarioEvent {
@@ -92,7 +96,7 @@ fn reachable(alert: &ExpectedAlert, events: &[ScenarioEvent], subject: &Subject<
         events.iter().any(|event| is(event, *begun_by) && event.at_ms.saturating_add(*wait_ms) == alert.at_ms)
     };
     let is_watched = |event: &ScenarioEvent| subject.on.iter().any(|of| is(event, *of));
-    if subject.on.is_empty() || then.any(is_watched) || subject.waits.iter().any(is_over) {
+    if subject.on.is_empty() || !subject.is_whole || then.any(is_watched) || subject.waits.iter().any(is_over) {
         return;
     }
     let message = if none { "an alert at a time at which nothing happens" } else { "an alert at an event that the rule does not watch" };
@@ -140,9 +144,13 @@ fn alerts(node: &Node, subject: &Subject<'_>, faults: &mut Vec<Fault>) -> Option
         let Some(mut map) = MapReader::new(item, "an alert", faults) else { continue };
         let at = map.required("at", faults).and_then(|node| reader::duration(node, "`at`", 0..=TIME_MS_MAX, faults));
         let entity = map.required("entity", faults).and_then(|node| entity(node, subject, faults));
+        let severity = map.optional("severity").and_then(|node| reader::word(node, "`severity`", &SEVERITIES, faults));
+        let risk = map.optional("risk").and_then(|node| reader::whole(node, "`risk`", 0..=100, faults));
+        let advice = map.optional("advice").and_then(|node| reader::word(node, "`advice`", &ADVICE_OR_NONE, faults));
         map.finish(faults);
         if let (Some(at_ms), Some(entity)) = (at, entity) {
-            alerts.push(ExpectedAlert { at_ms, entity, span: item.span.clone() });
+            let risk = risk.and_then(|risk| u8::try_from(risk).ok());
+            alerts.push(ExpectedAlert { at_ms, entity, severity, risk, advice, span: item.span.clone() });
         }
     }
     (faults.len() == before).then_some(alerts)

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use rasid_compiler::expression::EvalError;
-use rasid_compiler::ruleset::{Binding, ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent};
+use rasid_compiler::ruleset::{Advice, Binding, ExpectedAlert, Mode, Rule, Ruleset, Scenario, ScenarioEvent, Severity};
 use rasid_compiler::{Code, Report};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::envelope::Limits;
@@ -163,13 +163,21 @@ fn run(engine: &mut Engine, ruleset: &Ruleset, scenario: &Scenario, pseudonymize
             .alerts
             .iter()
             .zip(&scenario.alerts)
-            .all(|(alert, expected)| at(alert) == expected.at_ms && about(alert, expected, pseudonymizer));
+            .all(|(alert, expected)| at(alert) == expected.at_ms && about(alert, expected, pseudonymizer) && weighs(alert, expected));
     if as_expected {
         return None;
     }
-    let mut message =
-        format!("`{}` expected {}", scenario.name, list(scenario.alerts.iter().map(|alert| (alert.at_ms, alert.entity.as_str()))));
-    write!(message, ", got {}", list(output.alerts.iter().map(|alert| (at(alert), alert.entity.as_str())))).expect("a String takes all");
+    let expected = |alert: &ExpectedAlert| (alert.at_ms, alert.entity.clone() + &weight(alert.severity, alert.risk, alert.advice));
+    let mut message = format!("`{}` expected {}", scenario.name, list(scenario.alerts.iter().map(expected)));
+    // Of what the test asks for in none of its alerts nothing is said.
+    let asks = |of: fn(&ExpectedAlert) -> bool| scenario.alerts.iter().any(of);
+    let (severity, risk, advice) =
+        (asks(|alert| alert.severity.is_some()), asks(|alert| alert.risk.is_some()), asks(|alert| alert.advice.is_some()));
+    let got = |alert: &Alert| {
+        let said = weight(severity.then_some(alert.severity), risk.then_some(alert.risk), advice.then_some(alert.advice));
+        (at(alert), alert.entity.clone() + &said)
+    };
+    write!(message, ", got {}", list(output.alerts.iter().map(got))).expect("a String takes all");
     for letter in &output.dead_letters {
         write!(message, "; event {} was refused: {}", letter.position, letter.reason).expect("a String takes all");
     }
@@ -189,7 +197,24 @@ fn about(alert: &Alert, expected: &ExpectedAlert, pseudonymizer: &Pseudonymizer)
     }
 }
 
-fn list<'a>(alerts: impl Iterator<Item = (i64, &'a str)>) -> String {
+/// Whether it says what the test asks for.
+fn weighs(alert: &Alert, expected: &ExpectedAlert) -> bool {
+    expected.severity.is_none_or(|severity| severity == alert.severity)
+        && expected.risk.is_none_or(|risk| risk == alert.risk)
+        && expected.advice.is_none_or(|advice| advice == alert.advice)
+}
+
+/// What an alert says of how bad it is and what should be done.
+#[expect(clippy::option_option, reason = "outside: whether the test asks; inside: whether there is any")]
+fn weight(severity: Option<Severity>, risk: Option<u8>, advice: Option<Option<Advice>>) -> String {
+    let mut said = Vec::new();
+    said.extend(severity.map(|severity| format!("{severity:?}").to_uppercase()));
+    said.extend(risk.map(|risk| format!("risk {risk}")));
+    said.extend(advice.map(|advice| advice.map_or_else(|| "no advice".to_owned(), |advice| format!("advice {}", advice.name()))));
+    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
+
+fn list(alerts: impl Iterator<Item = (i64, String)>) -> String {
     let alerts: Vec<String> = alerts.map(|(at_ms, entity)| format!("{entity} at {}", span(at_ms))).collect();
     match alerts.len() {
         0 => "no alert".to_owned(),
@@ -228,9 +253,11 @@ fn table(events: &[&ScenarioEvent], traces: &[Trace], opened: &BTreeSet<(u64, i6
         });
         saw.join(" ")
     };
-    let of_event = (1_u64..).zip(events).map(|(position, event)| {
-        let trace = traces.iter().find(|trace| trace.position == position && !trace.due);
-        (event.at_ms, [span(event.at_ms), event.event.name().to_owned(), trace.map_or_else(String::new, saw)])
+    let of_event = (1_u64..).zip(events).flat_map(|(position, event)| {
+        // A rule that looks at what an event is made up of is asked for each of that.
+        let mut seen: Vec<String> = traces.iter().filter(|trace| trace.position == position && !trace.due).map(saw).collect();
+        seen.resize(seen.len().max(1), String::new());
+        seen.into_iter().map(|saw| (event.at_ms, [span(event.at_ms), event.event.name().to_owned(), saw]))
     });
     let due = traces.iter().filter(|trace| trace.due);
     let due = due.map(|trace| (trace.at_ms - START_MS, [span(trace.at_ms - START_MS), "(a wait is over)".to_owned(), saw(trace)]));
@@ -311,6 +338,25 @@ mod tests {
             format!(r#"{{"specversion":"1.0","id":"{number}","source":"/test","time":"{}",{what}}}"#, time(number * 20))
         };
         (0..120).map(record).collect()
+    }
+
+    /// An override that a test may ask about.
+    const WEIGHED: &str = "rule: auth.weighed\ntitle: t\non: auth.otp_requested\nentity: phone\nseverity: SEV3\nrisk: 10\nadvice: watch\noverrides:\n  - {if: data.purpose == \"payout\", severity: SEV1, risk: 80, advice: none}\nwhen: data.purpose != \"login\"\nexplain: e\ntests:\n  - name: a payout\n    events: [{at: 0s, type: auth.otp_requested, data: {phone: '1', ip: 192.0.2.1, purpose: payout}}]\n    alerts: [{at: 0s, entity: phone, ASKED}]\n";
+
+    #[test]
+    fn a_test_may_ask_what_an_alert_weighs() {
+        let failed = |asked: &str| {
+            let file = SourceFile { name: "auth/weighed.yaml".to_owned(), text: WEIGHED.replace("ASKED", asked) };
+            let ruleset = compile(&[file]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+            run_tests(&ruleset).expect("an engine").failures.map(|report| report.faults[0].message.clone())
+        };
+        assert_eq!(failed("severity: SEV1, risk: 80, advice: none"), None);
+        for (asked, found) in [("severity: SEV3", "SEV1"), ("risk: 10", "risk 80"), ("advice: watch", "no advice")] {
+            let message = failed(asked).unwrap_or_else(|| panic!("{asked}"));
+            let wanted = asked.replace("severity: ", "").replace(':', "");
+            assert!(message.contains(&format!("expected one alert, phone ({wanted}) at 0s, got one alert, phone:")), "{message}");
+            assert!(message.contains(&format!(" ({found}) at 0s")), "{message}");
+        }
     }
 
     #[test]

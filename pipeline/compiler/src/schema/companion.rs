@@ -86,6 +86,13 @@ pub struct AlertFile {
     /// Whom it is about: the rule's kind of entity, or `kind:id`.
     #[schemars(example = &"phone", example = &"phone:+201000000001")]
     pub entity: String,
+    /// How bad it is; left out, the test asks for none.
+    pub severity: Option<Severity>,
+    /// The share of doubt that it casts; left out, the test asks for none.
+    #[schemars(range(min = 0, max = 100), example = 80)]
+    pub risk: Option<u8>,
+    /// What it advises; none: nothing. Left out, the test asks for none.
+    pub advice: Option<AdviceOrNone>,
 }
 
 /// `lists/<name>.yaml`: values with reasons, that conditions look for by `data.field in list.name`.
