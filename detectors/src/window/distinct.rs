@@ -97,6 +97,7 @@ impl Values {
                     for (hash, at) in values.iter() {
                         sketch.feed(*hash, *at);
                     }
+                    sketch.keep_for(start);
                     self.repr = Repr::Sketch(Box::new(sketch));
                 }
             }
@@ -109,10 +110,11 @@ impl Values {
                 if at_ms > start {
                     if sketch.is_empty() {
                         self.repr = Repr::Exact(SmallVec::from_iter([(hash, at_ms)]));
-                    } else {
-                        sketch.feed(hash, at_ms);
+                        return;
                     }
+                    sketch.feed(hash, at_ms);
                 }
+                sketch.keep_for(start);
             }
         }
     }
