@@ -295,6 +295,12 @@ impl EventType {
 }
 
 impl<'a> Event<'a> {
+    /// Whether it is of a type that is made up of others.
+    #[inline]
+    pub fn has_parts(&self) -> bool {
+        matches!(self.data, Data::LedgerPosted(_))
+    }
+
     /// The events that it is made up of: of a `ledger.posted` its lines, in order. They have its identity and its clocks.
     pub fn parts(&self) -> impl Iterator<Item = Event<'a>> {
         let lines = match &self.data {

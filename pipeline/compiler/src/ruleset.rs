@@ -341,10 +341,15 @@ pub struct Feed {
 impl Feed {
     /// What an event's amount is in the feed's currency by the rates of its time: `None` where the feed converts nothing, or
     /// there is no amount; `Some(None)` where it cannot be converted, and then the event does not feed the binding.
+    #[inline]
     pub fn amount(&self, event: &Event<'_>, at_ms: i64) -> Option<Option<i64>> {
         let (exchange, currency) = self.exchange.as_ref()?;
+        self.converted(exchange, *currency, event, at_ms)
+    }
+
+    fn converted(&self, exchange: &Exchange, currency: FieldPath, event: &Event<'_>, at_ms: i64) -> Option<Option<i64>> {
         let Value::Int(amount) = event.data.get(self.of?.path()?) else { return None };
-        match event.data.get(*currency) {
+        match event.data.get(currency) {
             Value::Str(from) => Some(exchange.of(amount, from, at_ms)),
             _ => Some(None),
         }

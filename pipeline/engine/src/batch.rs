@@ -197,9 +197,13 @@ impl<'a> Stretch<'a> {
             }
             stretch.tally.count(&event.source, event.data.event_type(), &bad);
             let row = Row::new(event, first + index, record.bytes, hasher);
-            let parts: Vec<Row<'_>> = row.parts(hasher).collect();
-            stretch.rows.push(row);
-            stretch.rows.extend(parts);
+            if row.event.has_parts() {
+                let parts: Vec<Row<'_>> = row.parts(hasher).collect();
+                stretch.rows.push(row);
+                stretch.rows.extend(parts);
+            } else {
+                stretch.rows.push(row);
+            }
         }
         stretch
     }

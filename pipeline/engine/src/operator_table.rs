@@ -35,6 +35,7 @@ pub(crate) struct Visit<'r, 'a> {
 impl<'r, 'a> Visit<'r, 'a> {
     /// What the operator is fed, if it is. An event that lacks the field is none of the operator's: it neither makes a state
     /// nor keeps one alive.
+    #[inline]
     fn fact(&self, hasher: &'r KeyHasher) -> Option<Fact<'r, 'a>> {
         let Self { row, record, clock_ms, firing, holds, .. } = *self;
         let fact = self.feed.map(|feed| Fact {
