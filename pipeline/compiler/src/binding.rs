@@ -12,7 +12,6 @@ use crate::canonical::{self, Fields};
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::hint;
 use crate::join::Side;
-
 use crate::names::{Bound, Param, Tables};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Binding, EntityField, Feed, KeyPart, Sides};

@@ -10,7 +10,6 @@ use crate::diagnostic::{Code, Fault, suggest};
 use crate::expression::List;
 use crate::key::KeySpec;
 use crate::lint;
-
 use crate::list::Lists;
 use crate::names::{Param, Tables};
 use crate::program::{self, Programs};
