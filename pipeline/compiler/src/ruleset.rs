@@ -344,15 +344,11 @@ impl Feed {
     #[inline]
     pub fn amount(&self, event: &Event<'_>, at_ms: i64) -> Option<Option<i64>> {
         let (exchange, currency) = self.exchange.as_ref()?;
-        self.converted(exchange, *currency, event, at_ms)
-    }
-
-    fn converted(&self, exchange: &Exchange, currency: FieldPath, event: &Event<'_>, at_ms: i64) -> Option<Option<i64>> {
         let Value::Int(amount) = event.data.get(self.of?.path()?) else { return None };
-        match event.data.get(currency) {
-            Value::Str(from) => Some(exchange.of(amount, from, at_ms)),
-            _ => Some(None),
-        }
+        Some(match event.data.get(*currency) {
+            Value::Str(from) => exchange.of(amount, from, at_ms),
+            _ => None,
+        })
     }
 }
 
