@@ -7,6 +7,7 @@ use rasid_detectors::event::{Event, EventType};
 use rasid_detectors::operator::{
     Fact, Feeds, Form, OPERATORS, Of, OfField, Operator, OperatorSpec, OperatorVisitor, Setup, Yields, is_scalar,
 };
+use rasid_detectors::signal::Signal;
 use rasid_detectors::value::{OwnedValue, Value};
 use serde_json::json;
 
@@ -27,7 +28,9 @@ pub(crate) fn cases() -> impl Iterator<Item = Case> {
         let (types, of) = input(spec);
         let ty = of.and_then(|(event_type, path)| field::at(event_type.fields(), path)).map(|spec| spec.ty);
         let window_ms = if spec.named().is_some() { WINDOW_MS } else { 0 };
-        let operator = (spec.setup)((window_ms, 0), ty, json!({})).expect("defaults suffice");
+        let steps = json!({ "steps": vec![json!({ "times": 1, "within_ms": null }); 3] });
+        let given = if spec.named().is_some_and(|named| named.steps) { steps } else { json!({}) };
+        let operator = (spec.setup)((window_ms, 0), ty, given).expect("defaults suffice");
         operator.accept(Made { spec, input: keep(Input::new(&types, of)) })
     })
 }
@@ -38,10 +41,10 @@ fn input(spec: &OperatorSpec) -> (Vec<EventType>, Option<(EventType, FieldPath)>
         Feeds::Fixed { inputs, .. } => return (inputs.to_vec(), None),
         Feeds::Named(named) => named,
     };
-    if matches!(named.of, OfField::None { .. }) {
+    if !matches!(named.of, OfField::Of { .. }) {
         return (vec![EventType::PaymentCaptured], None);
     }
-    let takes = |ty: FieldType| is_scalar(ty) && matches!(spec.yields, Yields::Value(of) if of(ty).is_some());
+    let takes = |ty: FieldType| is_scalar(ty) && spec.yields.takes(ty);
     let all = EventType::PRODUCED.iter().flat_map(|of| of.fields().iter().map(|field| (*of, field.name)));
     let found = FIELDS.into_iter().chain(all).find_map(|(event_type, name)| {
         field::find(event_type.fields(), name).filter(|(_, field)| takes(field.ty)).map(|(path, _)| (event_type, path))
@@ -97,6 +100,7 @@ impl Input {
                 firing: None,
                 above: number % 2 == 0,
                 below: true,
+                steps: 1 << (number % 3),
                 hasher: &self.hasher,
             };
             (fact, *key)
@@ -115,6 +119,13 @@ fn events(event_type: EventType) -> Vec<Event<'static>> {
         other => panic!("a sample of {} is {other:?}", event_type.name()),
     };
     records.iter().map(event).collect()
+}
+
+/// What is read of a state.
+#[expect(dead_code, reason = "it is made, and nothing asks what it is")]
+enum Read {
+    Value(OwnedValue),
+    Measure(Option<Signal>),
 }
 
 struct Made {
@@ -140,7 +151,7 @@ impl OperatorVisitor for Made {
                 move || (feed_all(&setup, &mut states), states)
             }
         });
-        if !matches!(spec.yields, Yields::Value(_)) {
+        if spec.yields.fires() {
             return vec![fed];
         }
         let read = Case::new(format!("operator/{}/read", spec.name), elements, {
@@ -156,10 +167,15 @@ impl OperatorVisitor for Made {
                     }
                     states.fill(whole);
                 }
-                move || -> (Vec<OwnedValue>, Vec<O::State>) {
-                    let values = input
-                        .facts()
-                        .map(|(fact, key)| states.get(key).map_or(OwnedValue::Absent, |state| O::read(&setup, fact.at_ms, state)));
+                move || -> (Vec<Read>, Vec<O::State>) {
+                    let values = input.facts().filter_map(|(fact, key)| {
+                        let state = states.get(key)?;
+                        Some(if let Yields::Measure(_) = O::YIELDS {
+                            Read::Measure(O::measure(&setup, fact.at_ms, state))
+                        } else {
+                            Read::Value(O::read(&setup, fact.at_ms, state))
+                        })
+                    });
                     (values.collect(), states)
                 }
             }

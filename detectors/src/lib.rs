@@ -45,6 +45,11 @@ operators! {
         ratio: Ratio,
     }
 
+    /// What happens in an order.
+    order {
+        sequence: Sequence,
+    }
+
     /// What does not happen: operators that time alone makes fire.
     wait {
         absence: Absence,

@@ -67,13 +67,21 @@ pub trait Operator: 'static {
         None
     }
 
-    /// Takes in one event of the key that `state` belongs to; a detector says what it sees in it.
+    /// Takes in one event of the key that `state` belongs to; a detector says what it sees in it, and a measure of events what
+    /// this one's is.
     fn feed(setup: &Setup<Self::Params>, fact: &Fact<'_, '_>, state: &mut Self::State) -> Option<Signal>;
 
-    /// The value at an event of that key; [`OwnedValue::Absent`] where there is none, and always for a detector.
+    /// The value at an event of that key; [`OwnedValue::Absent`] where there is none, and always for what yields none.
     fn read(setup: &Setup<Self::Params>, at_ms: i64, state: &Self::State) -> OwnedValue {
         let _ = (setup, at_ms, state);
         OwnedValue::Absent
+    }
+
+    /// Of what yields a [`Yields::Measure`]: the same, with all its fields. At an event that feeds it, what [`Operator::feed`] says
+    /// of the event goes before it.
+    fn measure(setup: &Setup<Self::Params>, at_ms: i64, state: &Self::State) -> Option<Signal> {
+        let _ = (setup, at_ms, state);
+        None
     }
 
     /// Where it has no value and can tell how far it is from one: that.
@@ -256,6 +264,8 @@ pub struct Fact<'f, 'a> {
     pub above: bool,
     /// The same: it is one of the second. An event may be both.
     pub below: bool,
+    /// For an operator of steps: those that it is, one bit each, the first the lowest.
+    pub steps: u8,
     /// Makes keys and hashes.
     pub hasher: &'f KeyHasher,
 }
@@ -362,6 +372,9 @@ pub struct Named {
     pub filter: &'static str,
     /// A second sort of events, for an operator that sets two against each other.
     pub second: Option<Second>,
+    /// Whether its own key lists steps, each of event types with a filter of its own, in place of event types: it looks for one
+    /// after the other. It then takes no `where`, and its parameters get `steps` besides.
+    pub steps: bool,
 }
 
 /// The second of two sorts of events that an aggregate sets against each other.
@@ -384,6 +397,7 @@ impl Named {
         window: "How far back, 1s to 90d. Longer sees slower abuse and keeps more state.",
         filter: "Which of those events, in CEL over their `data`, parameters and lists; of firings, over the signal too.",
         second: None,
+        steps: false,
     };
 }
 
@@ -396,6 +410,13 @@ pub enum OfField {
         because: &'static str,
         /// What to write.
         instead: &'static str,
+    },
+    /// At one that tells which events belong together, under a key of its own; it may be left out.
+    Pair {
+        /// The key.
+        key: &'static str,
+        /// What it means, in one line for people.
+        means: &'static str,
     },
     /// At one.
     Of {
@@ -414,8 +435,40 @@ pub enum Yields {
     /// A value of the type that the function gives for the field's type; `None`: it does not take such a field. What
     /// looks at no field is asked with [`FieldType::Object`].
     Value(fn(FieldType) -> Option<FieldType>),
+    /// A value with others beside it: the first of the fields is read by the binding's own name, and each by its own.
+    Measure(Measure),
     /// Whether it fired at this event, and then these fields.
     Signal(&'static [SignalField]),
+}
+
+/// A value with others beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Which types of fields it looks at. What looks at no field is asked with [`FieldType::Object`].
+    pub of: fn(FieldType) -> bool,
+    /// Its fields, the value itself first.
+    pub fields: &'static [SignalField],
+}
+
+impl Yields {
+    /// Whether it is something that fires.
+    pub fn fires(&self) -> bool {
+        matches!(self, Self::Signal(_))
+    }
+
+    /// Whether it takes a field of that type.
+    pub fn takes(&self, ty: FieldType) -> bool {
+        match self {
+            Self::Value(of) => of(ty).is_some(),
+            Self::Measure(measure) => (measure.of)(ty),
+            Self::Signal(_) => false,
+        }
+    }
+}
+
+/// A field of numbers, for [`Measure::of`].
+pub fn is_number(ty: FieldType) -> bool {
+    matches!(ty, FieldType::Int | FieldType::Double)
 }
 
 /// Whether conditions can hold a value of that type.
@@ -501,10 +554,11 @@ impl OperatorSpec {
         }
     }
 
-    /// The fields of its signal; none where it yields a value.
+    /// The fields of what it says; none where it yields a value alone.
     pub fn fields(&self) -> &'static [SignalField] {
         match self.yields {
             Yields::Value(_) => &[],
+            Yields::Measure(measure) => measure.fields,
             Yields::Signal(fields) => fields,
         }
     }

@@ -1,4 +1,4 @@
-//! What a detector says: an observation with the numbers behind it, in SI units, so that a reader can redo the sum.
+//! What an operator says: an observation with the numbers behind it, in SI units, so that a reader can redo the sum.
 
 use smallvec::SmallVec;
 
@@ -17,20 +17,26 @@ pub enum SignalType {
     },
     /// Text that holds nothing raw: a word of a fixed set, or masked evidence.
     Text,
+    /// True or false.
+    Bool,
+    /// Of the same type as the field that the binding looks at.
+    OfField,
 }
 
 impl SignalType {
-    /// The type that a condition sees.
-    pub fn field_type(self) -> FieldType {
+    /// The type that a condition sees, where the binding looks at a field of type `of`.
+    pub fn field_type(self, of: Option<FieldType>) -> FieldType {
         match self {
             Self::Int => FieldType::Int,
             Self::Double { .. } => FieldType::Double,
             Self::Text => FieldType::String,
+            Self::Bool => FieldType::Bool,
+            Self::OfField => of.unwrap_or(FieldType::Double),
         }
     }
 }
 
-/// One field that a detector's signal carries.
+/// One field that a signal carries.
 #[derive(Clone, Copy, Debug)]
 pub struct SignalField {
     /// Its name, ending in its unit.
@@ -41,7 +47,7 @@ pub struct SignalField {
     pub doc: &'static str,
 }
 
-/// One observation: the values of the detector's fields, in their declared order.
+/// One observation: the values of the operator's fields, in their declared order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     values: SmallVec<[OwnedValue; 4]>,

@@ -7,7 +7,7 @@ use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType, Priva
 use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields, aggregates};
 use rasid_detectors::signal::SignalField;
 
-use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types, is_param};
+use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types, is_param, measured};
 use crate::cel;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
@@ -28,13 +28,17 @@ const LONG_MS: std::ops::RangeInclusive<i64> = 60_000..=30 * DAY_MS;
 impl Lowering<'_> {
     pub(crate) fn aggregate(&mut self, spec: &'static OperatorSpec, types: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
         let (name, keys) = (spec.name, spec.named()?);
+        if keys.steps {
+            return self.steps((spec, keys), types, map);
+        }
         let has_line = keys.second.is_some();
         let (sources, broken) = (self.sources, self.broken);
         let named = counted_types(types, name, sources, broken, self.faults);
         let (of, into) = match keys.of {
-            OfField::None { .. } => (map.if_there("of"), map.if_there("in")),
+            OfField::None { .. } | OfField::Pair { .. } => (map.if_there("of"), map.if_there("in")),
             OfField::Of { .. } => (map.required("of", self.faults), map.optional("in")),
         };
+        let pair = if let OfField::Pair { key, .. } = keys.of { map.optional(key).map(|node| (key, node)) } else { None };
         let second = keys.second.and_then(|second| {
             let node = map.optional(second.key);
             if node.is_none() && second.required {
@@ -73,6 +77,15 @@ impl Lowering<'_> {
         let span = window.and_then(|node| self.span(node, offset, spec));
         let parts = self.key(spec, (&named, &below, &counted), (by, matched));
         let of = match keys.of {
+            OfField::Pair { key, .. } if of.is_some() => {
+                let node = of?;
+                let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{name}` counts events and takes no `of`"));
+                self.fault(fault.help(format!("what tells which belong together is `{key}`")))
+            }
+            OfField::Pair { .. } => match pair {
+                None => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
+                Some((key, node)) => self.pair(key, node, &counted).and_then(|fields| Some((fields, None, fieldless(spec)?))),
+            },
             OfField::None { because, instead } => match of {
                 None => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
                 Some(node) => {
@@ -100,7 +113,7 @@ impl Lowering<'_> {
                 .help(format!("add one of them to the rule's `on`: `{key}` names what it fires on"));
             return self.fault(fault);
         }
-        if matches!(spec.yields, Yields::Value(_))
+        if !spec.yields.fires()
             && has_line
             && filter.is_none()
             && !named.is_empty()
@@ -119,7 +132,7 @@ impl Lowering<'_> {
             let (filter, of) = (filters.get(index).cloned().flatten(), fields.get(index).copied());
             let key = parts.feeds.get(index).cloned().unwrap_or_default();
             let exchange = exchanges.get(index).cloned().flatten();
-            Feed { event: one.event, key, firings_of: one.firings_of, filter, of, exchange, sides }
+            Feed { event: one.event, key, firings_of: one.firings_of, filter, steps: Vec::new(), of, exchange, sides }
         });
         let feeds = feeds.collect();
         self.reads = parts.reads;
@@ -134,7 +147,7 @@ impl Lowering<'_> {
         (named, below, counted): (&[Counted], &[Counted], &[Counted]),
         (by, matched): (Option<&Node>, Option<&Node>),
     ) -> Option<Keys> {
-        let fires = matches!(spec.yields, Yields::Signal(_));
+        let fires = spec.yields.fires();
         let is_of_all = spec.form == Form::Population;
         if is_of_all {
             for (key, node) in [("by", by), ("match", matched)] {
@@ -160,7 +173,7 @@ impl Lowering<'_> {
     }
 
     /// How far back is remembered, and how much of that from now back is left out, ms.
-    fn span(&mut self, window: &Node, offset: Option<&Node>, spec: &OperatorSpec) -> Option<(i64, i64)> {
+    pub(crate) fn span(&mut self, window: &Node, offset: Option<&Node>, spec: &OperatorSpec) -> Option<(i64, i64)> {
         let window_ms = self.duration(window, "`window`", windows(spec));
         let Some(node) = offset else { return Some((window_ms?, 0)) };
         if !spec.takes_offset {
@@ -179,7 +192,7 @@ impl Lowering<'_> {
     }
 
     /// A span of time, or the parameter that says it.
-    fn duration(&mut self, node: &Node, what: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+    pub(crate) fn duration(&mut self, node: &Node, what: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
         let named = self.param(node);
         if named.is_none() && is_param(node) {
             return None;
@@ -190,7 +203,7 @@ impl Lowering<'_> {
     /// The field that the aggregate looks at, in each feeding type, with its type, and what comes of it.
     fn of(
         &mut self,
-        spec: &OperatorSpec,
+        spec: &'static OperatorSpec,
         (takes, clears): (&str, bool),
         node: &Node,
         feeds: &[Counted],
@@ -204,11 +217,11 @@ impl Lowering<'_> {
             let signal = firings_of.and_then(|source| self.sources.get(source));
             if let (Some((field, found)), None) = (signal.and_then(|source| signal_field(source, text)), field::find(event.fields(), text))
             {
-                let Some(ty) = over(spec, found.ty.field_type()) else {
+                let Some(ty) = over(spec, found.ty.field_type(None)) else {
                     let message = format!("`{}` takes {takes}, and `{text}` of the signal is none", spec.name);
                     return self.fault(Fault::new(Code::BadOf, node.span.clone(), message).help("name another field"));
                 };
-                of = Some(found.ty.field_type());
+                of = Some(found.ty.field_type(None));
                 shape = match shape {
                     Some((other, _)) if other != ty => {
                         let message = format!("`{text}` is {} in a signal and {} elsewhere", ty.name(), other.name());
@@ -243,7 +256,30 @@ impl Lowering<'_> {
             };
             fields.push(Of::Field { path, kind: field.entities.first().copied() });
         }
-        shape.map(|(ty, privacy)| (fields, of, Shape::Aggregate(ty, privacy)))
+        let shape = shape.map(|(ty, privacy)| match spec.yields {
+            Yields::Measure(_) => Shape::Measure(spec, of, privacy),
+            Yields::Value(_) | Yields::Signal(_) => Shape::Aggregate(ty, privacy),
+        });
+        shape.map(|shape| (fields, of, shape))
+    }
+
+    /// The field that tells which events belong together, in each type.
+    fn pair(&mut self, key: &str, node: &Node, counted: &[Counted]) -> Option<Vec<Of>> {
+        let text = reader::text(node, &format!("`{key}`"), self.faults)?;
+        let text = text.strip_prefix("data.").unwrap_or(text);
+        let mut fields = Vec::new();
+        for Counted { event, .. } in counted {
+            let Some((path, field)) = field::find(event.fields(), text) else {
+                let fault = Fault::new(Code::UnknownField, node.span.clone(), format!("{} has no field `{text}`", event.name()));
+                return self.fault(fault.help(suggest(text, event.fields().iter().map(|field| field.name))));
+            };
+            if Ty::of_field(field.ty).is_none() {
+                let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{key}` takes a scalar field, and `{text}` is none"));
+                return self.fault(fault.help("name a field that says which events belong together: phone"));
+            }
+            fields.push(Of::Field { path, kind: field.entities.first().copied() });
+        }
+        Some(fields)
     }
 
     /// What converts the field of each feeding type into the currency that `in` names, and the field that says which one it is in.
@@ -290,7 +326,7 @@ impl Lowering<'_> {
         Some(exchanges)
     }
 
-    fn filters(&mut self, node: &Node, feeds: &[Counted]) -> Option<Vec<Option<Expr>>> {
+    pub(crate) fn filters(&mut self, node: &Node, feeds: &[Counted]) -> Option<Vec<Option<Expr>>> {
         let text = reader::text(node, "`where`", self.faults)?;
         let source = match cel::Source::parse(self.file, &node.span, text) {
             Ok(source) => source,
@@ -353,6 +389,7 @@ fn windows(spec: &OperatorSpec) -> std::ops::RangeInclusive<i64> {
 fn fieldless(spec: &'static OperatorSpec) -> Option<Shape> {
     match spec.yields {
         Yields::Signal(_) => Some(Shape::Signal(spec)),
+        Yields::Measure(_) => Some(Shape::Measure(spec, None, Privacy::Clear)),
         Yields::Value(_) => over(spec, FieldType::Object).map(|ty| Shape::Aggregate(ty, Privacy::Clear)),
     }
 }
@@ -361,6 +398,7 @@ fn fieldless(spec: &'static OperatorSpec) -> Option<Shape> {
 fn over(spec: &OperatorSpec, ty: FieldType) -> Option<Ty> {
     match spec.yields {
         Yields::Value(of) => of(ty).and_then(Ty::of_field),
+        Yields::Measure(measure) => (measure.of)(ty).then(|| measured(spec, Some(ty), 0)).flatten(),
         Yields::Signal(_) => None,
     }
 }

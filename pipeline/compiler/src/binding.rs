@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldType, Privacy};
-use rasid_detectors::operator::{AnyOperator, Form, Of, OperatorSpec, Yields, aggregates, detectors};
+use rasid_detectors::operator::{AnyOperator, Form, Of, OperatorSpec, aggregates, detectors};
 use rasid_detectors::value::OwnedValue;
 
 use crate::canonical::{self, Fields};
@@ -42,6 +42,8 @@ impl Draft {
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
     Aggregate(Ty, Privacy),
+    /// With the type of the field that it looks at.
+    Measure(&'static OperatorSpec, Option<FieldType>, Privacy),
     Signal(&'static OperatorSpec),
 }
 
@@ -49,6 +51,7 @@ impl Shape {
     pub(crate) fn bound(self, read: usize) -> Bound {
         match self {
             Self::Aggregate(ty, privacy) => Bound::Aggregate { read, ty, privacy },
+            Self::Measure(spec, of, privacy) => Bound::Measure { read, spec, of, privacy },
             Self::Signal(spec) => Bound::Signal { read, spec },
         }
     }
@@ -112,7 +115,7 @@ impl Rank {
     fn of(node: &Node) -> Self {
         let NodeValue::Map(entries) = &node.value else { return Self::Value };
         let has = |name: &str| entries.iter().any(|(key, _)| key.name == name);
-        match aggregates().find(|spec| matches!(spec.yields, Yields::Signal(_)) && has(spec.name)) {
+        match aggregates().find(|spec| spec.yields.fires() && has(spec.name)) {
             _ if has("detector") => Self::Detector,
             Some(_) => Self::Fires,
             None => Self::Value,
@@ -139,11 +142,18 @@ pub(crate) fn entries(node: Option<&Node>) -> &[(Key, Node)] {
 pub(crate) fn named_in(node: &Node) -> BTreeSet<&str> {
     let aggregate = |key: &Key| aggregates().any(|spec| spec.name == key.name) || is_second_key(key);
     let keys = if let NodeValue::Map(keys) = &node.value { keys.as_slice() } else { &[] };
-    let types = keys.iter().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| match &node.value {
-        NodeValue::Seq(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    });
+    let types = keys.iter().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| one_or_more(node));
+    // A step's types may stand under a key of their own.
+    let types = types.flat_map(|node| types_of_step(node).unwrap_or(std::slice::from_ref(node)));
     types.filter_map(|node| if let NodeValue::Str(name) = &node.value { Some(name.as_str()) } else { None }).collect()
+}
+
+fn types_of_step(node: &Node) -> Option<&[Node]> {
+    entries(Some(node)).iter().find(|(key, _)| key.name == "on").map(|(_, node)| one_or_more(node))
+}
+
+fn one_or_more(node: &Node) -> &[Node] {
+    if let NodeValue::Seq(items) = &node.value { items } else { std::slice::from_ref(node) }
 }
 
 /// What fires, among drafts; what is fed firings itself is no source of them, as there are two stages and no third.
@@ -193,6 +203,11 @@ pub(crate) fn called(name: &str, spec: &OperatorSpec) -> String {
 pub(crate) fn named_of(name: &str, spec: &OperatorSpec) -> String {
     let fields: Vec<String> = spec.fields().iter().map(|field| format!("{name}.{}", field.name)).collect();
     format!("write {name}.fired, or one of {}", listed(fields.iter().map(String::as_str)))
+}
+
+/// The type of a field of what an operator says.
+pub(crate) fn measured(spec: &OperatorSpec, of: Option<FieldType>, place: usize) -> Option<Ty> {
+    Ty::of_field(spec.fields().get(place)?.ty.field_type(of))
 }
 
 /// What fires, and whose firings may be counted.
@@ -317,6 +332,7 @@ impl Lowering<'_> {
             key,
             firings_of: None,
             filter: None,
+            steps: Vec::new(),
             of: None,
             sides: Sides::default(),
         };
@@ -357,8 +373,20 @@ impl Lowering<'_> {
         span_ms: (i64, i64),
         of: Option<FieldType>,
     ) -> Option<AnyOperator> {
+        self.set_up_with(spec, map, at, (span_ms, of), [])
+    }
+
+    /// The same with parameters that stand elsewhere than under their own key.
+    pub(crate) fn set_up_with<const N: usize>(
+        &mut self,
+        spec: &'static OperatorSpec,
+        map: &MapReader<'_>,
+        at: &Range<usize>,
+        (span_ms, of): ((i64, i64), Option<FieldType>),
+        given: [(&str, serde_json::Value); N],
+    ) -> Option<AnyOperator> {
         let properties = crate::schema::own_properties(spec);
-        let mut json = serde_json::Map::new();
+        let mut json: serde_json::Map<_, _> = given.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let before = self.faults.len();
         // What is left of an aggregate's keys has been told already.
         for (key, node) in map.rest().filter(|(key, _)| spec.named().is_none() || properties.contains_key(&key.name)) {
@@ -553,6 +581,10 @@ fn canonical_text(operator: &AnyOperator, feeds: &[Feed], sources: &[Source], fi
         }));
         out.extend(feed.exchange.as_ref().map(|(exchange, _)| format!("in={exchange:?}")));
         out.extend(feed.filter.as_ref().map(|filter| format!("where={}", canonical::text(filter, fields))));
+        out.extend(feed.steps.iter().map(|step| {
+            let filter = step.filter.as_ref().map(|filter| canonical::text(filter, fields));
+            format!("step {}={}", step.number, filter.unwrap_or_default())
+        }));
     }
     out.join(" ")
 }

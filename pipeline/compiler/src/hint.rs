@@ -2,7 +2,7 @@
 
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field;
-use rasid_detectors::operator::{Form, OfField, OperatorSpec, Yields, aggregates, detectors};
+use rasid_detectors::operator::{Form, OfField, OperatorSpec, aggregates, detectors};
 
 use crate::diagnostic::{Code, Fault};
 use crate::reader;
@@ -89,7 +89,7 @@ fn fires_on(keys: &[(Key, Node)]) -> Vec<&str> {
         let spec = detectors().find(|spec| spec.name == detector);
         return spec.map_or(&[][..], |spec| spec.inputs()).iter().map(|event| event.name()).collect();
     }
-    let fires = aggregates().find(|spec| matches!(spec.yields, Yields::Signal(_)) && keys.iter().any(|(key, _)| key.name == spec.name));
+    let fires = aggregates().find(|spec| spec.yields.fires() && keys.iter().any(|(key, _)| key.name == spec.name));
     let second = fires.and_then(|spec| spec.named()?.second);
     second.and_then(|second| word(keys, second.key)).into_iter().collect()
 }

@@ -50,6 +50,7 @@ mod scalar;
 mod scenario;
 pub mod schema;
 mod shared;
+mod steps;
 mod template;
 pub mod terms;
 pub mod trial;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rasid_detectors::entity::EntityKind;
-use rasid_detectors::event::field::{FieldPath, Privacy};
+use rasid_detectors::event::field::{FieldPath, FieldType, Privacy};
 use rasid_detectors::operator::OperatorSpec;
 use rasid_detectors::value::OwnedValue;
 
@@ -15,6 +15,7 @@ use crate::ty::Ty;
 #[derive(Clone)]
 pub(crate) enum Bound {
     Aggregate { read: usize, ty: Ty, privacy: Privacy },
+    Measure { read: usize, spec: &'static OperatorSpec, of: Option<FieldType>, privacy: Privacy },
     Signal { read: usize, spec: &'static OperatorSpec },
 }
 

@@ -8,6 +8,7 @@ use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldType, Privacy};
 use rasid_detectors::operator::{OfField, Yields};
+use rasid_detectors::signal::SignalType;
 use rasid_detectors::value::OwnedValue;
 
 use crate::binding::{self, Beside, Draft, Shape};
@@ -294,7 +295,7 @@ impl Programs<'_> {
         let spec = draft.binding.as_ref()?.0.operator.spec();
         // What makes a number of a text makes one that is no amount.
         let of_text = matches!(spec.yields, Yields::Value(of) if of(FieldType::String) == Some(FieldType::Int));
-        let of_none = spec.named().is_some_and(|named| matches!(named.of, OfField::None { .. }));
+        let of_none = spec.named().is_some_and(|named| !matches!(named.of, OfField::Of { .. }));
         (of_text || of_none).then_some(spec.name)
     }
 
@@ -373,6 +374,14 @@ fn shown(event: EventType, names: &Names<'_>, mentions: &Mentions) -> Vec<Shown>
         match bound {
             Some(Bound::Aggregate { read, privacy, .. }) if *privacy != Privacy::Hidden => {
                 shown.push(Shown { name: name.clone(), value: Expr::Binding(*read), privacy: *privacy });
+            }
+            Some(Bound::Measure { read, spec, privacy, .. }) if *privacy != Privacy::Hidden => {
+                shown.push(Shown { name: name.clone(), value: Expr::Binding(*read), privacy: *privacy });
+                shown.extend(spec.fields().iter().enumerate().skip(1).map(|(index, field)| Shown {
+                    name: format!("{name}.{}", field.name),
+                    value: Expr::Signal(*read, index),
+                    privacy: if matches!(field.ty, SignalType::OfField) { *privacy } else { Privacy::Clear },
+                }));
             }
             Some(Bound::Signal { read, spec }) => {
                 shown.push(Shown { name: format!("{name}.fired"), value: Expr::Fired(*read), privacy: Privacy::Clear });

@@ -53,10 +53,10 @@ impl Ruleset {
 
 fn feed_needs_raw(feed: &Feed) -> bool {
     let mut fields: BTreeSet<FieldPath> = feed.of.and_then(|of| of.path()).into_iter().collect();
-    feed.filter.iter().for_each(|filter| filter.fields(&mut fields));
+    feed.filters().for_each(|filter| filter.fields(&mut fields));
     feed.event.whole().is_some()
         || are_hidden(feed.event, &fields)
-        || feed.filter.as_ref().is_some_and(|filter| looks_into(filter, feed.event))
+        || feed.filters().any(|filter| looks_into(filter, feed.event))
 }
 
 /// Whether it needs the characters of a field of which there is a stand-in alone.

@@ -330,6 +330,8 @@ pub struct Feed {
     pub firings_of: Option<usize>,
     /// Only events for which this holds; of type bool, over the event's own fields and, of a firing, its signal's.
     pub filter: Option<Expr>,
+    /// Of an operator of steps: those that the event may be. Else none.
+    pub steps: Vec<Step>,
     /// The field that is summed, compared, told apart or remembered.
     pub of: Option<Of>,
     /// Into which currency that is converted, and the field that says which one it is in.
@@ -339,6 +341,11 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// Every filter: its own, and those of its steps.
+    pub fn filters(&self) -> impl Iterator<Item = &Expr> {
+        self.filter.iter().chain(self.steps.iter().filter_map(|step| step.filter.as_ref()))
+    }
+
     /// What an event's amount is in the feed's currency by the rates of its time: `None` where the feed converts nothing, or
     /// there is no amount; `Some(None)` where it cannot be converted, and then the event does not feed the binding.
     #[inline]
@@ -350,6 +357,15 @@ impl Feed {
             _ => None,
         })
     }
+}
+
+/// A step that an event may be.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which one; the first is 0, the last 7 at the most.
+    pub number: u8,
+    /// Only where this holds; as a feed's filter.
+    pub filter: Option<Expr>,
 }
 
 /// The sides of a line that an event counts on.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, Privacy};
 
-use crate::binding::{called, named_of};
+use crate::binding::{called, measured, named_of};
 use crate::diagnostic::{Code, Fault, suggest};
 use crate::format::Format;
 use crate::names::{Bound, Mentions, Names, Param};
@@ -157,7 +157,7 @@ pub(crate) fn check(
     };
     mentions.lets.insert(index);
     match (bound?, inner) {
-        (Bound::Aggregate { privacy: Privacy::Hidden, .. }, None) => refuse(
+        (Bound::Aggregate { privacy: Privacy::Hidden, .. } | Bound::Measure { privacy: Privacy::Hidden, .. }, _) => refuse(
             Code::Hidden,
             format!("`{name}` holds what never leaves the engine"),
             "free text and exact places stay out of explanations".to_owned(),
@@ -166,12 +166,14 @@ pub(crate) fn check(
         (Bound::Aggregate { .. }, Some(inner)) => {
             refuse(Code::UnknownField, format!("`{outer}` is a value and has no field `{inner}`"), format!("write {{{outer}}}"))
         }
+        (Bound::Measure { spec, of, .. }, None) => measured(spec, *of, 0),
         (Bound::Signal { .. }, Some("fired")) => Some(Ty::Bool),
-        (Bound::Signal { spec, .. }, Some(inner)) => {
-            if let Some(field) = spec.fields().iter().find(|field| field.name == inner) {
-                return Some(Ty::of_field(field.ty.field_type()).unwrap_or(Ty::Text(None)));
+        (Bound::Signal { spec, .. } | Bound::Measure { spec, .. }, Some(inner)) => {
+            let of = if let Bound::Measure { of, .. } = bound? { *of } else { None };
+            if let Some(place) = spec.fields().iter().position(|field| field.name == inner) {
+                return measured(spec, of, place);
             }
-            let known = spec.fields().iter().map(|field| field.name).chain(["fired"]);
+            let known = spec.fields().iter().map(|field| field.name).chain(spec.yields.fires().then_some("fired"));
             refuse(Code::UnknownField, format!("{}, has no field `{inner}`", called(outer, spec)), suggest(inner, known))
         }
         (Bound::Signal { spec, .. }, None) => {

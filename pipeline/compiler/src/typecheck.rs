@@ -6,10 +6,9 @@
 use cel::common::ast::{CallExpr, Expr as Ast, IdedExpr, LiteralValue, SelectExpr};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec};
-use rasid_detectors::signal::SignalType;
 use rasid_detectors::value::OwnedValue;
 
-use crate::binding::{called, named_of};
+use crate::binding::{called, measured, named_of};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::{Arithmetic, Comparison, Expr, Function};
@@ -116,6 +115,10 @@ impl<'a> Checker<'a> {
             Bound::Aggregate { read, ty, .. } => {
                 self.mentions.lets.insert(index);
                 Typed::new(Expr::Binding(*read), *ty)
+            }
+            Bound::Measure { read, spec, of, .. } => {
+                self.mentions.lets.insert(index);
+                Typed::new(Expr::Binding(*read), measured(spec, *of, 0)?)
             }
             Bound::Signal { spec, .. } => {
                 self.mentions.lets.insert(index);
@@ -236,28 +239,25 @@ impl<'a> Checker<'a> {
 
     fn signal(&mut self, node: &IdedExpr, name: &str, field: &str) -> Option<Typed> {
         let (index, bound) = self.named(node, name)?;
-        let bound = match bound {
-            Bound::Aggregate { .. } => None,
-            Bound::Signal { read, spec } => Some((*read, *spec)),
+        let (read, spec, of) = match bound {
+            Bound::Aggregate { .. } => {
+                self.mentions.lets.insert(index);
+                let fault = self.at(Code::UnknownField, node, format!("`{name}` is a value and has no field `{field}`"));
+                return self.fault(fault.help(format!("write {name}")));
+            }
+            Bound::Measure { read, spec, of, .. } => (*read, *spec, *of),
+            Bound::Signal { read, spec } => (*read, *spec, None),
         };
         self.mentions.lets.insert(index);
-        let Some((read, spec)) = bound else {
-            let fault = self.at(Code::UnknownField, node, format!("`{name}` is a value and has no field `{field}`"));
-            return self.fault(fault.help(format!("write {name}")));
-        };
-        if field == "fired" {
+        if field == "fired" && spec.yields.fires() {
             return Typed::new(Expr::Fired(read), Ty::Bool);
         }
         let Some(position) = spec.fields().iter().position(|known| known.name == field) else {
             let fault = self.at(Code::UnknownField, node, format!("{}, has no field `{field}`", called(name, spec)));
-            return self.fault(fault.help(suggest(field, spec.fields().iter().map(|known| known.name).chain(["fired"]))));
+            let fired = spec.yields.fires().then_some("fired");
+            return self.fault(fault.help(suggest(field, spec.fields().iter().map(|known| known.name).chain(fired))));
         };
-        let ty = match spec.fields().get(position)?.ty {
-            SignalType::Int => Ty::Int,
-            SignalType::Double { .. } => Ty::Double,
-            SignalType::Text => Ty::Text(None),
-        };
-        Typed::new(Expr::Signal(read, position), ty)
+        Typed::new(Expr::Signal(read, position), measured(spec, of, position)?)
     }
 
     fn has(&mut self, node: &IdedExpr, select: &SelectExpr, facts: &Facts) -> Option<Typed> {
@@ -305,7 +305,7 @@ impl<'a> Checker<'a> {
         let (index, bound) = self.named(node, name)?;
         self.mentions.lets.insert(index);
         match bound {
-            Bound::Aggregate { read, .. } => Typed::new(Expr::HasBinding(*read), Ty::Bool),
+            Bound::Aggregate { read, .. } | Bound::Measure { read, .. } => Typed::new(Expr::HasBinding(*read), Ty::Bool),
             Bound::Signal { spec, .. } => {
                 let fault = self.at(Code::TypeMismatch, node, format!("{}, is no value", called(name, spec)));
                 self.fault(fault.help(named_of(name, spec)))

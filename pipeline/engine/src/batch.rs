@@ -122,7 +122,7 @@ pub(crate) enum Cell {
     Behind,
     /// An aggregate's value.
     Value(OwnedValue),
-    /// A detector fired.
+    /// A detector fired, or a measure's value with the others beside it.
     Signal(Box<Signal>),
 }
 
@@ -130,6 +130,7 @@ impl Cell {
     pub(crate) fn value(&self) -> Value<'_> {
         match self {
             Self::Value(value) => value.borrow(),
+            Self::Signal(signal) => signal.get(0).map_or(Value::Absent, OwnedValue::borrow),
             _ => Value::Absent,
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Visit<'r, 'a> {
     pub(crate) firing: Option<&'r Signal>,
     /// Whether the feed's filter holds.
     pub(crate) holds: bool,
+    /// Of the feed's steps, those whose filter holds.
+    pub(crate) steps: u8,
     /// Whether a condition reads the value here.
     pub(crate) read: bool,
 }
@@ -37,7 +39,7 @@ impl<'r, 'a> Visit<'r, 'a> {
     /// nor keeps one alive.
     #[inline]
     fn fact(&self, hasher: &'r KeyHasher) -> Option<Fact<'r, 'a>> {
-        let Self { row, record, clock_ms, firing, holds, .. } = *self;
+        let Self { row, record, clock_ms, firing, holds, steps, .. } = *self;
         let fact = self.feed.map(|feed| Fact {
             event: &row.event,
             at_ms: row.at_ms,
@@ -49,6 +51,7 @@ impl<'r, 'a> Visit<'r, 'a> {
             firing,
             above: feed.sides.above && holds,
             below: feed.sides.below,
+            steps,
             hasher,
         });
         fact.filter(|fact| fact.of.is_none() || fact.value().is_present())
@@ -164,12 +167,13 @@ impl<O: Operator> OperatorTable for Typed<O> {
         let cell = self.table.update(key, clock_ms, |state| {
             former_ms = first_of::<O>(&state.0);
             let before = if O::READS_BEFORE && read { value::<O>(setup, at_ms, &state.0) } else { Cell::Absent };
-            let firing = O::feed(setup, &fact, &mut state.0);
+            let said = O::feed(setup, &fact, &mut state.0).map(|signal| Cell::Signal(Box::new(signal)));
             first_ms = first_of::<O>(&state.0);
             match O::YIELDS {
-                Yields::Signal(_) => firing.map_or(Cell::Absent, |signal| Cell::Signal(Box::new(signal))),
-                Yields::Value(_) if O::READS_BEFORE || !read => before,
-                Yields::Value(_) => value::<O>(setup, at_ms, &state.0),
+                Yields::Signal(_) => said.unwrap_or_default(),
+                _ if O::READS_BEFORE || !read => before,
+                Yields::Measure(_) if said.is_some() => said.unwrap_or_default(),
+                Yields::Measure(_) | Yields::Value(_) => value::<O>(setup, at_ms, &state.0),
             }
         });
         self.waiting.note(former_ms, first_ms, key);
@@ -333,10 +337,13 @@ impl<O: Operator> OperatorTable for Taken<O> {
 }
 
 /// What a condition reads at `at_ms` of a state.
-fn value<O: Operator>(setup: &Setup<O::Params>, at_ms: i64, state: &O::State) -> Cell {
+pub(crate) fn value<O: Operator>(setup: &Setup<O::Params>, at_ms: i64, state: &O::State) -> Cell {
     // What lies a whole window behind the newest event of its key has nothing to do with what the window holds.
     if O::newest_ms(state).is_some_and(|newest_ms| at_ms <= newest_ms.saturating_sub(setup.window_ms)) {
         return Cell::Behind;
+    }
+    if let Yields::Measure(_) = O::YIELDS {
+        return O::measure(setup, at_ms, state).map_or(Cell::Absent, |measure| Cell::Signal(Box::new(measure)));
     }
     match O::read(setup, at_ms, state) {
         OwnedValue::Absent => Cell::Absent,

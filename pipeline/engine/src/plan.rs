@@ -3,7 +3,7 @@
 
 use rasid_compiler::ruleset::{Binding, KeyPart, Mode, Rule, Ruleset, Trigger};
 use rasid_detectors::event::EventType;
-use rasid_detectors::operator::{Form, Yields};
+use rasid_detectors::operator::Form;
 
 use crate::batch::At;
 use crate::population::end_of_minute;
@@ -225,7 +225,7 @@ impl TypePlan {
             let own = feed.map(|feed| binding.feeds[feed].key.as_slice());
             let mut keys = std::mem::take(&mut read_under[number]);
             // A detector says something only about the events it looks at.
-            keys.retain(|key| matches!(binding.operator.spec().yields, Yields::Value(_)) || Some(*key) == own);
+            keys.retain(|key| !binding.operator.spec().yields.fires() || Some(*key) == own);
             keys.extend(own.filter(|_| counted.contains(&number)));
             keys.sort_unstable();
             keys.dedup();
@@ -253,7 +253,7 @@ impl TypePlan {
                 let spec = binding.operator.spec();
                 let (of_all, needs_raw) = (spec.form == Form::Population, spec.needs_raw);
                 // What fires would do so once for each of them.
-                let is_spread = matches!(spec.yields, Yields::Value(_)) && feed.is_some() && parts.iter().any(|part| is_region(*part));
+                let is_spread = !spec.yields.fires() && feed.is_some() && parts.iter().any(|part| is_region(*part));
                 steps.push(Step { binding: number, key, feed, firing, cell, of_all, is_spread, needs_raw });
             }
         }

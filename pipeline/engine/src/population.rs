@@ -3,9 +3,9 @@
 use std::any::Any;
 
 use rasid_detectors::operator::{Form, Lacking, Operator, OperatorVisitor, Setup};
-use rasid_detectors::value::OwnedValue;
 
 use crate::batch::Cell;
+use crate::operator_table::value;
 use crate::scatter::SHARDS;
 use crate::shard::{Layout, Shard};
 
@@ -67,10 +67,7 @@ impl<O: Operator> Typed<O> {
         while O::heap_bytes(&self.state) > self.share && O::forget(&mut self.state) {
             self.evicted += 1;
         }
-        self.now = match O::read(&self.setup, self.closed_ms, &self.state) {
-            OwnedValue::Absent => Cell::Absent,
-            value => Cell::Value(value),
-        };
+        self.now = value::<O>(&self.setup, self.closed_ms, &self.state);
     }
 }
 

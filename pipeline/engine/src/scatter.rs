@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rasid_compiler::expression::Scope;
+use rasid_compiler::expression::{Expr, Scope};
 use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::{EntityField, KeyPart};
 use rasid_detectors::entity::{EntityKind, KeyHasher};
@@ -29,12 +29,29 @@ pub(crate) struct Item {
     pub(crate) step: u16,
     /// The step's binding.
     pub(crate) binding: u16,
-    /// Where the event changes the binding: whether the feed's filter holds; a ratio counts what it does not hold for below the line.
-    pub(crate) fed: Option<bool>,
+    /// Where the event changes the binding: as what.
+    pub(crate) fed: Option<Fed>,
     /// Whether the step's value is read here: not at the neighbours of the event's region.
     pub(crate) reads: bool,
     /// Whether the binding's timer brought the event back.
     pub(crate) due: bool,
+}
+
+/// As what an event changes a binding: one bit for each step whose filter holds, the lowest for the feed's own filter where it has
+/// no steps; a ratio counts what that does not hold for below the line.
+#[derive(Clone, Copy)]
+pub(crate) struct Fed(u8);
+
+impl Fed {
+    /// Whether the feed's filter holds.
+    pub(crate) fn holds(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// The steps whose filter holds.
+    pub(crate) fn steps(self) -> u8 {
+        self.0
+    }
 }
 
 /// What scattering one chunk gives: items in stream order, and what could not be evaluated.
@@ -84,21 +101,23 @@ pub(crate) fn scatter(
             let feed = step.feed.map(|feed| &plan.ruleset.bindings[step.binding].feeds[feed]);
             let feed = feed.filter(|_| row.is_raw() || !step.needs_raw);
             let feed = feed.filter(|feed| if feed.firings_of.is_some() { firing.is_some() } else { mark.due.is_none() });
-            let holds = match feed.map(|feed| &feed.filter) {
-                None => false,
-                Some(None) => true,
-                Some(Some(filter)) => {
-                    let scope = EventScope { event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing };
-                    is_hit(filter, &scope).unwrap_or_else(|_| {
-                        out.filter_errors += 1;
-                        false
-                    })
-                }
+            let mut holds = |filter: Option<&Expr>| {
+                let Some(filter) = filter else { return true };
+                let scope = EventScope { event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing };
+                is_hit(filter, &scope).unwrap_or_else(|_| {
+                    out.filter_errors += 1;
+                    false
+                })
             };
-            let is_lost = holds && feed.is_some_and(|feed| feed.amount(&row.event, row.at_ms) == Some(None));
+            let fed = match feed {
+                None => 0,
+                Some(feed) if feed.steps.is_empty() => u8::from(holds(feed.filter.as_ref())),
+                Some(feed) => feed.steps.iter().filter(|step| holds(step.filter.as_ref())).fold(0, |fed, step| fed | 1 << step.number),
+            };
+            let is_lost = fed != 0 && feed.is_some_and(|feed| feed.amount(&row.event, row.at_ms) == Some(None));
             out.filter_errors += u64::from(is_lost);
-            let holds = holds && !is_lost;
-            let feeds = holds || feed.is_some_and(|feed| feed.sides.below);
+            let fed = if is_lost { 0 } else { fed };
+            let feeds = fed != 0 || feed.is_some_and(|feed| feed.sides.below);
             if step.of_all
                 && let Some(cell) = step.cell
             {
@@ -114,7 +133,7 @@ pub(crate) fn scatter(
                     row: index as u32,
                     step: step_number as u16,
                     binding: step.binding as u16,
-                    fed: feeds.then_some(holds),
+                    fed: feeds.then_some(Fed(fed)),
                     reads,
                     due,
                 };

@@ -12,7 +12,7 @@ use serde::de::Error as _;
 use crate::batch::{At, Cell, Chunk};
 use crate::operator_table::{OperatorTable, Visit, new_table};
 use crate::plan::{Plan, Stage};
-use crate::scatter::{Item, SHARDS};
+use crate::scatter::{Fed, Item, SHARDS};
 use crate::timer::{Due, Turn};
 
 /// Bytes of the length that a saved table begins with, little-endian.
@@ -141,7 +141,8 @@ impl Shard {
                 clock_ms: mark.clock_ms,
                 feed,
                 firing,
-                holds: item.fed == Some(true),
+                holds: item.fed.is_some_and(Fed::holds),
+                steps: item.fed.map_or(0, Fed::steps),
                 read: item.reads,
             };
             let table = self.tables[step.binding].made();

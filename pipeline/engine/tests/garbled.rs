@@ -82,9 +82,7 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
         {
             for feed in binding.feeds.iter().filter(|feed| feed.event == event) {
                 feed.key.iter().for_each(|part| key(part, &mut found));
-                if let Some(filter) = &feed.filter {
-                    filter.fields(&mut found);
-                }
+                feed.filters().for_each(|filter| filter.fields(&mut found));
                 found.extend(feed.of.and_then(|of| of.path()));
             }
             found.extend(binding.operator.spec().reads().iter().filter_map(|name| path(event, name)));

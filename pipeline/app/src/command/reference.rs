@@ -60,6 +60,8 @@ fn signals() -> Value {
         SignalType::Int => "int",
         SignalType::Double { .. } => "double",
         SignalType::Text => "string",
+        SignalType::Bool => "bool",
+        SignalType::OfField => "that of the field",
     };
     let of = |spec: &OperatorSpec| {
         let fields = spec.fields().iter().map(|field| json!({"name": field.name, "type": types(field.ty), "about": field.doc}));

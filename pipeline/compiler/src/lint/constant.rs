@@ -8,12 +8,11 @@
 use std::collections::BTreeMap;
 
 use rasid_detectors::event::field::{self, FieldType};
-use rasid_detectors::signal::SignalType;
 use rasid_detectors::value::OwnedValue;
 
 use super::View;
 use super::domain::Domain;
-use crate::binding::Shape;
+use crate::binding::{Shape, measured};
 use crate::diagnostic::{Code, Fault};
 use crate::eval::compare;
 use crate::expression::{Arithmetic, Comparison, Expr, StringTest};
@@ -145,9 +144,14 @@ fn domain(view: View<'_>, to: &OwnedValue) -> Option<Domain> {
     let least = if let Expr::Binding(index) = view.expr { binding(index).and_then(|(made, _)| made.operator.spec().least) } else { None };
     let is_whole = match view.expr {
         Expr::Field(path) => matches!(field::at(view.event.fields(), *path)?.ty, FieldType::Int),
-        Expr::Binding(index) => matches!(binding(index)?.1, Shape::Aggregate(Ty::Int, _)),
+        Expr::Binding(index) => match binding(index)?.1 {
+            Shape::Aggregate(ty, _) => ty == Ty::Int,
+            Shape::Measure(spec, of, _) => measured(spec, of, 0) == Some(Ty::Int),
+            Shape::Signal(_) => false,
+        },
         Expr::Signal(index, place) => match binding(index)?.1 {
-            Shape::Signal(spec) => matches!(spec.fields().get(*place)?.ty, SignalType::Int),
+            Shape::Measure(spec, of, _) => measured(spec, of, *place) == Some(Ty::Int),
+            Shape::Signal(spec) => measured(spec, None, *place) == Some(Ty::Int),
             Shape::Aggregate(..) => false,
         },
         Expr::Score | Expr::Size(_) => true,

@@ -15,6 +15,7 @@ pub(crate) fn look(lets: &[Draft], found: &mut Vec<Fault>) {
         // What takes numbers alone reckons with them; what also takes words tells them apart or hands them on.
         let reckons = match binding.operator.spec().yields {
             Yields::Value(of) => of(FieldType::Int).is_some() && of(FieldType::String).is_none(),
+            Yields::Measure(measure) => (measure.of)(FieldType::Int) && !(measure.of)(FieldType::String),
             Yields::Signal(_) => false,
         };
         if let Some(feed) = binding.feeds.iter().find(|feed| reckons && mixes(feed)) {
@@ -33,7 +34,7 @@ fn mixes(feed: &Feed) -> bool {
     let Some((path, _)) = field::find(feed.event.fields(), currency::FIELD) else { return false };
     let of = feed.of.and_then(|of| of.path()).and_then(|path| field::at(feed.event.fields(), path));
     let mut asked = std::collections::BTreeSet::new();
-    feed.filter.iter().for_each(|filter| filter.fields(&mut asked));
+    feed.filters().for_each(|filter| filter.fields(&mut asked));
     feed.exchange.is_none()
         && of.is_some_and(|spec| currency::AMOUNTS.contains(&spec.name))
         && !feed.key.contains(&KeyPart::Value(path))

@@ -49,7 +49,8 @@ fn described<T: JsonSchema>(description: &str, generator: &mut SchemaGenerator) 
 fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator) -> Value {
     let mut properties = Map::new();
     let mut required = vec![spec.name];
-    properties.insert(spec.name.to_owned(), described::<OneOrMore<CountedName>>(named.types, generator));
+    let types = if named.steps { steps(named.types, generator) } else { described::<OneOrMore<CountedName>>(named.types, generator) };
+    properties.insert(spec.name.to_owned(), types);
     if let OfField::Of { example, .. } = named.of {
         let field = json!({ "type": "string", "description": "The field, with or without `data.`.", "examples": [example] });
         properties.insert("of".to_owned(), field);
@@ -58,6 +59,9 @@ fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator
             "in".to_owned(),
             json!({ "type": "string", "pattern": "^([A-Z]{3}|params\\.[a-z][a-z0-9_]*)$", "description": IN, "examples": ["EGP"] }),
         );
+    }
+    if let OfField::Pair { key, means } = named.of {
+        properties.insert(key.to_owned(), json!({ "type": "string", "description": means, "examples": ["phone"] }));
     }
     if let Some(second) = named.second {
         properties.insert(second.key.to_owned(), described::<OneOrMore<CountedName>>(second.types, generator));
@@ -72,9 +76,27 @@ fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator
     if spec.takes_offset {
         properties.insert("offset".to_owned(), described::<Span>(OFFSET, generator));
     }
-    properties.insert("where".to_owned(), json!({ "type": "string", "description": named.filter }));
+    if !named.steps {
+        properties.insert("where".to_owned(), json!({ "type": "string", "description": named.filter }));
+    }
     properties.extend(own_properties(spec));
     form(spec, &gives(spec), &properties, &required)
+}
+
+/// Steps: each event types, or those with what is asked of them.
+fn steps(description: &str, generator: &mut SchemaGenerator) -> Value {
+    let types = Value::from(generator.subschema_for::<OneOrMore<CountedName>>());
+    let on = described::<OneOrMore<CountedName>>("The event types.", generator);
+    let filter = json!({ "type": "string", "description": "Which of them, in CEL over their `data`, parameters and lists." });
+    let times = json!({ "type": ["integer", "string"], "minimum": 1, "maximum": 32, "description": "How many. Default 1." });
+    let within = described::<Span>("How long after the event before it each may come.", generator);
+    let whole = json!({
+        "type": "object",
+        "properties": { "on": on, "where": filter, "times": times, "within": within },
+        "required": ["on"],
+        "additionalProperties": false,
+    });
+    json!({ "type": "array", "minItems": 2, "maxItems": 8, "description": description, "items": { "anyOf": [types, whole] } })
 }
 
 /// `match`: by fields, or by event types.
@@ -89,11 +111,12 @@ fn matched() -> Value {
 
 /// What it gives, with the fields of its signal if it has one.
 fn gives(spec: &OperatorSpec) -> String {
-    if matches!(spec.yields, Yields::Value(_)) {
-        return spec.gives.to_owned();
+    let fields = spec.fields().iter().map(|field| format!(", `.{}` ({})", field.name, field.doc)).collect::<String>();
+    match spec.yields {
+        Yields::Value(_) => spec.gives.to_owned(),
+        Yields::Measure(_) => format!("{} Its fields{}; its own name stands for the first.", spec.gives, fields.replacen(',', "", 1)),
+        Yields::Signal(_) => format!("{} It gives `.fired`{fields}.", spec.gives),
     }
-    let fields = spec.fields().iter().map(|field| format!(", `{}` ({})", field.name, field.doc));
-    format!("{} It gives `fired`{}.", spec.gives, fields.collect::<String>())
 }
 
 fn detector(spec: &OperatorSpec, generator: &mut SchemaGenerator) -> Value {

@@ -78,7 +78,7 @@ fn dearest(one: &Expr, other: &Expr, own: &'static str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use rasid_detectors::operator::{OPERATORS, Yields};
+    use rasid_detectors::operator::OPERATORS;
 
     use super::*;
 
@@ -88,7 +88,7 @@ mod tests {
             assert!(of_record(*event) > 1_000, "{}", event.name());
         }
         for spec in OPERATORS {
-            let reads = matches!(spec.yields, Yields::Value(_));
+            let reads = !spec.yields.fires();
             assert!(of_operator(spec.name, "feed") > 0 && (of_operator(spec.name, "read") > 0) == reads, "{}", spec.name);
         }
         let forms = ["unknown", "pattern", "text", "word", "time", "has", "compare", "arithmetic"];
