@@ -5,5 +5,7 @@ pub mod great_circle;
 pub mod hyperloglog;
 pub mod lower_bound_speed;
 pub mod newest;
+pub mod pairs;
 pub mod series;
 pub mod sketch;
+pub mod wilson;

@@ -17,6 +17,7 @@ mod list;
 pub mod operator;
 pub mod shown;
 pub mod signal;
+pub mod span;
 pub mod value;
 
 operators! {

@@ -24,6 +24,7 @@ macro_rules! operators {
             pub const OPERATORS: &[OperatorSpec] = &[$($(OperatorSpec {
                 name: <crate::$folder::$module::$operator as Operator>::NAME,
                 version: <crate::$folder::$module::$operator as Operator>::VERSION,
+                former_version: <crate::$folder::$module::$operator as Operator>::FORMER_VERSION,
                 gives: <crate::$folder::$module::$operator as Operator>::GIVES,
                 feeds: <crate::$folder::$module::$operator as Operator>::FEEDS,
                 yields: <crate::$folder::$module::$operator as Operator>::YIELDS,

@@ -6,7 +6,7 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::entity::{EntityKind, KeyHasher};
 use crate::event::columns::{ColumnsEvent, KeptEvent};
@@ -23,6 +23,8 @@ pub trait Operator: 'static {
     /// Raised when a state is stored otherwise, or means something else: a state of another version is not read, and the
     /// operator starts anew.
     const VERSION: u16;
+    /// An older version whose states [`Operator::former`] reads, so that they go on.
+    const FORMER_VERSION: Option<u16> = None;
     /// What it gives, in one line, for people.
     const GIVES: &'static str;
     /// Which events it is fed.
@@ -48,6 +50,14 @@ pub trait Operator: 'static {
     /// How long after its newest event a key is forgotten, ms of event clock.
     fn ttl_ms(setup: &Setup<Self::Params>) -> i64 {
         setup.window_ms
+    }
+
+    /// Reads a state as [`Operator::FORMER_VERSION`] saved it.
+    ///
+    /// # Errors
+    /// Whatever the bytes are wrong in.
+    fn former<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self::State, D::Error> {
+        Self::State::deserialize(deserializer)
     }
 
     /// Heap memory of a state, bytes, for the bound on memory. A function of what the state holds, never of a
@@ -504,6 +514,8 @@ pub struct OperatorSpec {
     pub name: &'static str,
     /// See [`Operator::VERSION`].
     pub version: u16,
+    /// See [`Operator::FORMER_VERSION`].
+    pub former_version: Option<u16>,
     /// See [`Operator::GIVES`].
     pub gives: &'static str,
     /// See [`Operator::FEEDS`].

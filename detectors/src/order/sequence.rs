@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Formula  events e1 … en, the i-th one of step i, with t1 ≤ t2 ≤ … ≤ tn < t1 + window and, where a step says so,
-//!          ti ≤ ti-1 + within; a step of `times: k` is k such events
+//!          ti ≤ ti-1 + within; a step of `times: k` is k such events. Of one instant, what may be an earlier step stands first
 //! Fires    at the event that completes it, be that the last one or one that came late; as long as its events lie in the
 //!          window, each further last step completes it again
 //! State    the newest 32 events, so that one that comes late finds its place, and of all before them the best beginnings:
@@ -135,11 +135,15 @@ impl State {
         let place = self.recent.iter().rposition(|other| other.order() <= seen.order()).map_or(0, |index| index + 1);
         let (before, after) = self.recent.split_at(place);
         let mut begun: SmallVec<[Beginning; 16]> = self.begun.as_slice().into();
-        before.iter().for_each(|other| take(&mut begun, *other, window_ms, &places));
-        // From here on only what goes through this event.
-        let mut through = SmallVec::new();
-        extend(&begun, seen, window_ms, &places, &mut through);
-        after.iter().for_each(|other| take(&mut through, *other, window_ms, &places));
+        let asked = Asked { window_ms, places: &places };
+        for other in before {
+            asked.take(&mut begun, *other, true);
+        }
+        // From here on only what goes through this event: nothing begins anew.
+        let mut through = asked.extend(&begun, seen, true);
+        for other in after {
+            asked.take(&mut through, *other, false);
+        }
         let is_last = |begun: &&Beginning| usize::from(begun.place) + 1 == places.len();
         let took_ms = through.iter().filter(is_last).map(|begun| begun.at_ms - begun.start_ms).min();
 
@@ -147,7 +151,7 @@ impl State {
         if self.recent.len() > RECENT_MAX {
             let oldest = self.recent.remove(0);
             let mut begun: SmallVec<[Beginning; 16]> = self.begun.as_slice().into();
-            take(&mut begun, oldest, window_ms, &places);
+            asked.take(&mut begun, oldest, true);
             // What is complete begins nothing.
             self.begun = begun.into_iter().filter(|begun| !is_last(&begun)).collect();
         }
@@ -155,42 +159,47 @@ impl State {
     }
 }
 
-/// Adds what an event makes of beginnings that all lie before it.
-fn take(begun: &mut SmallVec<[Beginning; 16]>, seen: Seen, window_ms: i64, places: &[(u32, Option<i64>)]) {
-    let mut more = SmallVec::new();
-    extend(begun, seen, window_ms, places, &mut more);
-    for new in more {
-        // It is the latest of its place, so one that does not start later is no better in anything.
-        begun.retain(|other| other.place != new.place || other.start_ms > new.start_ms);
-        let of_place = || begun.iter().filter(|other| other.place == new.place);
-        if of_place().count() >= BEGINNINGS_MAX
-            && let Some(first_ms) = of_place().map(|other| other.at_ms).min()
-        {
-            begun.retain(|other| other.place != new.place || other.at_ms != first_ms);
-        }
-        begun.push(new);
-    }
+/// What is asked of a sequence.
+#[derive(Clone, Copy)]
+struct Asked<'p> {
+    window_ms: i64,
+    places: &'p [(u32, Option<i64>)],
 }
 
-/// What an event makes of beginnings: of each place that it may take, the one that starts latest.
-fn extend(
-    begun: &[Beginning],
-    seen: Seen,
-    window_ms: i64,
-    places: &[(u32, Option<i64>)],
-    out: &mut SmallVec<[Beginning; 16]>,
-) {
-    for (place, (_, within_ms)) in (0_u8..).zip(places).filter(|(_, (step, _))| seen.steps & (1 << step) != 0) {
-        let start_ms = match place.checked_sub(1) {
-            None => Some(seen.at_ms),
-            Some(former) => begun
-                .iter()
-                .filter(|begun| begun.place == former && seen.at_ms - begun.start_ms < window_ms)
-                .filter(|begun| within_ms.is_none_or(|within_ms| seen.at_ms - begun.at_ms <= within_ms))
-                .map(|begun| begun.start_ms)
-                .max(),
-        };
-        out.extend(start_ms.map(|start_ms| Beginning { place, start_ms, at_ms: seen.at_ms }));
+type Beginnings = SmallVec<[Beginning; 16]>;
+
+impl Asked<'_> {
+    /// Adds what an event makes of beginnings that all lie before it. `begins`: it may be the first of one.
+    fn take(self, begun: &mut Beginnings, seen: Seen, begins: bool) {
+        for new in self.extend(begun, seen, begins) {
+            // It is the latest of its place, so one that does not start later is no better in anything.
+            begun.retain(|other| other.place != new.place || other.start_ms > new.start_ms);
+            let of_place = || begun.iter().filter(|other| other.place == new.place);
+            if of_place().count() >= BEGINNINGS_MAX
+                && let Some(first_ms) = of_place().map(|other| other.at_ms).min()
+            {
+                begun.retain(|other| other.place != new.place || other.at_ms != first_ms);
+            }
+            begun.push(new);
+        }
+    }
+
+    /// What an event makes of beginnings: of each place that it may take, the one that starts latest.
+    fn extend(self, begun: &[Beginning], seen: Seen, begins: bool) -> Beginnings {
+        let may_take = |(_, (step, _)): &(u8, &(u32, Option<i64>))| seen.steps & (1 << step) != 0;
+        let taken = (0_u8..).zip(self.places).filter(may_take).filter_map(|(place, (_, within_ms))| {
+            let start_ms = match place.checked_sub(1) {
+                None => begins.then_some(seen.at_ms),
+                Some(former) => begun
+                    .iter()
+                    .filter(|begun| begun.place == former && seen.at_ms - begun.start_ms < self.window_ms)
+                    .filter(|begun| within_ms.is_none_or(|within_ms| seen.at_ms - begun.at_ms <= within_ms))
+                    .map(|begun| begun.start_ms)
+                    .max(),
+            };
+            start_ms.map(|start_ms| Beginning { place, start_ms, at_ms: seen.at_ms })
+        });
+        taken.collect()
     }
 }
 
@@ -224,7 +233,8 @@ mod tests {
             let (step, within_ms) = places[taken.len()];
             for index in 0..events.len() {
                 let ((at, steps), last) = (events[index], taken.last().copied());
-                let follows = last.is_none_or(|last| at >= events[last].0);
+                let order = |index: usize| (events[index].0, events[index].1.trailing_zeros(), index);
+                let follows = last.is_none_or(|last| order(index) > order(last));
                 let near = last.is_none_or(|last| within_ms.is_none_or(|within_ms| at - events[last].0 <= within_ms));
                 let inside = first_ms.is_none_or(|first_ms| at - first_ms < WINDOW);
                 if !taken.contains(&index) && steps & (1 << step) != 0 && follows && near && inside {

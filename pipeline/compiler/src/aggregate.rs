@@ -76,25 +76,7 @@ impl Lowering<'_> {
         }
         let span = window.and_then(|node| self.span(node, offset, spec));
         let parts = self.key(spec, (&named, &below, &counted), (by, matched));
-        let of = match keys.of {
-            OfField::Pair { key, .. } if of.is_some() => {
-                let node = of?;
-                let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{name}` counts events and takes no `of`"));
-                self.fault(fault.help(format!("what tells which belong together is `{key}`")))
-            }
-            OfField::Pair { .. } => match pair {
-                None => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
-                Some((key, node)) => self.pair(key, node, &counted).and_then(|fields| Some((fields, None, fieldless(spec)?))),
-            },
-            OfField::None { because, instead } => match of {
-                None => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
-                Some(node) => {
-                    let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{name}` {because} and takes no `of`"));
-                    self.fault(fault.help(instead))
-                }
-            },
-            OfField::Of { takes, clears, .. } => of.and_then(|node| self.of(spec, (takes, clears), node, &named)),
-        };
+        let of = self.field(spec, keys.of, (of, pair), (&named, &counted));
         let exchanges = self.exchanges(spec, into, of.as_ref().map(|(fields, ..)| fields.as_slice()), &named);
         let filters = match filter {
             None => Some(vec![None; named.len()]),
@@ -138,6 +120,29 @@ impl Lowering<'_> {
         self.reads = parts.reads;
         let operator = self.set_up(spec, &map, &types.span, span_ms, ty)?;
         Some((binding_of(operator, feeds, sources), shape))
+    }
+
+    /// The fields that it looks at, one for each type that feeds it, their type, and what comes of it.
+    fn field(
+        &mut self,
+        spec: &'static OperatorSpec,
+        takes: OfField,
+        (of, pair): (Option<&Node>, Option<(&str, &Node)>),
+        (named, counted): (&[Counted], &[Counted]),
+    ) -> Option<(Vec<Of>, Option<FieldType>, Shape)> {
+        let refused =
+            |node: &Node, because: &str| Fault::new(Code::BadOf, node.span.clone(), format!("`{}` {because} and takes no `of`", spec.name));
+        match (takes, of) {
+            (OfField::Of { takes, clears, .. }, of) => of.and_then(|node| self.of(spec, (takes, clears), node, named)),
+            (OfField::None { because, instead }, Some(node)) => self.fault(refused(node, because).help(instead)),
+            (OfField::Pair { key, .. }, Some(node)) => {
+                self.fault(refused(node, "counts events").help(format!("what tells which belong together is `{key}`")))
+            }
+            (OfField::None { .. } | OfField::Pair { .. }, None) => {
+                let fields = pair.map_or(Some(Vec::new()), |(key, node)| self.pair(key, node, counted));
+                fields.zip(fieldless(spec)).map(|(fields, shape)| (fields, None, shape))
+            }
+        }
     }
 
     /// The key of what is counted, and of what reads it. `counted`: the events above the line, those below it, all.

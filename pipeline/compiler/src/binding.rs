@@ -6,6 +6,7 @@ use std::ops::Range;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldType, Privacy};
 use rasid_detectors::operator::{AnyOperator, Form, Of, OperatorSpec, aggregates, detectors};
+use rasid_detectors::span;
 use rasid_detectors::value::OwnedValue;
 
 use crate::canonical::{self, Fields};
@@ -402,6 +403,12 @@ impl Lowering<'_> {
             let named = self.param(node);
             if named.is_none() && is_param(node) {
                 continue; // it has been told
+            }
+            if property.get("format").and_then(serde_json::Value::as_str) == Some(span::FORMAT) {
+                let what = format!("`{}`", key.name);
+                let millis = reader::duration(named.as_ref().unwrap_or(node), &what, span::Span::RANGE_MS, self.faults);
+                json.extend(millis.map(|millis| (key.name.clone(), millis.into())));
+                continue;
             }
             let Some(value) = json_of(named.as_ref().unwrap_or(node)) else {
                 self.faults.push(reader::wrong(node, &format!("`{}`", key.name), "a number or a word"));

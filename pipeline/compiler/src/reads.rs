@@ -54,9 +54,7 @@ impl Ruleset {
 fn feed_needs_raw(feed: &Feed) -> bool {
     let mut fields: BTreeSet<FieldPath> = feed.of.and_then(|of| of.path()).into_iter().collect();
     feed.filters().for_each(|filter| filter.fields(&mut fields));
-    feed.event.whole().is_some()
-        || are_hidden(feed.event, &fields)
-        || feed.filters().any(|filter| looks_into(filter, feed.event))
+    feed.event.whole().is_some() || are_hidden(feed.event, &fields) || feed.filters().any(|filter| looks_into(filter, feed.event))
 }
 
 /// Whether it needs the characters of a field of which there is a stand-in alone.

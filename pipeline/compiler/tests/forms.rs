@@ -34,6 +34,37 @@ fn a_quantile_has_one_value_wherever_it_is_read() {
     assert!(ruleset.rules[0].triggers.iter().all(|trigger| trigger.reads[0].key == Some(Vec::new())));
 }
 
+#[test]
+fn steps_are_numbered_and_each_has_its_own_filter() {
+    let lets = "  b: {sequence: [{on: payment.authorized, times: 2}, {on: [payment.captured, payment.authorized], where: data.amount > 3, within: 5m}, payment.captured], by: user(user_id), window: 1h}\n";
+    let file = rule("payment.captured", lets, "b.fired && b.span_s < 60.0");
+    let ruleset = compile(&[file]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    let [binding] = ruleset.bindings.as_slice() else { panic!("one binding") };
+    let steps = |feed: &rasid_compiler::ruleset::Feed| {
+        (feed.event, feed.steps.iter().map(|step| (step.number, step.filter.is_some())).collect::<Vec<_>>())
+    };
+    let fed: Vec<_> = binding.feeds.iter().map(steps).collect();
+    let expected = [(EventType::PaymentAuthorized, vec![(0, false), (1, true)]), (EventType::PaymentCaptured, vec![(1, true), (2, false)])];
+    assert_eq!(fed, expected);
+    assert!(
+        binding
+            .canonical
+            .contains(r#"{"steps":[{"times":2,"within_ms":null},{"times":1,"within_ms":300000},{"times":1,"within_ms":null}]}"#)
+    );
+}
+
+#[test]
+fn a_share_is_read_with_its_bounds() {
+    let lets = "  used: {ratio: payment.captured, per: payment.authorized, pair: payment_id, settle: 10m, at_least: 30, by: user(user_id), window: 1h}\n";
+    let file = rule("payment.captured", lets, "has(values.used) && used < used.high && used.low < 0.5 && used.count > 3");
+    let ruleset = compile(&[file]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    assert!(ruleset.bindings[0].feeds.iter().all(|feed| feed.of.is_some()));
+    // What is set up as it is without being told has the state that older versions had.
+    let plain = "  used: {ratio: payment.captured, per: payment.authorized, by: user(user_id), window: 1h}\n";
+    let ruleset = compile(&[rule("payment.captured", plain, "used < 0.5")]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    assert!(ruleset.bindings[0].canonical.starts_with("ratio window=3600000 payment."), "{}", ruleset.bindings[0].canonical);
+}
+
 #[rstest]
 #[case::no_key("  b: {absence: payment.captured, by: user(user_id), window: 1h}\n", "b.fired", Code::MissingKey, "`after`")]
 #[case::too_short(
@@ -65,6 +96,55 @@ fn a_quantile_has_one_value_wherever_it_is_read() {
     "b > 1.0",
     Code::BadBinding,
     "one value for all"
+)]
+#[case::one_step(
+    "  b: {sequence: [payment.captured], by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::OutOfRange,
+    "1 steps, expected 2 to 8"
+)]
+#[case::no_steps("  b: {sequence: payment.captured, by: user(user_id), window: 1h}\n", "b.fired", Code::WrongType, "a list of steps")]
+#[case::never_completes(
+    "  b: {sequence: [payment.authorized, payment.captured], by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::NeverFires,
+    "the last step is `payment.captured`"
+)]
+#[case::step_of_nothing(
+    "  b: {sequence: [payment.captured, {where: data.amount > 1}], by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::MissingKey,
+    "`on`"
+)]
+#[case::where_beside_steps(
+    "  b: {sequence: [payment.captured, payment.authorized], where: data.amount > 1, by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::UnknownKey,
+    "where"
+)]
+#[case::too_often(
+    "  b: {sequence: [{on: payment.captured, times: 33}, payment.authorized], by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::OutOfRange,
+    "1 to 32"
+)]
+#[case::settled_no_span(
+    "  b: {ratio: payment.captured, per: payment.authorized, settle: 10, by: user(user_id), window: 1h}\n",
+    "b < 0.5",
+    Code::BadDuration,
+    "`settle`"
+)]
+#[case::pair_of_another(
+    "  b: {ratio: payment.captured, per: payment.authorized, settle: 10m, pair: phone, by: user(user_id), window: 1h}\n",
+    "b < 0.5",
+    Code::UnknownField,
+    "no field `phone`"
+)]
+#[case::no_such_field(
+    "  b: {ratio: payment.captured, per: payment.authorized, by: user(user_id), window: 1h}\n",
+    "b.lowest < 0.5",
+    Code::UnknownField,
+    "low"
 )]
 #[case::of_words("  b: {quantile: payment.captured, of: method, window: 1h}\n", "b > 1.0", Code::BadOf, "a field of numbers")]
 #[case::beyond_all("  b: {quantile: payment.captured, of: amount, window: 1h, q: 1.5}\n", "b > 1.0", Code::OutOfRange, "0 to 1")]

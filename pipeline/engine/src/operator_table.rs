@@ -8,7 +8,7 @@ use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::operator::{AnyOperator, Fact, Form, Operator, OperatorVisitor, Setup, Yields};
 use rasid_detectors::signal::Signal;
 use rasid_detectors::value::OwnedValue;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::batch::{Cell, Row};
 use crate::cost::Bytes;
@@ -106,8 +106,8 @@ pub(crate) trait OperatorTable: Send + Sync {
     fn share(&mut self) -> Box<dyn OperatorTable>;
     /// Appends it to `out`.
     fn save(&self, out: Vec<u8>) -> Vec<u8>;
-    /// Fills an empty one, and gives the bytes after it.
-    fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error>;
+    /// Fills an empty one, and gives the bytes after it. `former`: as the older version of the operator saved it.
+    fn load<'b>(&mut self, bytes: &'b [u8], former: bool) -> Result<&'b [u8], postcard::Error>;
 }
 
 /// An empty table, of `share` bytes at most. State is kept for the operator's time and the allowed lateness, so that an
@@ -120,6 +120,15 @@ pub(crate) fn new_table(operator: &AnyOperator, lateness_ms: i64, share: usize) 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent, bound = "")]
 struct Remembered<O: Operator>(O::State);
+
+/// The same, read as the older version saved it.
+struct Former<O: Operator>(O::State);
+
+impl<'de, O: Operator> Deserialize<'de> for Former<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        O::former(deserializer).map(Self)
+    }
+}
 
 impl<O: Operator> Default for Remembered<O> {
     fn default() -> Self {
@@ -259,8 +268,8 @@ impl<O: Operator> OperatorTable for Typed<O> {
         self.table.save(out)
     }
 
-    fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
-        let rest = self.table.load(bytes)?;
+    fn load<'b>(&mut self, bytes: &'b [u8], former: bool) -> Result<&'b [u8], postcard::Error> {
+        let rest = if former { self.table.load_former(bytes, |Former::<O>(state)| Remembered(state))? } else { self.table.load(bytes)? };
         self.wait_anew();
         Ok(rest)
     }
@@ -329,7 +338,7 @@ impl<O: Operator> OperatorTable for Taken<O> {
         postcard::to_extend(&(self.evicted, &self.part), out).expect("plain data, into a vector that grows")
     }
 
-    fn load<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], postcard::Error> {
+    fn load<'b>(&mut self, bytes: &'b [u8], _: bool) -> Result<&'b [u8], postcard::Error> {
         let ((evicted, part), rest) = postcard::take_from_bytes(bytes)?;
         (self.evicted, self.part) = (evicted, part);
         Ok(rest)

@@ -7,7 +7,7 @@ use rasid_detectors::operator::{Form, Lacking, Operator, OperatorVisitor, Setup}
 use crate::batch::Cell;
 use crate::operator_table::value;
 use crate::scatter::SHARDS;
-use crate::shard::{Layout, Shard};
+use crate::shard::{GoesOn, Layout, Shard};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -199,11 +199,11 @@ impl Populations {
     }
 
     /// Fills empty ones, as [`Shard::load`] does.
-    pub(crate) fn load<'b>(&mut self, bytes: &'b [u8], order: &[Option<usize>]) -> Result<&'b [u8], postcard::Error> {
+    pub(crate) fn load<'b>(&mut self, bytes: &'b [u8], order: &[Option<GoesOn>]) -> Result<&'b [u8], postcard::Error> {
         let ((open_ms, saved), rest): ((i64, Vec<&[u8]>), _) = postcard::take_from_bytes(bytes)?;
         self.open_ms = open_ms;
-        for (saved, binding) in saved.into_iter().zip(order).filter(|(saved, _)| !saved.is_empty()) {
-            if let Some(whole) = binding.and_then(|binding| self.wholes[binding].as_mut()) {
+        for (saved, goes_on) in saved.into_iter().zip(order).filter(|(saved, _)| !saved.is_empty()) {
+            if let Some(whole) = goes_on.and_then(|of| self.wholes[of.binding].as_mut()) {
                 whole.load(saved)?;
             }
         }

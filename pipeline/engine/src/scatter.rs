@@ -109,15 +109,15 @@ pub(crate) fn scatter(
                     false
                 })
             };
-            let fed = match feed {
+            let bits = match feed {
                 None => 0,
                 Some(feed) if feed.steps.is_empty() => u8::from(holds(feed.filter.as_ref())),
-                Some(feed) => feed.steps.iter().filter(|step| holds(step.filter.as_ref())).fold(0, |fed, step| fed | 1 << step.number),
+                Some(feed) => feed.steps.iter().filter(|step| holds(step.filter.as_ref())).fold(0, |bits, step| bits | 1 << step.number),
             };
-            let is_lost = fed != 0 && feed.is_some_and(|feed| feed.amount(&row.event, row.at_ms) == Some(None));
+            let is_lost = bits != 0 && feed.is_some_and(|feed| feed.amount(&row.event, row.at_ms) == Some(None));
             out.filter_errors += u64::from(is_lost);
-            let fed = if is_lost { 0 } else { fed };
-            let feeds = fed != 0 || feed.is_some_and(|feed| feed.sides.below);
+            let bits = if is_lost { 0 } else { bits };
+            let feeds = bits != 0 || feed.is_some_and(|feed| feed.sides.below);
             if step.of_all
                 && let Some(cell) = step.cell
             {
@@ -133,7 +133,7 @@ pub(crate) fn scatter(
                     row: index as u32,
                     step: step_number as u16,
                     binding: step.binding as u16,
-                    fed: feeds.then_some(Fed(fed)),
+                    fed: feeds.then_some(Fed(bits)),
                     reads,
                     due,
                 };

@@ -71,6 +71,14 @@ impl Slot {
     }
 }
 
+/// What goes on with a table that was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GoesOn {
+    pub(crate) binding: usize,
+    /// Whether an older version of its operator saved it.
+    pub(crate) former: bool,
+}
+
 /// What a shard's tables are made for.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout<'a> {
@@ -245,14 +253,14 @@ impl Shard {
 
     /// Fills an empty shard with tables that were saved in the order that `order` gives: for each the binding that goes on
     /// with it, if one does.
-    pub(crate) fn load<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<usize>]) -> Result<&'b [u8], postcard::Error> {
-        for binding in order {
+    pub(crate) fn load<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<GoesOn>]) -> Result<&'b [u8], postcard::Error> {
+        for goes_on in order {
             let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>().ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let (table, rest) = rest.split_at_checked(length).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-            if let Some(slot) = binding.map(|binding| &mut self.tables[binding])
+            if let Some((slot, former)) = goes_on.map(|of| (&mut self.tables[of.binding], of.former))
                 && slot.blank.saved != table
-                && !slot.made().load(table)?.is_empty()
+                && !slot.made().load(table, former)?.is_empty()
             {
                 return Err(postcard::Error::custom("a table that is longer than its entries"));
             }
@@ -262,9 +270,9 @@ impl Shard {
     }
 
     /// The same of snapshots up to format 4, which gave no lengths.
-    pub(crate) fn load_former<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<usize>]) -> Result<&'b [u8], postcard::Error> {
-        for binding in order.iter().flatten() {
-            bytes = self.tables[*binding].made().load(bytes)?;
+    pub(crate) fn load_former<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<GoesOn>]) -> Result<&'b [u8], postcard::Error> {
+        for GoesOn { binding, former } in order.iter().flatten() {
+            bytes = self.tables[*binding].made().load(bytes, *former)?;
         }
         Ok(bytes)
     }

@@ -8,7 +8,7 @@ use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{FieldSpec, FieldType};
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_detectors::operator::{Form, OPERATORS, OfField, OperatorSpec, Yields, is_scalar};
+use rasid_detectors::operator::{Form, OPERATORS, OfField, OperatorSpec, is_scalar};
 use rasid_engine::{Config, Cost, Engine, Pseudonymizer, Record, cost};
 use serde_json::{Map, Value, json};
 
@@ -28,14 +28,14 @@ fn rule_of(spec: &OperatorSpec) -> (EventType, String) {
     let mut binding = match spec.named() {
         None => format!("detector: {}", spec.name),
         // Of two sorts of events the second is what happens.
+        Some(keys) if keys.steps => format!("{}: [{event}, {event}]", spec.name, event = event.name()),
         Some(keys) if keys.second.is_some() => format!("{}: {}", spec.name, EventType::PaymentFailed.name()),
         Some(_) => format!("{}: {}", spec.name, event.name()),
     };
     if let Some(keys) = spec.named() {
         if let OfField::Of { .. } = keys.of {
-            let takes = |ty: FieldType| matches!(spec.yields, Yields::Value(of) if of(ty).is_some());
             let mut fields = event.fields().iter().filter(|field| field.name != named);
-            let field = fields.find(|field| is_scalar(field.ty) && takes(field.ty)).expect("a field that it takes");
+            let field = fields.find(|field| is_scalar(field.ty) && spec.yields.takes(field.ty)).expect("a field that it takes");
             write!(binding, ", of: {}", field.name).expect("a String takes all");
         }
         if let Some(second) = keys.second {
@@ -46,7 +46,7 @@ fn rule_of(spec: &OperatorSpec) -> (EventType, String) {
     if spec.form != Form::Population {
         write!(binding, ", by: {key}").expect("a String takes all");
     }
-    let (when, explain) = if matches!(spec.yields, Yields::Signal(_)) { ("b.fired", "{b.fired}") } else { ("has(values.b)", "{b}") };
+    let (when, explain) = if spec.yields.fires() { ("b.fired", "{b.fired}") } else { ("has(values.b)", "{b}") };
     let rule = format!("on: {}\nentity: {key}\nlet:\n  b: {{{binding}}}\nwhen: {when}\nexplain: \"{explain}\"\n", event.name());
     (event, rule)
 }

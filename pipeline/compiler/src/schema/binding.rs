@@ -111,7 +111,8 @@ fn matched() -> Value {
 
 /// What it gives, with the fields of its signal if it has one.
 fn gives(spec: &OperatorSpec) -> String {
-    let fields = spec.fields().iter().map(|field| format!(", `.{}` ({})", field.name, field.doc)).collect::<String>();
+    let fields: Vec<String> = spec.fields().iter().map(|field| format!(", `.{}` ({})", field.name, field.doc)).collect();
+    let fields = fields.concat();
     match spec.yields {
         Yields::Value(_) => spec.gives.to_owned(),
         Yields::Measure(_) => format!("{} Its fields{}; its own name stands for the first.", spec.gives, fields.replacen(',', "", 1)),

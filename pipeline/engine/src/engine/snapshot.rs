@@ -19,6 +19,7 @@
 //! held, the engine copies each entry that it changes (`entries.rs`).
 
 use rasid_compiler::ruleset::{Binding, Rule, Ruleset};
+use rasid_detectors::operator::OperatorSpec;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Engine, EngineError};
@@ -29,7 +30,7 @@ use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
 use crate::scatter::SHARDS;
 use crate::scores::Scores;
-use crate::shard::Shard;
+use crate::shard::{GoesOn, Shard};
 use crate::suppress::{Issued, Suppression};
 use crate::warming::Warming;
 
@@ -178,7 +179,8 @@ impl FirstOnce {
         for (former, born_ms) in self.bindings {
             match given.bindings.iter().find(|binding| binding.former == former) {
                 Some(binding) if bindings.iter().all(|saved: &SavedBinding| saved.canonical != binding.canonical) => {
-                    bindings.push(SavedBinding { born_ms, ..saved(binding) });
+                    // All were of their first version then.
+                    bindings.push(SavedBinding { born_ms, version: 1, ..saved(binding) });
                 }
                 _ => return Err(RestoreError::Binding { canonical: former }),
             }
@@ -198,6 +200,11 @@ impl FirstOnce {
             bindings,
         })
     }
+}
+
+/// Whether that binding goes on with one of the tables.
+fn goes_on_with(order: &[Option<GoesOn>], binding: usize) -> bool {
+    order.iter().flatten().any(|of| of.binding == binding)
 }
 
 /// Whose a binding's table is.
@@ -410,7 +417,7 @@ impl Engine {
     }
 
     /// Takes over what there is once; gives for each of the snapshot's tables the binding that goes on with it.
-    fn set(&mut self, once: Once) -> Result<Vec<Option<usize>>, RestoreError> {
+    fn set(&mut self, once: Once) -> Result<Vec<Option<GoesOn>>, RestoreError> {
         let given = &self.plan.ruleset;
         if once.ruleset != given.hash {
             return Err(RestoreError::Ruleset { saved: once.ruleset, given: given.hash.clone() });
@@ -420,29 +427,29 @@ impl Engine {
         }
         let now = (self.clock_ms != i64::MIN).then_some(self.clock_ms);
         let mut births = vec![now; given.bindings.len()];
-        let mut order = Vec::new();
+        let mut order: Vec<Option<GoesOn>> = Vec::new();
         for of in once.bindings {
-            let same = |binding: &Binding| {
-                let spec = binding.operator.spec();
-                (binding.canonical == of.canonical) && (spec.name, spec.version) == (of.operator.as_str(), of.version)
-            };
-            let number = given.bindings.iter().position(same).filter(|number| !order.contains(&Some(*number)));
+            let is_read =
+                |spec: &OperatorSpec| spec.name == of.operator && [Some(spec.version), spec.former_version].contains(&Some(of.version));
+            let same = |binding: &Binding| binding.canonical == of.canonical && is_read(binding.operator.spec());
+            let number = given.bindings.iter().position(same).filter(|number| !goes_on_with(&order, *number));
+            let goes_on = number.map(|binding| GoesOn { binding, former: given.bindings[binding].operator.spec().version != of.version });
             if let Some(number) = number {
                 births[number] = of.born_ms;
             }
-            order.push(number);
+            order.push(goes_on);
         }
         // What counts the firings of a detector that starts anew would go on with those of another.
-        let goes_on = |number: usize, order: &[Option<usize>]| {
-            given.bindings[number].feeds.iter().filter_map(|feed| feed.firings_of).all(|source| order.contains(&Some(source)))
+        let goes_on = |number: usize, order: &[Option<GoesOn>]| {
+            given.bindings[number].feeds.iter().filter_map(|feed| feed.firings_of).all(|source| goes_on_with(order, source))
         };
         for place in 0..order.len() {
-            if let Some(number) = order[place].filter(|number| !goes_on(*number, &order)) {
+            if let Some(GoesOn { binding, .. }) = order[place].filter(|of| !goes_on(of.binding, &order)) {
                 order[place] = None;
-                births[number] = now;
+                births[binding] = now;
             }
         }
-        self.anew = (0..given.bindings.len()).filter(|number| !order.contains(&Some(*number))).collect();
+        self.anew = (0..given.bindings.len()).filter(|number| !goes_on_with(&order, *number)).collect();
         self.warming = Warming::new(given, births);
         self.counters = once.counters;
         self.producers = Producers::of_counters(once.producers);

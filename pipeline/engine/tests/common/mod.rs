@@ -277,6 +277,43 @@ suppress: 10m
 explain: "{high}"
 "#,
     ),
+    (
+        "payment/after_codes.yaml",
+        r#"
+rule: payment.after_codes
+title: Codes for a payout, a login elsewhere, money back
+on: [payment.refund_issued, auth.login_succeeded]
+entity: user(user_id)
+let:
+  taken:
+    sequence:
+      - {on: auth.login_succeeded, where: has(data.country) && data.country == "AE", times: 2}
+      - {on: [auth.login_succeeded, payment.refund_issued], within: 20m}
+      - payment.refund_issued
+    by: user(user_id)
+    window: 40m
+  often: {count: taken, by: user(user_id), window: 2h}
+when: taken.fired
+risk: 9
+suppress: 0s
+explain: "after {taken.span_s} s, {often} times"
+"#,
+    ),
+    (
+        "auth/pumped.yaml",
+        r#"
+rule: auth.pumped
+title: Codes that hardly anybody of an address uses
+on: [auth.otp_requested, auth.otp_verified]
+entity: ip
+let:
+  used: {ratio: auth.otp_verified, per: auth.otp_requested, pair: phone, by: ip, window: 30m, settle: 3m, at_least: 3}
+when: used.high < 0.95 && used.count > 2
+risk: 4
+suppress: 5m
+explain: "{used:%} of {used.count}, at most {used.high:%}"
+"#,
+    ),
 ];
 
 /// What joins fields that differ, reads one state under two keys, and is kept by no entity.
