@@ -86,7 +86,10 @@ const PRODUCER_BAD_FIELDS: Metric = counter(
     "Fields that were not as the contract says: absent, unknown or mended, by producer, type and field",
 );
 const ENGINE_FILTER_ERRORS: Metric = counter("rasid_engine_filter_errors", "Where conditions without a value, and amounts without a rate");
-const ENGINE_EVICTED: Metric = counter("rasid_engine_evicted_states", "States forgotten early to stay under the memory bound");
+const ENGINE_EVICTED: Metric = counter(
+    "rasid_engine_evicted_states",
+    "States forgotten early to stay under the memory bound, by operator; and duplicates, suppression, alerts given, scores",
+);
 const ENGINE_STATE: Metric = gauge("rasid_engine_state_bytes", "Keyed state");
 const ENGINE_REACH: Metric =
     gauge("rasid_engine_duplicate_reach_seconds", "How far back an event that is delivered again is known, of the event clock, by kind");
@@ -255,7 +258,7 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.one(&ENGINE_OVERSIZED, counters.oversized_ids)?;
     out.one(&ENGINE_WAITS_LOST, counters.waits_lost)?;
     out.one(&ENGINE_FILTER_ERRORS, counters.filter_errors)?;
-    out.one(&ENGINE_EVICTED, counters.evicted)?;
+    out.labelled(&ENGINE_EVICTED, "kind", stats.engine.evicted.iter().map(|(kind, count)| (kind.as_str(), *count)))?;
     if let Some(bytes) = stats.engine.state_bytes {
         out.one(&ENGINE_STATE, bytes)?;
     }

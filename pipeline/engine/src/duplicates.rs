@@ -35,7 +35,7 @@ pub(crate) use saved::{LoadError, Shared};
 
 /// What an entry is counted as, bytes: twelve in its generation and some seven in the index (measured: 19.2 of a full memory
 /// that has turned over thrice), with room for what is not yet taken out.
-const ENTRY_MEMORY: usize = 20;
+pub(crate) const ENTRY_MEMORY: usize = 20;
 /// What is always remembered, ms of event clock, where events come no faster than memory was reserved for.
 pub(crate) const ALWAYS_MS: i64 = 30 * 60_000;
 /// The shortest generation, ms: nothing ends in between.
@@ -52,6 +52,10 @@ const ENTRIES: usize = 1 << 31;
 const SWEEP: usize = 64;
 /// Fewest entries that are remembered, whatever the share of memory.
 const ENTRIES_MIN: usize = 1024;
+
+/// Deliveries after which another section of the index has the size that memory gives it: all of them have it well before
+/// memory may change again.
+const FIT_EVERY: usize = 512;
 
 /// Memory in which half an hour of `events_per_s` events a second is always remembered, bytes.
 pub(crate) fn reserve_bytes(events_per_s: u32) -> u64 {
@@ -78,6 +82,9 @@ pub(crate) struct Duplicates {
     /// Entries of generations that are not over.
     live: usize,
     entries_max: usize,
+    /// How many it always may have. No generation is larger than a sixteenth of that, however much more memory it has at the
+    /// moment: that half an hour is never forgotten must hold when the rest is wanted back.
+    entries_owed: usize,
     evicted: u64,
 }
 
@@ -148,13 +155,14 @@ fn sequence(slot: u16, entry: usize) -> u32 {
 }
 
 impl Duplicates {
+    /// With so much memory, which is what it is owed.
     pub(crate) fn new(bytes_max: usize) -> Self {
         let entries_max = entries_max(bytes_max);
-        Self::empty(Index::new(entries_max), entries_max)
+        Self::empty(Index::new(entries_max), entries_max, entries_max)
     }
 
     /// With an index of so many entries, which is empty.
-    fn empty(index: Index, entries_max: usize) -> Self {
+    fn empty(index: Index, entries_max: usize, entries_owed: usize) -> Self {
         Self {
             index,
             slots: Vec::new(),
@@ -167,15 +175,17 @@ impl Duplicates {
             turn_ms: i64::MIN,
             live: 0,
             entries_max,
+            entries_owed,
             evicted: 0,
         }
     }
 
-    /// As it was when it was new.
+    /// As it was when it was new, with what it is owed.
     pub(crate) fn clear(&mut self) {
         let mut index = std::mem::replace(&mut self.index, Index::new(0));
         index.clear();
-        *self = Self::empty(index, self.entries_max);
+        index.fit(self.entries_owed);
+        *self = Self::empty(index, self.entries_owed, self.entries_owed);
     }
 
     /// Looks the delivery of an event at `at_ms` up, and remembers it if it is the first.
@@ -233,6 +243,10 @@ impl Duplicates {
         open.last_ms = clock_ms;
         self.clock_ms = clock_ms;
         self.live += 1;
+        if self.live.is_multiple_of(FIT_EVERY) {
+            let slots = &self.slots;
+            self.index.fit_section(|sequence| entry(slots, sequence).identity());
+        }
         self.sweep();
     }
 
@@ -242,15 +256,26 @@ impl Duplicates {
         identities.for_each(|identity| self.index.prefetch(identity));
     }
 
-    /// Takes another share of memory, and keeps to it at once.
-    pub(crate) fn set_share(&mut self, bytes_max: usize) {
+    /// Takes it that it is owed so much memory.
+    pub(crate) fn set_owed(&mut self, bytes: usize) {
+        self.entries_owed = entries_max(bytes);
+    }
+
+    /// Takes so much memory, and keeps to it at once: what is over leaves the index too, where both together have no room.
+    pub(crate) fn set_quota(&mut self, bytes_max: usize) {
         self.entries_max = entries_max(bytes_max);
         if self.live > self.entries_max {
             self.evict(self.entries_max);
         }
-        if !self.index.is_of(self.entries_max) {
-            self.reindex();
+        while self.index.len() > self.entries_max && !self.over.is_empty() {
+            self.sweep_many(SWEEP);
         }
+        self.index.fit(self.entries_max);
+    }
+
+    /// Memory of what is remembered, as the bound counts it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.live * ENTRY_MEMORY
     }
 
     /// Identities that the memory bound has made it forget before their time.
@@ -308,7 +333,7 @@ impl Duplicates {
     }
 
     fn generation_entries_max(&self) -> usize {
-        (self.entries_max / 16).min(GENERATION_ENTRIES)
+        (self.entries_owed / 16).min(GENERATION_ENTRIES)
     }
 
     fn close(&mut self, kind: Kind) {
@@ -382,6 +407,11 @@ impl Duplicates {
             return;
         }
         let due = std::mem::take(&mut self.due);
+        self.sweep_many(due);
+    }
+
+    /// Takes so many out, if there are.
+    fn sweep_many(&mut self, due: usize) {
         if let Some(first) = self.over.front() {
             let entries = self.slots[usize::from(*first)].generation().entries.iter();
             entries.skip(self.swept).take(due).for_each(|seen| self.index.prefetch(seen.identity()));

@@ -4,6 +4,7 @@ mod alerts;
 mod change;
 mod conclude;
 mod config;
+mod deal;
 mod decode;
 mod reconfigure;
 mod snapshot;
@@ -19,7 +20,7 @@ use crate::alert::Alert;
 use crate::batch::{Batch, Opened, Record, Spare, SpareRows};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Duplicates, Kind};
-use crate::memory::Shares;
+use crate::memory::{Memory, Party};
 use crate::plan::Plan;
 use crate::population::Populations;
 use crate::producers::{ProducerCounters, Producers};
@@ -92,6 +93,7 @@ pub struct Engine {
     pool: Option<rayon::ThreadPool>,
     /// The newest event clock so far, ms.
     clock_ms: i64,
+    memory: Memory,
     duplicates: Duplicates,
     shards: Vec<Shard>,
     populations: Populations,
@@ -113,8 +115,8 @@ pub struct Engine {
     warming: Warming,
     /// Bindings that the snapshot lacked which this was restored from; none once the rules are switched.
     anew: Vec<usize>,
-    /// Entries that the memory bound had cost tables that are gone.
-    evicted_before: u64,
+    /// Entries that the memory bound had cost tables that are gone, by operator.
+    evicted_before: BTreeMap<String, u64>,
     /// So many waits that are over are seen once more together at the most.
     due_max: usize,
     /// Memory of the batch before.
@@ -148,18 +150,19 @@ impl Engine {
                     .map_err(|source| EngineError::Threads { threads, source })?,
             ),
         };
-        let Shares { duplicates, each, .. } = Shares::of(&config);
-        let mut scores = Scores::new(each);
+        let memory = Memory::new(&config, &ruleset);
+        let mut scores = Scores::new(memory.quota(Party::Scores));
         Ok(Self {
             hasher: pseudonymizer.key_hasher(),
             pseudonymizer,
             pool,
             clock_ms: i64::MIN,
-            duplicates: Duplicates::new(duplicates),
-            shards: shards(layout(&ruleset, &config)),
-            populations: Populations::new(layout(&ruleset, &config)),
-            suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, each),
-            issued: Issued::new(each),
+            duplicates: Duplicates::new(memory.quota(Party::Duplicates)),
+            shards: shards(layout(&ruleset, &config), &memory),
+            populations: Populations::new(layout(&ruleset, &config), &memory),
+            suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, memory.quota(Party::Suppression)),
+            issued: Issued::new(memory.quota(Party::Issued)),
+            memory,
             rule_numbers: ruleset.rules.iter().map(|rule| scores.number(&rule.id)).collect(),
             score_readers: score_readers(&ruleset, &mut scores),
             assumed_score: None,
@@ -170,7 +173,7 @@ impl Engine {
             former_rules: BTreeMap::new(),
             warming: Warming::new(&ruleset, vec![None; ruleset.bindings.len()]),
             anew: Vec::new(),
-            evicted_before: 0,
+            evicted_before: BTreeMap::new(),
             due_max: DUE_MAX,
             plan: Plan::new(ruleset),
             spare: Vec::new(),
@@ -189,6 +192,7 @@ impl Engine {
             hasher: _,
             pool: _,
             clock_ms,
+            memory,
             duplicates,
             shards,
             populations,
@@ -209,14 +213,18 @@ impl Engine {
             spare: _,
             spare_rows: _,
         } = self;
-        let (ruleset, each) = (&plan.ruleset, Shares::of(config).each);
+        let ruleset = &plan.ruleset;
         *clock_ms = i64::MIN;
+        *memory = Memory::new(config, ruleset);
         duplicates.clear();
-        shards.iter_mut().for_each(Shard::clear);
-        *populations = Populations::new(layout(ruleset, config));
-        *suppression = Suppression::new(suppress_ms_max(ruleset), config.lateness_ms, each);
-        *issued = Issued::new(each);
-        *scores = Scores::new(each);
+        for shard in shards {
+            shard.clear();
+            shard.set_quotas(memory, i64::MIN);
+        }
+        *populations = Populations::new(layout(ruleset, config), memory);
+        *suppression = Suppression::new(suppress_ms_max(ruleset), config.lateness_ms, memory.quota(Party::Suppression));
+        *issued = Issued::new(memory.quota(Party::Issued));
+        *scores = Scores::new(memory.quota(Party::Scores));
         (*counters, *producers) = (Counters::default(), Producers::default());
         *rules = counters_of(ruleset);
         former_rules.clear();
@@ -224,7 +232,7 @@ impl Engine {
         *readers = score_readers(ruleset, scores);
         *assumed_score = None;
         *warming = Warming::new(ruleset, vec![None; ruleset.bindings.len()]);
-        (*anew, *evicted_before) = (Vec::new(), 0);
+        (*anew, *evicted_before) = (Vec::new(), BTreeMap::new());
     }
 
     /// Takes it that others have made a score of every entity: what a rule's test says that it reads.
@@ -292,14 +300,7 @@ impl Engine {
 
     /// Counts so far.
     pub fn counters(&self) -> Counters {
-        let shards = self.shards.iter().map(Shard::evicted).sum::<u64>();
-        let evicted = self.evicted_before
-            + shards
-            + self.populations.evicted()
-            + self.suppression.evicted()
-            + self.issued.evicted()
-            + self.scores.evicted()
-            + self.duplicates.evicted();
+        let evicted = self.evictions().values().sum();
         Counters { evicted, ..self.counters.clone() }
     }
 
@@ -339,16 +340,11 @@ impl Engine {
     pub fn open_waits(&self) -> usize {
         self.shards.iter().map(|shard| shard.open_waits(&self.plan.timers, self.clock_ms)).sum()
     }
-
-    /// Keyed state as the memory bound counts it, bytes.
-    pub fn state_bytes(&self) -> usize {
-        self.shards.iter().map(Shard::bytes).sum::<usize>() + self.populations.bytes()
-    }
 }
 
 /// What keyed state is made for.
 fn layout<'a>(ruleset: &'a Ruleset, config: &Config) -> Layout<'a> {
-    Layout { bindings: &ruleset.bindings, lateness_ms: config.lateness_ms, bytes_max: Shares::of(config).keyed }
+    Layout { bindings: &ruleset.bindings, lateness_ms: config.lateness_ms }
 }
 
 fn suppress_ms_max(ruleset: &Ruleset) -> i64 {

@@ -37,6 +37,11 @@ impl<E: Entry> Entries<E> {
         self.base().len() + self.beside.len() - self.hidden
     }
 
+    /// How many there may be before memory is taken for more.
+    pub(crate) fn capacity(&self) -> usize {
+        self.base().capacity() + self.beside.capacity()
+    }
+
     #[inline]
     pub(crate) fn find(&self, key: u64) -> Option<&E> {
         match &self.base {

@@ -1,9 +1,10 @@
-//! Memory per entity: one table for each binding and shard.
+//! Memory per entity: one table for each binding and shard, and one each for suppression, issued alerts and scores.
 //!
 //! Three things happen inside the shard's own event order and nowhere else, so that any number of threads makes the
 //! same table: an entry is reset when it is read past its time (whether or not it was swept by then), the table is
-//! swept when it has grown to twice what it was after the last sweep, and entries are evicted when its share of memory
-//! is full: expired ones first, then those with the fewest cells, the oldest, and by key.
+//! swept when it has grown to twice what it was after the last sweep, and entries are evicted when memory is full: expired
+//! ones first, then those that count the least, the oldest, and by key. A table that has a quota of its own does the last
+//! itself; those of a shard have one together, and the shard does it ([`Rank`], `shard/pool.rs`).
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,14 @@ use crate::entries::{self, Entries};
 pub(crate) trait Keyed: Clone + Default + Serialize + DeserializeOwned {
     /// Heap memory in cells of 16 bytes; a function of what the state holds, never of what its collections could hold.
     fn cells(&self) -> usize;
+
+    /// Whether somebody goes through the table in parts: its places stay until it is full, so that nothing is passed over.
+    const READ_IN_PARTS: bool = false;
+
+    /// How much it counts: the states that count the least are evicted first.
+    fn count(&self) -> usize {
+        self.cells()
+    }
 
     /// An instant of event clock until which the state must be kept however long ago it changed, ms.
     fn keep_until_ms(&self) -> i64 {
@@ -30,6 +39,56 @@ pub(crate) trait Keyed: Clone + Default + Serialize + DeserializeOwned {
 const SWEEP_MIN: usize = 16;
 /// Bytes of one cell.
 pub(crate) const CELL_BYTES: usize = 16;
+
+/// What is evicted first is the least: it counts the least, has not changed for the longest time, has the lowest key, and is of
+/// the first binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    count: usize,
+    changed_ms: i64,
+    pub(crate) key: u64,
+    pub(crate) binding: u16,
+    /// What it frees.
+    pub(crate) bytes: usize,
+}
+
+impl Rank {
+    /// That of a state which is not kept by key and is worth most of all that count as much.
+    pub(crate) fn of_newest(count: usize, binding: u16, bytes: usize) -> Self {
+        Self { count, changed_ms: i64::MAX, key: u64::MAX, binding, bytes }
+    }
+}
+
+/// What is left in a quota that was full, so that the next insert need not make room again: seven eighths.
+pub(crate) fn room_in(quota: usize) -> usize {
+    quota / 8 * 7
+}
+
+/// Takes out what is least until no more than `target` of `bytes` are left, or nothing. It is the same as if all were in order,
+/// and only what is taken is put in order.
+pub(crate) fn take_least(ranks: &mut [Rank], bytes: &mut usize, target: usize, mut take: impl FnMut(&Rank)) {
+    let mut rest = ranks;
+    while *bytes > target && !rest.is_empty() {
+        // An eighth is to go, and small ones first.
+        let part = (rest.len() / 4).max(RANKS_MIN).min(rest.len());
+        if part < rest.len() {
+            rest.select_nth_unstable(part);
+        }
+        let (least, others) = rest.split_at_mut(part);
+        least.sort_unstable();
+        for rank in least {
+            if *bytes <= target {
+                return;
+            }
+            take(rank);
+            *bytes -= rank.bytes;
+        }
+        rest = others;
+    }
+}
+
+/// So many are put in order at once.
+const RANKS_MIN: usize = 64;
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Entry<S> {
@@ -247,39 +306,63 @@ impl<S: Keyed> Table<S> {
         self.evicted
     }
 
-    fn sweep(&mut self, clock_ms: i64) {
+    /// Forgets what is over, and gives memory back that nothing needs any more.
+    pub(crate) fn sweep(&mut self, clock_ms: i64) {
         let (ttl_ms, mut cells) = (self.ttl_ms, 0);
-        self.entries.own().retain(|entry| {
-            let keep = !entry.expired(ttl_ms, clock_ms);
-            cells += if keep { entry.state.cells() } else { 0 };
-            keep
-        });
-        self.cells = cells;
+        // A snapshot may hold the entries: they are not copied for nothing.
+        if self.entries.iter().any(|entry| entry.expired(ttl_ms, clock_ms)) {
+            self.entries.own().retain(|entry| {
+                let keep = !entry.expired(ttl_ms, clock_ms);
+                cells += if keep { entry.state.cells() } else { 0 };
+                keep
+            });
+            self.cells = cells;
+            if !S::READ_IN_PARTS {
+                self.fit();
+            }
+        }
+    }
+
+    /// Gives back memory for more than twice as many entries as there are: what is counted is two places an entry.
+    pub(crate) fn fit(&mut self) {
+        let len = self.entries.len();
+        if self.entries.capacity() > 2 * len + SWEEP_MIN {
+            self.entries.own().shrink_to(len, |entry| entry.key);
+        }
+    }
+
+    /// Appends what each entry is worth, and the binding that it is of.
+    pub(crate) fn ranks(&self, binding: u16, out: &mut Vec<Rank>) {
+        out.extend(self.entries.iter().map(|Entry { key, changed_ms, state }| Rank {
+            count: state.count(),
+            changed_ms: *changed_ms,
+            key: *key,
+            binding,
+            bytes: Self::entry_bytes(state.cells()),
+        }));
+    }
+
+    /// Takes out the entry of that key for want of memory.
+    pub(crate) fn evict_entry(&mut self, key: u64) {
+        if let Ok(entry) = self.entries.own().find_entry(key, |entry| entry.key == key) {
+            let (entry, _) = entry.remove();
+            self.version_lost = self.version_lost.max(entry.state.version());
+            self.cells -= entry.state.cells();
+            self.evicted += 1;
+        }
     }
 
     /// Makes room: down to seven eighths of the bound, so that the next insert need not do it again.
+    #[cold]
     fn evict(&mut self, clock_ms: i64) {
         self.sweep(clock_ms);
-        let target = self.bytes_max / 8 * 7;
-        if self.bytes() <= target {
+        let (mut ranks, mut bytes, target) = (Vec::new(), self.bytes(), room_in(self.bytes_max));
+        if bytes <= target {
             return;
         }
-        let mut order: Vec<(usize, i64, u64)> =
-            self.entries.iter().map(|entry| (entry.state.cells(), entry.changed_ms, entry.key)).collect();
-        order.sort_unstable();
-        for (cells, _, key) in order {
-            if self.bytes() <= target {
-                break;
-            }
-            if let Ok(entry) = self.entries.own().find_entry(key, |entry| entry.key == key) {
-                let (entry, _) = entry.remove();
-                self.version_lost = self.version_lost.max(entry.state.version());
-                self.cells -= cells;
-                self.evicted += 1;
-            }
-        }
-        let len = self.entries.len();
-        self.entries.own().shrink_to(len, |entry| entry.key);
+        self.ranks(0, &mut ranks);
+        take_least(&mut ranks, &mut bytes, target, |rank| self.evict_entry(rank.key));
+        self.fit();
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::batch::{Cell, Row};
 use crate::cost::Bytes;
-use crate::keyed_state::{CELL_BYTES, Keyed, Table};
+use crate::keyed_state::{CELL_BYTES, Keyed, Rank, Table};
 use crate::timer::{Due, Turn, WAITING_BYTES, Waiting};
 
 /// One event at one binding.
@@ -97,8 +97,16 @@ pub(crate) trait OperatorTable: Send + Sync {
     fn bytes(&self) -> usize;
     /// Entries that the memory bound has cost so far.
     fn evicted(&self) -> u64;
-    /// Sets its share of memory again.
-    fn set_share(&mut self, share: usize, clock_ms: i64);
+    /// Forgets what is over.
+    fn sweep(&mut self, clock_ms: i64) {
+        let _ = clock_ms;
+    }
+    /// Appends what each of its states is worth.
+    fn ranks(&self, binding: u16, out: &mut Vec<Rank>);
+    /// Takes out what has that rank, for want of memory.
+    fn evict(&mut self, rank: &Rank);
+    /// Gives back memory that nothing needs any more, once others have been taken out.
+    fn fit(&mut self) {}
     /// Sets again how long its states are kept: the table of a binding that goes on under another allowed lateness is the
     /// one that a snapshot gives under it.
     fn set_lateness(&mut self, lateness_ms: i64, clock_ms: i64);
@@ -110,10 +118,10 @@ pub(crate) trait OperatorTable: Send + Sync {
     fn load<'b>(&mut self, bytes: &'b [u8], former: bool) -> Result<&'b [u8], postcard::Error>;
 }
 
-/// An empty table, of `share` bytes at most. State is kept for the operator's time and the allowed lateness, so that an
+/// An empty table. State is kept for the operator's time and the allowed lateness, so that an
 /// event that is late within bounds finds it as it would have been.
-pub(crate) fn new_table(operator: &AnyOperator, lateness_ms: i64, share: usize) -> Box<dyn OperatorTable> {
-    operator.accept(New { lateness_ms, share })
+pub(crate) fn new_table(operator: &AnyOperator, lateness_ms: i64) -> Box<dyn OperatorTable> {
+    operator.accept(New { lateness_ms })
 }
 
 /// An operator's state.
@@ -145,6 +153,11 @@ impl<O: Operator> Clone for Remembered<O> {
 impl<O: Operator> Keyed for Remembered<O> {
     fn cells(&self) -> usize {
         cells::<O>(O::heap_bytes(&self.0))
+    }
+
+    /// What a wait takes is its event's record: that a stranger wrote a long one makes it worth no more.
+    fn count(&self) -> usize {
+        if O::FORM == Form::Timer { O::waits(&self.0).len() } else { self.cells() }
     }
 }
 
@@ -186,9 +199,7 @@ impl<O: Operator> OperatorTable for Typed<O> {
             }
         });
         self.waiting.note(former_ms, first_ms, key);
-        if self.waiting.is_stale(self.table.len()) {
-            self.wait_anew();
-        }
+        self.leave_stale();
         cell
     }
 
@@ -252,8 +263,21 @@ impl<O: Operator> OperatorTable for Typed<O> {
         self.table.evicted()
     }
 
-    fn set_share(&mut self, share: usize, clock_ms: i64) {
-        self.table.set_share(share, clock_ms);
+    fn sweep(&mut self, clock_ms: i64) {
+        self.table.sweep(clock_ms);
+    }
+
+    fn ranks(&self, binding: u16, out: &mut Vec<Rank>) {
+        self.table.ranks(binding, out);
+    }
+
+    fn evict(&mut self, rank: &Rank) {
+        self.table.evict_entry(rank.key);
+    }
+
+    fn fit(&mut self) {
+        self.table.fit();
+        self.leave_stale();
     }
 
     fn set_lateness(&mut self, lateness_ms: i64, clock_ms: i64) {
@@ -276,6 +300,13 @@ impl<O: Operator> OperatorTable for Typed<O> {
 }
 
 impl<O: Operator> Typed<O> {
+    /// Makes what names who waits anew, where much of what it names is gone.
+    fn leave_stale(&mut self) {
+        if self.waiting.is_stale(self.table.len()) {
+            self.wait_anew();
+        }
+    }
+
     /// Finds in the states who waits.
     fn wait_anew(&mut self) {
         self.waiting = Waiting::default();
@@ -294,7 +325,6 @@ fn first_of<O: Operator>(state: &O::State) -> Option<i64> {
 struct Taken<O: Operator> {
     setup: Setup<O::Params>,
     part: Option<O::State>,
-    share: usize,
     evicted: u64,
 }
 
@@ -302,10 +332,6 @@ impl<O: Operator> OperatorTable for Taken<O> {
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
         if let Some(fact) = visit.fact(hasher) {
             O::feed(&self.setup, &fact, self.part.get_or_insert_default());
-            if self.bytes() > self.share {
-                self.part = None;
-                self.evicted += 1;
-            }
         }
         Cell::Absent
     }
@@ -324,8 +350,14 @@ impl<O: Operator> OperatorTable for Taken<O> {
         self.evicted
     }
 
-    fn set_share(&mut self, share: usize, _: i64) {
-        self.share = share / 2;
+    fn ranks(&self, binding: u16, out: &mut Vec<Rank>) {
+        let bytes = self.bytes();
+        out.extend(self.part.is_some().then(|| Rank::of_newest(bytes / CELL_BYTES, binding, bytes)));
+    }
+
+    fn evict(&mut self, _: &Rank) {
+        self.part = None;
+        self.evicted += 1;
     }
 
     fn set_lateness(&mut self, _: i64, _: i64) {}
@@ -384,7 +416,6 @@ impl OperatorVisitor for EntryBytes {
 
 struct New {
     lateness_ms: i64,
-    share: usize,
 }
 
 impl OperatorVisitor for New {
@@ -392,9 +423,10 @@ impl OperatorVisitor for New {
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Self::Output {
         if O::FORM == Form::Population {
-            return Box::new(Taken::<O> { setup: setup.clone(), part: None, share: self.share / 2, evicted: 0 });
+            return Box::new(Taken::<O> { setup: setup.clone(), part: None, evicted: 0 });
         }
         let ttl_ms = O::ttl_ms(setup).saturating_add(self.lateness_ms);
-        Box::new(Typed::<O> { setup: setup.clone(), table: Table::new(ttl_ms, self.share), waiting: Waiting::default() })
+        // Its shard bounds it, with others.
+        Box::new(Typed::<O> { setup: setup.clone(), table: Table::new(ttl_ms, usize::MAX), waiting: Waiting::default() })
     }
 }

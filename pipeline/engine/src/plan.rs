@@ -148,7 +148,7 @@ impl Plan {
 }
 
 /// Whether a binding is of the second stage: fed by firings, at some type at least.
-fn is_second(binding: &Binding) -> bool {
+pub(crate) fn is_second(binding: &Binding) -> bool {
     binding.feeds.iter().any(|feed| feed.firings_of.is_some())
 }
 

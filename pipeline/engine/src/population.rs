@@ -5,8 +5,8 @@ use std::any::Any;
 use rasid_detectors::operator::{Form, Lacking, Operator, OperatorVisitor, Setup};
 
 use crate::batch::Cell;
+use crate::memory::{Memory, Party};
 use crate::operator_table::value;
-use crate::scatter::SHARDS;
 use crate::shard::{GoesOn, Layout, Shard};
 
 const MINUTE_MS: i64 = 60_000;
@@ -27,6 +27,8 @@ pub(crate) struct Populations {
     wholes: Vec<Option<Box<dyn Whole>>>,
     /// The minute that is open, by its beginning, ms; `i64::MIN` before the first event.
     open_ms: i64,
+    /// What all of them may take together on the heap, bytes.
+    quota: usize,
 }
 
 /// One binding's state of all keys.
@@ -39,10 +41,14 @@ pub(crate) trait Whole: Send + Sync {
     fn lacks(&self) -> Option<Lacking>;
     /// Memory, bytes.
     fn bytes(&self) -> usize;
+    /// Memory on the heap alone, bytes.
+    fn heap_bytes(&self) -> usize;
+    /// Forgets the oldest, for want of memory; whether there was any.
+    fn forget(&mut self) -> bool;
+    /// Works out what is read of it.
+    fn settle(&mut self);
     /// How much the memory bound has cost so far.
     fn evicted(&self) -> u64;
-    /// Sets its share of memory again.
-    fn set_share(&mut self, share: usize);
     /// The same for a snapshot.
     fn share(&self) -> Box<dyn Whole>;
     /// Appends it to `out`.
@@ -57,18 +63,7 @@ struct Typed<O: Operator> {
     closed_ms: i64,
     /// What a condition reads of it: the same until the next minute closes, so it is worked out once and not for each event.
     now: Cell,
-    share: usize,
     evicted: u64,
-}
-
-impl<O: Operator> Typed<O> {
-    /// Forgets what is over its share, and works out what is read of the rest.
-    fn settle(&mut self) {
-        while O::heap_bytes(&self.state) > self.share && O::forget(&mut self.state) {
-            self.evicted += 1;
-        }
-        self.now = value::<O>(&self.setup, self.closed_ms, &self.state);
-    }
 }
 
 impl<O: Operator> Whole for Typed<O> {
@@ -79,7 +74,6 @@ impl<O: Operator> Whole for Typed<O> {
         }
         O::fold(&self.setup, closed_ms, &mut self.state, &O::State::default());
         self.closed_ms = closed_ms;
-        self.settle();
     }
 
     fn read(&self) -> Cell {
@@ -98,9 +92,18 @@ impl<O: Operator> Whole for Typed<O> {
         self.evicted
     }
 
-    fn set_share(&mut self, share: usize) {
-        self.share = share;
-        self.settle();
+    fn heap_bytes(&self) -> usize {
+        O::heap_bytes(&self.state)
+    }
+
+    fn forget(&mut self) -> bool {
+        let forgot = O::forget(&mut self.state);
+        self.evicted += u64::from(forgot);
+        forgot
+    }
+
+    fn settle(&mut self) {
+        self.now = value::<O>(&self.setup, self.closed_ms, &self.state);
     }
 
     fn share(&self) -> Box<dyn Whole> {
@@ -113,15 +116,12 @@ impl<O: Operator> Whole for Typed<O> {
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
         (self.closed_ms, self.evicted, self.state) = postcard::from_bytes(bytes)?;
-        self.settle();
         Ok(())
     }
 }
 
 /// Makes the state of all keys, where an operator has one.
-struct New {
-    share: usize,
-}
+struct New;
 
 impl OperatorVisitor for New {
     type Output = Option<Box<dyn Whole>>;
@@ -131,15 +131,33 @@ impl OperatorVisitor for New {
             return None;
         }
         let (setup, state) = (setup.clone(), O::State::default());
-        Some(Box::new(Typed::<O> { setup, state, closed_ms: i64::MIN, now: Cell::Absent, share: self.share, evicted: 0 }))
+        Some(Box::new(Typed::<O> { setup, state, closed_ms: i64::MIN, now: Cell::Absent, evicted: 0 }))
     }
 }
 
 impl Populations {
     /// Before the first event.
-    pub(crate) fn new(layout: Layout<'_>) -> Self {
-        let wholes = layout.bindings.iter().map(|binding| binding.operator.accept(New { share: whole_share(layout) }));
-        Self { wholes: wholes.collect(), open_ms: i64::MIN }
+    pub(crate) fn new(layout: Layout<'_>, memory: &Memory) -> Self {
+        let wholes = layout.bindings.iter().map(|binding| binding.operator.accept(New));
+        Self { wholes: wholes.collect(), open_ms: i64::MIN, quota: memory.quota(Party::Populations) }
+    }
+
+    /// Takes another quota, and keeps to it at once.
+    pub(crate) fn set_quota(&mut self, quota: usize) {
+        self.quota = quota;
+        self.keep_to_quota();
+    }
+
+    /// Forgets the oldest of what takes most, and works out what is read of the rest.
+    fn keep_to_quota(&mut self) {
+        loop {
+            let bytes: usize = self.wholes.iter().flatten().map(|whole| whole.heap_bytes()).sum();
+            let largest = self.wholes.iter_mut().flatten().max_by_key(|whole| whole.heap_bytes());
+            if bytes <= self.quota || !largest.is_some_and(|whole| whole.forget()) {
+                break;
+            }
+        }
+        self.wholes.iter_mut().flatten().for_each(|whole| whole.settle());
     }
 
     /// Closes the minutes before `minute_ms`: what shards have taken in is added up. A minute that is open already stays so.
@@ -152,6 +170,7 @@ impl Populations {
                 whole.close(minute_ms, &mut shards.iter_mut().filter_map(|shard| shard.take_part(binding)));
             }
         }
+        self.keep_to_quota();
         self.open_ms = minute_ms;
     }
 
@@ -165,30 +184,29 @@ impl Populations {
         self.wholes.get(binding)?.as_ref()?.lacks()
     }
 
-    /// Makes those of another ruleset: `kept` says for each of its bindings which of the old ones it goes on with. Gives how
-    /// much the memory bound had cost those that are dropped.
-    pub(crate) fn switch(&mut self, layout: Layout<'_>, kept: &[Option<usize>]) -> u64 {
-        let mut old = std::mem::replace(self, Self { open_ms: self.open_ms, ..Self::new(layout) });
+    /// Makes those of another ruleset: `kept` says for each of its bindings which of the old ones it goes on with.
+    pub(crate) fn switch(&mut self, layout: Layout<'_>, memory: &Memory, kept: &[Option<usize>]) {
+        let mut old = std::mem::replace(self, Self { open_ms: self.open_ms, ..Self::new(layout, memory) });
         for (whole, kept) in self.wholes.iter_mut().zip(kept) {
-            if let Some(mut kept) = kept.and_then(|number| old.wholes[number].take()) {
-                kept.set_share(whole_share(layout));
+            if let Some(kept) = kept.and_then(|number| old.wholes[number].take()) {
                 *whole = Some(kept);
             }
         }
-        old.evicted()
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.wholes.iter().flatten().map(|whole| whole.bytes()).sum()
     }
 
-    pub(crate) fn evicted(&self) -> u64 {
-        self.wholes.iter().flatten().map(|whole| whole.evicted()).sum()
+    /// How much of a binding's the memory bound has cost so far.
+    pub(crate) fn evicted(&self, binding: usize) -> u64 {
+        self.wholes[binding].as_ref().map_or(0, |whole| whole.evicted())
     }
 
     /// The same for a snapshot.
     pub(crate) fn share(&self) -> Self {
-        Self { wholes: self.wholes.iter().map(|whole| whole.as_ref().map(|whole| whole.share())).collect(), open_ms: self.open_ms }
+        let wholes = self.wholes.iter().map(|whole| whole.as_ref().map(|whole| whole.share()));
+        Self { wholes: wholes.collect(), ..*self }
     }
 
     /// Appends the minute that is open and each binding's state with its length, which is 0 where there is none.
@@ -207,11 +225,7 @@ impl Populations {
                 whole.load(saved)?;
             }
         }
+        self.keep_to_quota();
         Ok(rest)
     }
-}
-
-/// What a binding's state of all keys may take: half of what the binding may; its parts in the shards may take the other.
-fn whole_share(layout: Layout<'_>) -> usize {
-    layout.share() / 2 * SHARDS
 }

@@ -29,6 +29,8 @@ pub(crate) struct Doubts {
 }
 
 impl Keyed for Doubts {
+    const READ_IN_PARTS: bool = true;
+
     /// While it can be read, and until the event clock has passed its version, which must never fall.
     fn keep_until_ms(&self) -> i64 {
         self.live_until_ms.max(self.version)
@@ -330,6 +332,11 @@ impl Scores {
         let told = |doubts: &Doubts| doubts.told(doubts.change(moment, &self.rules));
         let scores = live.into_iter().flat_map(told).filter(|change| change.score.is_some()).collect();
         LivePart { scores, next, places: self.entities.places() }
+    }
+
+    /// Memory as the bound counts it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entities.bytes()
     }
 
     /// Takes another share of memory.

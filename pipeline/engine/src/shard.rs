@@ -1,6 +1,8 @@
 //! One of 256 parts of all keyed state. A shard applies its share of a batch in stream order and never looks at
 //! another, so who runs it, and when, changes nothing.
 
+mod pool;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -10,10 +12,12 @@ use rasid_detectors::operator::AnyOperator;
 use serde::de::Error as _;
 
 use crate::batch::{At, Cell, Chunk};
+use crate::memory::{Memory, Party};
 use crate::operator_table::{OperatorTable, Visit, new_table};
 use crate::plan::{Plan, Stage};
 use crate::scatter::{Fed, Item, SHARDS};
 use crate::timer::{Due, Turn};
+use pool::Pool;
 
 /// Bytes of the length that a saved table begins with, little-endian.
 const LENGTH_BYTES: usize = 8;
@@ -26,22 +30,29 @@ pub(crate) struct Gathered {
     pub(crate) value: Cell,
 }
 
-/// One table for each binding.
+/// One table for each binding, and what those of a stage may take together.
 pub(crate) struct Shard {
     tables: Vec<Slot>,
+    /// By [`Party::SHARDED`].
+    pools: [Pool; Party::SHARDED.len()],
 }
 
 /// One binding's table, made when something first touches it: of thousands of bindings a shard has few in use.
 struct Slot {
     blank: Arc<Blank>,
     table: Option<Box<dyn OperatorTable>>,
+    /// Which of the shard's pools it is of.
+    pool: usize,
+    /// What it took when its pool last looked.
+    bytes: usize,
 }
 
 /// What the tables of a binding are made of, the same in all shards.
 pub(crate) struct Blank {
     operator: AnyOperator,
     lateness_ms: i64,
-    share: usize,
+    /// Which of the shard's pools it is of.
+    pool: usize,
     /// A table that nothing has touched, as it is saved.
     saved: Vec<u8>,
 }
@@ -49,25 +60,27 @@ pub(crate) struct Blank {
 impl Blank {
     /// Those of all bindings.
     pub(crate) fn all(layout: Layout<'_>) -> Vec<Arc<Self>> {
-        let (lateness_ms, share) = (layout.lateness_ms, layout.share());
-        let of = |operator: &AnyOperator| {
-            let saved = new_table(operator, lateness_ms, share).save(Vec::new());
-            Arc::new(Self { operator: operator.clone(), lateness_ms, share, saved })
+        let Layout { bindings, lateness_ms } = layout;
+        let of = |binding: &Binding| {
+            let operator = binding.operator.clone();
+            let saved = new_table(&operator, lateness_ms).save(Vec::new());
+            let pool = Party::SHARDED.iter().position(|party| *party == Party::of(binding)).expect("shards hold what is of a stage");
+            Arc::new(Self { operator, lateness_ms, pool, saved })
         };
-        layout.bindings.iter().map(|binding| of(&binding.operator)).collect()
+        bindings.iter().map(of).collect()
     }
 }
 
 impl Slot {
     fn new(blank: &Arc<Blank>) -> Self {
-        Self { blank: Arc::clone(blank), table: None }
+        Self { blank: Arc::clone(blank), table: None, pool: blank.pool, bytes: 0 }
     }
 
     /// The table, made if need be.
     #[inline]
     fn made(&mut self) -> &mut dyn OperatorTable {
-        let Self { blank, table } = self;
-        table.get_or_insert_with(|| new_table(&blank.operator, blank.lateness_ms, blank.share)).as_mut()
+        let Self { blank, table, .. } = self;
+        table.get_or_insert_with(|| new_table(&blank.operator, blank.lateness_ms)).as_mut()
     }
 }
 
@@ -84,31 +97,18 @@ pub(crate) struct GoesOn {
 pub(crate) struct Layout<'a> {
     pub(crate) bindings: &'a [Binding],
     pub(crate) lateness_ms: i64,
-    /// Bound on all shards together.
-    pub(crate) bytes_max: usize,
-}
-
-impl Layout<'_> {
-    /// One table's share.
-    pub(crate) fn share(&self) -> usize {
-        self.bytes_max / SHARDS / self.bindings.len().max(1)
-    }
 }
 
 impl Shard {
     /// Empty tables.
     fn new(blanks: &[Arc<Blank>]) -> Self {
-        Self { tables: blanks.iter().map(Slot::new).collect() }
+        Self { tables: blanks.iter().map(Slot::new).collect(), pools: Default::default() }
     }
 
-    /// As it was when it was new.
+    /// As it was when it was new, but for its quotas.
     pub(crate) fn clear(&mut self) {
         self.tables.iter_mut().for_each(|slot| slot.table = None);
-    }
-
-    /// Those that something has touched, of all bindings.
-    fn made(&self) -> impl Iterator<Item = &dyn OperatorTable> {
-        self.tables.iter().filter_map(|slot| slot.table.as_deref())
+        self.count_anew();
     }
 
     /// That of a binding, where something has touched it.
@@ -160,6 +160,9 @@ impl Shard {
             {
                 out.push(Gathered { chunk: item.chunk, cell: mark.cells + cell, value });
             }
+            if item.fed.is_some() || item.due {
+                self.settle(step.binding, mark.clock_ms);
+            }
         }
     }
 
@@ -190,48 +193,46 @@ impl Shard {
     pub(crate) fn give_up(&mut self, due: &Due) -> bool {
         let Turn { over_ms, binding, key, .. } = due.turn;
         let table = self.tables[usize::from(binding)].table.as_mut();
-        table.is_some_and(|table| !matches!(table.fire(key, due.identity, over_ms), Cell::Absent))
+        let was_open = table.is_some_and(|table| !matches!(table.fire(key, due.identity, over_ms), Cell::Absent));
+        self.settle(usize::from(binding), over_ms);
+        was_open
     }
 
     /// What a binding with one state for all keys has taken in since it was asked before.
     pub(crate) fn take_part(&mut self, binding: usize) -> Option<Box<dyn Any + Send>> {
-        self.tables[binding].table.as_mut()?.take_part()
+        let part = self.tables[binding].table.as_mut()?.take_part();
+        self.count(binding);
+        part
     }
 
     /// Makes the tables of another ruleset: `kept` says for each of its bindings which of the old tables it goes on with.
-    /// Gives how many entries the memory bound had cost the tables that are dropped.
-    pub(crate) fn switch(&mut self, blanks: &[Arc<Blank>], kept: &[Option<usize>], clock_ms: i64) -> u64 {
+    /// The quotas stay as they are.
+    pub(crate) fn switch(&mut self, blanks: &[Arc<Blank>], kept: &[Option<usize>], clock_ms: i64) {
         let mut old = std::mem::take(&mut self.tables);
         let tables = blanks.iter().zip(kept).map(|(blank, kept)| {
             let mut slot = Slot::new(blank);
             slot.table = kept.and_then(|number| old.get_mut(number)).and_then(|slot| slot.table.take());
             if let Some(table) = &mut slot.table {
                 table.set_lateness(blank.lateness_ms, clock_ms);
-                table.set_share(blank.share, clock_ms);
             }
             slot
         });
         self.tables = tables.collect();
-        old.iter().filter_map(|slot| slot.table.as_ref()).map(|table| table.evicted()).sum()
+        self.count_anew();
     }
 
-    /// Entries that the memory bound has cost so far.
-    pub(crate) fn evicted(&self) -> u64 {
-        self.made().map(OperatorTable::evicted).sum()
-    }
-
-    /// Memory as the bound counts it.
-    pub(crate) fn bytes(&self) -> usize {
-        self.made().map(OperatorTable::bytes).sum()
+    /// Entries of a binding that the memory bound has cost so far.
+    pub(crate) fn evicted(&self, binding: usize) -> u64 {
+        self.table(binding).map_or(0, OperatorTable::evicted)
     }
 
     /// The same for a snapshot.
     pub(crate) fn share(&mut self) -> Self {
         let shared = |slot: &mut Slot| {
             let table = slot.table.as_mut().map(|table| table.share());
-            Slot { blank: Arc::clone(&slot.blank), table }
+            Slot { blank: Arc::clone(&slot.blank), table, ..*slot }
         };
-        Self { tables: self.tables.iter_mut().map(shared).collect() }
+        Self { tables: self.tables.iter_mut().map(shared).collect(), pools: self.pools.clone() }
     }
 
     /// Appends every table with its length, in the order of the bindings.
@@ -266,6 +267,7 @@ impl Shard {
             }
             bytes = rest;
         }
+        self.count_anew();
         Ok(bytes)
     }
 
@@ -274,12 +276,18 @@ impl Shard {
         for GoesOn { binding, former } in order.iter().flatten() {
             bytes = self.tables[*binding].made().load(bytes, *former)?;
         }
+        self.count_anew();
         Ok(bytes)
     }
 }
 
 /// All shards, empty.
-pub(crate) fn shards(layout: Layout<'_>) -> Vec<Shard> {
+pub(crate) fn shards(layout: Layout<'_>, memory: &Memory) -> Vec<Shard> {
     let blanks = Blank::all(layout);
-    (0..SHARDS).map(|_| Shard::new(&blanks)).collect()
+    let shard = |_| {
+        let mut shard = Shard::new(&blanks);
+        shard.set_quotas(memory, i64::MIN);
+        shard
+    };
+    (0..SHARDS).map(shard).collect()
 }

@@ -114,6 +114,11 @@ impl Suppression {
         })
     }
 
+    /// Memory as the bound counts it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.open.bytes()
+    }
+
     /// Takes another share of memory.
     pub(crate) fn set_share(&mut self, bytes_max: usize, clock_ms: i64) {
         self.open.set_share(bytes_max, clock_ms);
@@ -179,6 +184,11 @@ impl Issued {
             self.given.update(alert, clock_ms, |_| ());
         }
         first
+    }
+
+    /// Memory as the bound counts it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.given.bytes()
     }
 
     /// Takes another share of memory.

@@ -91,10 +91,15 @@ fn pseudonymizer() -> Pseudonymizer {
     Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")
 }
 
+/// What is remembered of duplicates whatever the bound, and what the states of all keys take without anything in them.
+const LEAST_BYTES: usize = 24 * 1024;
+
 /// How a log is worked off.
 #[derive(Clone, Debug)]
 struct Course {
     config: Config,
+    /// From one position of the log to the next: memory is dealt at every 65,536.
+    stride: u64,
     /// Sizes of the batches, over and over; a control record ends one.
     sizes: Vec<usize>,
     /// After which entries the engine is given up for one that is restored, with so many threads.
@@ -105,7 +110,8 @@ struct Course {
 
 impl Course {
     fn plain(memory_max: usize) -> Self {
-        Self { config: Config { memory_max, ..Config::default() }, sizes: vec![usize::MAX], restores: BTreeMap::new(), held: 0..0 }
+        let config = Config { memory_max, ..Config::default() };
+        Self { config, stride: 1, sizes: vec![usize::MAX], restores: BTreeMap::new(), held: 0..0 }
     }
 }
 
@@ -126,7 +132,7 @@ fn run(log: &[Entry], course: &Course) -> Left {
     let (mut next, mut sizes) = (0, course.sizes.iter().cycle());
     let mut held: Option<(Snapshot, Saved)> = None;
     while next < log.len() {
-        let position = next as u64 + 1;
+        let position = (next as u64 + 1) * course.stride;
         let stops = course.restores.keys().copied().chain([course.held.start, course.held.end]).filter(|stop| *stop > next);
         let most = stops.min().unwrap_or(usize::MAX) - next;
         let events = log[next..].iter().take_while(|entry| matches!(entry, Entry::Event(_))).count();
@@ -135,7 +141,7 @@ fn run(log: &[Entry], course: &Course) -> Left {
             Entry::Event(_) => {
                 let records: Vec<Record<'_>> = log[next..next + size]
                     .iter()
-                    .zip(position..)
+                    .zip((0..).map(|number| position + number * course.stride))
                     .filter_map(|(entry, position)| match entry {
                         Entry::Event(text) => Some(Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }),
                         _ => None,
@@ -150,6 +156,8 @@ fn run(log: &[Entry], course: &Course) -> Left {
             Entry::Retract(rule, since_ms) => engine.retract(position, rule, *since_ms),
             Entry::Tick(at_ms) => engine.tick(position, *at_ms),
         };
+        let most = course.config.memory_max + LEAST_BYTES;
+        assert!(engine.memory_bytes() <= most, "M1: {} of {most}", engine.memory_bytes());
         left.alerts.extend(output.alerts.iter().map(|alert| (serde_json::to_string(alert).expect("plain data"), alert.deliver.clone())));
         left.dead_letters.extend(output.dead_letters.into_iter().map(|DeadLetter { position, reason, .. }| (position, reason)));
         left.changes.extend(output.scores);
@@ -173,8 +181,14 @@ fn run(log: &[Entry], course: &Course) -> Left {
         }
     }
     left.live = engine.live_scores();
-    left.counters =
-        format!("{:?} {:?} {:?} {}", engine.counters(), engine.rule_counters(), engine.producer_counters(), engine.state_bytes());
+    left.counters = format!(
+        "{:?} {:?} {:?} {:?} {}",
+        engine.counters(),
+        engine.evictions(),
+        engine.rule_counters(),
+        engine.producer_counters(),
+        engine.memory_bytes()
+    );
     left.state = Saved::of(&engine.snapshot());
     left
 }
@@ -198,15 +212,17 @@ proptest! {
         log in log(400), sizes in proptest::collection::vec(1_usize..150, 1..6), threads in 1_usize..5,
         cuts in proptest::collection::btree_map(1_usize..300, 1_usize..5, 0..4), held in (1_usize..200, 1_usize..100),
         memory_max in prop::sample::select(vec![1_usize << 30, 8_000_000, 3_000_000, 400_000, 20_000]),
+        stride in prop::sample::select(vec![1_u64, 5_000, 70_000]),
     ) {
-        let plain = Course::plain(memory_max);
+        let plain = Course { stride, ..Course::plain(memory_max) };
         let course = Course {
-            config: Config { threads, ..plain.config },
+            config: Config { threads, ..plain.config.clone() },
             sizes,
             restores: cuts,
             held: held.0..held.0 + held.1,
+            ..plain
         };
-        let (whole, cut) = (run(&log, &Course::plain(memory_max)), run(&log, &course));
+        let (whole, cut) = (run(&log, &plain), run(&log, &course));
         prop_assert_eq!(&whole.alerts, &cut.alerts);
         prop_assert_eq!(&whole.changes, &cut.changes);
         prop_assert!(whole == cut, "what stays differs");

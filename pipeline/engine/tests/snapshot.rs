@@ -59,8 +59,8 @@ fn parts_that_do_not_belong_together_are_refused() {
     swapped.parts.swap(6, 7);
     assert_eq!(said(&swapped).as_deref(), Some("part 6 of the snapshot is its part 7"));
     let mut newer = whole;
-    newer.parts[0][0] = 7;
-    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 7, and this engine reads 6"));
+    newer.parts[0][0] = 8;
+    assert_eq!(said(&newer).as_deref(), Some("part 0 of the snapshot is of format 8, and this engine reads 7"));
 }
 
 /// What 0.2.0 wrote of [`of_before`]: its sixteen parts.
@@ -203,6 +203,42 @@ fn said_otherwise(whole: &Saved, from: &str, to: &str) -> Saved {
     }
     assert!(from.len() == to.len() && other != *whole, "{from}");
     other
+}
+
+/// Format 6 said nothing of how memory is dealt, and what it had cost of what is gone as one number.
+#[test]
+fn a_snapshot_of_format_6_has_its_shares_and_memory_is_dealt_at_the_next_event() {
+    let config = Config { memory_max: 2_000_000, events_per_s: 0, ..Config::default() };
+    let mut engine = engine(&all_rules(), config.clone());
+    let texts: Vec<String> = (0..6_000).map(|id| flood(id)).collect();
+    let take = |engine: &mut Engine, texts: &[String], first: u64| {
+        let records = (first..).zip(texts).map(|(n, text)| Record { position: n * 600, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() });
+        engine.process(&records.collect::<Vec<_>>());
+    };
+    take(&mut engine, &texts[..4_000], 1);
+    assert!(engine.counters().evicted > 0);
+    let whole = parts(&mut engine);
+    let mut former = said_otherwise(&whole, r#""memory":{"dealt""#, r#""nobody":{"dealt""#);
+    former = said_otherwise(&former, r#""evicted":{}"#, r#""unknown":{}"#);
+    former.parts.iter_mut().for_each(|part| part[0] = 6);
+    let pseudonymizer = Pseudonymizer::new(SECRET, 1).expect("long enough");
+    let mut part = |part: Part<'_>| former.get(part);
+    let mut restored = Engine::restore(ruleset(&all_rules()), config, pseudonymizer, &mut part).expect("it is read");
+    assert_eq!((restored.counters(), restored.evictions()), (engine.counters(), engine.evictions()));
+    assert!(parts(&mut restored) != whole, "each party has its share");
+    for engine in [&mut restored, &mut engine] {
+        take(engine, &texts[4_000..], 4_001);
+        assert!(engine.memory_bytes() <= 2_000_000, "M1");
+    }
+}
+
+/// A code to a phone of its own.
+fn flood(id: usize) -> String {
+    let time = rasid_detectors::event::time::format_rfc3339(START_MS);
+    format!(
+        r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"auth.otp_requested","time":"{time}","data":{{"phone":"+20{}","ip":"192.0.2.1","purpose":"login"}}}}"#,
+        1_000_000_000 + id
+    )
 }
 
 #[test]

@@ -127,8 +127,9 @@ pub struct Engine {
     /// events/s only, and takes cores from the rest. The default leaves the other cores to the disk and the sinks.
     #[schemars(range(min = 1, max = 256))]
     pub threads: u16,
-    /// Bound on the state of all entities, bytes: at it the least valuable are forgotten early, and counted. It is not taken
-    /// before it is needed. Lower: rules see a shorter past when many entities are active. Keep it at half of the machine's
+    /// One bound for all that is remembered, bytes: of entities, of events that may come again, of alerts and scores. What one of
+    /// them does not use the others have; at the bound what is worth least is forgotten early, and counted by kind
+    /// (docs/runbooks/states_forgotten.md). It is not taken before it is needed. Lower: rules see a shorter past when many entities are active. Keep it at half of the machine's
     /// memory or less: a snapshot shares it while it is written; a start warns where it is more. What is forgotten decides
     /// which alerts there are, so the default is a number and no share of the machine, and a change is written into the log.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
@@ -136,7 +137,7 @@ pub struct Engine {
     /// Events a second of which the last 30 minutes are always remembered, so that one delivered again has no second effect
     /// (docs/producers.md): memory for that, 41 kB for each event a second, is taken of `memory_bytes_max` before anything
     /// else is dealt, and a start is refused where it is more than half. Higher: a faster flood is stood. Lower: more memory
-    /// for all else, down to the eighth that duplicates always have. The default is within that eighth of the default memory,
+    /// for all else, down to the eighth that duplicates always may have. The default is within that eighth of the default memory,
     /// so it costs nothing. A change is written into the log. Since 0.3.0.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub events_per_s: u32,

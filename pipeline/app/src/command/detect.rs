@@ -3,6 +3,7 @@
 mod replay;
 mod set_aside;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -263,6 +264,8 @@ impl Progress {
 struct Summary<'a> {
     #[serde(flatten)]
     counters: Counters,
+    /// What the memory bound has cost, by operator and other holders of state; those that it has cost nothing are left out.
+    evicted_by: BTreeMap<&'a str, u64>,
     seconds: f64,
     events_per_s: f64,
     ruleset: &'a str,
@@ -278,7 +281,8 @@ impl<'a> Summary<'a> {
         let seconds = elapsed.as_secs_f64();
         let events_per_s = (counters.events as f64 / seconds.max(1e-9)).round();
         let (ruleset, rules, waits_open) = (engine.ruleset_hash(), engine.rule_counters(), engine.open_waits());
-        Self { counters, seconds, events_per_s, ruleset, rules, waits_open }
+        let evicted_by = engine.evictions().into_iter().filter(|(_, count)| *count > 0).collect();
+        Self { counters, evicted_by, seconds, events_per_s, ruleset, rules, waits_open }
     }
 
     fn print(&self) {
@@ -298,6 +302,8 @@ impl<'a> Summary<'a> {
             waits_lost,
         } = &self.counters;
         say(format_args!("{:>14} records in {:.2} s ({} events/s)", grouped(*records), self.seconds, grouped_rate(self.events_per_s)));
+        let kinds: Vec<String> = self.evicted_by.iter().map(|(kind, count)| format!("{kind} {}", grouped(*count))).collect();
+        let evicted_what = format!("states evicted, as memory was full ({})", kinds.join(", "));
         let lines = [
             (*events, "events"),
             (*dead_letters, "dead letters"),
@@ -308,7 +314,7 @@ impl<'a> Summary<'a> {
             (*bad_events, "with a field that is not as the contract says"),
             (*oversized_ids, "identifiers of more than 256 bytes, which read as absent"),
             (*filter_errors, "where conditions without a value, or amounts without a rate"),
-            (*evicted, "states evicted"),
+            (*evicted, evicted_what.as_str()),
             (*waits_lost, "waits given up, as the event that armed them cannot be read any more"),
             (*alerts, "alerts"),
         ];

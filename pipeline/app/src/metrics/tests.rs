@@ -36,6 +36,7 @@ fn full() -> Stats {
     let bad_fields = vec![FieldCounter { event_type: "auth.otp_requested".to_owned(), field: "device_id".to_owned(), events: 12 }];
     stats.engine.producers.push(ProducerCounters { producer: "/khidma/auth".to_owned(), events: 40, bad_events: 12, bad_fields });
     stats.engine.state_bytes = Some(1 << 20);
+    stats.engine.evicted = [("count".to_owned(), 17), ("scores".to_owned(), 0)].into();
     stats.engine.duplicate_reach_s = [("gps", 1_800), ("other", 259_200)].into();
     stats.engine.event_clock_ms = 1_763_719_300_500;
     stats.snapshot.position = Some(40);
@@ -77,6 +78,8 @@ fn figures_are_written_in_base_units() {
         "rasid_stream_notices_total{kind=\"recognised\"} 4",
         "rasid_stream_notices_total{kind=\"vanished\"} 0",
         "rasid_ingest_bodies_limit_bytes 1048576.0",
+        "rasid_engine_evicted_states_total{kind=\"count\"} 17",
+        "rasid_engine_evicted_states_total{kind=\"scores\"} 0",
         "rasid_tokens_unusable 1.0",
         "rasid_http_certificate_unusable 0.0",
         "rasid_source_stopped{stream=\"fluvio:auth/0\"} 1.0",

@@ -2,7 +2,7 @@
 //!
 //! Many small tables and not one of millions: one that grows, or clears away what was removed from it, goes through its
 //! entries at once, and a small one is soon through. There are as many as a full memory fills to seven tenths, so that an
-//! entry takes some seven bytes when it counts.
+//! entry takes some seven bytes when it counts. Where memory becomes another, their number follows section by section.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -13,31 +13,64 @@ const TABLE_PLACES: usize = 1 << 15;
 /// made anew.
 const TABLE_ENTRIES: usize = TABLE_PLACES / 10 * 7;
 
+/// Sections: so many that one is made anew in tens of milliseconds where there are tens of millions of entries.
+const SECTIONS: usize = 1 << SECTION_BITS;
+const SECTION_BITS: u32 = 6;
+
 /// See the module's header. Whether an entry still counts is not known here.
 pub(super) struct Index {
-    tables: Vec<HashTable<u32>>,
+    /// The tables of each section.
+    sections: Vec<Vec<HashTable<u32>>>,
+    /// How many a section is to have.
+    tables: usize,
+    /// The section that comes to it next; all before it have it.
+    next: usize,
+    entries: usize,
 }
 
 impl Index {
     /// For a memory of so many entries.
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { tables: (0..tables(entries_max)).map(|_| HashTable::new()).collect() }
+        let tables = tables(entries_max);
+        Self { sections: (0..SECTIONS).map(|_| new_tables(tables)).collect(), tables, next: SECTIONS, entries: 0 }
     }
 
     /// Takes everything out.
     pub(super) fn clear(&mut self) {
-        self.tables.iter_mut().filter(|table| table.capacity() > 0).for_each(|table| *table = HashTable::new());
+        for table in self.sections.iter_mut().flatten().filter(|table| table.capacity() > 0) {
+            *table = HashTable::new();
+        }
+        self.entries = 0;
     }
 
-    /// Whether a memory of so many entries has another number of tables.
-    pub(super) fn is_of(&self, entries_max: usize) -> bool {
-        self.tables.len() == tables(entries_max)
+    /// Takes another memory, of so many entries. Few tables too many, or a memory that is not full, are no matter.
+    pub(super) fn fit(&mut self, entries_max: usize) {
+        let needed = tables(entries_max);
+        if !(needed..=needed * 8 / 5).contains(&self.tables) {
+            (self.tables, self.next) = (needed * 5 / 4, 0);
+        }
+    }
+
+    /// Makes the tables of a section anew where it has not as many as it is to have; whether one was left that had not.
+    pub(super) fn fit_section(&mut self, identity_of: impl Fn(u32) -> u64) -> bool {
+        while self.sections.get(self.next).is_some_and(|tables| tables.len() == self.tables) {
+            self.next += 1;
+        }
+        let Some(section) = self.sections.get_mut(self.next) else { return false };
+        for sequence in std::mem::replace(section, new_tables(self.tables)).into_iter().flatten() {
+            let identity = identity_of(sequence);
+            let place = table_of(identity, section.len());
+            with_room(&mut section[place], &identity_of).insert_unique(identity, sequence, |sequence| identity_of(*sequence));
+        }
+        self.next += 1;
+        true
     }
 
     /// The sequence number of the identity for which `is` holds.
     #[inline]
     pub(super) fn find(&self, identity: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-        self.tables[self.table(identity)].find(identity, |sequence| is(*sequence)).copied()
+        let tables = &self.sections[section_of(identity)];
+        tables[table_of(identity, tables.len())].find(identity, |sequence| is(*sequence)).copied()
     }
 
     /// Brings what is needed of an identity's place into the cache. Done for several before any is used, their cache misses
@@ -50,7 +83,8 @@ impl Index {
     /// Adds one; `identity_of` says the identity of any that is there.
     #[inline]
     pub(super) fn insert(&mut self, identity: u64, sequence: u32, identity_of: impl Fn(u32) -> u64) {
-        self.table_with_room(identity, &identity_of).insert_unique(identity, sequence, |sequence| identity_of(*sequence));
+        with_room(self.table(identity), &identity_of).insert_unique(identity, sequence, |sequence| identity_of(*sequence));
+        self.entries += 1;
     }
 
     /// The sequence number of the identity for which `is` holds; where there is none, this one is added.
@@ -62,52 +96,71 @@ impl Index {
         is: impl Fn(u32) -> bool,
         identity_of: impl Fn(u32) -> u64,
     ) -> Option<u32> {
-        let table = self.table_with_room(identity, &identity_of);
+        let table = with_room(self.table(identity), &identity_of);
         match table.entry(identity, |other| is(*other), |other| identity_of(*other)) {
-            Entry::Occupied(found) => Some(*found.get()),
-            Entry::Vacant(place) => {
-                place.insert(sequence);
-                None
-            }
+            Entry::Occupied(found) => return Some(*found.get()),
+            Entry::Vacant(place) => drop(place.insert(sequence)),
         }
-    }
-
-    /// The identity's table, which takes one more without growing.
-    #[inline]
-    fn table_with_room(&mut self, identity: u64, identity_of: &impl Fn(u32) -> u64) -> &mut HashTable<u32> {
-        let table = self.table(identity);
-        let table = &mut self.tables[table];
-        if table.len() == table.capacity() {
-            make_room(table, identity_of);
-        }
-        table
+        self.entries += 1;
+        None
     }
 
     /// Takes one out that is there.
     pub(super) fn remove(&mut self, identity: u64, sequence: u32) {
-        let table = self.table(identity);
-        let found = self.tables[table].find_entry(identity, |other| *other == sequence);
+        let found = self.table(identity).find_entry(identity, |other| *other == sequence);
         found.expect("every entry stands in the index until it is swept").remove();
+        self.entries -= 1;
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries
     }
 
     /// Bytes that the tables take of the system.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.tables.iter().map(HashTable::allocation_size).sum::<usize>() + self.tables.len() * size_of::<HashTable<u32>>()
+        self.sections.iter().flatten().map(|table| table.allocation_size() + size_of::<HashTable<u32>>()).sum()
     }
 
-    /// How many entries there are.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.tables.iter().map(HashTable::len).sum()
-    }
-
-    /// By bits of the identity that say nothing of its place and its tag within a table, which are the lowest and the highest.
     #[inline]
-    fn table(&self, identity: u64) -> usize {
-        let middle = (identity >> 25) & u64::from(u32::MAX);
-        usize::try_from((middle * self.tables.len() as u64) >> 32).expect("below the number of tables")
+    fn table(&mut self, identity: u64) -> &mut HashTable<u32> {
+        let tables = &mut self.sections[section_of(identity)];
+        let table = table_of(identity, tables.len());
+        &mut tables[table]
     }
+}
+
+/// Bits of an identity that say nothing of its place and its tag within a table, which are the lowest and the highest.
+#[inline]
+fn middle(identity: u64) -> u64 {
+    (identity >> 25) & u64::from(u32::MAX)
+}
+
+#[inline]
+fn section_of(identity: u64) -> usize {
+    usize::try_from(middle(identity) >> (u32::BITS - SECTION_BITS)).expect("few bits")
+}
+
+/// Which of so many tables of its section an identity's is.
+#[inline]
+fn table_of(identity: u64, tables: usize) -> usize {
+    const BITS: u32 = u32::BITS - SECTION_BITS;
+    let rest = middle(identity) % (1 << BITS);
+    usize::try_from((rest * tables as u64) >> BITS).expect("below the number of tables")
+}
+
+fn new_tables(count: usize) -> Vec<HashTable<u32>> {
+    (0..count).map(|_| HashTable::new()).collect()
+}
+
+/// A table, when it takes one more without growing.
+#[inline]
+fn with_room<'t>(table: &'t mut HashTable<u32>, identity_of: &impl Fn(u32) -> u64) -> &'t mut HashTable<u32> {
+    if table.len() == table.capacity() {
+        make_room(table, identity_of);
+    }
+    table
 }
 
 #[cold]
@@ -128,6 +181,7 @@ fn make_room(table: &mut HashTable<u32>, identity_of: &impl Fn(u32) -> u64) {
     }
 }
 
+/// Tables of one section in a memory of so many entries.
 fn tables(entries_max: usize) -> usize {
-    entries_max.div_ceil(TABLE_ENTRIES).max(1)
+    entries_max.div_ceil(TABLE_ENTRIES * SECTIONS).max(1)
 }

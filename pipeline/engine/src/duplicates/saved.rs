@@ -158,7 +158,7 @@ impl Duplicates {
         let last_ms = if before { began_ms.saturating_add(FORMER_GENERATION_MS - 1) } else { clock_ms.max(began_ms) };
         #[expect(clippy::cast_possible_truncation, reason = "the low half is what is kept")]
         let entries: Vec<Seen> = entries.iter().map(|Former(identity, content)| Seen::new(*identity, *content as u32)).collect();
-        let most = (self.entries_max / 16).min(GENERATION_ENTRIES);
+        let most = self.generation_entries_max();
         let (kind, length) = (Kind::Other, Kind::Other.generation_ms());
         let mut slots = Vec::new();
         for part in entries.chunks(most) {

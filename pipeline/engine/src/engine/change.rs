@@ -20,6 +20,7 @@ impl Engine {
     /// everything is as old as the log. Suppression and counters go on by rule id. A rule that is gone, off or in shadow
     /// takes its reasons out of all scores: those are the changes that come out, by entity.
     pub fn switch(&mut self, position: u64, ruleset: Ruleset) -> Output {
+        self.deal_at(position);
         let old = &self.plan;
         let plan = Plan::new(ruleset);
         // What nobody read was not fed, so it holds nothing to go on with.
@@ -33,14 +34,15 @@ impl Engine {
         self.warming = Warming::new(&plan.ruleset, births);
         self.anew.clear();
 
+        self.remember_evictions(&kept);
         let (layout, clock_ms) = (layout(&plan.ruleset, &self.config), self.clock_ms);
         let blanks = Blank::all(layout);
         let switch = |shard: &mut Shard| shard.switch(&blanks, &kept, clock_ms);
-        self.evicted_before += match &self.pool {
-            None => self.shards.iter_mut().map(switch).sum::<u64>(),
-            Some(pool) => pool.install(|| self.shards.par_iter_mut().map(switch).sum::<u64>()),
-        };
-        self.evicted_before += self.populations.switch(layout, &kept);
+        match &self.pool {
+            None => self.shards.iter_mut().for_each(switch),
+            Some(pool) => pool.install(|| self.shards.par_iter_mut().for_each(switch)),
+        }
+        self.populations.switch(layout, &self.memory, &kept);
         self.suppression.switch(suppress_ms_max(&plan.ruleset), self.config.lateness_ms, clock_ms);
 
         self.former_rules.extend(std::mem::take(&mut self.rules).into_iter().map(|counters| (counters.rule.clone(), counters)));
@@ -53,6 +55,7 @@ impl Engine {
             rules.iter().zip(&self.rule_numbers).filter(|(rule, _)| rule.mode == Mode::Active).map(|(_, number)| *number).collect();
         let scores = self.scores.keep_only(&active, Moment { position, clock_ms, ruleset: &plan.ruleset.hash });
         self.plan = plan;
+        self.deal_otherwise();
         Output { scores, ..Output::default() }
     }
 
@@ -62,6 +65,7 @@ impl Engine {
     /// Of the newest 32 alerts of the rule about one entity each is taken back by itself, exactly. What came before them
     /// is known only as a whole: it stays if all of it opened before `since_ms`, and goes whole if not.
     pub fn retract(&mut self, position: u64, rule: &str, since_ms: i64) -> Output {
+        self.deal_at(position);
         let moment = Moment { position, clock_ms: self.clock_ms, ruleset: &self.plan.ruleset.hash };
         Output { scores: self.scores.retract(rule, since_ms, moment), ..Output::default() }
     }

@@ -1,7 +1,6 @@
 //! Other settings from one record on: what else the log's meaning hangs on beside the ruleset.
 
 use super::{Config, Engine};
-use crate::memory::Shares;
 use crate::pseudonym::Pseudonymizer;
 
 impl Engine {
@@ -20,10 +19,6 @@ impl Engine {
     pub fn reconfigure(&mut self, config: &Config) {
         let Config { lateness_ms, future_ms, memory_max, events_per_s, .. } = *config;
         self.config = Config { lateness_ms, future_ms, memory_max, events_per_s, ..self.config.clone() };
-        let Shares { duplicates, each, .. } = Shares::of(&self.config);
-        self.duplicates.set_share(duplicates);
-        self.suppression.set_share(each, self.clock_ms);
-        self.issued.set_share(each, self.clock_ms);
-        self.scores.set_share(each, self.clock_ms);
+        self.deal_otherwise();
     }
 }

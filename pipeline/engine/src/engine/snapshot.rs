@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! 16 parts of postcard, each: header {format, part, records, clock}
-//!   part 0      what there is once, as JSON: counters, producers, rules, bindings with operator, version and birth
+//!   part 0      what there is once, as JSON: counters, producers, rules, bindings with operator, version and birth, and how
+//!               the memory bound is dealt
 //!   every part  16 shards: each binding's table in the order of part 0's bindings, length u64 and entries by key
 //!   parts 1–5   duplicates (gps.*, all else), suppression, issued alerts, scores
 //!   part 5      ends with the former names of scores, (key, name) by key, and the advice that stands, by key
@@ -18,6 +19,8 @@
 //! Equal state gives equal bytes, however it came about. Taking a snapshot shares the state: while it is
 //! held, the engine copies each entry that it changes (`entries.rs`).
 
+use std::collections::BTreeMap;
+
 use rasid_compiler::ruleset::{Binding, Rule, Ruleset};
 use rasid_detectors::operator::OperatorSpec;
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::{Config, Engine, EngineError};
 use crate::counters::{Counters, FirstCounters, FirstRuleCounters, RuleCounters};
 use crate::duplicates::{self, Kind, LoadError};
+use crate::memory::SavedMemory;
 use crate::population::Populations;
 use crate::producers::{ProducerCounters, Producers};
 use crate::pseudonym::Pseudonymizer;
@@ -37,8 +41,9 @@ use crate::warming::Warming;
 /// Raised when what is written changes its meaning. 1: part 0 ends with its shards, part 5 with its scores; 2: part 0 ends with
 /// what format 1 did not count; 3: parts 1 and 2 hold this generation of duplicates and the one before; 4: part 0 holds
 /// postcard instead of JSON, bindings are named by numbers of fields, tables have no lengths, part 3 holds the newest alert
-/// alone of each rule and entity; 5: part 5 has no advice. All are read still.
-const FORMAT: u32 = 6;
+/// alone of each rule and entity; 5: part 5 has no advice; 6: part 0 does not say how the memory bound is dealt, and what it has
+/// cost is one number. All are read still.
+const FORMAT: u32 = 7;
 /// The part of the scores.
 const SCORES: usize = 5;
 /// The part of what there is for all keys.
@@ -139,7 +144,15 @@ struct Once {
     producers: Vec<ProducerCounters>,
     rules: Vec<RuleCounters>,
     former_rules: Vec<RuleCounters>,
+    /// Up to format 6: what the memory bound had cost tables that are gone.
+    #[serde(default, skip_serializing)]
     evicted_before: u64,
+    /// The same by operator.
+    #[serde(default)]
+    evicted: BTreeMap<String, u64>,
+    /// None up to format 6.
+    #[serde(default)]
+    memory: Option<SavedMemory>,
     bindings: Vec<SavedBinding>,
 }
 
@@ -197,6 +210,8 @@ impl FirstOnce {
             rules: self.rules.into_iter().map(RuleCounters::of_first).collect(),
             former_rules: self.former_rules.into_iter().map(RuleCounters::of_first).collect(),
             evicted_before: self.evicted_before,
+            evicted: BTreeMap::new(),
+            memory: None,
             bindings,
         })
     }
@@ -295,7 +310,9 @@ impl Engine {
             producers: self.producers.counters(),
             rules: self.rules.clone(),
             former_rules: self.former_rules.values().cloned().collect(),
-            evicted_before: self.evicted_before,
+            evicted_before: 0,
+            evicted: self.evicted_before.clone(),
+            memory: Some(self.memory.save()),
             bindings: self
                 .plan
                 .ruleset
@@ -458,7 +475,11 @@ impl Engine {
             *counters = saved(&counters.rule).unwrap_or_else(|| std::mem::take(counters));
         }
         self.former_rules = once.former_rules.into_iter().map(|counters| (counters.rule.clone(), counters)).collect();
-        self.evicted_before = once.evicted_before;
+        self.set_evicted_before(once.evicted, once.evicted_before);
+        if let Some(memory) = once.memory {
+            self.memory.load(&memory);
+            self.keep_to_quotas();
+        }
         Ok(order)
     }
 

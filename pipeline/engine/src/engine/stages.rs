@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{DeadLetter, Engine, Output};
-use crate::batch::{Batch, Cell, Chunk, Mark};
+use crate::batch::{Batch, Cell, Chunk, Mark, Record, Row};
 use crate::condition::{Verdicts, evaluate};
 use crate::duplicates::{Delivery, Kind};
 use crate::plan::{Plan, Stage};
@@ -40,27 +40,37 @@ impl Engine {
         self.spare.truncate(SPARE_MAX);
     }
 
-    /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates. Gives what is made of
-    /// each stretch's rows.
-    pub(super) fn order(&mut self, batch: &Batch<'_>, output: &mut Output) -> Vec<Vec<Mark>> {
+    /// What is counted of a batch in whatever order, and what cannot be read of it.
+    pub(super) fn tally(&mut self, batch: &Batch<'_>, output: &mut Output) {
         let records = &batch.records;
-        let Self { config, counters, producers, duplicates, clock_ms, spare, .. } = self;
+        let Self { counters, producers, .. } = self;
         counters.records += records.len() as u64;
-        let mut dead_letter = |record: usize, field: Option<String>, reason: String| {
-            output.dead_letters.push(DeadLetter { record, position: records[record].position, field, reason });
-        };
-        let mut all = Vec::with_capacity(batch.stretches.len());
-        for (number, stretch) in batch.stretches.iter().enumerate() {
+        for stretch in &batch.stretches {
             counters.unknown_types += stretch.unknown_types;
             counters.oversized_ids += stretch.oversized_ids;
             counters.bad_events += stretch.tally.bad_events();
             producers.add(&stretch.tally);
-            for (record, fault) in &stretch.faults {
-                dead_letter(*record, fault.field.clone(), fault.reason.clone());
-            }
+            output.dead_letters.extend(stretch.faults.iter().map(|(record, fault)| DeadLetter {
+                record: *record,
+                position: records[*record].position,
+                field: fault.field.clone(),
+                reason: fault.reason.clone(),
+            }));
+        }
+    }
+
+    /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates. Gives what is made of
+    /// the rows, which follow each other in stretches.
+    pub(super) fn order(&mut self, records: &[Record<'_>], stretches: &[&[Row<'_>]], output: &mut Output) -> Vec<Vec<Mark>> {
+        let Self { config, counters, duplicates, clock_ms, spare, .. } = self;
+        let mut dead_letter = |record: usize, field: Option<String>, reason: String| {
+            output.dead_letters.push(DeadLetter { record, position: records[record].position, field, reason });
+        };
+        let mut all = Vec::with_capacity(stretches.len());
+        for (number, rows) in stretches.iter().enumerate() {
             let mut marks = spare.get_mut(number).map(|spare| std::mem::take(&mut spare.marks)).unwrap_or_default();
-            marks.reserve(stretch.rows.len());
-            for rows in stretch.rows.chunks(PREFETCH) {
+            marks.reserve(rows.len());
+            for rows in rows.chunks(PREFETCH) {
                 duplicates.prefetch(rows.iter().map(|row| row.identity));
                 for row in rows {
                     if row.is_part() {
@@ -94,8 +104,6 @@ impl Engine {
             }
             all.push(marks);
         }
-        output.dead_letters.sort_by_key(|letter| letter.record);
-        counters.dead_letters += output.dead_letters.len() as u64;
         all
     }
 

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::{Engine, Output};
 use crate::batch::{Batch, Chunk, Mark, Record, Row, Spare};
+use crate::memory::DEAL_EVERY;
 use crate::plan::Span;
 use crate::population::minute_of;
 use crate::scatter::{SHARDS, key_at, shard_of};
@@ -36,9 +37,10 @@ enum Piece<'b, 'a> {
     Due(Range<usize>, Passing),
 }
 
-/// The rows of a batch, flat.
+/// The rows of a part of a batch, flat.
 struct Rows<'b, 'a> {
-    batch: &'b Batch<'a>,
+    records: &'b [Record<'a>],
+    stretches: &'b [&'b [Row<'a>]],
     marks: &'b [Vec<Mark>],
     /// (stretch, row) of the next one.
     next: (usize, usize),
@@ -52,7 +54,7 @@ impl<'b, 'a> Rows<'b, 'a> {
         }
         let (stretch, row) = self.next;
         let mark = self.marks.get(stretch)?.get(row)?;
-        let record = &self.batch.records[self.batch.stretches[stretch].rows[row].record];
+        let record = &self.records[self.stretches[stretch][row].record];
         Some(Passing { clock_ms: mark.clock_ms, position: record.position, arrival_ms: record.arrival_ms })
     }
 
@@ -82,8 +84,8 @@ impl<'b, 'a> Rows<'b, 'a> {
             let to = from + marks[from..].partition_point(|mark| mark.clock_ms <= until_ms);
             let mut spare = spare.pop().unwrap_or_default();
             spare.marks.extend_from_slice(&marks[from..to]);
-            let rows = &self.batch.stretches[stretch].rows[from..to];
-            out.push(Piece::Rows(Chunk { records: &self.batch.records, rows, marks: spare.marks, cells: spare.cells }));
+            let rows = &self.stretches[stretch][from..to];
+            out.push(Piece::Rows(Chunk { records: self.records, rows, marks: spare.marks, cells: spare.cells }));
             self.next = (stretch, to);
         }
     }
@@ -96,16 +98,35 @@ impl Engine {
         if batch.records.is_empty() {
             return;
         }
-        let marks = self.order(batch, output);
+        self.tally(batch, output);
+        let stretches = || batch.stretches.iter().map(|stretch| stretch.rows.as_slice());
+        let position = |row: &Row<'_>| batch.records[row.record].position;
+        let mut done = vec![0; batch.stretches.len()];
+        // No part crosses a position at which memory is dealt.
+        while let Some(first) = stretches().zip(&done).find_map(|(rows, done)| rows.get(*done)) {
+            self.deal_at(position(first));
+            let number = position(first) / DEAL_EVERY;
+            let end = |(rows, done): (&[Row<'_>], &usize)| rows.partition_point(|row| position(row) / DEAL_EVERY <= number).max(*done);
+            let ends: Vec<usize> = stretches().zip(&done).map(end).collect();
+            let part: Vec<&[Row<'_>]> = stretches().zip(done.iter().zip(&ends)).map(|(rows, (done, end))| &rows[*done..*end]).collect();
+            self.take_part(&batch.records, &part, output, traces.as_deref_mut());
+            done = ends;
+        }
+        output.dead_letters.sort_by_key(|letter| letter.record);
+        self.counters.dead_letters += output.dead_letters.len() as u64;
+    }
+
+    /// Takes the state over rows between two deals of memory.
+    fn take_part(&mut self, records: &[Record<'_>], stretches: &[&[Row<'_>]], output: &mut Output, mut traces: Option<&mut Vec<Trace>>) {
+        let marks = self.order(records, stretches, output);
         if !self.plan.cuts() {
             let spare = self.spare.drain(..).map(|spare| spare.cells).chain(std::iter::repeat_with(Vec::new));
-            let chunks = batch.stretches.iter().zip(marks).zip(spare);
-            let chunks =
-                chunks.map(|((stretch, marks), cells)| Chunk { records: &batch.records, rows: &stretch.rows, marks, cells }).collect();
+            let chunks = stretches.iter().zip(marks).zip(spare);
+            let chunks = chunks.map(|((rows, marks), cells)| Chunk { records, rows, marks, cells }).collect();
             self.judge(chunks, output, traces);
             return;
         }
-        let mut rows = Rows { batch, marks: &marks, next: (0, 0) };
+        let mut rows = Rows { records, stretches, marks: &marks, next: (0, 0) };
         while let Some(next) = rows.peek() {
             self.segment(&mut rows, next, output, traces.as_deref_mut());
         }
@@ -127,11 +148,11 @@ impl Engine {
 
     fn passed(&mut self, position: u64, at_ms: i64, mut traces: Option<&mut Vec<Trace>>) -> Output {
         let mut output = Output::default();
+        self.deal_at(position);
         self.clock_ms = self.clock_ms.max(at_ms.saturating_sub(self.config.lateness_ms));
         if self.plan.cuts() {
             let passing = Passing { clock_ms: self.clock_ms, position, arrival_ms: at_ms };
-            let batch = Batch { records: Vec::new().into(), stretches: Vec::new(), seed: self.pseudonymizer.seed() };
-            let mut rows = Rows { batch: &batch, marks: &[], next: (0, 0) };
+            let mut rows = Rows { records: &[], stretches: &[], marks: &[], next: (0, 0) };
             while self.next_due().is_some_and(|due_ms| due_ms < passing.clock_ms) {
                 self.segment(&mut rows, passing, &mut output, traces.as_deref_mut());
             }

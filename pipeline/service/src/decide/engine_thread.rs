@@ -184,6 +184,7 @@ impl EngineThread {
         }
         self.worker.accounted()?;
         figures.counters = engine.counters();
+        figures.evicted = engine.evictions().into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
         if figures.ruleset != engine.ruleset_hash() {
             engine.ruleset_hash().clone_into(&mut figures.ruleset);
             figures.former_rules = engine.former_rules().map(str::to_owned).collect();

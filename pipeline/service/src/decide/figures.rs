@@ -32,6 +32,8 @@ pub(crate) struct EngineFigures {
     pub ruleset: String,
     /// Counts of the whole log.
     pub counters: Counters,
+    /// What the memory bound has cost, by operator and other holders of state.
+    pub evicted: BTreeMap<String, u64>,
     /// Counts of each rule.
     pub rules: Vec<RuleCounters>,
     /// Counts of each producer.

@@ -152,6 +152,9 @@ pub struct IngestStats {
 pub struct EngineStats {
     /// Counts over the whole log.
     pub counters: Counters,
+    /// What the memory bound has cost, by kind: an operator, `duplicates`, `suppression`, `alerts` (those that were given) or
+    /// `scores`.
+    pub evicted: BTreeMap<String, u64>,
     /// Counts of each rule over the whole log.
     pub rules: Vec<RuleCounters>,
     /// Active rules that run in shadow until all that they read is as old as its window.

@@ -99,6 +99,7 @@ impl Tally {
             },
             engine: EngineStats {
                 counters: figures.counters,
+                evicted: figures.evicted,
                 rules: figures.rules,
                 warming: figures.warming.into_iter().map(|(rule, until_ms)| WarmingRule { rule, until_ms }).collect(),
                 producers: figures.producers,
