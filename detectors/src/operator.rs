@@ -421,13 +421,8 @@ pub enum OfField {
         /// What to write.
         instead: &'static str,
     },
-    /// At one that tells which events belong together, under a key of its own; it may be left out.
-    Pair {
-        /// The key.
-        key: &'static str,
-        /// What it means, in one line for people.
-        means: &'static str,
-    },
+    /// At one beside what it counts, under a key of its own; it may be left out.
+    Beside(Beside),
     /// At one.
     Of {
         /// What it takes: "a field of numbers".
@@ -437,6 +432,23 @@ pub enum OfField {
         /// Whether a value says little of any one event's, so that it may leave whatever the field is.
         clears: bool,
     },
+}
+
+/// A field that an aggregate may look at beside what it counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// The key that names it.
+    pub key: &'static str,
+    /// What it means, in one line for people.
+    pub means: &'static str,
+    /// A field that it may be.
+    pub example: &'static str,
+    /// What it takes: "a time".
+    pub takes: &'static str,
+    /// Which types of fields that is.
+    pub is: fn(FieldType) -> bool,
+    /// Whether only the second sort of events has it.
+    pub second_alone: bool,
 }
 
 /// What a condition sees of an operator.

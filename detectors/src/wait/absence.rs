@@ -3,7 +3,7 @@
 //! ```text
 //! Input    the `after` types arm a wait, the `absence` types answer it              Key  as the rule says
 //! Formula  a wait of an event at a is answered by one at b ≥ a that comes before the log's clock has passed
-//!          clock at arming + window
+//!          clock at arming + window, or the time in its field `from` + window where that is later
 //! Fires    at that instant, on the event that armed it, where nothing answered; `others` more of the key wait still
 //! State    the newest answer and at most 16 waits, each with its event's record; an answer ends all that it is not before
 //! Misses   what is armed while 16 waits are open, or by a record of more than 8 KiB; an answer that comes late stops nothing that has fired
@@ -16,15 +16,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operator::{Fact, Feeds, Form, HeapBounds, Named, NoParams, OfField, Operator, Second, Setup, Wait, Yields};
+use crate::event::field::FieldType;
+use crate::operator::{Beside, Fact, Feeds, Form, HeapBounds, Named, NoParams, OfField, Operator, Second, Setup, Wait, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
-use crate::value::OwnedValue;
+use crate::value::{OwnedValue, Value};
 
 /// Waits that one key may have at once: an adversary who opens more is told of 16 times.
 const WAITS_MAX: usize = 16;
 /// Longest record that is kept for a wait, bytes: some ten times an honest one. A few that are padded must not cost all others
 /// their place.
 const RECORD_BYTES_MAX: usize = 8_192;
+/// How far ahead of the log's clock a time may lie from which is waited, ms: as far as anything is remembered.
+const AHEAD_MS_MAX: i64 = 90 * 86_400_000;
 /// The length of an honest record, bytes, for what is said of memory beforehand.
 const RECORD_BYTES_USUAL: usize = 512;
 
@@ -48,7 +51,14 @@ impl Operator for Absence {
         "An event that no other followed within the window: it fires when that is over, on the event that was not followed.";
     const FEEDS: Feeds = Feeds::Named(Named {
         types: "The event types that should have followed.",
-        of: OfField::None { because: "looks for events", instead: "remove it; which events will do is said by `where`" },
+        of: OfField::Beside(Beside {
+            key: "from",
+            means: "A time of the event that begins the wait, from which it is waited, where that is later: a booking's `scheduled_at`. An event without it begins no wait, nor one of more than 90d ahead.",
+            example: "scheduled_at",
+            takes: "a time",
+            is: |ty| ty == FieldType::Time,
+            second_alone: true,
+        }),
         by: "What they have in common, as a kind of entity or several.",
         window: "How long is waited, 1m to 30d. Longer waits keep more events.",
         filter: "Which of the events that should have followed will do, in CEL over their `data`, parameters and lists; of firings, over the signal too.",
@@ -85,9 +95,15 @@ impl Operator for Absence {
         }
         // An event of both sorts does not answer itself, nor another of its instant what that one has just answered.
         let is_answered = answered_ms.is_some_and(|answer_ms| answer_ms > fact.at_ms || (answer_ms == fact.at_ms && !fact.above));
-        if fact.below && !is_answered && state.waits.len() < WAITS_MAX && fact.record.len() <= RECORD_BYTES_MAX {
+        // The log's clock, which nobody can set back, or the time that the event names.
+        let from_ms = match fact.value() {
+            Value::Time(at_ms) => at_ms.max(fact.clock_ms),
+            _ => fact.clock_ms,
+        };
+        let is_near = from_ms.saturating_sub(fact.clock_ms) <= AHEAD_MS_MAX;
+        if fact.below && !is_answered && is_near && state.waits.len() < WAITS_MAX && fact.record.len() <= RECORD_BYTES_MAX {
             state.waits.push(Wait {
-                due_ms: fact.clock_ms.saturating_add(setup.window_ms),
+                due_ms: from_ms.saturating_add(setup.window_ms),
                 at_ms: fact.at_ms,
                 identity: fact.identity,
                 event: fact.stored(),

@@ -18,7 +18,7 @@ use crate::event::field::FieldType;
 use crate::kernel::pairs::{self, Pairs};
 use crate::kernel::series::{self, Total};
 use crate::kernel::wilson;
-use crate::operator::{Fact, Feeds, HeapBounds, Measure, Named, OfField, Operator, Second, Setup, Yields};
+use crate::operator::{Beside, Fact, Feeds, HeapBounds, Measure, Named, OfField, Operator, Second, Setup, Yields, is_scalar};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::span::Span;
 use crate::value::OwnedValue;
@@ -81,10 +81,14 @@ impl Operator for Ratio {
     const GIVES: &'static str = "How many events of the `ratio` types there are for each of the `per` types; no value while there is none.";
     const FEEDS: Feeds = Feeds::Named(Named {
         types: "The event types above the line.",
-        of: OfField::Pair {
+        of: OfField::Beside(Beside {
             key: "pair",
             means: "With `settle`, the field that an event below the line and its answer above it have in common. Without, the key itself.",
-        },
+            example: "phone",
+            takes: "a scalar field",
+            is: is_scalar,
+            second_alone: false,
+        }),
         by: "The kind of entity that has a ratio of its own; several for each combination.",
         filter: "Which of the events above the line, in CEL over their `data`, parameters and lists; of firings, over the signal too.",
         second: Some(Second {

@@ -4,7 +4,7 @@ use rasid_detectors::currency;
 use rasid_detectors::currency::rates::Exchange;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType, Privacy};
-use rasid_detectors::operator::{Form, Of, OfField, OperatorSpec, Yields, aggregates};
+use rasid_detectors::operator::{Beside, Form, Of, OfField, OperatorSpec, Yields, aggregates};
 use rasid_detectors::signal::SignalField;
 
 use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types, is_param, measured};
@@ -35,10 +35,10 @@ impl Lowering<'_> {
         let (sources, broken) = (self.sources, self.broken);
         let named = counted_types(types, name, sources, broken, self.faults);
         let (of, into) = match keys.of {
-            OfField::None { .. } | OfField::Pair { .. } => (map.if_there("of"), map.if_there("in")),
+            OfField::None { .. } | OfField::Beside(_) => (map.if_there("of"), map.if_there("in")),
             OfField::Of { .. } => (map.required("of", self.faults), map.optional("in")),
         };
-        let pair = if let OfField::Pair { key, .. } = keys.of { map.optional(key).map(|node| (key, node)) } else { None };
+        let other = if let OfField::Beside(other) = keys.of { map.optional(other.key) } else { None };
         let second = keys.second.and_then(|second| {
             let node = map.optional(second.key);
             if node.is_none() && second.required {
@@ -76,7 +76,7 @@ impl Lowering<'_> {
         }
         let span = window.and_then(|node| self.span(node, offset, spec));
         let parts = self.key(spec, (&named, &below, &counted), (by, matched));
-        let of = self.field(spec, keys.of, (of, pair), (&named, &counted));
+        let of = self.field(spec, keys.of, (of, other), (&named, &below, &counted));
         let exchanges = self.exchanges(spec, into, of.as_ref().map(|(fields, ..)| fields.as_slice()), &named);
         let filters = match filter {
             None => Some(vec![None; named.len()]),
@@ -111,7 +111,7 @@ impl Lowering<'_> {
         }
         let feeds = counted.into_iter().enumerate().map(|(index, one)| {
             let sides = Sides { above: has_line && named.contains(&one), below: has_line && below.contains(&one) };
-            let (filter, of) = (filters.get(index).cloned().flatten(), fields.get(index).copied());
+            let (filter, of) = (filters.get(index).cloned().flatten(), fields.get(index).copied().flatten());
             let key = parts.feeds.get(index).cloned().unwrap_or_default();
             let exchange = exchanges.get(index).cloned().flatten();
             Feed { event: one.event, key, firings_of: one.firings_of, filter, steps: Vec::new(), of, exchange, sides }
@@ -127,21 +127,26 @@ impl Lowering<'_> {
         &mut self,
         spec: &'static OperatorSpec,
         takes: OfField,
-        (of, pair): (Option<&Node>, Option<(&str, &Node)>),
-        (named, counted): (&[Counted], &[Counted]),
-    ) -> Option<(Vec<Of>, Option<FieldType>, Shape)> {
+        (of, other): (Option<&Node>, Option<&Node>),
+        (named, below, counted): (&[Counted], &[Counted], &[Counted]),
+    ) -> Option<(Vec<Option<Of>>, Option<FieldType>, Shape)> {
         let refused =
             |node: &Node, because: &str| Fault::new(Code::BadOf, node.span.clone(), format!("`{}` {because} and takes no `of`", spec.name));
         match (takes, of) {
-            (OfField::Of { takes, clears, .. }, of) => of.and_then(|node| self.of(spec, (takes, clears), node, named)),
-            (OfField::None { because, instead }, Some(node)) => self.fault(refused(node, because).help(instead)),
-            (OfField::Pair { key, .. }, Some(node)) => {
-                self.fault(refused(node, "counts events").help(format!("what tells which belong together is `{key}`")))
+            (OfField::Of { takes, clears, .. }, of) => {
+                let (fields, ty, shape) = of.and_then(|node| self.of(spec, (takes, clears), node, named))?;
+                Some((fields.into_iter().map(Some).collect(), ty, shape))
             }
-            (OfField::None { .. } | OfField::Pair { .. }, None) => {
-                let fields = pair.map_or(Some(Vec::new()), |(key, node)| self.pair(key, node, counted));
+            (OfField::None { because, instead }, Some(node)) => self.fault(refused(node, because).help(instead)),
+            (OfField::Beside(Beside { key, .. }), Some(node)) => {
+                self.fault(refused(node, "looks for events").help(format!("which of them count is said by `where`, and `{key}` names a field")))
+            }
+            (OfField::Beside(takes), None) => {
+                let has_it = |one: &Counted| !takes.second_alone || below.contains(one);
+                let fields = other.map_or(Some(Vec::new()), |node| self.beside(takes, node, (counted, &has_it)));
                 fields.zip(fieldless(spec)).map(|(fields, shape)| (fields, None, shape))
             }
+            (OfField::None { .. }, None) => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
         }
     }
 
@@ -268,21 +273,31 @@ impl Lowering<'_> {
         shape.map(|shape| (fields, of, shape))
     }
 
-    /// The field that tells which events belong together, in each type.
-    fn pair(&mut self, key: &str, node: &Node, counted: &[Counted]) -> Option<Vec<Of>> {
+    /// A field beside what is counted, in each type that has it.
+    fn beside(
+        &mut self,
+        Beside { key, takes, is, example, .. }: Beside,
+        node: &Node,
+        (counted, has_it): (&[Counted], &dyn Fn(&Counted) -> bool),
+    ) -> Option<Vec<Option<Of>>> {
         let text = reader::text(node, &format!("`{key}`"), self.faults)?;
         let text = text.strip_prefix("data.").unwrap_or(text);
         let mut fields = Vec::new();
-        for Counted { event, .. } in counted {
+        for one in counted {
+            if !has_it(one) {
+                fields.push(None);
+                continue;
+            }
+            let event = one.event;
             let Some((path, field)) = field::find(event.fields(), text) else {
                 let fault = Fault::new(Code::UnknownField, node.span.clone(), format!("{} has no field `{text}`", event.name()));
                 return self.fault(fault.help(suggest(text, event.fields().iter().map(|field| field.name))));
             };
-            if Ty::of_field(field.ty).is_none() {
-                let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{key}` takes a scalar field, and `{text}` is none"));
-                return self.fault(fault.help("name a field that says which events belong together: phone"));
+            if !is(field.ty) {
+                let fault = Fault::new(Code::BadOf, node.span.clone(), format!("`{key}` takes {takes}, and `{text}` is none"));
+                return self.fault(fault.help(format!("name a field such as `{example}`")));
             }
-            fields.push(Of::Field { path, kind: field.entities.first().copied() });
+            fields.push(Some(Of::Field { path, kind: field.entities.first().copied() }));
         }
         Some(fields)
     }
@@ -293,7 +308,7 @@ impl Lowering<'_> {
         &mut self,
         spec: &OperatorSpec,
         into: Option<&Node>,
-        fields: Option<&[Of]>,
+        fields: Option<&[Option<Of>]>,
         feeds: &[Counted],
     ) -> Option<Vec<Option<(Exchange, FieldPath)>>> {
         let Some(node) = into else { return Some(vec![None; feeds.len()]) };
@@ -314,8 +329,8 @@ impl Lowering<'_> {
                 return self.fault(Fault::new(Code::NoRate, node.span.clone(), message).help(help));
             }
         };
-        let currency = |(of, one): (&Of, &Counted)| {
-            let spec = of.path().and_then(|path| field::at(one.event.fields(), path))?;
+        let currency = |(of, one): (&Option<Of>, &Counted)| {
+            let spec = of.as_ref()?.path().and_then(|path| field::at(one.event.fields(), path))?;
             currency::AMOUNTS.contains(&spec.name).then(|| field::find(one.event.fields(), currency::FIELD)).flatten()
         };
         let mut exchanges = Vec::new();

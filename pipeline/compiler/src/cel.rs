@@ -49,7 +49,7 @@ impl<'a> Source<'a> {
                 }
                 let at = offset(text, error.pos);
                 let end = text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8());
-                Err(syntax(map.range(&(at..end)), &error.msg, text.get(at..end).unwrap_or_default()))
+                Err(syntax(map.range(&(at..end)), &error.msg, text, at..end))
             }
         }
     }
@@ -167,8 +167,24 @@ impl<'a> Source<'a> {
     }
 }
 
+/// What is written for what other languages write: a word, or a span of time, where ANTLR stopped.
+fn instead(text: &str, at: usize) -> Option<&'static str> {
+    let (before, rest) = (text.get(..at)?, text.get(at..)?);
+    let word = rest.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
+    match word.to_ascii_lowercase().as_str() {
+        "and" => Some("both are written a && b"),
+        "or" => Some("one or the other is written a || b"),
+        "not" => Some("what is not so is written !a"),
+        "d" | "h" | "m" | "s" | "ms" if before.ends_with(|c: char| c.is_ascii_digit()) => {
+            Some("a span of time is written duration(\"24h\"), in hours, minutes and seconds")
+        }
+        _ => None,
+    }
+}
+
 /// ANTLR's words in a reader's. `at`: the character that it stopped at.
-fn syntax(span: Range<usize>, message: &str, at: &str) -> Fault {
+fn syntax(span: Range<usize>, message: &str, text: &str, at: Range<usize>) -> Fault {
+    let (instead, at) = (instead(text, at.start), text.get(at).unwrap_or_default());
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
     let said = message.split(" expecting ").next().unwrap_or(message);
     let input = said.split_once(" input ").map(|(_, input)| input.trim_matches('\''));
@@ -186,7 +202,7 @@ fn syntax(span: Range<usize>, message: &str, at: &str) -> Fault {
             "conditions are CEL (https://cel.dev): a > b && c == 'word'",
         )
     };
-    Fault::new(Code::BadExpression, span, format!("not CEL: {reason}")).help(help)
+    Fault::new(Code::BadExpression, span, format!("not CEL: {reason}")).help(instead.unwrap_or(help))
 }
 
 /// The byte at a line and column, both from 1.

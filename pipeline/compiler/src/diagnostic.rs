@@ -156,6 +156,8 @@ codes! {
     NotCovered = "W0008",
     /// Amounts of several currencies that are added or compared.
     MixesCurrencies = "W0009",
+    /// A quotient of whole numbers that is compared with a fraction.
+    CutsFraction = "W0010",
 }
 
 impl Code {

@@ -45,8 +45,12 @@ impl KeySpec {
         };
         let Some(kind) = EntityKind::from_name(name) else {
             let fault = Fault::new(Code::UnknownKind, span.clone(), format!("there is no kind of entity `{name}`"));
-            let help =
-                if is_field(name) { format!("the field is data.{name}") } else { suggest(name, EntityKind::ALL.map(EntityKind::name)) };
+            let help = match named_by(name) {
+                _ if name.starts_with("data[") => "a field outside the contract is no key; those of the contract are data.field".to_owned(),
+                Some([kind, ..]) => format!("whom that field names is written {}({name})", kind.name()),
+                Some([]) => format!("the field is data.{name}"),
+                None => suggest(name, EntityKind::ALL.map(EntityKind::name)),
+            };
             faults.push(fault.help(help));
             return None;
         };
@@ -173,7 +177,14 @@ pub(crate) fn called(part: KeyPart, event: EventType) -> String {
 
 /// Whether some event type has a field of that name.
 fn is_field(name: &str) -> bool {
-    EventType::ALL.iter().any(|event| event.fields().iter().any(|field| field.name == name))
+    named_by(name).is_some()
+}
+
+/// The kinds of entity that a field of that name names, where some event type has one.
+fn named_by(name: &str) -> Option<&'static [EntityKind]> {
+    let mut fields = EventType::ALL.iter().flat_map(|event| event.fields()).filter(|field| field.name == name);
+    let first = fields.next()?;
+    Some(if first.entities.is_empty() { fields.find(|field| !field.entities.is_empty()).unwrap_or(first) } else { first }.entities)
 }
 
 /// A field's value as a part of a key, or why it cannot be one.

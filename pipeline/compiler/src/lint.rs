@@ -5,6 +5,7 @@
 
 mod constant;
 pub(crate) mod currencies;
+mod division;
 mod domain;
 mod expired;
 mod hiding;
@@ -46,6 +47,7 @@ pub(crate) fn warnings(rule: &Rule, lets: &[Draft], own: usize, gaps: &str, id: 
     let view = |event, expr| View { expr, event, lets, steps };
     let views: Vec<View<'_>> = triggers().map(|(event, _, program)| view(event, rule.terms.program(program))).collect();
     constant::look(&rule.terms.when, &views, "the rule opens no alert", &mut found);
+    division::look(&rule.terms.when, &views, &mut found);
     for (number, span) in rule.terms.applies.iter().enumerate() {
         let of_override = triggers().filter(|(_, other, _)| *other == number);
         let views: Vec<View<'_>> = of_override.filter_map(|(event, _, program)| Some(view(event, program.applies.as_ref()?))).collect();

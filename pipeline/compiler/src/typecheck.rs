@@ -136,7 +136,8 @@ impl<'a> Checker<'a> {
         }
         if let Some(key) = names.event_only {
             let fault = self.at(Code::WhereReadsMore, node, format!("`{key}` cannot read `{name}`"));
-            return self.fault(fault.help(event_only(key)));
+            let meant = field::find(self.event.fields(), name).map(|_| format!("did you mean `data.{name}`?"));
+            return self.fault(fault.help(meant.unwrap_or_else(|| event_only(key).to_owned())));
         }
         if names.unsure {
             return None;
@@ -406,7 +407,13 @@ impl<'a> Checker<'a> {
             return Typed::new(if comparison == Comparison::Equal { same } else { Expr::Not(Box::new(same)) }, Ty::Bool);
         }
         if !first.ty.compares_with(second.ty) {
-            return self.mismatch(node, sign, &[first.ty, second.ty], "compare values of one type; int and double compare by value");
+            let types = [first.ty, second.ty];
+            let help = match types {
+                [Ty::Duration, _] | [_, Ty::Duration] => "a span of time is written duration(\"24h\"), in hours, minutes and seconds",
+                [Ty::Time, _] | [_, Ty::Time] => "an instant is written timestamp(\"2026-01-01T00:00:00Z\")",
+                _ => "compare values of one type; int and double compare by value",
+            };
+            return self.mismatch(node, sign, &types, help);
         }
         if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
             self.word(right, first.ty, &second.expr)?;
@@ -434,7 +441,7 @@ fn event_only(key: &str) -> &'static str {
             "`where` reads the event's own fields (data.field), `time`, parameters, lists and, of firings, the signal's fields: what a binding counts must not change with other bindings; put the test into `when`"
         }
         _ => {
-            "`if` reads only the event's own fields (data.field) and lists: it says which parameters hold before bindings are compared with them"
+            "`if` reads only the event's own fields (data.field), `time` and lists: it says which parameters hold before bindings are compared with them"
         }
     }
 }

@@ -54,6 +54,15 @@ fn steps_are_numbered_and_each_has_its_own_filter() {
 }
 
 #[test]
+fn only_what_begins_a_wait_has_a_time_to_wait_from() {
+    let lets = "  b: {absence: booking.started, after: booking.accepted, from: scheduled_at, by: booking, window: 2h}\n";
+    let text = format!("rule: x.a\ntitle: T\non: booking.accepted\nentity: user(client_id)\nlet:\n{lets}when: b.fired\nexplain: x\n");
+    let ruleset = compile(&[SourceFile { name: "x/a.yaml".to_owned(), text }]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    let looks: Vec<_> = ruleset.bindings[0].feeds.iter().map(|feed| (feed.event, feed.of.is_some())).collect();
+    assert_eq!(looks, [(EventType::BookingAccepted, true), (EventType::BookingStarted, false)]);
+}
+
+#[test]
 fn a_share_is_read_with_its_bounds() {
     let lets = "  used: {ratio: payment.captured, per: payment.authorized, pair: payment_id, settle: 10m, at_least: 30, by: user(user_id), window: 1h}\n";
     let file = rule("payment.captured", lets, "has(values.used) && used < used.high && used.low < 0.5 && used.count > 3");
@@ -96,6 +105,12 @@ fn a_share_is_read_with_its_bounds() {
     "b > 1.0",
     Code::BadBinding,
     "one value for all"
+)]
+#[case::from_no_time(
+    "  b: {absence: payment.captured, after: payment.authorized, from: amount, by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::BadOf,
+    "takes a time"
 )]
 #[case::one_step(
     "  b: {sequence: [payment.captured], by: user(user_id), window: 1h}\n",

@@ -155,6 +155,11 @@ impl<O: Operator> Keyed for Remembered<O> {
         cells::<O>(O::heap_bytes(&self.0))
     }
 
+    /// What waits for a time is there when that comes.
+    fn keep_until_ms(&self) -> i64 {
+        O::waits(&self.0).iter().map(|wait| wait.due_ms).max().unwrap_or(i64::MIN)
+    }
+
     /// What a wait takes is its event's record: that a stranger wrote a long one makes it worth no more.
     fn count(&self) -> usize {
         if O::FORM == Form::Timer { O::waits(&self.0).len() } else { self.cells() }

@@ -64,6 +64,52 @@ fn a_wait_is_over_before_the_event_that_passes_it() {
     assert_eq!(due[0].explanation, "unused, and 1 more");
 }
 
+/// A booking that is to begin so many minutes after the start.
+fn booking(id: usize, at_minute: i64, name: &str, scheduled_minute: Option<i64>) -> String {
+    let time = |minute: i64| rasid_detectors::event::time::format_rfc3339(START_MS + minute * MINUTE_MS);
+    let scheduled = scheduled_minute.map_or_else(String::new, |minute| format!(r#","scheduled_at":"{}""#, time(minute)));
+    let time = time(at_minute);
+    format!(
+        r#"{{"specversion":"1.0","id":"e{id}","source":"/test","type":"booking.{name}","time":"{time}","data":{{"booking_id":"b_{id}","client_id":"u_1"{scheduled}}}}}"#
+    )
+}
+
+const NO_SHOW: &[(&str, &str)] = &[(
+    "booking/no_show.yaml",
+    r#"
+rule: booking.no_show
+title: Nobody came
+on: booking.accepted
+entity: user(client_id)
+let:
+  no_show: {absence: booking.started, after: booking.accepted, from: scheduled_at, by: booking, window: 2h}
+when: no_show.fired
+suppress: 0s
+explain: "x"
+"#,
+)];
+
+#[test]
+fn a_wait_may_begin_at_a_time_of_its_event() {
+    const DAY: i64 = 24 * 60;
+    let log = [
+        booking(0, 0, "accepted", Some(3 * DAY)),
+        booking(1, 1, "accepted", None),                // waits for nothing
+        booking(2, 2, "accepted", Some(1)),             // its time is over: from now
+        booking(3, 3, "accepted", Some(91 * DAY)),      // too far ahead
+        booking(4, 4, "accepted", Some(2 * DAY)),
+        booking(9, 3 * DAY + 119, "accepted", None),
+        booking(10, 3 * DAY + 121, "accepted", None),
+        booking(11, 100 * DAY, "accepted", None),
+    ];
+    for cut in 1..log.len() {
+        let due = alerts(NO_SHOW, &log, cut);
+        let minutes: Vec<(String, i64)> = opened(&due).into_iter().map(|(id, at_ms, _)| (id, at_ms / MINUTE_MS)).collect();
+        let expected = [("e2".to_owned(), 122), ("e4".to_owned(), 2 * DAY + 120), ("e0".to_owned(), 3 * DAY + 120)];
+        assert_eq!(minutes, expected, "cut at {cut}");
+    }
+}
+
 #[test]
 fn time_passes_in_silence_too() {
     let log = [code(0, 0, false, true), code(1, 1_000, false, true)];

@@ -138,25 +138,35 @@ impl View<'_> {
     }
 }
 
+/// Whether it is a whole number, whatever the event.
+pub(super) fn is_whole(view: View<'_>) -> bool {
+    let binding = |index: &usize| view.lets.get(*index).and_then(|draft| draft.binding.as_ref()).map(|(_, shape)| *shape);
+    let of = |expr| is_whole(View { expr, ..view });
+    match view.expr {
+        Expr::Const(value) => matches!(value, OwnedValue::Int(_)),
+        Expr::Field(path) => field::at(view.event.fields(), *path).is_some_and(|spec| matches!(spec.ty, FieldType::Int)),
+        Expr::Binding(index) => match binding(index) {
+            Some(Shape::Aggregate(ty, _)) => ty == Ty::Int,
+            Some(Shape::Measure(spec, of, _)) => measured(spec, of, 0) == Some(Ty::Int),
+            Some(Shape::Signal(_)) | None => false,
+        },
+        Expr::Signal(index, place) => match binding(index) {
+            Some(Shape::Measure(spec, of, _)) => measured(spec, of, *place) == Some(Ty::Int),
+            Some(Shape::Signal(spec)) => measured(spec, None, *place) == Some(Ty::Int),
+            Some(Shape::Aggregate(..)) | None => false,
+        },
+        Expr::Score | Expr::Size(_) => true,
+        Expr::Negate(inner) => of(inner),
+        Expr::Arithmetic(_, one, other) => of(one) && of(other),
+        _ => false,
+    }
+}
+
 /// What it may be, before anything is asked of it. `to`: what it is compared with.
 fn domain(view: View<'_>, to: &OwnedValue) -> Option<Domain> {
     let binding = |index: &usize| view.lets.get(*index)?.binding.as_ref();
     let least = if let Expr::Binding(index) = view.expr { binding(index).and_then(|(made, _)| made.operator.spec().least) } else { None };
-    let is_whole = match view.expr {
-        Expr::Field(path) => matches!(field::at(view.event.fields(), *path)?.ty, FieldType::Int),
-        Expr::Binding(index) => match binding(index)?.1 {
-            Shape::Aggregate(ty, _) => ty == Ty::Int,
-            Shape::Measure(spec, of, _) => measured(spec, of, 0) == Some(Ty::Int),
-            Shape::Signal(_) => false,
-        },
-        Expr::Signal(index, place) => match binding(index)?.1 {
-            Shape::Measure(spec, of, _) => measured(spec, of, *place) == Some(Ty::Int),
-            Shape::Signal(spec) => measured(spec, None, *place) == Some(Ty::Int),
-            Shape::Aggregate(..) => false,
-        },
-        Expr::Score | Expr::Size(_) => true,
-        _ => false,
-    };
+    let is_whole = is_whole(view);
     Some(match (view.expr, to) {
         (Expr::Score, OwnedValue::Int(_) | OwnedValue::Double(_)) => Domain::whole(0, 100),
         (Expr::Size(_), OwnedValue::Int(_) | OwnedValue::Double(_)) => Domain::whole(0, i64::MAX),

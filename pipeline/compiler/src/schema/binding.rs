@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rasid_detectors::operator::{Feeds, Form, Named, OPERATORS, OfField, OperatorSpec, Yields};
+use rasid_detectors::operator::{Beside, Feeds, Form, Named, OPERATORS, OfField, OperatorSpec, Yields};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -60,8 +60,8 @@ fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator
             json!({ "type": "string", "pattern": "^([A-Z]{3}|params\\.[a-z][a-z0-9_]*)$", "description": IN, "examples": ["EGP"] }),
         );
     }
-    if let OfField::Pair { key, means } = named.of {
-        properties.insert(key.to_owned(), json!({ "type": "string", "description": means, "examples": ["phone"] }));
+    if let OfField::Beside(Beside { key, means, example, .. }) = named.of {
+        properties.insert(key.to_owned(), json!({ "type": "string", "description": means, "examples": [example] }));
     }
     if let Some(second) = named.second {
         properties.insert(second.key.to_owned(), described::<OneOrMore<CountedName>>(second.types, generator));
