@@ -46,6 +46,15 @@ operators! {
         ratio: Ratio,
     }
 
+    /// How a key's numbers and counts differ from what they were.
+    statistic {
+        stddev: Stddev,
+        zscore: Zscore,
+        rate_of_change: RateOfChange,
+        cusum: Cusum,
+        baseline: Baseline,
+    }
+
     /// What happens in an order.
     order {
         sequence: Sequence,

@@ -47,6 +47,11 @@ pub trait Operator: 'static {
     /// of it.
     type State: Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static;
 
+    /// How far back a value looks, ms: a rule waits in shadow for as long after it was changed.
+    fn reach_ms(setup: &Setup<Self::Params>) -> i64 {
+        setup.window_ms
+    }
+
     /// How long after its newest event a key is forgotten, ms of event clock.
     fn ttl_ms(setup: &Setup<Self::Params>) -> i64 {
         setup.window_ms
@@ -601,7 +606,7 @@ pub fn detectors() -> impl Iterator<Item = &'static OperatorSpec> {
 }
 
 impl AnyOperator {
-    /// The window, ms; 0 for a detector.
+    /// How far back its values look, ms; 0 for a detector.
     pub fn window_ms(&self) -> i64 {
         self.accept(WindowOf)
     }
@@ -618,7 +623,7 @@ impl OperatorVisitor for WindowOf {
     type Output = i64;
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> i64 {
-        setup.window_ms
+        O::reach_ms(setup)
     }
 }
 

@@ -11,7 +11,7 @@ pub fn of_numbers(ty: FieldType) -> Option<FieldType> {
 }
 
 /// Takes in the number of an event. Doubles are kept as integers of their order.
-pub fn feed<M: Merge>(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Series<M>) {
+pub fn feed<M: Merge<Cell = i64>>(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Series<M>) {
     let number = match fact.value() {
         Value::Int(number) => number,
         Value::Double(number) => ordered_bits(number),
@@ -21,7 +21,7 @@ pub fn feed<M: Merge>(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut 
 }
 
 /// The number that the window holds the most or the least of.
-pub fn read<M: Merge>(setup: &Setup<NoParams>, at_ms: i64, state: &Series<M>) -> OwnedValue {
+pub fn read<M: Merge<Cell = i64>>(setup: &Setup<NoParams>, at_ms: i64, state: &Series<M>) -> OwnedValue {
     match state.value(at_ms, setup.window_ms, setup.offset_ms) {
         Some(bits) if setup.of == Some(FieldType::Double) => OwnedValue::Double(from_ordered_bits(bits)),
         Some(number) => OwnedValue::Int(number),

@@ -1,8 +1,9 @@
 //! Whole numbers over the window, merged by instant: added up for a count, a sum or a mean, compared for the smallest
-//! and the largest.
+//! and the largest; or what several of them come to at once.
 
 use std::marker::PhantomData;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -14,10 +15,13 @@ const EXACT_MAX: usize = 256;
 /// Buckets a window is divided into once it is past [`EXACT_MAX`].
 const BUCKETS: i64 = 128;
 
-/// How two numbers of one cell, or of one window, are one.
+/// How two of one cell, or of one window, are one. The order must change nothing.
 pub trait Merge: Clone + Default {
+    /// What a cell holds: a number, mostly.
+    type Cell: Copy + std::fmt::Debug + Serialize + DeserializeOwned;
+
     /// The one of two.
-    fn merge(a: i64, b: i64) -> i64;
+    fn merge(a: Self::Cell, b: Self::Cell) -> Self::Cell;
 }
 
 /// The sum. It saturates at the ends of `i64`, so that a hostile amount cannot wrap round to a small one.
@@ -33,18 +37,24 @@ pub struct Least;
 pub struct Greatest;
 
 impl Merge for Add {
+    type Cell = i64;
+
     fn merge(a: i64, b: i64) -> i64 {
         a.saturating_add(b)
     }
 }
 
 impl Merge for Least {
+    type Cell = i64;
+
     fn merge(a: i64, b: i64) -> i64 {
         a.min(b)
     }
 }
 
 impl Merge for Greatest {
+    type Cell = i64;
+
     fn merge(a: i64, b: i64) -> i64 {
         a.max(b)
     }
@@ -59,20 +69,24 @@ pub type Max = Series<Greatest>;
 
 /// Integers over time. A cell is an instant, or a bucket of `width` ms that begins there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Series<M> {
+#[serde(bound = "")]
+pub struct Series<M: Merge> {
     merge: PhantomData<M>,
     /// (begin, total), by begin; every cell lies at least partly inside the window that ends at `newest`.
-    cells: SmallVec<[(i64, i64); 1]>,
+    cells: SmallVec<[(i64, M::Cell); 1]>,
     newest: i64,
     bucketed: bool,
 }
 
-/// What one series takes: a cell, and as many as are kept at the most.
-pub const HEAP: HeapBounds = HeapBounds { first: size_of::<(i64, i64)>(), most: EXACT_MAX * size_of::<(i64, i64)>() };
+/// What one series of numbers takes.
+pub const HEAP: HeapBounds = Total::HEAP;
 
 impl<M: Merge> Series<M> {
+    /// What one takes: a cell, and as many as are kept at the most.
+    pub const HEAP: HeapBounds = HeapBounds { first: size_of::<(i64, M::Cell)>(), most: EXACT_MAX * size_of::<(i64, M::Cell)>() };
+
     /// Adds `amount` at instant `at_ms`. An instant that has left the window of the newest is not kept.
-    pub fn feed(&mut self, at_ms: i64, amount: i64, window_ms: i64) {
+    pub fn feed(&mut self, at_ms: i64, amount: M::Cell, window_ms: i64) {
         if self.cells.is_empty() {
             self.bucketed = false;
             self.newest = self.newest.max(at_ms);
@@ -95,9 +109,14 @@ impl<M: Merge> Series<M> {
 
     /// All of the window that ends at `at_ms` or at the newest instant, whichever is later, but for the last `offset_ms` of
     /// it, merged; `None` where that holds nothing. A bucket that lies partly inside is taken whole.
-    pub fn value(&self, at_ms: i64, window_ms: i64, offset_ms: i64) -> Option<i64> {
+    pub fn value(&self, at_ms: i64, window_ms: i64, offset_ms: i64) -> Option<M::Cell> {
         let end = self.newest.max(at_ms);
-        let (start, end) = (start_of(end, window_ms), start_of(end, offset_ms));
+        self.between(start_of(end, window_ms), start_of(end, offset_ms), window_ms)
+    }
+
+    /// What lies after `start` and not after `end`, within the window that is kept, merged; `None` where that is nothing. A
+    /// bucket that lies partly inside is taken whole.
+    pub fn between(&self, start: i64, end: i64, window_ms: i64) -> Option<M::Cell> {
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
         self.cells
             .iter()
@@ -115,7 +134,7 @@ impl<M: Merge> Series<M> {
 
     /// Their memory, bytes.
     pub fn heap_bytes(&self) -> usize {
-        self.cells() * size_of::<(i64, i64)>()
+        self.cells() * size_of::<(i64, M::Cell)>()
     }
 
     /// The newest instant that it was fed, ms.
@@ -123,7 +142,7 @@ impl<M: Merge> Series<M> {
         self.newest
     }
 
-    fn put(&mut self, begin: i64, amount: i64) {
+    fn put(&mut self, begin: i64, amount: M::Cell) {
         // New events are almost always the newest, so the place is looked for from the end.
         let after = self.cells.iter().rposition(|(other, _)| *other <= begin);
         match after.and_then(|index| self.cells.get_mut(index)) {
@@ -214,6 +233,15 @@ mod tests {
         events.push((10_000_000, 1));
         let total = fed(&events);
         assert_eq!((sum(&total, 10_000_000), total.bucketed, total.cells()), (1, false, 1));
+    }
+
+    /// Snapshots of earlier versions hold it.
+    #[test]
+    fn what_is_saved_stays_as_it_was() {
+        let saved = postcard::to_allocvec(&fed(&[(3, 100), (600_001, -7)])).expect("plain data");
+        assert_eq!(saved, [2, 6, 200, 1, 130, 159, 73, 13, 130, 159, 73, 0]);
+        let back: Total = postcard::from_bytes(&saved).expect("its own");
+        assert_eq!(sum(&back, 0), 93);
     }
 
     #[test]

@@ -4,13 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::extreme::of_numbers;
+use crate::kernel::moments::{in_steps, steps_of};
 use crate::kernel::series::{self, Total};
 use crate::operator::{Fact, Feeds, HeapBounds, Named, NoParams, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
-use crate::value::{OwnedValue, Value};
-
-/// Steps of one unit that a mean of doubles is kept in: sums of integers are the same in any order.
-const DOUBLE_STEPS: f64 = 1_000_000.0;
+use crate::value::OwnedValue;
 
 /// See the module's header.
 pub struct Avg;
@@ -46,18 +44,15 @@ impl Operator for Avg {
     }
 
     fn feed(setup: &Setup<NoParams>, fact: &Fact<'_, '_>, state: &mut Mean) -> Option<Signal> {
-        match fact.value() {
-            Value::Int(number) => state.feed(fact.at_ms, number, setup.window_ms),
-            #[expect(clippy::cast_possible_truncation, reason = "out of range, it saturates")]
-            Value::Double(number) => state.feed(fact.at_ms, libm::round(number * DOUBLE_STEPS) as i64, setup.window_ms),
-            _ => {}
+        if let Some(number) = in_steps(fact.value()) {
+            state.feed(fact.at_ms, number, setup.window_ms);
         }
         None
     }
 
     fn read(setup: &Setup<NoParams>, at_ms: i64, state: &Mean) -> OwnedValue {
-        let steps = if setup.of == Some(FieldType::Double) { DOUBLE_STEPS } else { 1.0 };
-        state.value(at_ms, setup.window_ms, setup.offset_ms).map_or(OwnedValue::Absent, |mean| OwnedValue::Double(mean / steps))
+        let mean = state.value(at_ms, setup.window_ms, setup.offset_ms);
+        mean.map_or(OwnedValue::Absent, |mean| OwnedValue::Double(mean / steps_of(setup.of)))
     }
 }
 

@@ -428,10 +428,13 @@ fn plain(value: &OwnedValue) -> String {
 /// `formats`: how each of the names is written, in their order.
 fn pieces(parts: &[Part], formats: Vec<Format>, shown: &[Shown]) -> Vec<Piece> {
     let mut formats = formats.into_iter();
+    let named = |name: &str| shown.iter().position(|shown| shown.name == name);
+    // A measure's first field is shown under its binding's name alone.
+    let place_of = |name: &str| named(name).or_else(|| named(name.split_once('.')?.0));
     let piece = |part: &Part| match part {
         Part::Text(text) => Piece::Text(text.clone()),
         Part::Name(name, ..) => {
-            let place = shown.iter().position(|shown| shown.name == *name).expect("the check has let every name into the list");
+            let place = place_of(name).expect("the check has let every name into the list");
             Piece::Value(place, formats.next().unwrap_or_default())
         }
     };

@@ -264,6 +264,42 @@ explain: "{data.amount} against {high}"
 "#,
     ),
     (
+        "payment/unusual_refund.yaml",
+        r#"
+rule: payment.unusual_refund
+title: Money goes back otherwise than it used to
+on: payment.refund_issued
+entity: user(user_id)
+let:
+  spread: {stddev: payment.refund_issued, of: amount, by: user(user_id), window: 1h, offset: 5m}
+  off: {zscore: payment.refund_issued, of: amount, by: user(user_id), window: 1h, at_least: 2}
+  more: {rate_of_change: payment.refund_issued, by: user(user_id), window: 10m}
+  rising: {cusum: payment.refund_issued, by: user(user_id), window: 2m, warm_up: 2, half_life: 4}
+  usual: {baseline: payment.refund_issued, by: user(user_id), window: 7d, warm_up_weeks: 1, at_least: 1, holidays: [2026-09-20]}
+when: off > 0.5 || more.now > 3 || rising.count >= 0 || spread > 30000.0 || usual > 0.0
+risk: 2
+suppress: 0s
+explain: "{spread} {off.zscore} of {off.count}, {more} to {more.now}, {rising} over {rising.expected}, {usual.count}"
+"#,
+    ),
+    (
+        "auth/codes_rise.yaml",
+        r#"
+rule: auth.codes_rise
+title: One phone asks for more and more codes
+on: auth.otp_verified
+entity: phone
+let:
+  more: {rate_of_change: auth.otp_requested, by: phone, window: 20m, at_least: 0}
+  rising: {cusum: auth.otp_requested, by: phone, window: 1m, warm_up: 1, k: 0.1}
+  usual: {baseline: auth.otp_requested, by: phone, window: 8d, warm_up_weeks: 1, at_least: 0}
+when: more > -2.0 || rising > 0.0 || usual.expected >= 0.0
+risk: 1
+suppress: 0s
+explain: "{more} from {more.before}, {rising.cusum} with {rising.count}, {usual}"
+"#,
+    ),
+    (
         "auth/code_in_a_costly_hour.yaml",
         r#"
 rule: auth.code_in_a_costly_hour
