@@ -7,6 +7,7 @@ pub mod hyperloglog;
 pub mod lower_bound_speed;
 pub mod moments;
 pub mod newest;
+pub mod numbers;
 pub mod pairs;
 pub mod series;
 pub mod sketch;

@@ -32,6 +32,7 @@ operators! {
     /// |---|---|---|
     /// | count, sum, min, max, avg, ratio ([`kernel::series`](crate::kernel::series)) | 256 distinct instants in the window | W/128 buckets aligned to the epoch; an old bucket counts until all of it has left, so nothing is ever under-counted |
     /// | distinct | 32 values in the window | a sliding HyperLogLog (3.3 % standard error) |
+    /// | last_n ([`kernel::numbers`](crate::kernel::numbers)) | the newest n values, 32 at the most | only those |
     /// | last, previous, first_seen | always | – |
     window {
         count: Count,
@@ -41,6 +42,7 @@ operators! {
         avg: Avg,
         distinct: Distinct,
         last: Last,
+        last_n: LastN,
         previous: Previous,
         first_seen: FirstSeen,
         ratio: Ratio,
@@ -58,6 +60,14 @@ operators! {
     /// What happens in an order.
     order {
         sequence: Sequence,
+        streak: Streak,
+    }
+
+    /// What values of a field a key shows, each set against the others.
+    values {
+        similar: Similar,
+        new: New,
+        sequential: Sequential,
     }
 
     /// What does not happen: operators that time alone makes fire.

@@ -32,6 +32,7 @@ macro_rules! operators {
                 needs_raw: <crate::$folder::$module::$operator as Operator>::NEEDS_RAW,
                 reads_before: <crate::$folder::$module::$operator as Operator>::READS_BEFORE,
                 takes_offset: <crate::$folder::$module::$operator as Operator>::TAKES_OFFSET,
+                window_ms_max: <crate::$folder::$module::$operator as Operator>::WINDOW_MS_MAX,
                 least: <crate::$folder::$module::$operator as Operator>::LEAST,
                 file: concat!("detectors/src/", stringify!($folder), "/", stringify!($module), ".rs"),
                 schema: |generator| generator.subschema_for::<<crate::$folder::$module::$operator as Operator>::Params>(),

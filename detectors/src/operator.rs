@@ -15,6 +15,9 @@ use crate::event::{Data, Event, EventType};
 use crate::signal::{Signal, SignalField};
 use crate::value::{OwnedValue, Value};
 
+/// A day, ms.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
 /// A keyed operator. Pure: what it says is a function of its parameters and of what it was fed, and time comes from the
 /// events alone.
 pub trait Operator: 'static {
@@ -37,6 +40,9 @@ pub trait Operator: 'static {
     const READS_BEFORE: bool = false;
     /// Whether it may leave the newest of its window out: `offset`.
     const TAKES_OFFSET: bool = false;
+    /// The longest window that a rule may ask of it where it has a state for each key, ms. Whoever comes once is kept so long: more
+    /// than ninety days only where that is a few bytes.
+    const WINDOW_MS_MAX: i64 = 90 * DAY_MS;
     /// Whether it looks into raw values: texts, addresses, exact places. It is fed no events out of an archive's columns.
     const NEEDS_RAW: bool = false;
     /// The number that its values are never below, whatever it is fed; `None` where there is none.
@@ -547,6 +553,8 @@ pub struct OperatorSpec {
     pub reads_before: bool,
     /// See [`Operator::TAKES_OFFSET`].
     pub takes_offset: bool,
+    /// See [`Operator::WINDOW_MS_MAX`].
+    pub window_ms_max: i64,
     /// See [`Operator::LEAST`].
     pub least: Option<i64>,
     /// Its file, from the repository's root.

@@ -70,15 +70,23 @@ impl Signal {
     }
 }
 
-/// `number` to `decimals` places, half away from zero.
+/// `number` to `decimals` places, half away from zero. One that is too large to be counted in them has none.
 pub fn round_to(number: f64, decimals: u8) -> f64 {
     let scale = f64::from(10_u32.pow(u32::from(decimals)));
-    libm::round(number * scale) / scale
+    let steps = libm::round(number * scale);
+    if steps.is_finite() { steps / scale } else { number }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_largest_number_stays_one() {
+        for (number, rounded) in [(f64::MAX, f64::MAX), (-2.5e307, -2.5e307), (1.234_567_89, 1.234_568), (-0.5e-6, -1e-6)] {
+            assert!((round_to(number, 6) - rounded).abs() <= f64::EPSILON, "{number}");
+        }
+    }
 
     #[test]
     fn real_numbers_are_rounded_to_their_declared_step() {

@@ -127,6 +127,12 @@ impl<M: Merge> Series<M> {
             .reduce(M::merge)
     }
 
+    /// Forgets all up to that instant and at it. A bucket that begins by then goes whole, so that nothing of it is left.
+    pub fn forget(&mut self, through_ms: i64) {
+        let gone = self.cells.partition_point(|(begin, _)| *begin <= through_ms);
+        self.drop_first(gone);
+    }
+
     /// How many cells are kept.
     pub fn cells(&self) -> usize {
         self.cells.len()
@@ -155,8 +161,12 @@ impl<M: Merge> Series<M> {
         let start = start_of(self.newest, window_ms);
         let last_of_cell = if self.bucketed { width(window_ms) - 1 } else { 0 };
         let gone = self.cells.iter().take_while(|(begin, _)| begin.saturating_add(last_of_cell) <= start).count();
-        if gone > 0 {
-            self.cells.drain(..gone);
+        self.drop_first(gone);
+    }
+
+    fn drop_first(&mut self, cells: usize) {
+        if cells > 0 {
+            self.cells.drain(..cells);
         }
         if self.cells.is_empty() {
             self.bucketed = false;
@@ -242,6 +252,18 @@ mod tests {
         assert_eq!(saved, [2, 6, 200, 1, 130, 159, 73, 13, 130, 159, 73, 0]);
         let back: Total = postcard::from_bytes(&saved).expect("its own");
         assert_eq!(sum(&back, 0), 93);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_so_up_to_an_instant() {
+        let mut total = fed(&[(1, 1), (2, 2), (3, 4), (4, 8)]);
+        total.forget(2);
+        assert_eq!(sum(&total, 4), 12);
+        total.forget(9);
+        assert_eq!((sum(&total, 4), total.newest_ms()), (0, 4));
+        let mut flood = fed(&(0..300).map(|at| (at * 10, 1)).collect::<Vec<_>>());
+        flood.forget(1_000);
+        assert!((199 - width(WINDOW) / 10..199).contains(&sum(&flood, 0)), "{}: the bucket goes whole", sum(&flood, 0));
     }
 
     #[test]

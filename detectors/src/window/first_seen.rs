@@ -1,9 +1,12 @@
 //! When a key was first seen: the oldest instant of it that is still remembered.
+//!
+//! A key is one instant, so whoever comes once may be remembered for more than a year: a season, or a yearly sale, makes nobody a
+//! stranger again. A key that is quiet for a window begins anew, so an account that sleeps is as young as a new one.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
-use crate::operator::{Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
+use crate::operator::{DAY_MS, Fact, Feeds, Named, NoParams, OfField, Operator, Setup, Yields};
 use crate::signal::Signal;
 use crate::value::OwnedValue;
 
@@ -22,10 +25,11 @@ impl Operator for FirstSeen {
         types: "The event types that it is seen in.",
         of: OfField::None { because: "says when", instead: "remove it" },
         by: "The kind of entity that is seen; several for each combination.",
-        window: "How long after its newest event a key is forgotten, 1s to 90d. Longer keeps more state.",
+        window: "How long after its newest event a key is forgotten, 1s to 400d. Longer keeps more state, and lets a rule that is added wait longer in shadow (`while_warming`).",
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Value(|_| Some(FieldType::Time));
+    const WINDOW_MS_MAX: i64 = 400 * DAY_MS; // a year, and a month in which it comes round again
     type Params = NoParams;
     type State = Oldest;
 

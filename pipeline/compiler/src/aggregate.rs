@@ -4,7 +4,7 @@ use rasid_detectors::currency;
 use rasid_detectors::currency::rates::Exchange;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType, Privacy};
-use rasid_detectors::operator::{Beside, Form, Of, OfField, OperatorSpec, Yields, aggregates};
+use rasid_detectors::operator::{Beside, Form, Of, OfField, OperatorSpec, Second, Yields, aggregates};
 use rasid_detectors::signal::SignalField;
 
 use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types, is_param, measured};
@@ -20,8 +20,8 @@ use crate::typecheck::Checker;
 use crate::yaml::Node;
 
 const DAY_MS: i64 = 86_400_000;
-/// Windows: one second to ninety days.
-const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=90 * DAY_MS;
+/// The shortest window of what has a state for each key.
+const WINDOW_MS_MIN: i64 = 1_000;
 /// What waits keeps records, and what all keys are like is kept finely: a minute to thirty days.
 const LONG_MS: std::ops::RangeInclusive<i64> = 60_000..=30 * DAY_MS;
 
@@ -102,8 +102,8 @@ impl Lowering<'_> {
             && counted.len() == named.len()
             && below.len() == named.len()
         {
-            let fault = Fault::new(Code::BadBinding, types.span.clone(), format!("a {name} of events to themselves, which is always 1"));
-            return self.fault(fault.help("say by `where` which of them are looked for, or by `per` what they are set against"));
+            let (message, help) = to_themselves(spec);
+            return self.fault(Fault::new(Code::BadBinding, types.span.clone(), message).help(help));
         }
         let ((fields, ty, shape), parts, span_ms, filters, exchanges) = (of?, parts?, span?, filters?, exchanges?);
         if named.is_empty() {
@@ -194,8 +194,9 @@ impl Lowering<'_> {
         let offset_ms = self.duration(node, "`offset`", windows(spec));
         let (window_ms, offset_ms) = (window_ms?, offset_ms?);
         let kept_ms = window_ms + offset_ms;
-        if kept_ms > *WINDOW_MS.end() {
-            let message = "`window` and `offset` are more than 90d together, which is as far back as anything is remembered";
+        if kept_ms > spec.window_ms_max {
+            let most = reader::show_duration(spec.window_ms_max);
+            let message = format!("`window` and `offset` are more than {most} together, which is as far back as a {} goes", spec.name);
             return self.fault(Fault::new(Code::OutOfRange, node.span.clone(), message).help("shorten one of the two"));
         }
         Some((kept_ms, offset_ms))
@@ -400,9 +401,24 @@ fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Nod
     }
 }
 
+/// What is wrong with an aggregate whose two sorts of events are one, and no `where` tells them apart; and what to do.
+fn to_themselves(spec: &OperatorSpec) -> (String, String) {
+    let name = spec.name;
+    match spec.named().and_then(|named| named.second) {
+        Some(Second { key, required: true, .. }) => (
+            format!("a {name} whose `{key}` names the same events"),
+            format!("say by `where` which of them are counted, or name others under `{key}`"),
+        ),
+        _ => (
+            format!("a {name} of events to themselves, which is always 1"),
+            "say by `where` which of them are looked for, or by `per` what they are set against".to_owned(),
+        ),
+    }
+}
+
 /// How far back an aggregate may look, or wait.
 fn windows(spec: &OperatorSpec) -> std::ops::RangeInclusive<i64> {
-    if spec.form == Form::Keyed { WINDOW_MS } else { LONG_MS }
+    if spec.form == Form::Keyed { WINDOW_MS_MIN..=spec.window_ms_max } else { LONG_MS }
 }
 
 /// What comes of an aggregate that looks at no field.

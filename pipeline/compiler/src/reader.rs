@@ -166,7 +166,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<i64> {
     (!text.is_empty()).then_some(total)
 }
 
-fn show_duration(millis: i64) -> String {
+pub(crate) fn show_duration(millis: i64) -> String {
     match UNITS.iter().find(|(_, unit)| millis % unit == 0 && millis >= *unit) {
         Some((name, unit)) => format!("{}{name}", millis / unit),
         None => "0s".to_owned(),

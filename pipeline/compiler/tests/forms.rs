@@ -161,6 +161,34 @@ fn a_share_is_read_with_its_bounds() {
     Code::UnknownField,
     "low"
 )]
+#[case::no_end("  b: {streak: payment.failed, by: user(user_id), window: 1h}\n", "b > 1", Code::MissingKey, "`until`")]
+#[case::its_own_end(
+    "  b: {streak: payment.failed, until: payment.failed, by: user(user_id), window: 1h}\n",
+    "b > 1",
+    Code::BadBinding,
+    "a streak whose `until` names the same events"
+)]
+#[case::too_many_of_the_last(
+    "  b: {last_n: payment.captured, of: amount, n: 33, by: user(user_id), window: 1h}\n",
+    "b > 1",
+    Code::OutOfRange,
+    "2 to 32"
+)]
+#[case::words_that_are_alike(
+    "  b: {similar: payment.captured, of: method, by: user(user_id), window: 1h}\n",
+    "b > 1",
+    Code::BadOf,
+    "a field of numbers"
+)]
+#[case::words_in_a_row(
+    "  b: {sequential: payment.captured, of: method, by: user(user_id), window: 1h}\n",
+    "b > 1",
+    Code::BadOf,
+    "texts that end in one"
+)]
+#[case::new_is_no_number("  b: {new: payment.captured, of: method, by: user(user_id), window: 1h}\n", "b > 1", Code::TypeMismatch, "bool")]
+#[case::a_count_of_a_year("  b: {count: payment.captured, by: user(user_id), window: 91d}\n", "b > 1", Code::OutOfRange, "1s to 90d")]
+#[case::a_key_of_two("  b: {first_seen: payment.captured, by: user(user_id), window: 401d}\n", "b < time", Code::OutOfRange, "1s to 400d")]
 #[case::of_words("  b: {quantile: payment.captured, of: method, window: 1h}\n", "b > 1.0", Code::BadOf, "a field of numbers")]
 #[case::beyond_all("  b: {quantile: payment.captured, of: amount, window: 1h, q: 1.5}\n", "b > 1.0", Code::OutOfRange, "0 to 1")]
 fn what_is_wrong_is_said(#[case] lets: &str, #[case] when: &str, #[case] code: Code, #[case] said: &str) {
@@ -219,11 +247,17 @@ fn a_firing_of_a_firing_is_no_event() {
 #[case::distinct("distinct: true", "distinct")]
 #[case::last("last: 1", "last")]
 #[case::ratio("ratio: 0.5", "ratio")]
+#[case::streak("streak: 5, until: payment.captured", "streak")]
+#[case::its_end("streak: payment.failed, until: 5", "streak")]
+#[case::of_the_last("last_n: 5", "last_n")]
+#[case::alike("similar: 2", "similar")]
+#[case::not_before("new: true", "new")]
+#[case::in_a_row("sequential: 4", "sequential")]
 #[case::absence("absence: 1, after: payment.authorized", "absence")]
 #[case::of_the_second("absence: payment.captured, after: 3", "absence")]
 #[case::of_a_share("ratio: payment.captured, per: 3", "ratio")]
 fn a_number_is_no_event_type(#[case] wrong: &str, #[case] name: &str) {
-    let of = if name == "absence" || name == "count" || name == "ratio" { "" } else { "of: amount, " };
+    let of = if ["absence", "count", "ratio", "streak"].contains(&name) { "" } else { "of: amount, " };
     let by = if name == "quantile" { "" } else { "by: user(user_id), " };
     let lets = format!("  b: {{{wrong}, {of}{by}window: 1h}}\n");
     let report = compile(&[rule("payment.authorized", &lets, "b.fired || b > 1")]).expect_err("a number");

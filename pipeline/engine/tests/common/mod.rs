@@ -350,6 +350,57 @@ suppress: 5m
 explain: "{used:%} of {used.count}, at most {used.high:%}"
 "#,
     ),
+    (
+        "auth/in_a_row.yaml",
+        r#"
+rule: auth.in_a_row
+title: Codes in a row, and numbers one after the other
+on: [auth.otp_requested, auth.otp_verified]
+entity: phone
+let:
+  unused: {streak: auth.otp_requested, until: auth.otp_verified, by: phone, window: 20m, where: data.purpose == "login"}
+  logins: {streak: auth.otp_requested, until: auth.otp_requested, by: phone, window: 20m, where: data.purpose == "login"}
+  numbers: {sequential: auth.otp_requested, of: phone, by: ip, window: 10m, gap: 1}
+when: unused > 2 || numbers > 1 || (logins > 0 && numbers.distinct > 2)
+risk: 2
+suppress: 0s
+explain: "{unused} unused, {logins} for logins, {numbers} of {numbers.distinct} numbers"
+"#,
+    ),
+    (
+        "payment/unlike_before.yaml",
+        r#"
+rule: payment.unlike_before
+title: Amounts alike, and ways that are new
+on: [payment.refund_issued, auth.login_succeeded]
+entity: user(user_id)
+let:
+  amounts: {last_n: payment.refund_issued, of: amount, by: user(user_id), window: 1h, n: 3}
+  alike: {similar: payment.refund_issued, of: amount, by: user(user_id), window: 2h, within: 0.2}
+  payee: {new: payment.refund_issued, of: counterparty_id, by: user(user_id), window: 1h}
+  country: {new: auth.login_succeeded, of: country, by: user(user_id), window: 30m}
+  device: {new: auth.login_succeeded, of: device_id, by: ip, window: 2h}
+when: (amounts >= 3 && amounts.max - amounts.min < 20000) || alike > 1 || payee || country || (device && device.known > 1)
+risk: 1
+suppress: 0s
+explain: "{amounts}: {amounts.first} to {amounts.last}, {amounts.mean} in the mean; {alike} like {alike.nearest}; {payee} {country.known} {device}"
+"#,
+    ),
+    (
+        "gps/stands.yaml",
+        r#"
+rule: gps.stands
+title: A driver who hardly moves
+on: gps.position
+entity: driver
+let:
+  lats: {last_n: gps.position, of: lat, by: driver, window: 30m, n: 4}
+  alike: {similar: gps.position, of: lat, by: driver, window: 10m, within: 0.0005}
+when: lats > 3 && (lats.max - lats.min < 0.2 || lats.mean < lats.first) && alike > 0
+suppress: 1m
+explain: "he stands"
+"#,
+    ),
 ];
 
 /// What joins fields that differ, reads one state under two keys, and is kept by no entity.
