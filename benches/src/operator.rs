@@ -1,9 +1,10 @@
 //! Every operator of the list, fed and read by itself, over some keys.
 
-use rasid_detectors::entity::KeyHasher;
+use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::envelope::{Decoded, Limits, decode};
 use rasid_detectors::event::field::{self, FieldPath, FieldType};
 use rasid_detectors::event::{Event, EventType};
+use rasid_detectors::near::Near;
 use rasid_detectors::operator::{
     Fact, Feeds, Form, OPERATORS, Of, OfField, Operator, OperatorSpec, OperatorVisitor, Setup, Yields, is_scalar,
 };
@@ -18,6 +19,7 @@ const EVENTS: usize = rasid_engine::EVENTS_COUNTED;
 /// Keys that they fall on.
 const KEYS: u64 = 50;
 const WINDOW_MS: i64 = 600_000;
+const HOUR_MS: i64 = 3_600_000;
 /// What stands for an event's record: its length is what a wait copies.
 const RECORD: &[u8] = &[b' '; 400];
 /// Fields that most aggregates are over; where one takes neither, the first that it takes.
@@ -159,18 +161,23 @@ impl OperatorVisitor for Made {
             move || {
                 let (setup, mut states) = (setup.clone(), states());
                 feed_all(&setup, &mut states);
-                if O::FORM == Form::Population {
-                    // What shards took in is read where it is added up.
+                if O::FORM.is_of_all() {
+                    // What shards took in is read where it is added up, of what is closed by then.
                     let mut whole = O::State::default();
                     for part in &states {
                         O::fold(&setup, input.end_ms(), &mut whole, part);
                     }
+                    O::settle(&setup, input.end_ms() + HOUR_MS, &mut whole, &Near::default());
                     states.fill(whole);
                 }
                 move || -> (Vec<Read>, Vec<O::State>) {
                     let values = input.facts().filter_map(|(fact, key)| {
                         let state = states.get(key)?;
-                        Some(if let Yields::Measure(_) = O::YIELDS {
+                        Some(if O::FORM == Form::Graph {
+                            let (user, _) = field::find(fact.event.data.event_type().fields(), "user_id").expect("a payment has one");
+                            let key = fact.event.data.get(user).key(EntityKind::User, &input.hasher)?;
+                            Read::Measure(O::read_under(&setup, state, key, Some((fact.event, &input.hasher))))
+                        } else if let Yields::Measure(_) = O::YIELDS {
                             Read::Measure(O::measure(&setup, fact.at_ms, state))
                         } else {
                             Read::Value(O::read(&setup, fact.at_ms, state))

@@ -1,6 +1,7 @@
 //! Formulas and forms of memory that several operators share, each with its source.
 
 pub mod clock;
+pub mod disjoint;
 pub mod extreme;
 pub mod great_circle;
 pub mod hyperloglog;

@@ -14,6 +14,7 @@ pub mod event;
 pub mod kernel;
 #[macro_use]
 mod list;
+pub mod near;
 pub mod operator;
 pub mod shown;
 pub mod signal;
@@ -78,6 +79,11 @@ operators! {
     /// What all keys together are like: one state for all, of closed minutes.
     population {
         quantile: Quantile,
+    }
+
+    /// How accounts hang together: one state for all, of closed hours.
+    link {
+        component: Component,
     }
 
     /// Detectors of the `auth` family.

@@ -12,6 +12,7 @@ use crate::entity::{EntityKind, KeyHasher};
 use crate::event::columns::{ColumnsEvent, KeptEvent};
 use crate::event::field::{FieldPath, FieldType};
 use crate::event::{Data, Event, EventType};
+use crate::near::Near;
 use crate::signal::{Signal, SignalField};
 use crate::value::{OwnedValue, Value};
 
@@ -123,16 +124,33 @@ pub trait Operator: 'static {
         None
     }
 
-    /// Of a [`Form::Population`]: adds what a shard took in during a minute to the state of all, as of `closed_ms`, the
+    /// Of a [`Form::Graph`]: the kinds of entity whose keys it knows. It is read under keys of those, and near entries of a list of one.
+    fn kinds(setup: &Setup<Self::Params>) -> Vec<EntityKind> {
+        let _ = setup;
+        Vec::new()
+    }
+
+    /// Of what has one state for all keys: adds what a shard took in during a minute to the state of all, as of `closed_ms`, the
     /// instant that closed it, and forgets what has left the window by then. The order of parts must change nothing.
     fn fold(setup: &Setup<Self::Params>, closed_ms: i64, whole: &mut Self::State, part: &Self::State) {
         let _ = (setup, closed_ms, whole, part);
     }
 
-    /// Of a [`Form::Population`]: forgets the oldest of what the state of all keeps, as memory is short; whether there was
-    /// any.
+    /// Of what has one state for all keys: forgets the oldest of what that keeps, as memory is short; whether there was any.
     fn forget(_: &mut Self::State) -> bool {
         false
+    }
+
+    /// Of a [`Form::Graph`], when parts were added up, something was forgotten, or there is another list: works out what is read
+    /// from now on. That is a function of what is saved and of the list alone, so that a restart changes nothing.
+    fn settle(setup: &Setup<Self::Params>, closed_ms: i64, whole: &mut Self::State, near: &Near) {
+        let _ = (setup, closed_ms, whole, near);
+    }
+
+    /// Of a [`Form::Graph`]: what is read under a key. `fed`: the current event, where that feeds it, and what makes its keys.
+    fn read_under(setup: &Setup<Self::Params>, whole: &Self::State, key: u64, fed: Option<(&Event<'_>, &KeyHasher)>) -> Option<Signal> {
+        let _ = (setup, whole, key, fed);
+        None
     }
 }
 
@@ -147,6 +165,15 @@ pub enum Form {
     /// One state for all keys: shards take in parts, which are added up when a minute of the log's clock closes; every event
     /// of the next minute reads the same.
     Population,
+    /// The same, and it is read under a key of the current event: what all keys are to each other.
+    Graph,
+}
+
+impl Form {
+    /// Whether there is one state for all keys.
+    pub fn is_of_all(self) -> bool {
+        matches!(self, Self::Population | Self::Graph)
+    }
 }
 
 /// What a timer waits for.
@@ -396,6 +423,9 @@ pub struct Named {
     /// Whether its own key lists steps, each of event types with a filter of its own, in place of event types: it looks for one
     /// after the other. It then takes no `where`, and its parameters get `steps` besides.
     pub steps: bool,
+    /// Whether a list may be named under `near`, from whose entries it counts how far somebody is, and what that means, in one line for
+    /// people.
+    pub near: Option<&'static str>,
 }
 
 /// The second of two sorts of events that an aggregate sets against each other.
@@ -419,6 +449,7 @@ impl Named {
         filter: "Which of those events, in CEL over their `data`, parameters and lists; of firings, over the signal too.",
         second: None,
         steps: false,
+        near: None,
     };
 }
 
@@ -619,6 +650,11 @@ impl AnyOperator {
         self.accept(WindowOf)
     }
 
+    /// The kinds of entity whose keys it knows, of a [`Form::Graph`].
+    pub fn kinds(&self) -> Vec<EntityKind> {
+        self.accept(KindsOf)
+    }
+
     /// Name and setup as text: equal text, equal behaviour on equal events.
     pub fn canonical(&self) -> String {
         self.accept(Canonical)
@@ -632,6 +668,16 @@ impl OperatorVisitor for WindowOf {
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> i64 {
         O::reach_ms(setup)
+    }
+}
+
+struct KindsOf;
+
+impl OperatorVisitor for KindsOf {
+    type Output = Vec<EntityKind>;
+
+    fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Vec<EntityKind> {
+        O::kinds(setup)
     }
 }
 

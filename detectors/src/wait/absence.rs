@@ -67,7 +67,7 @@ impl Operator for Absence {
             types: "The event types that begin a wait. All of them do; which of them matter is said by the rule's `when`.",
             required: true,
         }),
-        steps: false,
+        ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Signal(FIELDS);
     const FORM: Form = Form::Timer;

@@ -206,6 +206,13 @@ fn the_cookbook_is_true() {
     let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let rules: Vec<&str> = blocks.filter(|block| block.starts_with("rule: ")).collect();
     let folder = tempfile::tempdir().expect("a folder");
+    let (_, cookbook) = page.split_once("## Cookbook").expect("a cookbook");
+    let lists = cookbook.split("```yaml\nlist: ").skip(1).filter_map(|rest| rest.split("```").next());
+    std::fs::create_dir_all(folder.path().join("rules/lists")).expect("a folder");
+    for text in lists {
+        let name = text.lines().next().expect("its name");
+        std::fs::write(folder.path().join("rules/lists").join(name).with_extension("yaml"), format!("list: {text}")).expect("a file");
+    }
     for text in &rules {
         let (area, name) = text.lines().next().and_then(|line| line.strip_prefix("rule: ")?.split_once('.')).expect("area.name");
         std::fs::create_dir_all(folder.path().join("rules").join(area)).expect("a folder");

@@ -22,6 +22,8 @@ use crate::yaml::Node;
 const DAY_MS: i64 = 86_400_000;
 /// The shortest window of what has a state for each key.
 const WINDOW_MS_MIN: i64 = 1_000;
+/// What is looked at by closed hours.
+const HOURS_MS: std::ops::RangeInclusive<i64> = 3_600_000..=90 * DAY_MS;
 /// What waits keeps records, and what all keys are like is kept finely: a minute to thirty days.
 const LONG_MS: std::ops::RangeInclusive<i64> = 60_000..=30 * DAY_MS;
 
@@ -30,6 +32,9 @@ impl Lowering<'_> {
         let (name, keys) = (spec.name, spec.named()?);
         if keys.steps {
             return self.steps((spec, keys), types, map);
+        }
+        if spec.form == Form::Graph {
+            return self.graph((spec, keys), types, map);
         }
         let has_line = keys.second.is_some();
         let (sources, broken) = (self.sources, self.broken);
@@ -379,7 +384,7 @@ fn signal_field(source: &Source, text: &str) -> Option<(usize, &'static SignalFi
 
 /// Why what is counted cannot be counted here: alerts are looked at when all else has been, so what counts them counts nothing
 /// else and is read at alerts alone, and it says what it knows at once.
-fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Node) -> Option<Fault> {
+pub(crate) fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Node) -> Option<Fault> {
     let fault = |message: String, help: &str| Some(Fault::new(Code::AlertsApart, types.span.clone(), message).help(help));
     let alerts = counted.iter().filter(|one| one.event.is_alert()).count();
     if alerts > 0 && alerts < counted.len() {
@@ -418,7 +423,11 @@ fn to_themselves(spec: &OperatorSpec) -> (String, String) {
 
 /// How far back an aggregate may look, or wait.
 fn windows(spec: &OperatorSpec) -> std::ops::RangeInclusive<i64> {
-    if spec.form == Form::Keyed { WINDOW_MS_MIN..=spec.window_ms_max } else { LONG_MS }
+    match spec.form {
+        Form::Keyed => WINDOW_MS_MIN..=spec.window_ms_max,
+        Form::Timer | Form::Population => LONG_MS,
+        Form::Graph => HOURS_MS,
+    }
 }
 
 /// What comes of an aggregate that looks at no field.

@@ -561,7 +561,7 @@ pub(crate) fn binding_of(operator: AnyOperator, mut feeds: Vec<Feed>, sources: &
     for feed in &mut feeds {
         feed.firings_of = feed.firings_of.and_then(|source| sources.get(source)).map(|source| source.draft);
     }
-    Binding { window_ms: operator.window_ms(), operator, feeds, canonical, former }
+    Binding { window_ms: operator.window_ms(), operator, feeds, near: None, canonical, former }
 }
 
 /// Equal text, equal state: everything that changes what is kept, by its resolved parts. Under which key it is read is no part

@@ -206,6 +206,17 @@ impl List {
     pub fn holds(&self, value: &str, at_ms: i64) -> bool {
         self.members.holds(self.kind, value, at_ms)
     }
+
+    /// Gives each single value that is listed, as an entry of its kind is written, with the instant that ends it, Unix ms: of a
+    /// network each address, of a prefix nothing.
+    pub fn each(&self, take: impl FnMut(&str, i64)) {
+        self.members.each(self.kind, take);
+    }
+
+    /// How many addresses its networks come to.
+    pub(crate) fn addresses(&self) -> u128 {
+        self.members.addresses()
+    }
 }
 
 /// `has(data.x)`; of a field inside an object that is not there it is an error, as CEL says.

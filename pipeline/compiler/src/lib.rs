@@ -28,6 +28,7 @@ pub mod expression;
 mod folder;
 mod format;
 mod function;
+mod graph;
 mod hint;
 pub mod items;
 mod join;

@@ -11,7 +11,7 @@ use rasid_detectors::operator::{AnyOperator, Of};
 use rasid_detectors::value::Value;
 
 use crate::diagnostic::Diagnostic;
-use crate::expression::Expr;
+use crate::expression::{Expr, List};
 pub use crate::format::Format;
 use crate::terms::Terms;
 
@@ -313,6 +313,9 @@ pub struct Binding {
     pub window_ms: i64,
     /// The event types that change it.
     pub feeds: Vec<Feed>,
+    /// The list from whose entries it counts how far somebody is. Its name is a part of what the binding is; what it holds is not, so
+    /// that state outlives another entry.
+    pub near: Option<Arc<List>>,
     /// Equal text, equal binding. Types and fields stand in it by their names, so that it outlives changes of the vocabulary.
     pub canonical: String,
     /// The same as versions up to 0.3.0 wrote it, with fields by their numbers: what their snapshots name it by.

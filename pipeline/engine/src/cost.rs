@@ -9,7 +9,6 @@ use rasid_compiler::expression::Expr;
 use rasid_compiler::ruleset::{Binding, EntityField, KeyPart, Mode, Program, Rule, Ruleset};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::{EventType, field};
-use rasid_detectors::operator::Form;
 
 pub use self::instructions::{EVENTS_COUNTED, RECORDS_COUNTED};
 use crate::operator_table::entry_bytes;
@@ -206,7 +205,7 @@ fn readings(ruleset: &Ruleset, rule: &Rule) -> Vec<Reading> {
 
 /// What has a state of its own, in a rule's words.
 fn key(binding: &Binding) -> String {
-    if binding.operator.spec().form == Form::Population {
+    if binding.operator.spec().form.is_of_all() {
         return String::new();
     }
     let Some(feed) = binding.feeds.first() else { return String::new() };

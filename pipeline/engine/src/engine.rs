@@ -151,18 +151,19 @@ impl Engine {
             ),
         };
         let memory = Memory::new(&config, &ruleset);
+        let hasher = pseudonymizer.key_hasher();
         let mut scores = Scores::new(memory.quota(Party::Scores));
         Ok(Self {
-            hasher: pseudonymizer.key_hasher(),
             pseudonymizer,
             pool,
             clock_ms: i64::MIN,
             duplicates: Duplicates::new(memory.quota(Party::Duplicates)),
             shards: shards(layout(&ruleset, &config), &memory),
-            populations: Populations::new(layout(&ruleset, &config), &memory),
+            populations: Populations::new(layout(&ruleset, &config), &memory, &hasher),
             suppression: Suppression::new(suppress_ms_max(&ruleset), config.lateness_ms, memory.quota(Party::Suppression)),
             issued: Issued::new(memory.quota(Party::Issued)),
             memory,
+            hasher,
             rule_numbers: ruleset.rules.iter().map(|rule| scores.number(&rule.id)).collect(),
             score_readers: score_readers(&ruleset, &mut scores),
             assumed_score: None,
@@ -189,7 +190,7 @@ impl Engine {
             config,
             plan,
             pseudonymizer: _,
-            hasher: _,
+            hasher,
             pool: _,
             clock_ms,
             memory,
@@ -221,7 +222,7 @@ impl Engine {
             shard.clear();
             shard.set_quotas(memory, i64::MIN);
         }
-        *populations = Populations::new(layout(ruleset, config), memory);
+        *populations = Populations::new(layout(ruleset, config), memory, hasher);
         *suppression = Suppression::new(suppress_ms_max(ruleset), config.lateness_ms, memory.quota(Party::Suppression));
         *issued = Issued::new(memory.quota(Party::Issued));
         *scores = Scores::new(memory.quota(Party::Scores));

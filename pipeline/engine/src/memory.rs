@@ -15,7 +15,6 @@
 use std::collections::BTreeMap;
 
 use rasid_compiler::ruleset::{Binding, Ruleset};
-use rasid_detectors::operator::Form;
 use serde::{Deserialize, Serialize};
 
 use crate::Config;
@@ -241,7 +240,7 @@ impl Shares {
     fn by_party(self, ruleset: &Ruleset) -> Bytes {
         let mut halves = Bytes::default();
         for binding in &ruleset.bindings {
-            let of_all = usize::from(binding.operator.spec().form == Form::Population);
+            let of_all = usize::from(binding.operator.spec().form.is_of_all());
             halves.0[Party::of(binding) as usize] += 2 - of_all;
             halves.0[Party::Populations as usize] += of_all;
         }

@@ -410,7 +410,7 @@ impl OperatorVisitor for EntryBytes {
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Bytes {
         let bounds = O::heap_bounds(setup);
         let entry = |heap: usize| {
-            if O::FORM == Form::Population {
+            if O::FORM.is_of_all() {
                 return size_of::<O::State>() + heap;
             }
             Table::<Remembered<O>>::entry_bytes(cells::<O>(heap))
@@ -427,7 +427,7 @@ impl OperatorVisitor for New {
     type Output = Box<dyn OperatorTable>;
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Self::Output {
-        if O::FORM == Form::Population {
+        if O::FORM.is_of_all() {
             return Box::new(Taken::<O> { setup: setup.clone(), part: None, evicted: 0 });
         }
         let ttl_ms = O::ttl_ms(setup).saturating_add(self.lateness_ms);

@@ -64,12 +64,23 @@ pub(crate) struct Step {
     pub(crate) firing: Option<usize>,
     /// The row's cell that its value goes to, if a condition reads it here.
     pub(crate) cell: Option<usize>,
-    /// Whether there is one state for all keys.
-    pub(crate) of_all: bool,
+    /// Whose state it is.
+    pub(crate) whose: Whose,
     /// Whether what feeds it feeds its neighbours too: its key has a region.
     pub(crate) is_spread: bool,
     /// Whether it looks into raw values.
     pub(crate) needs_raw: bool,
+}
+
+/// Whose state a step touches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// That of its key.
+    Key,
+    /// The one of all keys.
+    All,
+    /// The same, which it reads under its key and does not feed.
+    AllUnderKey,
 }
 
 /// One rule at one event type.
@@ -100,13 +111,13 @@ impl Plan {
             ruleset.with_sources(trigger.reads.iter().map(|read| read.binding)).into_iter().for_each(|binding| used[binding] = true);
         }
         let types: Vec<TypePlan> = EventType::ALL.iter().map(|event| TypePlan::new(*event, &ruleset, &used)).collect();
-        let of_form = |form: Form| {
+        let of_form = |is: fn(Form) -> bool| {
             let bindings = ruleset.bindings.iter().zip(&used).enumerate();
-            bindings.filter(move |(_, (binding, used))| **used && binding.operator.spec().form == form).map(|(number, _)| number)
+            bindings.filter(move |(_, (binding, used))| **used && is(binding.operator.spec().form)).map(|(number, _)| number)
         };
-        let timers: Vec<usize> = of_form(Form::Timer).collect();
+        let timers: Vec<usize> = of_form(|form| form == Form::Timer).collect();
         let timer_ms = timers.iter().map(|number| ruleset.bindings[*number].window_ms).min();
-        let has_populations = of_form(Form::Population).next().is_some();
+        let has_populations = of_form(Form::is_of_all).next().is_some();
         let has_second = ruleset.bindings.iter().zip(&used).any(|(binding, used)| *used && is_second(binding));
         let reads_scores = types.iter().flat_map(|of| &of.triggers).any(|trigger| trigger.reads_score);
         Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores }
@@ -251,10 +262,14 @@ impl TypePlan {
                 });
                 let steps = if is_second(binding) { &mut plan.second } else { &mut plan.steps };
                 let spec = binding.operator.spec();
-                let (of_all, needs_raw) = (spec.form == Form::Population, spec.needs_raw);
+                let whose = match spec.form {
+                    Form::Keyed | Form::Timer => Whose::Key,
+                    Form::Graph if feed.is_none() => Whose::AllUnderKey,
+                    Form::Population | Form::Graph => Whose::All,
+                };
                 // What fires would do so once for each of them.
                 let is_spread = !spec.yields.fires() && feed.is_some() && parts.iter().any(|part| is_region(*part));
-                steps.push(Step { binding: number, key, feed, firing, cell, of_all, is_spread, needs_raw });
+                steps.push(Step { binding: number, key, feed, firing, cell, whose, is_spread, needs_raw: spec.needs_raw });
             }
         }
         plan.triggers = mine

@@ -2,7 +2,11 @@
 
 use std::any::Any;
 
-use rasid_detectors::operator::{Form, Lacking, Operator, OperatorVisitor, Setup};
+use rasid_compiler::ruleset::Binding;
+use rasid_detectors::entity::KeyHasher;
+use rasid_detectors::event::Event;
+use rasid_detectors::near::Near;
+use rasid_detectors::operator::{Lacking, Operator, OperatorVisitor, Setup};
 
 use crate::batch::Cell;
 use crate::memory::{Memory, Party};
@@ -37,6 +41,8 @@ pub(crate) trait Whole: Send + Sync {
     fn close(&mut self, closed_ms: i64, parts: &mut dyn Iterator<Item = Box<dyn Any + Send>>);
     /// What a condition reads until the next minute closes.
     fn read(&self) -> Cell;
+    /// What a condition reads under a key. `fed`: the current event, where that feeds it.
+    fn read_under(&self, key: u64, fed: Option<(&Event<'_>, &KeyHasher)>) -> Cell;
     /// How far it is from having a value, where it has none and can tell.
     fn lacks(&self) -> Option<Lacking>;
     /// Memory, bytes.
@@ -49,6 +55,8 @@ pub(crate) trait Whole: Send + Sync {
     fn settle(&mut self);
     /// How much the memory bound has cost so far.
     fn evicted(&self) -> u64;
+    /// Sets again whom it tells how near somebody is to.
+    fn set_near(&mut self, near: Near);
     /// The same for a snapshot.
     fn share(&self) -> Box<dyn Whole>;
     /// Appends it to `out`.
@@ -61,6 +69,7 @@ struct Typed<O: Operator> {
     setup: Setup<O::Params>,
     state: O::State,
     closed_ms: i64,
+    near: Near,
     /// What a condition reads of it: the same until the next minute closes, so it is worked out once and not for each event.
     now: Cell,
     evicted: u64,
@@ -80,12 +89,16 @@ impl<O: Operator> Whole for Typed<O> {
         self.now.clone()
     }
 
+    fn read_under(&self, key: u64, fed: Option<(&Event<'_>, &KeyHasher)>) -> Cell {
+        O::read_under(&self.setup, &self.state, key, fed).map_or(Cell::Absent, |measure| Cell::Signal(Box::new(measure)))
+    }
+
     fn lacks(&self) -> Option<Lacking> {
         O::lacks(&self.setup, &self.state)
     }
 
     fn bytes(&self) -> usize {
-        size_of::<O::State>() + O::heap_bytes(&self.state)
+        size_of::<O::State>() + O::heap_bytes(&self.state) + self.near.bytes()
     }
 
     fn evicted(&self) -> u64 {
@@ -103,11 +116,18 @@ impl<O: Operator> Whole for Typed<O> {
     }
 
     fn settle(&mut self) {
+        O::settle(&self.setup, self.closed_ms, &mut self.state, &self.near);
         self.now = value::<O>(&self.setup, self.closed_ms, &self.state);
     }
 
+    fn set_near(&mut self, near: Near) {
+        self.near = near;
+    }
+
     fn share(&self) -> Box<dyn Whole> {
-        Box::new(Self { setup: self.setup.clone(), state: self.state.clone(), now: self.now.clone(), ..*self })
+        let Self { setup, state, near, now, closed_ms, evicted } = self;
+        let (setup, state, near, now) = (setup.clone(), state.clone(), near.clone(), now.clone());
+        Box::new(Self { setup, state, near, now, closed_ms: *closed_ms, evicted: *evicted })
     }
 
     fn save(&self, out: Vec<u8>) -> Vec<u8> {
@@ -121,24 +141,26 @@ impl<O: Operator> Whole for Typed<O> {
 }
 
 /// Makes the state of all keys, where an operator has one.
-struct New;
+struct New {
+    near: Near,
+}
 
 impl OperatorVisitor for New {
     type Output = Option<Box<dyn Whole>>;
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Self::Output {
-        if O::FORM != Form::Population {
+        if !O::FORM.is_of_all() {
             return None;
         }
-        let (setup, state) = (setup.clone(), O::State::default());
-        Some(Box::new(Typed::<O> { setup, state, closed_ms: i64::MIN, now: Cell::Absent, evicted: 0 }))
+        let (Self { near }, setup, state) = (self, setup.clone(), O::State::default());
+        Some(Box::new(Typed::<O> { setup, state, closed_ms: i64::MIN, near, now: Cell::Absent, evicted: 0 }))
     }
 }
 
 impl Populations {
     /// Before the first event.
-    pub(crate) fn new(layout: Layout<'_>, memory: &Memory) -> Self {
-        let wholes = layout.bindings.iter().map(|binding| binding.operator.accept(New));
+    pub(crate) fn new(layout: Layout<'_>, memory: &Memory, hasher: &KeyHasher) -> Self {
+        let wholes = layout.bindings.iter().map(|binding| binding.operator.accept(New { near: near(binding, hasher) }));
         Self { wholes: wholes.collect(), open_ms: i64::MIN, quota: memory.quota(Party::Populations) }
     }
 
@@ -148,16 +170,18 @@ impl Populations {
         self.keep_to_quota();
     }
 
-    /// Forgets the oldest of what takes most, and works out what is read of the rest.
+    /// Works out what is read of each, and forgets the oldest of what takes most.
     fn keep_to_quota(&mut self) {
+        // What is worked out takes memory too.
+        self.wholes.iter_mut().flatten().for_each(|whole| whole.settle());
         loop {
             let bytes: usize = self.wholes.iter().flatten().map(|whole| whole.heap_bytes()).sum();
-            let largest = self.wholes.iter_mut().flatten().max_by_key(|whole| whole.heap_bytes());
-            if bytes <= self.quota || !largest.is_some_and(|whole| whole.forget()) {
+            let Some(largest) = self.wholes.iter_mut().flatten().max_by_key(|whole| whole.heap_bytes()) else { break };
+            if bytes <= self.quota || !largest.forget() {
                 break;
             }
+            largest.settle();
         }
-        self.wholes.iter_mut().flatten().for_each(|whole| whole.settle());
     }
 
     /// Closes the minutes before `minute_ms`: what shards have taken in is added up. A minute that is open already stays so.
@@ -179,16 +203,23 @@ impl Populations {
         self.wholes[binding].as_ref().map_or(Cell::Absent, |whole| whole.read())
     }
 
+    /// What a condition reads of one that is read under a key. `fed`: the current event, where that feeds it.
+    pub(crate) fn read_under(&self, binding: usize, key: u64, fed: Option<(&Event<'_>, &KeyHasher)>) -> Cell {
+        self.wholes[binding].as_ref().map_or(Cell::Absent, |whole| whole.read_under(key, fed))
+    }
+
     /// How far such a binding is from having a value, where it has none and can tell.
     pub(crate) fn lacks(&self, binding: usize) -> Option<Lacking> {
         self.wholes.get(binding)?.as_ref()?.lacks()
     }
 
     /// Makes those of another ruleset: `kept` says for each of its bindings which of the old ones it goes on with.
-    pub(crate) fn switch(&mut self, layout: Layout<'_>, memory: &Memory, kept: &[Option<usize>]) {
-        let mut old = std::mem::replace(self, Self { open_ms: self.open_ms, ..Self::new(layout, memory) });
-        for (whole, kept) in self.wholes.iter_mut().zip(kept) {
-            if let Some(kept) = kept.and_then(|number| old.wholes[number].take()) {
+    pub(crate) fn switch(&mut self, layout: Layout<'_>, memory: &Memory, kept: &[Option<usize>], hasher: &KeyHasher) {
+        let mut old = std::mem::replace(self, Self { open_ms: self.open_ms, ..Self::new(layout, memory, hasher) });
+        for ((whole, kept), binding) in self.wholes.iter_mut().zip(kept).zip(layout.bindings) {
+            if let Some(mut kept) = kept.and_then(|number| old.wholes[number].take()) {
+                kept.set_near(near(binding, hasher));
+                kept.settle();
                 *whole = Some(kept);
             }
         }
@@ -228,4 +259,12 @@ impl Populations {
         self.keep_to_quota();
         Ok(rest)
     }
+}
+
+/// The keys of the list that a binding names.
+fn near(binding: &Binding, hasher: &KeyHasher) -> Near {
+    let Some((list, kind)) = binding.near.as_ref().and_then(|list| Some((list, list.kind?))) else { return Near::default() };
+    let mut keys = Vec::new();
+    list.each(|value, ends_ms| keys.push((hasher.key(kind, value), ends_ms)));
+    Near::new(keys)
 }

@@ -14,7 +14,7 @@ use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::batch::{Cell, Chunk};
 use crate::condition::EventScope;
-use crate::plan::{Plan, Stage};
+use crate::plan::{Plan, Stage, Whose};
 use crate::population::Populations;
 
 /// Shards of keyed state, whatever the threads.
@@ -86,8 +86,10 @@ pub(crate) fn scatter(
         }
         keys.clear();
         keys.extend(plan_of_type.keys.iter().map(|parts| key_of(&row.event, parts, hasher)));
+        // What is fed comes before what is read of it.
+        let mut fed_of_all = None;
         for (step_number, step) in steps.iter().enumerate() {
-            let key = if step.of_all { Some(row.identity) } else { keys[step.key] };
+            let key = if step.whose == Whose::All { Some(row.identity) } else { keys[step.key] };
             let Some(key) = key else {
                 if let Some(cell) = step.cell {
                     cells[mark.cells + cell] = Cell::NoEntity;
@@ -118,13 +120,19 @@ pub(crate) fn scatter(
             out.filter_errors += u64::from(is_lost);
             let bits = if is_lost { 0 } else { bits };
             let feeds = bits != 0 || feed.is_some_and(|feed| feed.sides.below);
-            if step.of_all
-                && let Some(cell) = step.cell
-            {
-                cells[mark.cells + cell] = populations.read(step.binding);
+            match (step.whose, step.cell) {
+                (Whose::All, Some(cell)) => cells[mark.cells + cell] = populations.read(step.binding),
+                (Whose::AllUnderKey, Some(cell)) => {
+                    let event = (fed_of_all == Some(step.binding)).then_some((&row.event, hasher));
+                    cells[mark.cells + cell] = populations.read_under(step.binding, key, event);
+                }
+                _ => {}
+            }
+            if feeds && step.whose == Whose::All {
+                fed_of_all = Some(step.binding);
             }
             let due = mark.due.is_some_and(|binding| usize::from(binding) == step.binding);
-            let reads = step.cell.is_some() && !step.of_all;
+            let reads = step.cell.is_some() && step.whose == Whose::Key;
             if feeds || due || reads {
                 #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows, a plan than 2^16 bindings")]
                 let item = Item {

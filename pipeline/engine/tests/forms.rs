@@ -364,6 +364,8 @@ const COLUMN_RULES: &[(&str, &str)] = &[
     FORM_RULES[0],
     FORM_RULES[1],
     FORM_RULES[3],
+    FORM_RULES[5],
+    FORM_RULES[6],
     (
         "auth/other_address.yaml",
         r#"

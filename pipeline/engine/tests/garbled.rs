@@ -86,6 +86,10 @@ fn reads(ruleset: &Ruleset, rule: &Rule, event: EventType) -> BTreeSet<FieldPath
                 found.extend(feed.of.and_then(|of| of.path()));
             }
             found.extend(binding.operator.spec().reads().iter().filter_map(|name| path(event, name)));
+            // What is read under a key is fed by whom and what an event names.
+            let kinds = binding.operator.kinds();
+            let named = event.fields().iter().filter(|field| field.entities.iter().any(|kind| kinds.contains(kind)));
+            found.extend(named.filter_map(|field| path(event, field.name)));
         }
     }
     // An accuracy may say that the place beside it is none.

@@ -10,7 +10,7 @@
 //! it, so that one search tells whether an unexpired entry anywhere around a value holds it.
 
 use std::hash::Hasher as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rasid_detectors::entity::{self, EntityKind};
 use sha2::{Digest as _, Sha256};
@@ -110,6 +110,34 @@ impl Members {
         }
     }
 
+    /// See [`super::List::each`].
+    pub(crate) fn each(&self, kind: Option<EntityKind>, mut take: impl FnMut(&str, i64)) {
+        match self {
+            Self::Words(words) => words.index.iter().for_each(|word| take(said(&words.text, word), word.ends)),
+            Self::Phones(_) if kind == Some(EntityKind::PhonePrefix) => {}
+            Self::Phones(phones) => {
+                for (first, last, ends) in &phones.0 {
+                    (*first..=*last).filter_map(number).for_each(|number| take(&number, *ends));
+                }
+            }
+            Self::Networks { v4, v6 } => {
+                for (first, last, ends) in &v4.0 {
+                    (*first..=*last).for_each(|bits| take(&Ipv4Addr::from_bits(bits).to_string(), *ends));
+                }
+                for (first, last, ends) in &v6.0 {
+                    (*first..=*last).for_each(|bits| take(&Ipv6Addr::from_bits(bits).to_string(), *ends));
+                }
+            }
+        }
+    }
+
+    /// See [`super::List::addresses`].
+    pub(crate) fn addresses(&self) -> u128 {
+        let Self::Networks { v4, v6 } = self else { return 0 };
+        let of_v4 = v4.0.iter().map(|(first, last, _)| u128::from(last - first) + 1);
+        of_v4.chain(v6.0.iter().map(|(first, last, _)| (last - first).saturating_add(1))).fold(0, u128::saturating_add)
+    }
+
     /// How many entries there are, those that lie in others with as late an end left out.
     pub(crate) fn len(&self) -> usize {
         match self {
@@ -150,6 +178,21 @@ pub(crate) fn numbers(e164: &str) -> Option<(u64, u64)> {
         }
     }
     Some((first, first + span - 1))
+}
+
+/// The number that [`numbers`] reads so; `None` where there is none.
+fn number(mut first: u64) -> Option<String> {
+    let mut digits = Vec::new();
+    while first > 0 {
+        digits.push(u8::try_from(first % 11).ok()?);
+        first /= 11;
+    }
+    // What follows the end of a number is its end, too.
+    let shown: Vec<u8> = digits.into_iter().rev().collect();
+    let end = shown.iter().position(|digit| *digit == 0).unwrap_or(shown.len());
+    let (number, rest) = shown.split_at_checked(end)?;
+    let is_one = !number.is_empty() && shown.len() == DIGITS_MAX && rest.iter().all(|digit| *digit == 0);
+    is_one.then(|| std::iter::once('+').chain(number.iter().map(|digit| char::from(b'0' + digit - 1))).collect())
 }
 
 /// Whether so many digits can be an entry.

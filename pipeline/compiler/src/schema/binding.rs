@@ -69,7 +69,13 @@ fn aggregate(spec: &OperatorSpec, named: &Named, generator: &mut SchemaGenerator
     }
     if spec.form != Form::Population {
         properties.insert("by".to_owned(), described::<OneOrMore<StateKey>>(named.by, generator));
+    }
+    if !spec.form.is_of_all() {
         properties.insert("match".to_owned(), matched());
+    }
+    if let Some(near) = named.near {
+        let list = json!({ "type": "string", "pattern": r"^(list\.)?[a-z][a-z0-9_]*$", "description": near, "examples": ["list.banned_accounts"] });
+        properties.insert("near".to_owned(), list);
     }
     required.push("window");
     properties.insert("window".to_owned(), described::<Span>(named.window, generator));

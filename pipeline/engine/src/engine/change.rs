@@ -42,7 +42,7 @@ impl Engine {
             None => self.shards.iter_mut().for_each(switch),
             Some(pool) => pool.install(|| self.shards.par_iter_mut().for_each(switch)),
         }
-        self.populations.switch(layout, &self.memory, &kept);
+        self.populations.switch(layout, &self.memory, &kept, &self.hasher);
         self.suppression.switch(suppress_ms_max(&plan.ruleset), self.config.lateness_ms, clock_ms);
 
         self.former_rules.extend(std::mem::take(&mut self.rules).into_iter().map(|counters| (counters.rule.clone(), counters)));
