@@ -221,9 +221,9 @@ impl Shard {
         self.count_anew();
     }
 
-    /// Entries of a binding that the memory bound has cost so far.
-    pub(crate) fn evicted(&self, binding: usize) -> u64 {
-        self.table(binding).map_or(0, OperatorTable::evicted)
+    /// Entries of each binding that the memory bound has cost so far.
+    pub(crate) fn evicted(&self) -> impl Iterator<Item = u64> {
+        self.tables.iter().map(|slot| slot.table.as_ref().map_or(0, |table| table.evicted()))
     }
 
     /// The same for a snapshot.

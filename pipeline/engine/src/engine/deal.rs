@@ -79,8 +79,8 @@ impl Engine {
     /// `duplicates`, `suppression`, `alerts` (those that were issued) and `scores`.
     pub fn evictions(&self) -> BTreeMap<&str, u64> {
         let mut evictions: BTreeMap<&str, u64> = BTreeMap::new();
-        for (number, binding) in self.plan.ruleset.bindings.iter().enumerate() {
-            *evictions.entry(binding.operator.spec().name).or_default() += self.evicted(number);
+        for (binding, count) in self.plan.ruleset.bindings.iter().zip(self.evicted_by_binding()) {
+            *evictions.entry(binding.operator.spec().name).or_default() += count;
         }
         for (operator, count) in &self.evicted_before {
             *evictions.entry(operator).or_default() += count;
@@ -94,18 +94,19 @@ impl Engine {
         evictions
     }
 
-    /// Of one binding's.
-    fn evicted(&self, binding: usize) -> u64 {
-        self.shards.iter().map(|shard| shard.evicted(binding)).sum::<u64>() + self.populations.evicted(binding)
+    fn evicted_by_binding(&self) -> Vec<u64> {
+        let mut counts: Vec<u64> = (0..self.plan.ruleset.bindings.len()).map(|binding| self.populations.evicted(binding)).collect();
+        for shard in &self.shards {
+            counts.iter_mut().zip(shard.evicted()).for_each(|(count, more)| *count += more);
+        }
+        counts
     }
 
     /// Remembers what the memory bound has cost those bindings that are given up now.
     pub(super) fn remember_evictions(&mut self, kept: &[Option<usize>]) {
-        for number in (0..self.plan.ruleset.bindings.len()).filter(|number| !kept.contains(&Some(*number))) {
-            let (name, count) = (self.plan.ruleset.bindings[number].operator.spec().name, self.evicted(number));
-            if count > 0 {
-                *self.evicted_before.entry(name.to_owned()).or_default() += count;
-            }
+        let counts = self.evicted_by_binding().into_iter().zip(&self.plan.ruleset.bindings).enumerate();
+        for (_, (count, binding)) in counts.filter(|(number, (count, _))| *count > 0 && !kept.contains(&Some(*number))) {
+            *self.evicted_before.entry(binding.operator.spec().name.to_owned()).or_default() += count;
         }
     }
 
