@@ -115,7 +115,9 @@ mod tests {
 
     fn fed(times: &[i64], window_ms: i64) -> Total {
         let mut state = Total::default();
-        times.iter().for_each(|at_ms| state.feed(*at_ms, 1, both(window_ms)));
+        for at_ms in times {
+            state.feed(*at_ms, 1, both(window_ms));
+        }
         state
     }
 
