@@ -32,11 +32,6 @@ impl Near {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// Memory, bytes.
-    pub fn bytes(&self) -> usize {
-        size_of_val(&*self.0)
-    }
 }
 
 impl PartialEq for Near {

@@ -199,12 +199,13 @@ impl Operator for Component {
     }
 
     fn forget(state: &mut State) -> bool {
-        state.components = None;
-        if Arc::make_mut(&mut state.graph).forget() {
-            return true;
+        let was_any = state.open.len() + state.graph.len() > 0;
+        if !Arc::make_mut(&mut state.graph).forget() {
+            state.open = Open::default();
         }
-        let was_any = state.open.len() > 0;
-        state.open = Open::default();
+        if was_any {
+            state.components = None;
+        }
         was_any
     }
 

@@ -55,7 +55,7 @@ pub(crate) trait Whole: Send + Sync {
     fn settle(&mut self);
     /// How much the memory bound has cost so far.
     fn evicted(&self) -> u64;
-    /// Sets again whom it tells how near somebody is to.
+    /// Sets again to whose entries it tells how near somebody is.
     fn set_near(&mut self, near: Near);
     /// The same for a snapshot.
     fn share(&self) -> Box<dyn Whole>;
@@ -98,11 +98,15 @@ impl<O: Operator> Whole for Typed<O> {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<O::State>() + O::heap_bytes(&self.state) + self.near.bytes()
+        size_of::<O::State>() + O::heap_bytes(&self.state)
     }
 
     fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    fn set_near(&mut self, near: Near) {
+        self.near = near;
     }
 
     fn heap_bytes(&self) -> usize {
@@ -120,14 +124,9 @@ impl<O: Operator> Whole for Typed<O> {
         self.now = value::<O>(&self.setup, self.closed_ms, &self.state);
     }
 
-    fn set_near(&mut self, near: Near) {
-        self.near = near;
-    }
-
     fn share(&self) -> Box<dyn Whole> {
-        let Self { setup, state, near, now, closed_ms, evicted } = self;
-        let (setup, state, near, now) = (setup.clone(), state.clone(), near.clone(), now.clone());
-        Box::new(Self { setup, state, near, now, closed_ms: *closed_ms, evicted: *evicted })
+        let (setup, state) = (self.setup.clone(), self.state.clone());
+        Box::new(Self { setup, state, near: self.near.clone(), now: self.now.clone(), ..*self })
     }
 
     fn save(&self, out: Vec<u8>) -> Vec<u8> {
@@ -152,7 +151,7 @@ impl OperatorVisitor for New {
         if !O::FORM.is_of_all() {
             return None;
         }
-        let (Self { near }, setup, state) = (self, setup.clone(), O::State::default());
+        let (near, setup, state) = (self.near, setup.clone(), O::State::default());
         Some(Box::new(Typed::<O> { setup, state, closed_ms: i64::MIN, near, now: Cell::Absent, evicted: 0 }))
     }
 }
@@ -170,17 +169,15 @@ impl Populations {
         self.keep_to_quota();
     }
 
-    /// Works out what is read of each, and forgets the oldest of what takes most.
+    /// Works out what is read, and forgets the oldest of what takes most: what is worked out takes memory too.
     fn keep_to_quota(&mut self) {
-        // What is worked out takes memory too.
-        self.wholes.iter_mut().flatten().for_each(|whole| whole.settle());
         loop {
+            self.wholes.iter_mut().flatten().for_each(|whole| whole.settle());
             let bytes: usize = self.wholes.iter().flatten().map(|whole| whole.heap_bytes()).sum();
-            let Some(largest) = self.wholes.iter_mut().flatten().max_by_key(|whole| whole.heap_bytes()) else { break };
-            if bytes <= self.quota || !largest.forget() {
+            let largest = self.wholes.iter_mut().flatten().max_by_key(|whole| whole.heap_bytes());
+            if bytes <= self.quota || !largest.is_some_and(|whole| whole.forget()) {
                 break;
             }
-            largest.settle();
         }
     }
 
@@ -219,10 +216,10 @@ impl Populations {
         for ((whole, kept), binding) in self.wholes.iter_mut().zip(kept).zip(layout.bindings) {
             if let Some(mut kept) = kept.and_then(|number| old.wholes[number].take()) {
                 kept.set_near(near(binding, hasher));
-                kept.settle();
                 *whole = Some(kept);
             }
         }
+        self.keep_to_quota();
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -1,7 +1,5 @@
 //! How accounts hang together, in an engine: by closed hours, near a list that may change, through a restart.
 
-#![expect(clippy::indexing_slicing, reason = "what is out of range fails the test")]
-
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record, run_tests};
 use serde_json::{Value, json};
