@@ -159,3 +159,25 @@ fn what_a_rule_that_looks_at_alerts_costs_an_alert() {
     let found = measured(&[of(std::slice::from_ref(&loud)), of(&[loud, wave])]);
     println!("an event that opens an alert: {:.0} ns, where a rule looks at alerts {:.0} ns", found[0], found[1]);
 }
+
+/// Codes that are asked for at once, then another of the same phone: a rule about that in a window of its own, or in everybody's.
+fn sequence(number: usize, window_s: usize) -> SourceFile {
+    let text = format!(
+        "rule: many.r{number}\ntitle: t\non: auth.otp_requested\nentity: phone\nlet:\n  taken: {{sequence: [{{on: auth.otp_requested, times: 3, where: data.purpose == \"login\"}}, auth.otp_verified, {{on: auth.otp_requested, within: 1m}}], by: phone, window: {window_s}s}}\nwhen: taken.fired && taken.span_s > {number}.5\nexplain: x\n"
+    );
+    SourceFile { name: format!("many/r{number}.yaml"), text }
+}
+
+#[test]
+#[ignore = "a measure: cargo test --release -p rasid-engine --test many_rules -- --ignored --nocapture --test-threads 1"]
+fn what_fifty_sequences_cost_an_event() {
+    let of = |count: usize, window_s: &dyn Fn(usize) -> usize| {
+        let files: Vec<SourceFile> = (0..count).map(|number| sequence(number, window_s(number))).collect();
+        compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false)))
+    };
+    let rulesets = [of(1, &|_| 600), of(50, &|_| 600), of(50, &|number| 600 + number)];
+    let took = measured(&rulesets);
+    for (what, took_ns) in ["one", "fifty rules over one sequence", "fifty sequences"].iter().zip(&took) {
+        println!("{what}: {took_ns:.0} ns an event, {:.2} times one", took_ns / took[0]);
+    }
+}
