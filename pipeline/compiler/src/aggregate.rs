@@ -148,7 +148,7 @@ impl Lowering<'_> {
             }
             (OfField::Beside(takes), None) => {
                 let has_it = |one: &Counted| !takes.second_alone || below.contains(one);
-                let fields = other.map_or(Some(Vec::new()), |node| self.beside(takes, node, (counted, &has_it)));
+                let fields = other.map_or(Some(Vec::new()), |node| self.beside(takes, node, counted, has_it));
                 fields.zip(fieldless(spec)).map(|(fields, shape)| (fields, None, shape))
             }
             (OfField::None { .. }, None) => fieldless(spec).map(|shape| (Vec::new(), None, shape)),
@@ -284,7 +284,8 @@ impl Lowering<'_> {
         &mut self,
         Beside { key, takes, is, example, .. }: Beside,
         node: &Node,
-        (counted, has_it): (&[Counted], &dyn Fn(&Counted) -> bool),
+        counted: &[Counted],
+        has_it: impl Fn(&Counted) -> bool,
     ) -> Option<Vec<Option<Of>>> {
         let text = reader::text(node, &format!("`{key}`"), self.faults)?;
         let text = text.strip_prefix("data.").unwrap_or(text);

@@ -183,12 +183,16 @@ fn broken<'a>(entries: &'a [(Key, Node)], drafts: &[Draft]) -> Vec<&'a str> {
         .collect()
 }
 
-/// The events that begin a wait of one of the bindings, and how long that is, ms.
-pub(crate) fn waits(drafts: &[Draft]) -> Vec<(EventType, i64)> {
+/// The events that begin a wait of one of the bindings, and how long that is, ms; `None` where the event says from when.
+pub(crate) fn waits(drafts: &[Draft]) -> Vec<(EventType, Option<i64>)> {
     let bindings = drafts.iter().filter_map(|draft| draft.binding.as_ref()).map(|(binding, _)| binding);
     let timers = bindings.filter(|binding| binding.operator.spec().form == Form::Timer);
-    let begun = |binding: &Binding| binding.feeds.iter().filter(|feed| feed.sides.below).map(|feed| feed.event).collect::<Vec<_>>();
-    timers.flat_map(|binding| begun(binding).into_iter().map(|event| (event, binding.window_ms))).collect()
+    let begun = |binding: &Binding| {
+        let window_ms = binding.window_ms;
+        let begins = binding.feeds.iter().filter(|feed| feed.sides.below);
+        begins.map(|feed| (feed.event, feed.of.is_none().then_some(window_ms))).collect::<Vec<_>>()
+    };
+    timers.flat_map(begun).collect()
 }
 
 /// What people call something that fires: `leak, the detector contact_leak`, `unused, an absence`.

@@ -33,8 +33,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) entity: Option<EntityKind>,
     /// The fields outside the vocabulary that it reads.
     pub(crate) unknowns: &'a BTreeSet<String>,
-    /// What it waits for: the events that begin a wait, and how long that is, ms.
-    pub(crate) waits: &'a [(EventType, i64)],
+    /// What it waits for: the events that begin a wait, and how long that is, ms; `None` where the event says from when.
+    pub(crate) waits: &'a [(EventType, Option<i64>)],
     /// Whether that is all of it: a binding with a fault might wait too.
     pub(crate) is_whole: bool,
 }
@@ -92,8 +92,9 @@ fn reachable(alert: &ExpectedAlert, events: &[ScenarioEvent], subject: &Subject<
     let none = then.peek().is_none();
     // What an event is made up of comes with it.
     let is = |event: &ScenarioEvent, of: EventType| event.event == of || of.whole() == Some(event.event);
-    let is_over = |(begun_by, wait_ms): &(EventType, i64)| {
-        events.iter().any(|event| is(event, *begun_by) && event.at_ms.saturating_add(*wait_ms) == alert.at_ms)
+    let is_over = |(begun_by, wait_ms): &(EventType, Option<i64>)| {
+        let is_then = |event: &ScenarioEvent| wait_ms.map_or(event.at_ms < alert.at_ms, |wait_ms| event.at_ms.saturating_add(wait_ms) == alert.at_ms);
+        events.iter().any(|event| is(event, *begun_by) && is_then(event))
     };
     let is_watched = |event: &ScenarioEvent| subject.on.iter().any(|of| is(event, *of));
     if subject.on.is_empty() || !subject.is_whole || then.any(is_watched) || subject.waits.iter().any(is_over) {

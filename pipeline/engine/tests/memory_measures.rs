@@ -55,7 +55,7 @@ fn feed(engine: &mut Engine, first: u64, events: impl Iterator<Item = String>) -
             (next..).zip(&texts).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
         let begun = on_cpu();
         alerts += engine.process(&records).alerts.len();
-        took += on_cpu() - begun;
+        took += on_cpu().saturating_sub(begun);
         next += texts.len() as u64;
     }
     (alerts, took)

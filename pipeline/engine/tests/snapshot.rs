@@ -210,7 +210,7 @@ fn said_otherwise(whole: &Saved, from: &str, to: &str) -> Saved {
 fn a_snapshot_of_format_6_has_its_shares_and_memory_is_dealt_at_the_next_event() {
     let config = Config { memory_max: 2_000_000, events_per_s: 0, ..Config::default() };
     let mut engine = engine(&all_rules(), config.clone());
-    let texts: Vec<String> = (0..6_000).map(|id| flood(id)).collect();
+    let texts: Vec<String> = (0..6_000).map(flood).collect();
     let take = |engine: &mut Engine, texts: &[String], first: u64| {
         let records = (first..).zip(texts).map(|(n, text)| Record { position: n * 600, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() });
         engine.process(&records.collect::<Vec<_>>());
