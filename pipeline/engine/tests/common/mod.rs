@@ -345,7 +345,6 @@ entity: ip
 let:
   used: {ratio: auth.otp_verified, per: auth.otp_requested, pair: phone, by: ip, window: 30m, settle: 3m, at_least: 3}
 when: used.high < 0.95 && used.count > 2
-risk: 4
 suppress: 5m
 explain: "{used:%} of {used.count}, at most {used.high:%}"
 "#,
