@@ -25,10 +25,12 @@ pub fn in_cairo(hour: i64) -> i64 {
     hour.saturating_add(i64::from(CAIRO.to_offset(instant).seconds()).div_euclid(3_600))
 }
 
-/// The hours of UTC in which a clock in Cairo shows that one: one, but none where clocks are put forward and two where they are put
-/// back. Its offset has been two or three hours for as long as there is one.
-pub fn from_cairo(shown: i64) -> impl Iterator<Item = i64> {
-    [3, 2].into_iter().map(move |offset| shown.saturating_sub(offset)).filter(move |hour| in_cairo(*hour) == shown)
+/// The hours of UTC in which a clock in Cairo shows that hour, the one before or the one after, each with what it shows: three, but
+/// one less where clocks are put forward and one more where they are put back. Its offset has been two or three hours for as long
+/// as there is one.
+pub fn around_in_cairo(shown: i64) -> impl Iterator<Item = (i64, i64)> {
+    let hours = (1..=4).rev().map(move |before| shown.saturating_sub(before));
+    hours.map(|hour| (hour, in_cairo(hour))).filter(move |(_, other)| other.abs_diff(shown) <= 1)
 }
 
 #[cfg(test)]
@@ -47,16 +49,18 @@ mod tests {
         assert_eq!(in_cairo(hour("2026-07-01T10:00:00Z")), midnight("2026-07-01") + 13);
         assert_eq!(in_cairo(hour("2022-07-01T10:00:00Z")), midnight("2022-07-01") + 12, "not in that year");
         // Midnight of 24 April is not shown, 11 pm of 29 October is twice.
-        assert_eq!(from_cairo(midnight("2026-04-24")).count(), 0);
-        assert_eq!(from_cairo(midnight("2026-04-24") + 1).collect::<Vec<_>>(), [hour("2026-04-23T22:00:00Z")]);
-        let twice: Vec<i64> = from_cairo(midnight("2026-10-29") + 23).collect();
-        assert_eq!(twice, [hour("2026-10-29T20:00:00Z"), hour("2026-10-29T21:00:00Z")]);
+        let around = |shown: i64| around_in_cairo(shown).map(|(hour, other)| (hour, other - shown)).collect::<Vec<_>>();
+        let (before, after) = (hour("2026-04-23T21:00:00Z"), hour("2026-04-23T22:00:00Z"));
+        assert_eq!(around(midnight("2026-04-24")), [(before, -1), (after, 1)]);
+        assert_eq!(around(midnight("2026-04-24") + 1), [(after, 0), (after + 1, 1)]);
+        let back = hour("2026-10-29T20:00:00Z");
+        assert_eq!(around(midnight("2026-10-29") + 23), [(back - 1, -1), (back, 0), (back + 1, 0), (back + 2, 1)]);
     }
 
     #[test]
     fn every_hour_is_found_again() {
         for hour in hour("2009-01-01T00:00:00Z")..hour("2030-01-01T00:00:00Z") {
-            assert!(from_cairo(in_cairo(hour)).any(|found| found == hour), "{hour}");
+            assert!(around_in_cairo(in_cairo(hour)).any(|(found, _)| found == hour), "{hour}");
         }
         for far in [i64::MIN, i64::MAX, hour("0000-01-01T00:00:00Z"), hour("9999-12-31T23:00:00Z")] {
             assert!(in_cairo(far) >= far);

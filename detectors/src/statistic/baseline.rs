@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::kernel::clock::{HOUR_MS, WEEK_HOURS, from_cairo, in_cairo};
+use crate::kernel::clock::{HOUR_MS, WEEK_HOURS, around_in_cairo, in_cairo};
 use crate::kernel::series::{self, Total};
 use crate::operator::{Fact, Feeds, HeapBounds, Measure, Named, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
@@ -181,33 +181,29 @@ impl State {
         }
     }
 
-    /// What that hour is set against; `None` where too few weeks are known.
-    fn samples(&self, hour: i64, setup: &Setup<Params>) -> Option<Samples> {
+    /// What an hour that is open is set against; `None` where too few weeks are known.
+    fn samples(&self, open: i64, setup: &Setup<Params>) -> Option<Samples> {
         let first = i64::from(self.first?);
-        let (shown, weeks) = (in_cairo(hour), setup.window_ms / HOUR_MS / WEEK_HOURS);
+        let (shown, weeks) = (in_cairo(open), setup.window_ms / HOUR_MS / WEEK_HOURS);
         let (mut samples, mut known) = (Samples::new(), 0);
         for week in 1..=weeks {
             let same = shown.saturating_sub(week * WEEK_HOURS);
-            let before = samples.len();
-            self.sample(same, (first, hour), &setup.params.holidays, &mut samples);
-            known += u32::from(samples.len() > before);
-            for beside in [same - 1, same + 1] {
-                self.sample(beside, (first, hour), &setup.params.holidays, &mut samples);
+            let is_measure =
+                |(hour, shown): &(i64, i64)| first < *hour && *hour < open && !setup.params.holidays.contains(&Day(shown.div_euclid(24)));
+            let mut is_known = false;
+            for (hour, shown) in around_in_cairo(same).filter(is_measure) {
+                is_known |= shown == same;
+                samples.push(self.count_in(hour));
             }
+            known += u32::from(is_known);
         }
         (known >= setup.params.warm_up_weeks.max(1)).then_some(samples)
     }
 
-    /// The counts of what a clock shows as that hour, between the first one and the one that is open.
-    fn sample(&self, shown: i64, (first, open): (i64, i64), holidays: &BTreeSet<Day>, samples: &mut Samples) {
-        if holidays.contains(&Day(shown.div_euclid(24))) {
-            return;
-        }
-        let whole = from_cairo(shown).filter(|hour| first < *hour && *hour < open);
-        samples.extend(whole.map(|hour| {
-            let place = self.hours.binary_search_by_key(&hour, |(other, _)| (*other).into());
-            place.ok().and_then(|place| self.hours.get(place)).map_or(0, |(_, count)| *count)
-        }));
+    /// Events in an hour of UTC.
+    fn count_in(&self, hour: i64) -> u32 {
+        let place = self.hours.binary_search_by_key(&hour, |(other, _)| (*other).into());
+        place.ok().and_then(|place| self.hours.get(place)).map_or(0, |(_, count)| *count)
     }
 }
 

@@ -58,8 +58,9 @@ impl Operator for Zscore {
     const VERSION: u16 = 1;
     const GIVES: &'static str =
         "How many standard deviations an event's number lies over the mean of its key's earlier ones; only at events that feed it.";
+    // A mean of what lies close together is nearly each of them.
     const FEEDS: Feeds =
-        Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "amount", clears: true }, ..Named::USUAL });
+        Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "amount", clears: false }, ..Named::USUAL });
     const YIELDS: Yields = Yields::Measure(Measure { of: is_number, fields: FIELDS });
     type Params = Params;
     type State = Spread;

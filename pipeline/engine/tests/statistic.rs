@@ -111,6 +111,14 @@ fn the_first_of_several_fields_may_be_named_too() {
         .unwrap_or_else(|report| panic!("{}", report.render(false)));
 }
 
+/// Where somebody usually is stays in the engine, like each place that it is made of.
+#[test]
+fn a_mean_of_hidden_numbers_is_hidden() {
+    let text = "rule: x.a\ntitle: T\non: gps.position\nentity: driver\nlet:\n  n: {zscore: gps.position, of: lat, by: driver, window: 1d}\nwhen: n > 3.0\nexplain: \"{n.mean}\"\n";
+    let report = rasid_compiler::compile(&[SourceFile { name: "x/a.yaml".to_owned(), text: text.to_owned() }]).expect_err("it is hidden");
+    assert!(report.render(false).contains("never leaves the engine"), "{}", report.render(false));
+}
+
 /// A day that is none is shown where it stands; a parameter that is too small too.
 #[rstest]
 #[case::no_date("baseline: payment.failed, by: data.method, window: 28d, holidays: [2026-13-01]", "`2026-13-01` is no date")]
