@@ -25,6 +25,7 @@ use std::sync::Arc;
 mod generation;
 mod index;
 mod saved;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -48,14 +49,8 @@ const GENERATION_ENTRIES: usize = 1 << ENTRY_BITS;
 const SLOTS: usize = 1 << (u32::BITS - ENTRY_BITS);
 /// Most entries at a time: more would need more slots.
 const ENTRIES: usize = 1 << 31;
-/// Entries that are taken out of the index together, so that their cache misses overlap.
-const SWEEP: usize = 64;
 /// Fewest entries that are remembered, whatever the share of memory.
 const ENTRIES_MIN: usize = 1024;
-
-/// Deliveries after which another section of the index has the size that memory gives it: all of them have it well before
-/// memory may change again.
-const FIT_EVERY: usize = 512;
 
 /// Memory in which half an hour of `events_per_s` events a second is always remembered, bytes.
 pub(crate) fn reserve_bytes(events_per_s: u32) -> u64 {
@@ -243,10 +238,6 @@ impl Duplicates {
         open.last_ms = clock_ms;
         self.clock_ms = clock_ms;
         self.live += 1;
-        if self.live.is_multiple_of(FIT_EVERY) {
-            let slots = &self.slots;
-            self.index.fit_section(|sequence| entry(slots, sequence).identity());
-        }
         self.sweep();
     }
 
@@ -267,10 +258,7 @@ impl Duplicates {
         if self.live > self.entries_max {
             self.evict(self.entries_max);
         }
-        while self.index.len() > self.entries_max && !self.over.is_empty() {
-            self.sweep_many(SWEEP);
-        }
-        self.index.fit(self.entries_max);
+        self.fit_index();
     }
 
     /// Memory of what is remembered, as the bound counts it.
@@ -392,62 +380,6 @@ impl Duplicates {
             self.evicted += count as u64;
             let lost_ms = &mut self.memories[kind as usize].lost_ms;
             *lost_ms = (*lost_ms).max(Some(newest_ms));
-        }
-    }
-
-    /// Takes entries of generations that are over out of the index: twice as many as come in, and more when many generations
-    /// are over at once.
-    #[inline]
-    fn sweep(&mut self) {
-        if self.over.is_empty() {
-            return;
-        }
-        self.due += 2 + self.over.len() / 16;
-        if self.due < SWEEP {
-            return;
-        }
-        let due = std::mem::take(&mut self.due);
-        self.sweep_many(due);
-    }
-
-    /// Takes so many out, if there are.
-    fn sweep_many(&mut self, due: usize) {
-        if let Some(first) = self.over.front() {
-            let entries = self.slots[usize::from(*first)].generation().entries.iter();
-            entries.skip(self.swept).take(due).for_each(|seen| self.index.prefetch(seen.identity()));
-        }
-        for _ in 0..due {
-            self.sweep_one();
-        }
-    }
-
-    fn sweep_one(&mut self) {
-        let Some(slot) = self.over.front().copied() else { return };
-        let entries = &self.slots[usize::from(slot)].generation().entries;
-        let (seen, last) = (entries[self.swept], self.swept + 1 == entries.len());
-        self.index.remove(seen.identity(), sequence(slot, self.swept));
-        self.swept += 1;
-        if last {
-            self.slots[usize::from(slot)] = Slot { held: Held::Nothing, live: false };
-            self.free.push(slot);
-            self.over.pop_front();
-            self.swept = 0;
-        }
-    }
-
-    /// Makes the index anew, of what is not over.
-    fn reindex(&mut self) {
-        for slot in std::mem::take(&mut self.over) {
-            self.slots[usize::from(slot)].held = Held::Nothing;
-            self.free.push(slot);
-        }
-        self.swept = 0;
-        self.index = Index::new(self.entries_max);
-        let slots = &self.slots;
-        for (number, slot) in (0..).zip(slots).filter(|(_, slot)| slot.live) {
-            for (place, seen) in slot.generation().entries.iter().enumerate() {
-                self.index.insert(seen.identity(), sequence(number, place), |other| entry(slots, other).identity());
-            }
         }
     }
 }

@@ -6,11 +6,12 @@
 //! the second comes after all of the first.
 //!
 //! What a party does not use of its share it lends. Quotas are dealt anew from use before the first event or control record at
-//! or after each log position divisible by [`DEAL_EVERY`]: a party whose use, with some room to grow, is within its share
-//! gets that (and duplicates what they may grow by until the next deal, so that lending never costs them what they are owed); what is spare goes to those that want more, in proportion to their shares, and to duplicates last, as what they
-//! are not owed is worth least; what nobody wants yet is dealt in proportion to the shares. So what was lent comes back at the
-//! next deal, at which the borrower evicts down to its new quota, and all quotas together never pass the bound. They are
-//! functions of the log: use is counted from what is remembered, and a snapshot holds them.
+//! or after each log position divisible by [`DEAL_EVERY`]: a party whose use, with some room to grow, is within its share gets
+//! that (and duplicates what they may grow by until the next deal, so that lending never costs them what they are owed); what
+//! is spare goes to those that want more, in proportion to their shares, and to duplicates last, as what they are not owed is
+//! worth least; what nobody wants yet is dealt in proportion to the shares. So what was lent comes back at the next deal, at
+//! which the borrower evicts down to its new quota, and all quotas together never pass the bound. They are functions of the
+//! log: use is counted from what is remembered, and a snapshot holds them.
 
 use std::collections::BTreeMap;
 

@@ -118,8 +118,8 @@ pub(crate) trait OperatorTable: Send + Sync {
     fn load<'b>(&mut self, bytes: &'b [u8], former: bool) -> Result<&'b [u8], postcard::Error>;
 }
 
-/// An empty table. State is kept for the operator's time and the allowed lateness, so that an
-/// event that is late within bounds finds it as it would have been.
+/// An empty table. State is kept for the operator's time and the allowed lateness, so that an event that is late within bounds
+/// finds it as it would have been.
 pub(crate) fn new_table(operator: &AnyOperator, lateness_ms: i64) -> Box<dyn OperatorTable> {
     operator.accept(New { lateness_ms })
 }

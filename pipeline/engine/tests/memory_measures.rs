@@ -15,7 +15,6 @@ mod common;
 use common::{ARRIVAL_MS, START_MS, ruleset};
 
 const BATCH: u64 = 4_096;
-const MINUTE_MS: i64 = 60_000;
 
 /// Of the process, MiB: at the moment, and at the most so far.
 fn resident_mib() -> (u64, u64) {
@@ -131,30 +130,34 @@ fn thirty_million_keys_in_a_gibibyte() {
     assert!(alerts as u64 <= victims && alerts as u64 * 1_000 >= victims * 999);
 }
 
-/// Events a second with so many live entities, from ten thousand to ten million.
+/// Events a second with so many live entities, from ten thousand to ten million. Each has an event an hour, as long as the windows
+/// are, so that states are alike and only their number differs.
 #[test]
 #[ignore = "a measure"]
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 fn ten_million_entities() {
-    const MEASURED: u64 = 2_000_000;
+    const PART: u64 = 250_000;
     let mut first = None;
     for entities in [10_000_u64, 100_000, 1_000_000, 10_000_000] {
         let mut engine = engine_of(ruleset(&[FLOOD]), 4 << 30);
-        feed(&mut engine, 1, (0..entities).map(|id| code(id, 0, id, id)));
-        let filled = mib(engine.memory_bytes());
+        let at_ms = |id: u64| i64::try_from(id * 3_600_000 / entities).expect("small");
+        feed(&mut engine, 1, (0..entities).map(|id| code(id, at_ms(id), id, id)));
+        let (filled, evicted) = (mib(engine.memory_bytes()), engine.counters().evicted);
         let mut state = 42_u64;
         let mut draw = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % entities
         };
-        let (_, took) = feed(&mut engine, entities + 1, (entities..entities + MEASURED).map(|id| code(id, MINUTE_MS, draw(), id % 1_000)));
-        let rate = MEASURED as f64 / took.as_secs_f64();
+        // The fastest of several parts: others that use the machine only make it slower.
+        let part = |part: u64| entities + part * PART..entities + (part + 1) * PART;
+        let took =
+            (0..12).map(|number| feed(&mut engine, part(number).start + 1, part(number).map(|id| code(id, at_ms(id), draw(), id))).1);
+        let rate = PART as f64 / took.min().expect("several").as_secs_f64();
         let (now, _) = resident_mib();
         println!(
-            "{entities:>10} entities: {rate:.0} events/s ({:.0} % of the first), {filled} MiB counted when filled, {} at the end, {now} MiB resident, {} evicted",
+            "{entities:>10} entities: {rate:.0} events/s ({:.0} % of the first), {filled} MiB counted when filled, {} at the end, {now} MiB resident, {evicted} evicted",
             100.0 * rate / *first.get_or_insert(rate),
             mib(engine.memory_bytes()),
-            engine.counters().evicted
         );
     }
 }

@@ -185,3 +185,55 @@ fn make_room(table: &mut HashTable<u32>, identity_of: &impl Fn(u32) -> u64) {
 fn tables(entries_max: usize) -> usize {
     entries_max.div_ceil(TABLE_ENTRIES * SECTIONS).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn identity_of(sequence: u32) -> u64 {
+        u64::from(sequence).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// Entries of memories of which a section has one table, two, five and nine.
+    const MEMORIES: [usize; 4] = [1_000, 2_000_000, 6_000_000, 12_000_000];
+
+    proptest! {
+        /// Whatever memory it is for, and while its sections follow: it names what it was given and not taken.
+        #[test]
+        fn it_is_a_set_while_its_sections_follow(steps in proptest::collection::vec((0_usize..6, 0_u32..4_000, 1_u32..400), 1..60)) {
+            let mut index = Index::new(MEMORIES[0]);
+            let mut model = std::collections::BTreeSet::new();
+            for (what, first, count) in steps {
+                match what {
+                    0 => index.fit(MEMORIES[first as usize % MEMORIES.len()]),
+                    1 => for _ in 0..first % 80 {
+                        if !index.fit_section(identity_of) { break; }
+                    },
+                    2 | 3 => for sequence in first..first + count {
+                        if model.remove(&sequence) { index.remove(identity_of(sequence), sequence); }
+                    },
+                    _ => for sequence in first..first + count {
+                        let found = index.find_or_insert(identity_of(sequence), sequence, |other| other == sequence, identity_of);
+                        prop_assert_eq!(found.is_none(), model.insert(sequence));
+                    },
+                }
+                prop_assert_eq!(index.len(), model.len());
+                for sequence in 0..4_400 {
+                    prop_assert_eq!(index.find(identity_of(sequence), |other| other == sequence).is_some(), model.contains(&sequence));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_sections_have_what_memory_asks_for_in_the_end() {
+        let mut index = Index::new(MEMORIES[0]);
+        index.fit(MEMORIES[3]);
+        let steps = std::iter::repeat_with(|| index.fit_section(identity_of)).take_while(|more| *more).count();
+        assert_eq!(steps, SECTIONS);
+        assert!(index.sections.iter().all(|tables| (9..=11).contains(&tables.len())));
+        index.fit(MEMORIES[2]);
+        assert!(index.fit_section(identity_of), "far fewer are enough");
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use rasid_detectors::entity::KeyHasher;
 
+use super::sweep::SWEEP;
 use super::*;
 
 mod figures;
@@ -151,8 +152,11 @@ fn saved(shared: &Shared) -> (Vec<u8>, Vec<u8>, Lasting) {
     (shared.save(Kind::Gps, Vec::new()), shared.save(Kind::Other, Vec::new()), lasting)
 }
 
-fn load(bytes_max: usize, (gps, other, lasting): &(Vec<u8>, Vec<u8>, Lasting)) -> Result<Duplicates, LoadError<String>> {
-    let mut duplicates = Duplicates::new(bytes_max);
+fn load(bytes_max: usize, state: &(Vec<u8>, Vec<u8>, Lasting)) -> Result<Duplicates, LoadError<String>> {
+    load_with(Duplicates::new(bytes_max), state)
+}
+
+fn load_with(mut duplicates: Duplicates, (gps, other, lasting): &(Vec<u8>, Vec<u8>, Lasting)) -> Result<Duplicates, LoadError<String>> {
     let mut part = |name: &str| lasting.get(name).cloned().ok_or_else(|| "gone".to_owned());
     assert_eq!(duplicates.load(Kind::Gps, gps, &mut part)?, [0_u8; 0]);
     assert_eq!(duplicates.load(Kind::Other, other, &mut part)?, [0_u8; 0]);
@@ -210,6 +214,8 @@ enum Step {
     Again { ago: u16, conflict: bool, after_ms: i64 },
     /// Saved and taken up again.
     Restored,
+    /// What it is owed, and so many halves of that which others do not want.
+    Quota(usize),
 }
 
 /// Clocks that stand, creep, run, jump over generations and over horizons; and late events.
@@ -228,7 +234,10 @@ fn after_ms() -> impl Strategy<Value = i64> {
 fn steps(count_max: u16, length: usize) -> impl Strategy<Value = Vec<Step>> {
     let new = (any::<bool>(), 1..=count_max, after_ms()).prop_map(|(gps, count, after_ms)| Step::New { gps, count, after_ms });
     let again = (any::<u16>(), any::<bool>(), after_ms()).prop_map(|(ago, conflict, after_ms)| Step::Again { ago, conflict, after_ms });
-    proptest::collection::vec(prop_oneof![6 => new, 6 => again, 1 => Just(Step::Restored)], 1..length)
+    proptest::collection::vec(
+        prop_oneof![6 => new, 6 => again, 1 => Just(Step::Restored), 2 => (0..6_usize).prop_map(Step::Quota)],
+        1..length,
+    )
 }
 
 /// A first delivery, as the list of all of them has it.
@@ -250,6 +259,7 @@ impl Came {
 /// The memory beside the list, and beside one that is never restored.
 struct Twins {
     bytes_max: usize,
+    quota: usize,
     duplicates: Duplicates,
     unbroken: Duplicates,
     came: Vec<Came>,
@@ -260,7 +270,15 @@ struct Twins {
 impl Twins {
     fn new(bytes_max: usize) -> Self {
         let (duplicates, unbroken) = (Duplicates::new(bytes_max), Duplicates::new(bytes_max));
-        Self { bytes_max, duplicates, unbroken, came: Vec::new(), clock_ms: 1_000 * HOUR, next: 0 }
+        Self { bytes_max, quota: bytes_max, duplicates, unbroken, came: Vec::new(), clock_ms: 1_000 * HOUR, next: 0 }
+    }
+
+    fn set_quota(&mut self, halves: usize) {
+        self.quota = self.duplicates.entries_owed * ENTRY_MEMORY / 2 * (2 + halves);
+        for duplicates in [&mut self.duplicates, &mut self.unbroken] {
+            duplicates.set_quota(self.quota);
+            assert!(duplicates.bytes() <= self.quota);
+        }
     }
 
     fn check(&mut self, kind: Kind, id: u64, content: u32, at_ms: i64) -> Delivery {
@@ -282,7 +300,9 @@ impl Twins {
     fn restore(&mut self) {
         let state = saved(&self.duplicates.share());
         assert!(state == saved(&self.unbroken.share()), "equal state is equal bytes");
-        let Ok(restored) = load(self.bytes_max, &state) else { panic!("what was saved is read") };
+        let mut empty = Duplicates::new(self.bytes_max);
+        empty.set_quota(self.quota);
+        let Ok(restored) = load_with(empty, &state) else { panic!("what was saved is read") };
         self.duplicates = restored;
         assert!(state == saved(&self.duplicates.share()));
     }
@@ -324,6 +344,7 @@ proptest! {
                     prop_assert_eq!(twins.check(kind, id, content, twins.clock_ms + after_ms), expected);
                 }
                 Step::Restored => twins.restore(),
+                Step::Quota(halves) => twins.set_quota(halves),
             }
         }
         twins.restore();
@@ -351,6 +372,7 @@ proptest! {
                     prop_assert!(delivery == First || is_within && (delivery == Conflict) == conflict);
                 }
                 Step::Restored => twins.restore(),
+                Step::Quota(halves) => twins.set_quota(halves),
             }
         }
         twins.restore();
@@ -386,6 +408,7 @@ proptest! {
                     prop_assert_eq!(twins.check(Kind::Other, id, 7, twins.clock_ms), Duplicate);
                 }
                 Step::Restored => twins.restore(),
+                Step::Quota(halves) => twins.set_quota(halves),
             }
             for kind in Kind::ALL {
                 prop_assert!(twins.duplicates.reach_ms(kind) >= ALWAYS_MS, "{:?}: {}", kind, twins.duplicates.reach_ms(kind));
