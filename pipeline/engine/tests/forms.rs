@@ -94,9 +94,9 @@ fn a_wait_may_begin_at_a_time_of_its_event() {
     const DAY: i64 = 24 * 60;
     let log = [
         booking(0, 0, "accepted", Some(3 * DAY)),
-        booking(1, 1, "accepted", None),                // waits for nothing
-        booking(2, 2, "accepted", Some(1)),             // its time is over: from now
-        booking(3, 3, "accepted", Some(91 * DAY)),      // too far ahead
+        booking(1, 1, "accepted", None),           // waits for nothing
+        booking(2, 2, "accepted", Some(1)),        // its time is over: from now
+        booking(3, 3, "accepted", Some(91 * DAY)), // too far ahead
         booking(4, 4, "accepted", Some(2 * DAY)),
         booking(9, 3 * DAY + 119, "accepted", None),
         booking(10, 3 * DAY + 121, "accepted", None),
@@ -364,8 +364,8 @@ const COLUMN_RULES: &[(&str, &str)] = &[
     FORM_RULES[0],
     FORM_RULES[1],
     FORM_RULES[3],
-    FORM_RULES[5],
-    FORM_RULES[6],
+    common::RING_RULES[0],
+    common::RING_RULES[1],
     (
         "auth/other_address.yaml",
         r#"

@@ -199,6 +199,29 @@ explain: "{jumps} jumps"
     ),
 ];
 
+/// How accounts hang together, and the list that they may be near.
+pub const RING_RULES: [(&str, &str); 2] = [
+    (
+        "auth/ring.yaml",
+        r#"
+rule: auth.ring
+title: Somebody hangs together with others, or with somebody who is watched
+on: [auth.login_succeeded, payment.refund_issued]
+entity: user(user_id)
+let:
+  ring: {component: [auth.login_succeeded, payment.refund_issued], links: [device, ip], degree_max: 3, near: list.watched, by: user(user_id), window: 6h}
+when: ring > 3 || ring.distance < 5
+risk: 6
+suppress: 0s
+explain: "{ring}, of them {ring.accounts} accounts, {ring.inside} inside, {ring.distance} away"
+"#,
+    ),
+    (
+        "lists/watched.yaml",
+        "list: watched\nkind: user\nentries: [{value: u_1, reason: r}, {value: u_70, reason: r, expires: 2026-09-21T15:00:00Z}]\n",
+    ),
+];
+
 /// What time alone makes fire, by events and by firings, and counted itself; and what all keys together are like.
 pub const FORM_RULES: &[(&str, &str)] = &[
     (
@@ -400,25 +423,8 @@ suppress: 1m
 explain: "he stands"
 "#,
     ),
-    (
-        "auth/ring.yaml",
-        r#"
-rule: auth.ring
-title: Somebody hangs together with others, or with somebody who is watched
-on: [auth.login_succeeded, payment.refund_issued]
-entity: user(user_id)
-let:
-  ring: {component: [auth.login_succeeded, payment.refund_issued], links: [device, ip], degree_max: 3, near: list.watched, by: user(user_id), window: 6h}
-when: ring > 3 || ring.distance < 5
-risk: 6
-suppress: 0s
-explain: "{ring}, of them {ring.accounts} accounts, {ring.inside} inside, {ring.distance} away"
-"#,
-    ),
-    (
-        "lists/watched.yaml",
-        "list: watched\nkind: user\nentries: [{value: u_1, reason: r}, {value: u_70, reason: r, expires: 2026-09-21T15:00:00Z}]\n",
-    ),
+    RING_RULES[0],
+    RING_RULES[1],
 ];
 
 /// What joins fields that differ, reads one state under two keys, and is kept by no entity.
