@@ -143,9 +143,9 @@ impl Lowering<'_> {
                 Some((fields.into_iter().map(Some).collect(), ty, shape))
             }
             (OfField::None { because, instead }, Some(node)) => self.fault(refused(node, because).help(instead)),
-            (OfField::Beside(Beside { key, .. }), Some(node)) => {
-                self.fault(refused(node, "looks for events").help(format!("which of them count is said by `where`, and `{key}` names a field")))
-            }
+            (OfField::Beside(Beside { key, .. }), Some(node)) => self.fault(
+                refused(node, "looks for events").help(format!("which of them count is said by `where`, and `{key}` names a field")),
+            ),
             (OfField::Beside(takes), None) => {
                 let has_it = |one: &Counted| !takes.second_alone || below.contains(one);
                 let fields = other.map_or(Some(Vec::new()), |node| self.beside(takes, node, counted, has_it));

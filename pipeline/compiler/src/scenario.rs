@@ -93,7 +93,8 @@ fn reachable(alert: &ExpectedAlert, events: &[ScenarioEvent], subject: &Subject<
     // What an event is made up of comes with it.
     let is = |event: &ScenarioEvent, of: EventType| event.event == of || of.whole() == Some(event.event);
     let is_over = |(begun_by, wait_ms): &(EventType, Option<i64>)| {
-        let is_then = |event: &ScenarioEvent| wait_ms.map_or(event.at_ms < alert.at_ms, |wait_ms| event.at_ms.saturating_add(wait_ms) == alert.at_ms);
+        let is_then =
+            |event: &ScenarioEvent| wait_ms.map_or(event.at_ms < alert.at_ms, |wait_ms| event.at_ms.saturating_add(wait_ms) == alert.at_ms);
         events.iter().any(|event| is(event, *begun_by) && is_then(event))
     };
     let is_watched = |event: &ScenarioEvent| subject.on.iter().any(|of| is(event, *of));
