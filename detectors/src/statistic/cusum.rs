@@ -90,7 +90,7 @@ impl Operator for Cusum {
     const VERSION: u16 = 1;
     const GIVES: &'static str = "How far a key's events have risen above their mean, added up over closed stretches of the window; no value until `warm_up` of them.";
     const FEEDS: Feeds = Feeds::Named(Named {
-        window: "How long a stretch is, aligned to the epoch; 1m to 1d, such that a usual one holds some five events. Longer sees later.",
+        window: "How long a stretch is, aligned to the epoch; some minutes to a day, such that a usual one holds some five events: of what is rarer, count over long windows. Longer sees later.",
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Measure(Measure { of: |_| true, fields: FIELDS });

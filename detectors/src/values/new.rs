@@ -46,7 +46,7 @@ impl Operator for New {
         "Whether the key shows a value of the field that it has not shown before, true or false; a value only at events that feed it.";
     const FEEDS: Feeds = Feeds::Named(Named {
         of: OfField::Of { takes: "a scalar field", example: "country", clears: true },
-        window: "How long after its newest event a key and its values are forgotten, 1s to 90d. Longer keeps more state.",
+        window: "The silence of the key after which all its values are forgotten, 1s to 90d; a value by itself never is. Longer keeps more state.",
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Measure(Measure { of: is_scalar, fields: FIELDS });

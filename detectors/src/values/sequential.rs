@@ -74,7 +74,7 @@ struct Shown {
 impl Operator for Sequential {
     const NAME: &'static str = "sequential";
     const VERSION: u16 = 1;
-    const GIVES: &'static str = "How many different values of a field stand one after the other: that have another one next to them.";
+    const GIVES: &'static str = "How many different values of a field have another one next to them: a run of six, or three couples. Two spellings of a phone are one number.";
     const FEEDS: Feeds = Feeds::Named(Named {
         of: OfField::Of { takes: "a field of numbers or of texts that end in one", example: "phone", clears: true },
         ..Named::USUAL

@@ -116,8 +116,16 @@ impl<'t> Log<'t> {
     /// What every condition saw.
     fn traces(&self, engine: &mut Engine) -> Vec<Trace> {
         let (_, mut traces) = engine.process_traced(&self.records());
-        traces.extend(engine.tick_traced(self.end(), self.end_ms).1);
+        self.wait(engine, |engine, end_ms| traces.extend(engine.tick_traced(self.end(), end_ms).1));
         traces
+    }
+
+    /// Lets time go on until all that waits is over, be it a time that an event names.
+    fn wait(&self, engine: &mut Engine, mut tick: impl FnMut(&mut Engine, i64)) {
+        tick(engine, self.end_ms);
+        while let Some(due_ms) = engine.next_due() {
+            tick(engine, due_ms.saturating_add(Config::default().lateness_ms + 1));
+        }
     }
 }
 
@@ -154,7 +162,7 @@ fn run(engine: &mut Engine, ruleset: &Ruleset, scenario: &Scenario, pseudonymize
     let log = Log::of(ruleset, scenario);
     begin(engine, scenario);
     let Output { mut alerts, dead_letters, .. } = engine.process(&log.records());
-    alerts.extend(engine.tick(log.end(), log.end_ms).alerts);
+    log.wait(engine, |engine, end_ms| alerts.extend(engine.tick(log.end(), end_ms).alerts));
     let output = Output { alerts, dead_letters, ..Output::default() };
     let at = |alert: &Alert| parse_rfc3339(&alert.opened_at).unwrap_or(START_MS) - START_MS;
     let as_expected = output.dead_letters.is_empty()

@@ -214,7 +214,7 @@ impl Engine {
     }
 
     /// When the next timer is due, ms of the log's clock.
-    fn next_due(&mut self) -> Option<i64> {
+    pub(crate) fn next_due(&mut self) -> Option<i64> {
         let timers = &self.plan.timers;
         self.shards.iter_mut().filter_map(|shard| shard.next_due(timers)).min()
     }
