@@ -57,6 +57,8 @@ pub struct State {
     recent: SmallVec<[Seen; 1]>,
     /// What the events before those come to.
     begun: Vec<Beginning>,
+    /// What all of them come to: what comes next in order need look at nothing else.
+    all: Vec<Beginning>,
     newest_ms: i64,
 }
 
@@ -99,12 +101,13 @@ impl Operator for Sequence {
     type State = State;
 
     fn heap_bytes(state: &State) -> usize {
-        state.recent.len() * size_of::<Seen>() + state.begun.len() * size_of::<Beginning>()
+        state.recent.len() * size_of::<Seen>() + (state.begun.len() + state.all.len()) * size_of::<Beginning>()
     }
 
     fn heap_bounds(setup: &Setup<Params>) -> HeapBounds {
         let (seen, places) = (size_of::<Seen>(), places(&setup.params).count());
-        HeapBounds { first: seen, most: RECENT_MAX * seen + places * BEGINNINGS_MAX * size_of::<Beginning>() }
+        let begun = size_of::<Beginning>();
+        HeapBounds { first: seen + begun, most: RECENT_MAX * seen + 2 * places * BEGINNINGS_MAX * begun }
     }
 
     fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {
@@ -127,34 +130,34 @@ impl State {
         self.newest_ms = if self.recent.is_empty() { seen.at_ms } else { self.newest_ms.max(seen.at_ms) };
         let start_ms = self.newest_ms.saturating_sub(window_ms);
         self.begun.retain(|begun| begun.start_ms > start_ms);
+        self.all.retain(|begun| begun.start_ms > start_ms);
         self.recent.retain(|other| other.at_ms > start_ms);
         if seen.at_ms <= start_ms {
             return None;
         }
         let places: SmallVec<[(u32, Option<i64>); 8]> = places(params).collect();
+        let asked = Asked { window_ms, places: &places };
         let place = self.recent.iter().rposition(|other| other.order() <= seen.order()).map_or(0, |index| index + 1);
         let (before, after) = self.recent.split_at(place);
-        let mut begun: SmallVec<[Beginning; 16]> = self.begun.as_slice().into();
-        let asked = Asked { window_ms, places: &places };
-        for other in before {
-            asked.take(&mut begun, *other, true);
-        }
         // From here on only what goes through this event: nothing begins anew.
-        let mut through = asked.extend(&begun, seen, true);
+        let mut through = if after.is_empty() {
+            asked.extend(&self.all, seen, true)
+        } else {
+            let begun = asked.over(&self.begun, before);
+            asked.extend(&begun, seen, true)
+        };
         for other in after {
             asked.take(&mut through, *other, false);
         }
-        let is_last = |begun: &&Beginning| usize::from(begun.place) + 1 == places.len();
-        let took_ms = through.iter().filter(is_last).map(|begun| begun.at_ms - begun.start_ms).min();
+        let took_ms = through.iter().filter(|begun| asked.is_last(begun)).map(|begun| begun.at_ms - begun.start_ms).min();
 
+        let is_next = after.is_empty();
         self.recent.insert(place, seen);
         if self.recent.len() > RECENT_MAX {
             let oldest = self.recent.remove(0);
-            let mut begun: SmallVec<[Beginning; 16]> = self.begun.as_slice().into();
-            asked.take(&mut begun, oldest, true);
-            // What is complete begins nothing.
-            self.begun = begun.into_iter().filter(|begun| !is_last(&begun)).collect();
+            self.begun = asked.over(&self.begun, &[oldest]).into_vec();
         }
+        self.all = if is_next { asked.over(&self.all, &[seen]) } else { asked.over(&self.begun, &self.recent) }.into_vec();
         took_ms
     }
 }
@@ -169,6 +172,20 @@ struct Asked<'p> {
 type Beginnings = SmallVec<[Beginning; 16]>;
 
 impl Asked<'_> {
+    /// What beginnings come to with the events after them, but for what is complete: that begins nothing.
+    fn over(self, begun: &[Beginning], events: &[Seen]) -> Beginnings {
+        let mut all: Beginnings = begun.into();
+        for seen in events {
+            self.take(&mut all, *seen, true);
+        }
+        all.retain(|begun| !self.is_last(begun));
+        all
+    }
+
+    fn is_last(self, begun: &Beginning) -> bool {
+        usize::from(begun.place) + 1 == self.places.len()
+    }
+
     /// Adds what an event makes of beginnings that all lie before it. `begins`: it may be the first of one.
     fn take(self, begun: &mut Beginnings, seen: Seen, begins: bool) {
         for new in self.extend(begun, seen, begins) {
@@ -284,6 +301,26 @@ mod tests {
     }
 
     proptest! {
+        /// What is kept for the next in order is what all that is kept comes to.
+        #[test]
+        fn what_is_kept_is_what_it_comes_to(
+            events in proptest::collection::vec((0_i64..400, 1_u8..8), 1..120),
+            times in proptest::collection::vec((1_u32..3, proptest::option::of(5_i64..60)), 2..4),
+        ) {
+            let (of, mut state) = (params(&times), State::default());
+            let places: Vec<_> = places(&of).collect();
+            for (at_ms, steps) in events {
+                state.feed(Seen { at_ms, steps }, WINDOW, &of);
+                let asked = Asked { window_ms: WINDOW, places: &places };
+                let mut all = asked.over(&state.begun, &state.recent).into_vec();
+                all.retain(|begun| begun.start_ms > state.newest_ms - WINDOW);
+                let by_place = |all: &[Beginning]| { let mut all = all.to_vec(); all.sort_by_key(|one| (one.place, one.start_ms, one.at_ms)); all };
+                // Where there are as many as are kept, which they are may hang on what has left the window since.
+                let is_full = (0..8).any(|place| all.iter().filter(|one| one.place == place).count() >= BEGINNINGS_MAX);
+                prop_assert!(is_full || by_place(&state.all) == by_place(&all));
+            }
+        }
+
         /// Late and at one instant or in order, each step of several events or one: the same as trying all.
         #[test]
         fn it_agrees_with_trying_all(
