@@ -129,7 +129,7 @@ pub struct Engine {
     pub threads: u16,
     /// One bound for all that is remembered, bytes: of entities, of events that may come again, of alerts and scores. What one of
     /// them does not use the others have; at the bound what is worth least is forgotten early, and counted by kind
-    /// (docs/runbooks/states_forgotten.md). It is not taken before it is needed. Lower: rules see a shorter past when many entities are active. Keep it at half of the machine's
+    /// (`docs/runbooks/states_forgotten.md`). It is not taken before it is needed. Lower: rules see a shorter past when many entities are active. Keep it at half of the machine's
     /// memory or less: a snapshot shares it while it is written; a start warns where it is more. What is forgotten decides
     /// which alerts there are, so the default is a number and no share of the machine, and a change is written into the log.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
