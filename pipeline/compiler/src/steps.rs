@@ -3,6 +3,7 @@
 use rasid_detectors::event::EventType;
 use rasid_detectors::operator::{Named, OperatorSpec};
 
+use crate::aggregate::apart;
 use crate::binding::{Counted, Lowering, Shape, binding_of, counted_types};
 use crate::diagnostic::{Code, Fault, listed};
 use crate::expression::Expr;
@@ -15,6 +16,8 @@ use crate::yaml::{Node, NodeValue};
 const STEPS: std::ops::RangeInclusive<usize> = 2..=8;
 /// Times that one step may be asked for.
 const TIMES: std::ops::RangeInclusive<i64> = 1..=32;
+/// Events that all steps together may be asked for: what is kept of a key grows with them.
+const EVENTS_MAX: i64 = 64;
 /// How long after the step before one may come.
 const WITHIN_MS: std::ops::RangeInclusive<i64> = 1_000..=90 * 86_400_000;
 
@@ -51,6 +54,13 @@ impl Lowering<'_> {
         let written: Vec<Option<Written>> = items.iter().map(|item| self.step(spec, item)).collect();
         let span_ms = window.and_then(|node| self.span(node, None, spec));
         let steps: Vec<Written> = written.into_iter().collect::<Option<_>>()?;
+        let asked: i64 = steps.iter().map(|step| step.times).sum();
+        if asked > EVENTS_MAX {
+            let message = format!("steps of {asked} events together, expected {EVENTS_MAX} at most");
+            return self.fault(
+                Fault::new(Code::OutOfRange, node.span.clone(), message).help("ask for fewer by `times`, or count them: {count: …}"),
+            );
+        }
         let mut counted: Vec<Counted> = Vec::new();
         for one in steps.iter().flat_map(|step| &step.counted) {
             if counted.iter().any(|other| other.event == one.event && other != one) {
@@ -58,6 +68,9 @@ impl Lowering<'_> {
                 return self.fault(Fault::new(Code::BadBinding, node.span.clone(), message).help("use two bindings"));
             }
             counted.extend((!counted.contains(one)).then_some(*one));
+        }
+        if let Some(fault) = apart(spec, &counted, self.on, node) {
+            return self.fault(fault);
         }
         let last = &steps.last()?.counted;
         if !self.is_counted && !self.on.is_empty() && !last.iter().any(|one| self.on.contains(&one.event)) {

@@ -143,6 +143,24 @@ fn a_share_is_read_with_its_bounds() {
     Code::OutOfRange,
     "1 to 32"
 )]
+#[case::too_many_together(
+    "  b: {sequence: [{on: payment.captured, times: 32}, {on: payment.failed, times: 32}, payment.authorized], by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::OutOfRange,
+    "steps of 65 events together, expected 64 at most"
+)]
+#[case::alerts_among_steps(
+    "  b: {sequence: [rasid.alert, payment.authorized], by: all, window: 1h}\n",
+    "b.fired",
+    Code::AlertsApart,
+    "alerts and what is none are counted together"
+)]
+#[case::alerts_as_steps(
+    "  b: {sequence: [rasid.alert, rasid.alert], by: all, window: 1h}\n",
+    "b.fired",
+    Code::AlertsApart,
+    "only a rule that looks at alerts counts them"
+)]
 #[case::settled_no_span(
     "  b: {ratio: payment.captured, per: payment.authorized, settle: 10, by: user(user_id), window: 1h}\n",
     "b < 0.5",
