@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::pairs::{self, Pairs};
-use crate::kernel::series::{self, Total};
+use crate::kernel::series::{self, Total, start_of};
 use crate::kernel::wilson;
 use crate::operator::{Beside, Fact, Feeds, HeapBounds, Measure, Named, OfField, Operator, Second, Setup, Yields, is_scalar};
 use crate::signal::{Signal, SignalField, SignalType};
@@ -151,10 +151,15 @@ impl Operator for Ratio {
             None => (state.above.value(at_ms, *window_ms, *offset_ms), state.below.value(at_ms, *window_ms, *offset_ms), 1),
             Some(Span(settle_ms)) => {
                 let until_ms = at_ms.max(state.newest_ms).saturating_sub(settle_ms);
-                let mut totals = (state.above.clone(), state.below.clone());
-                state.open.ready(until_ms).for_each(|settled| add(&mut totals, settled, *window_ms));
-                let (above, below) = totals;
-                (above.value(until_ms, *window_ms, *offset_ms), below.value(until_ms, *window_ms, *offset_ms), state.open.weight())
+                let of = |total: &Total| total.value(until_ms, *window_ms, *offset_ms).unwrap_or(0);
+                let (mut above, mut below) = (of(&state.above), of(&state.below));
+                // What has come to its time since the newest event.
+                let is_inside = |at_ms: i64| at_ms > start_of(until_ms, *window_ms) && at_ms <= start_of(until_ms, *offset_ms);
+                for settled in state.open.ready(until_ms).filter(|settled| is_inside(settled.at_ms)) {
+                    above = above.saturating_add(if settled.answered { settled.weight } else { 0 });
+                    below = below.saturating_add(settled.weight);
+                }
+                (Some(above), Some(below), state.open.weight())
             }
         };
         let (above, below) = (above.unwrap_or(0), below.filter(|below| *below > 0)?);

@@ -155,8 +155,9 @@ impl Lowering<'_> {
         }
     }
 
-    /// The key of what is counted, and of what reads it. `counted`: the events above the line, those below it, all.
-    fn key(
+    /// The key of what is counted, and of what reads it. `counted`: the events above the line, those below it, all; of steps, those
+    /// before the last, the last, all.
+    pub(crate) fn key(
         &mut self,
         spec: &OperatorSpec,
         (named, below, counted): (&[Counted], &[Counted], &[Counted]),

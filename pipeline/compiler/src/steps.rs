@@ -1,13 +1,11 @@
 //! Bindings that look for one thing after another: each step is event types with a filter of its own.
 
-use rasid_detectors::event::EventType;
 use rasid_detectors::operator::{Named, OperatorSpec};
 
 use crate::aggregate::apart;
 use crate::binding::{Counted, Lowering, Shape, binding_of, counted_types};
 use crate::diagnostic::{Code, Fault, listed};
 use crate::expression::Expr;
-use crate::join::Side;
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Binding, Feed, Sides, Step};
 use crate::yaml::{Node, NodeValue};
@@ -79,17 +77,8 @@ impl Lowering<'_> {
             let help = "add one of them to the rule's `on`: it fires on the event that completes it".to_owned();
             return self.fault(Fault::new(Code::NeverFires, node.span.clone(), message).help(help));
         }
-        let is_early = |one: &Counted| steps.iter().rev().skip(1).any(|step| step.counted.contains(one));
-        if let Some(node) = matched.filter(|_| last.iter().any(is_early)) {
-            let message = "events that are the last step and another one too have no key of theirs and of ours";
-            return self.fault(Fault::new(Code::BadBinding, node.span.clone(), message).help("use `by`"));
-        }
-        let side = |one: &Counted| if last.contains(one) { Side::Ours } else { Side::Theirs };
-        let sides: Vec<(EventType, Side)> = counted.iter().map(|one| (one.event, side(one))).collect();
-        let looks = self.on.is_empty() || last.iter().any(|one| self.on.contains(&one.event));
-        let readers = if self.is_counted && !looks { &[] } else { self.on };
-        let join = (by.is_some() || matched.is_some()).then(|| self.join(by, matched)).flatten();
-        let keys = join.and_then(|join| self.keys(&join, &sides, readers));
+        let early: Vec<Counted> = steps.iter().rev().skip(1).flat_map(|step| step.counted.iter().copied()).collect();
+        let keys = self.key(spec, (&early, last, &counted), (by, matched));
         let params: Vec<serde_json::Value> =
             steps.iter().map(|step| serde_json::json!({ "times": step.times, "within_ms": step.within_ms })).collect();
         let operator = self.set_up_with(spec, &map, &node.span, (span_ms?, None), [("steps", params.into())]);
