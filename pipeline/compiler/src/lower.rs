@@ -14,7 +14,7 @@ use crate::list::Lists;
 use crate::names::{Param, Tables};
 use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Advice, Mode, Receiver, Rule, Severity, Weight, WhileWarming};
+use crate::ruleset::{Advice, Brake, Mode, Receiver, Rule, Severity, Weight, WhileWarming};
 use crate::scenario::{self, Subject};
 use crate::shared::{self, Shared};
 use crate::template;
@@ -72,8 +72,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         return nothing;
     }
     let risk = map.optional("risk").map_or(Some(0), |node| risk(node, kind, faults));
-    let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));
-    let suppress = map.optional("suppress").map_or(Some(3_600_000), |node| reader::duration(node, "`suppress`", 0..=30 * DAY_MS, faults));
+    let (half_life, suppress, brake) = how_loud(&mut map, faults);
     let deliver = map.optional("deliver").map(|node| deliver(node, faults));
     let (advice, advice_for) = advised(&mut map, kind, &overrides, faults);
     let usual = Weight {
@@ -120,14 +119,14 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let about = Subject { on: &on, entity: kind, unknowns: &unknowns, waits: &binding::waits(&lets), is_whole };
     let tests = tests.map(|node| scenario::lower(node, &about, faults)).unwrap_or_default();
     // Severity and risk stand in the programs; one with a fault leaves no rule.
-    let spans = half_life.zip(suppress).zip(advice_for.unwrap_or(half_life));
+    let spans = half_life.zip(suppress.zip(brake)).zip(advice_for.unwrap_or(half_life));
     let parts = (id.clone().filter(|_| faults.len() == before), title, mode.zip(while_warming), entity, spans);
     let (
         Some((id_text, id_span)),
         Some(title),
         Some((mode, while_warming)),
         Some((entity, _)),
-        Some(((half_life_ms, suppress_ms), advice_for_ms)),
+        Some(((half_life_ms, (suppress_ms, brake)), advice_for_ms)),
     ) = parts
     else {
         return Lowered { id, rule: None, lets, warnings: Vec::new() };
@@ -143,6 +142,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         half_life_ms,
         advice_for_ms,
         suppress_ms,
+        brake,
         runbook: runbook.map(str::to_owned),
         tests,
         source,
@@ -277,6 +277,22 @@ pub(crate) fn risk(node: &Node, entity: Option<EntityKind>, faults: &mut Vec<Fau
         return None;
     }
     Some(risk)
+}
+
+/// How long its doubt lasts and its hits are only counted, ms, and from how many alerts on people are told of them together.
+fn how_loud(map: &mut MapReader<'_>, faults: &mut Vec<Fault>) -> (Option<i64>, Option<i64>, Option<Brake>) {
+    let half_life = map.optional("half_life").map_or(Some(DAY_MS), |node| reader::seconds(node, "`half_life`", HALF_LIFE_MS, faults));
+    let suppress = map.optional("suppress").map_or(Some(3_600_000), |node| reader::duration(node, "`suppress`", 0..=30 * DAY_MS, faults));
+    (half_life, suppress, map.optional("brake").map_or(Some(Brake::USUAL), |node| brake(node, faults)))
+}
+
+fn brake(node: &Node, faults: &mut Vec<Fault>) -> Option<Brake> {
+    let mut map = MapReader::new(node, "`brake`", faults)?;
+    let usual = |number: u64| i64::try_from(number).ok();
+    let alerts = map.optional("alerts").map_or(usual(Brake::USUAL.alerts), |node| reader::whole(node, "`alerts`", 0..=1_000_000, faults));
+    let share = map.optional("share").map_or(usual(Brake::USUAL.share), |node| reader::whole(node, "`share`", 0..=100, faults));
+    map.finish(faults);
+    Some(Brake { alerts: u64::try_from(alerts?).ok()?, share: u64::try_from(share?).ok()? })
 }
 
 /// What should be done, and, where the rule says it, for how long, ms; inside: `None` where that has a fault.

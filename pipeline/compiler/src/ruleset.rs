@@ -100,6 +100,26 @@ impl Advice {
     }
 }
 
+/// When a rule opens more alerts than people can be told of: more than both in one hour of the log's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brake {
+    /// So many alerts.
+    pub alerts: u64,
+    /// That share of the events that it watches, percent.
+    pub share: u64,
+}
+
+impl Brake {
+    /// Where a rule says nothing. A hundred an hour is more than anybody reads; a rule that alerts on one event in twenty is
+    /// either wrong or under attack.
+    pub const USUAL: Self = Self { alerts: 100, share: 5 };
+
+    /// Whether so many alerts of so many events are too many.
+    pub fn holds(self, alerts: u64, events: u64) -> bool {
+        alerts > self.alerts && alerts.saturating_mul(100) > events.saturating_mul(self.share)
+    }
+}
+
 /// Everything that is in force at once.
 #[derive(Clone, Debug)]
 pub struct Ruleset {
@@ -137,6 +157,8 @@ pub struct Rule {
     pub advice_for_ms: i64,
     /// How long after an alert opens further hits are only counted, ms; 0: an alert on every event.
     pub suppress_ms: i64,
+    /// When people are told of its alerts together.
+    pub brake: Brake,
     /// The page that says what to do.
     pub runbook: Option<String>,
     /// The tests in the rule's file.

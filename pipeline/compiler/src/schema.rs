@@ -17,7 +17,8 @@ mod companion;
 pub use binding::BindingFile;
 pub(crate) use binding::own_properties;
 pub use companion::{
-    AdviceOrNone, AlertFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, RateFile, RatesFile, SharedFile, SignedSpan, TestFile,
+    AdviceOrNone, AlertFile, BrakeFile, EntryFile, EventFile, ListFile, ListKind, OverrideFile, RateFile, RatesFile, SharedFile,
+    SignedSpan, TestFile,
 };
 
 /// One rule: a condition over events and what is remembered of them, and the alert it opens.
@@ -78,6 +79,10 @@ pub struct RuleFile {
     /// 30d. 0s: an alert on every event. Default 1h.
     #[schemars(default = "default_suppress")]
     pub suppress: Span,
+    /// When it opens more alerts than people can be told of. Of an hour in which the rule opens more than both, and of those
+    /// after it until one has fewer, people are told the first alert alone, which says so; scores and the core go on. Within
+    /// 24 h of a change of its file the rule goes to shadow instead, until it is changed again.
+    pub brake: Option<BrakeFile>,
     /// Who is told: core, oncall. Default core, for SEV0 and SEV1 both.
     pub deliver: Option<OneOrMore<Receiver>>,
     /// What the alert says: text with names in braces, each perhaps with the way in which its number is written: money, a

@@ -69,6 +69,16 @@ pub struct Alert {
     pub deliver: Vec<Receiver>,
 }
 
+impl Alert {
+    /// Says that it is the only one of its hour that people are told of.
+    pub(crate) fn say_braked(&mut self, alerts: u64, events: u64) {
+        let note = format!(
+            " (this rule is braked: {alerts} alerts at {events} events in the hour before, so that people are told of one an hour)"
+        );
+        self.explanation.push_str(&note);
+    }
+}
+
 /// The JSON Schema of an alert (draft 2020-12).
 pub fn alert_schema() -> serde_json::Value {
     let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Alert>();

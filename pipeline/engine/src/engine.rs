@@ -18,6 +18,7 @@ use rasid_detectors::entity::KeyHasher;
 
 use crate::alert::Alert;
 use crate::batch::{Batch, Opened, Record, Spare, SpareRows};
+use crate::brake::{Brake, BrakedRule};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Duplicates, Kind};
 use crate::memory::{Memory, Party};
@@ -113,6 +114,7 @@ pub struct Engine {
     /// What stands for every score that is read, in a rule's test.
     assumed_score: Option<u8>,
     warming: Warming,
+    brake: Brake,
     /// Bindings that the snapshot lacked which this was restored from; none once the rules are switched.
     anew: Vec<usize>,
     /// Entries that the memory bound had cost tables that are gone, by operator.
@@ -173,6 +175,7 @@ impl Engine {
             rules: counters_of(&ruleset),
             former_rules: BTreeMap::new(),
             warming: Warming::new(&ruleset, vec![None; ruleset.bindings.len()]),
+            brake: Brake::new(&ruleset),
             anew: Vec::new(),
             evicted_before: BTreeMap::new(),
             due_max: DUE_MAX,
@@ -208,6 +211,7 @@ impl Engine {
             score_readers: readers,
             assumed_score,
             warming,
+            brake,
             anew,
             evicted_before,
             due_max: _,
@@ -233,6 +237,7 @@ impl Engine {
         *readers = score_readers(ruleset, scores);
         *assumed_score = None;
         *warming = Warming::new(ruleset, vec![None; ruleset.bindings.len()]);
+        *brake = Brake::new(ruleset);
         (*anew, *evicted_before) = (Vec::new(), BTreeMap::new());
     }
 
@@ -325,6 +330,12 @@ impl Engine {
     pub fn warming_rules(&self) -> impl Iterator<Item = (&str, i64)> {
         let until = |(number, rule)| Some((rule, self.warming.until_ms(number, rule, self.clock_ms)?));
         self.plan.ruleset.rules.iter().enumerate().filter_map(until).map(|(rule, until_ms)| (rule.id.as_str(), until_ms))
+    }
+
+    /// Rules that opened more alerts in the last closed hour than people can be told of, and those that did so after a change and are in
+    /// shadow since.
+    pub fn braked_rules(&self) -> Vec<BrakedRule> {
+        self.brake.holding(&self.plan.ruleset)
     }
 
     /// Hash of the ruleset in force.

@@ -19,6 +19,7 @@
 mod advice;
 mod alert;
 mod batch;
+mod brake;
 mod condition;
 mod cost;
 mod counters;
@@ -47,6 +48,7 @@ mod warming;
 
 pub use alert::{Alert, EventRef, Values, alert_schema};
 pub use batch::{Batch, ColumnsRecord, Opened, Record};
+pub use brake::BrakedRule;
 pub use cost::{BindingCost, Bytes, Cost, EVENTS_COUNTED, EventCost, RECORDS_COUNTED, Reading, RuleCost, cost};
 pub use counters::{Counters, RuleCounters};
 pub use coverage::{Coverage, RuleCoverage, cover};

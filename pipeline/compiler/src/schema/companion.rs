@@ -28,6 +28,18 @@ pub struct OverrideFile {
     pub advice: Option<AdviceOrNone>,
 }
 
+/// From when on people are told of a rule's alerts together.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct BrakeFile {
+    /// So many alerts in one hour of the log's clock, up to 1000000. Default 100.
+    #[schemars(range(min = 0, max = 1_000_000), example = 100)]
+    pub alerts: Option<u32>,
+    /// That share of the events that the rule watches, percent, 0 to 100. Default 5.
+    #[schemars(range(min = 0, max = 100), example = 5)]
+    pub share: Option<u8>,
+}
+
 /// What an override may advise.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -32,6 +32,7 @@ impl Engine {
         let now = (self.clock_ms != i64::MIN).then_some(self.clock_ms);
         let births = kept.iter().map(|kept| kept.map_or(now, |number| self.warming.births()[number])).collect();
         self.warming = Warming::new(&plan.ruleset, births);
+        self.brake.switch(&old.ruleset, &plan.ruleset, self.clock_ms);
         self.anew.clear();
 
         self.remember_evictions(&kept);

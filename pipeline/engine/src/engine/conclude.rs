@@ -1,10 +1,11 @@
 //! The end of a step: what the hits of a batch come to.
 
-use rasid_compiler::ruleset::Mode;
+use rasid_compiler::ruleset::{Mode, Receiver};
 
 use super::{Engine, Output};
 use crate::alert::{Alert, Opening, entity_of, former_entity_of};
 use crate::batch::{At, Chunk};
+use crate::brake::Told;
 use crate::condition::{Hit, Verdicts, scope};
 use crate::doubt::Cast;
 use crate::plan::TriggerPlan;
@@ -97,13 +98,26 @@ impl Engine {
         Some(self.scores.of(key, at.mark.clock_ms, &self.score_readers))
     }
 
+    /// Closes the hours of the brake before a hit; what that puts in shadow leaves all scores.
+    fn brake_for(&mut self, clock_ms: i64, position: u64, output: &mut Output) {
+        let rules = &self.plan.ruleset.rules;
+        if self.brake.pass(clock_ms, rules) {
+            let numbers = rules.iter().enumerate().zip(&self.rule_numbers);
+            let active = numbers.filter(|((number, rule), _)| self.brake.mode(*number, rule.mode) == Mode::Active);
+            let active: Vec<u32> = active.map(|(_, number)| *number).collect();
+            let moment = Moment { position, clock_ms, ruleset: &self.plan.ruleset.hash };
+            output.scores.extend(self.scores.keep_only(&active, moment));
+        }
+    }
+
     /// What one hit comes to.
     pub(super) fn open(&mut self, chunk: &Chunk<'_, '_>, hit: &Hit, doubt: Option<u8>, output: &mut Output) {
         let at @ At { row, mark } = chunk.at(hit.row);
+        self.brake_for(mark.clock_ms, chunk.record(row).position, output);
         let trigger_plan = &self.plan.of(row.event.data.event_type()).triggers[hit.trigger];
         let (rule, trigger) = self.plan.trigger(trigger_plan);
         let Some(key) = key_of_entity(&row.event, trigger.entity, &self.hasher) else { return };
-        let mode = self.warming.mode(trigger_plan.rule, rule, row.at_ms);
+        let mode = self.brake.mode(trigger_plan.rule, self.warming.mode(trigger_plan.rule, rule, row.at_ms));
         let suppress_ms = if self.config.suppress { rule.suppress_ms } else { 0 };
         let suppressed_before = if suppress_ms == 0 {
             0
@@ -134,7 +148,7 @@ impl Engine {
             entity,
             suppressed_before,
         };
-        let alert = Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer);
+        let mut alert = Alert::open(opening, &self.plan.ruleset.hash, &self.pseudonymizer);
         if !self.issued.first(self.hasher.hash(&[alert.id.as_bytes()]), mark.clock_ms) {
             self.rules[trigger_plan.rule].suppressed += 1;
             return;
@@ -150,6 +164,11 @@ impl Engine {
                 output.scores.push(change);
                 output.scores.extend(formerly);
             }
+        }
+        match self.brake.opens(trigger_plan.rule) {
+            Told::Usual => {}
+            Told::First(alerts, events) => alert.say_braked(alerts, events),
+            Told::Grouped => alert.deliver.retain(|receiver| *receiver != Receiver::Oncall),
         }
         self.counters.alerts += 1;
         self.rules[trigger_plan.rule].alerts += 1;

@@ -26,6 +26,7 @@ use rasid_detectors::operator::OperatorSpec;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Engine, EngineError};
+use crate::brake::{Brake, SavedBrake};
 use crate::counters::{Counters, FirstCounters, FirstRuleCounters, RuleCounters};
 use crate::duplicates::{self, Kind, LoadError};
 use crate::memory::SavedMemory;
@@ -154,6 +155,9 @@ struct Once {
     #[serde(default)]
     memory: Option<SavedMemory>,
     bindings: Vec<SavedBinding>,
+    /// Nothing where none was known yet.
+    #[serde(default)]
+    brake: SavedBrake,
 }
 
 impl Once {
@@ -213,6 +217,7 @@ impl FirstOnce {
             evicted: BTreeMap::new(),
             memory: None,
             bindings,
+            brake: SavedBrake::default(),
         })
     }
 }
@@ -313,6 +318,7 @@ impl Engine {
             evicted_before: 0,
             evicted: self.evicted_before.clone(),
             memory: Some(self.memory.save()),
+            brake: self.brake.save(&self.plan.ruleset),
             bindings: self
                 .plan
                 .ruleset
@@ -468,6 +474,7 @@ impl Engine {
         }
         self.anew = (0..given.bindings.len()).filter(|number| !goes_on_with(&order, *number)).collect();
         self.warming = Warming::new(given, births);
+        self.brake = Brake::load(given, once.brake);
         self.counters = once.counters;
         self.producers = Producers::of_counters(once.producers);
         let saved = |id: &str| once.rules.iter().find(|counters| counters.rule == id).cloned();

@@ -62,7 +62,7 @@ impl Engine {
     /// What depends on the order of the whole stream: the event clock, lateness, the future, duplicates. Gives what is made of
     /// the rows, which follow each other in stretches.
     pub(super) fn order(&mut self, records: &[Record<'_>], stretches: &[&[Row<'_>]], output: &mut Output) -> Vec<Vec<Mark>> {
-        let Self { config, counters, duplicates, clock_ms, spare, .. } = self;
+        let Self { config, counters, duplicates, clock_ms, spare, brake, .. } = self;
         let mut dead_letter = |record: usize, field: Option<String>, reason: String| {
             output.dead_letters.push(DeadLetter { record, position: records[record].position, field, reason });
         };
@@ -75,7 +75,11 @@ impl Engine {
                 for row in rows {
                     if row.is_part() {
                         // What becomes of the whole becomes of it.
-                        marks.extend(marks.last().copied());
+                        let mark = marks.last().copied();
+                        if let Some(mark) = mark.filter(|mark| mark.live) {
+                            brake.count(row.event.data.event_type(), mark.clock_ms);
+                        }
+                        marks.extend(mark);
                         continue;
                     }
                     let dead = Mark { clock_ms: *clock_ms, cells: 0, late: false, live: false, due: None };
@@ -99,6 +103,7 @@ impl Engine {
                     *clock_ms = (*clock_ms).max(row.at_ms);
                     marks.push(Mark { clock_ms: *clock_ms, cells: 0, late, live: true, due: None });
                     counters.events += 1;
+                    brake.count(row.event.data.event_type(), *clock_ms);
                     counters.late += u64::from(late);
                 }
             }

@@ -118,6 +118,7 @@ impl Engine {
 
     /// Takes the state over rows between two deals of memory.
     fn take_part(&mut self, records: &[Record<'_>], stretches: &[&[Row<'_>]], output: &mut Output, mut traces: Option<&mut Vec<Trace>>) {
+        self.brake.forget();
         let marks = self.order(records, stretches, output);
         if !self.plan.cuts() {
             let spare = self.spare.drain(..).map(|spare| spare.cells).chain(std::iter::repeat_with(Vec::new));
