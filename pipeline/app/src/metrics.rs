@@ -99,6 +99,15 @@ const RULE_SUPPRESSED: Metric = counter("rasid_rule_suppressed_hits", "Hits that
 const RULE_ERRORS: Metric = counter("rasid_rule_errors", "Events at which the rule's condition gave no value");
 const RULE_WARMING: Metric =
     gauge("rasid_rule_warming_until_timestamp_seconds", "Event clock up to which the rule runs in shadow, as its windows are not whole");
+const RULE_BRAKED: Metric = gauge(
+    "rasid_rule_braked",
+    "1 while the rule opens more alerts than people can be told of: grouped, one an hour; shadow, since it was changed",
+);
+const RULE_SHADOW: Metric = counter("rasid_rule_shadow_alerts", "Alerts opened in shadow, by rule");
+const RULE_SHADOW_ALONE: Metric =
+    counter("rasid_rule_shadow_alone_alerts", "Alerts opened in shadow about whom no other rule cast doubt: what the rule would add");
+const RULE_SHADOW_BESIDE: Metric =
+    counter("rasid_rule_shadow_overlap_alerts", "Alerts opened in shadow about whom another rule cast doubt, by that rule");
 const RULE_MISSING: Metric = counter("rasid_rule_entity_missing_events", "Events that do not name the rule's own entity, by field");
 const RULE_KEY_MISSING: Metric =
     counter("rasid_rule_key_missing_events", "Events at which the condition gave no value for want of a key that it reads by, by field");
@@ -284,6 +293,14 @@ fn engine(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.family(&RULE_MISSING, missing(|of| &of.entity_missing))?;
     out.family(&RULE_KEY_MISSING, missing(|of| &of.key_missing))?;
     out.labelled(&RULE_BEHIND, "rule", rules().map(|of| (of.rule.as_str(), of.behind)))?;
+    let shadow = || rules().filter(|of| of.shadow > 0);
+    out.labelled(&RULE_SHADOW, "rule", shadow().map(|of| (of.rule.as_str(), of.shadow)))?;
+    out.labelled(&RULE_SHADOW_ALONE, "rule", shadow().map(|of| (of.rule.as_str(), of.shadow_alone)))?;
+    let beside = shadow()
+        .flat_map(|of| of.shadow_beside.iter().map(|(other, count)| ([("rule", of.rule.as_str()), ("other", other.as_str())], *count)));
+    out.family(&RULE_SHADOW_BESIDE, beside)?;
+    let braked = stats.engine.braked.iter();
+    out.family(&RULE_BRAKED, braked.map(|of| ([("rule", of.rule.as_str()), ("to", if of.shadow { "shadow" } else { "grouped" })], 1)))?;
     out.labelled(&RULE_WARMING, "rule", stats.engine.warming.iter().map(|of| (of.rule.as_str(), timestamp(of.until_ms))))
 }
 

@@ -66,7 +66,7 @@ struct OfRule {
 }
 
 /// The same in a snapshot, by names.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct SavedBrake {
     hour: i64,
@@ -74,6 +74,12 @@ pub(crate) struct SavedBrake {
     events: BTreeMap<i64, BTreeMap<String, u64>>,
     /// Of the rules of which anything is known.
     rules: BTreeMap<String, OfRule>,
+}
+
+impl Default for SavedBrake {
+    fn default() -> Self {
+        Self { hour: BEFORE, events: BTreeMap::new(), rules: BTreeMap::new() }
+    }
 }
 
 /// Whether people are told of an alert.
@@ -106,10 +112,28 @@ impl Brake {
     /// Counts an event as it gets its place in the order.
     pub(crate) fn count(&mut self, event: EventType, clock_ms: i64) {
         if clock_ms >= self.newest.end_ms {
-            let newest = std::mem::replace(&mut self.newest, OfHour::new(clock_ms.div_euclid(HOUR_MS)));
+            let hour = clock_ms.div_euclid(HOUR_MS);
+            // An alert that a timer opened may have been there first.
+            let there = self.earlier.iter().position(|of| of.hour == hour).map(|place| self.earlier.swap_remove(place));
+            let newest = std::mem::replace(&mut self.newest, there.unwrap_or_else(|| OfHour::new(hour)));
             self.earlier.push(newest);
         }
         self.newest.events[event as usize] += 1;
+    }
+
+    /// Counts an alert as the event that it is to the rules on alerts, when it opens: events after it are in order already.
+    pub(crate) fn count_alert(&mut self, clock_ms: i64) {
+        let hour = clock_ms.div_euclid(HOUR_MS);
+        let of = if self.newest.hour == hour {
+            &mut self.newest
+        } else {
+            let place = self.earlier.iter().position(|of| of.hour == hour).unwrap_or_else(|| {
+                self.earlier.push(OfHour::new(hour));
+                self.earlier.len() - 1
+            });
+            &mut self.earlier[place]
+        };
+        of.events[EventType::AlertOpened as usize] += 1;
     }
 
     /// Forgets hours in which no hit can be concluded any more: every event that was counted has been.
@@ -187,11 +211,13 @@ impl Brake {
             let counts = EventType::ALL.iter().zip(&of.events).filter(|(_, count)| **count > 0);
             (of.hour, counts.map(|(event, count)| (event.name().to_owned(), *count)).collect())
         };
-        let earlier = self.earlier.iter().filter(|of| of.hour == self.hour);
+        // Those alone that are asked for when the hour closes, so that equal states are equal bytes.
+        let open = self.earlier.iter().chain([&self.newest]).filter(|of| of.hour == self.hour);
+        let newest = std::iter::once(&self.newest).filter(|of| of.hour > self.hour);
         let rules = ruleset.rules.iter().zip(&self.rules).filter(|(_, of)| **of != OfRule::default());
         SavedBrake {
             hour: self.hour,
-            events: earlier.chain([&self.newest]).map(events).collect(),
+            events: open.chain(newest).map(events).collect(),
             rules: rules.map(|(rule, of)| (rule.id.clone(), of.clone())).collect(),
         }
     }

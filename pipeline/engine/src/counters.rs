@@ -80,6 +80,12 @@ pub struct RuleCounters {
     pub key_missing: BTreeMap<String, u64>,
     /// Events at which its condition gave no value, as they lie a window or more behind a newer one of their entity.
     pub behind: u64,
+    /// Alerts opened in shadow, of those above.
+    pub shadow: u64,
+    /// Of those, the ones about entities that no other rule cast doubt on at the time: what the rule would add.
+    pub shadow_alone: u64,
+    /// And the ones about entities that other rules did cast doubt on, by rule.
+    pub shadow_beside: BTreeMap<String, u64>,
 }
 
 /// Stands for the field in what a snapshot up to format 4 counted: that told none apart.
@@ -91,6 +97,6 @@ pub(crate) type FirstRuleCounters = (String, u64, u64, u64, u64);
 impl RuleCounters {
     pub(crate) fn of_first((rule, alerts, suppressed, errors, entity_missing): FirstRuleCounters) -> Self {
         let entity_missing = (entity_missing > 0).then(|| (FIELD_UNKNOWN.to_owned(), entity_missing)).into_iter().collect();
-        Self { rule, alerts, suppressed, errors, entity_missing, key_missing: BTreeMap::new(), behind: 0 }
+        Self { rule, alerts, suppressed, errors, entity_missing, ..Self::default() }
     }
 }

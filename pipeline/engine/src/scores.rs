@@ -282,6 +282,13 @@ impl Scores {
         doubts.map_or(0, |doubts| score_of(doubts.reasons.iter().filter(|doubt| !but.contains(&doubt.rule)), clock_ms))
     }
 
+    /// The rules that cast doubt on a key, by their ids, as of an instant: those that make its score 1 or more by themselves.
+    pub(crate) fn doubted_by(&self, key: u64, clock_ms: i64) -> Vec<&str> {
+        let reasons = self.entities.get(key, clock_ms).into_iter().flat_map(|doubts| &doubts.reasons);
+        let live = reasons.filter(|doubt| score_of(std::iter::once(*doubt), clock_ms) > 0);
+        live.filter_map(|doubt| self.rules.get(doubt.rule as usize)).map(String::as_str).collect()
+    }
+
     /// Takes the reasons of every rule that is not among `kept`, by number, out of all scores; changes by entity.
     pub(crate) fn keep_only(&mut self, kept: &[u32], moment: Moment<'_>) -> Vec<ScoreChange> {
         self.take_out(moment, |rule| !kept.contains(&rule), None)

@@ -40,10 +40,8 @@ fn code(id: usize, at_ms: i64, login: bool) -> String {
 }
 
 fn feed(engine: &mut Engine, first: usize, log: &[String]) -> Output {
-    let records: Vec<Record<'_>> = (first as u64 + 1..)
-        .zip(log)
-        .map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() })
-        .collect();
+    let records: Vec<Record<'_>> =
+        (first as u64 + 1..).zip(log).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
     engine.process(&records)
 }
 

@@ -87,6 +87,12 @@ fn lines(status: &Value) -> Vec<String> {
         let until = format_rfc3339(until_ms.unwrap_or_default());
         lines.push(format!("  WARMING  {} alerts in shadow alone until {until}: its windows are not whole yet", name.unwrap_or_default()));
     }
+    for rule in at("/stats/engine/braked").and_then(Value::as_array).into_iter().flatten() {
+        let name = rule.get("rule").and_then(Value::as_str).unwrap_or_default();
+        let is_shadow = rule.get("shadow").and_then(Value::as_bool).unwrap_or_default();
+        let what = if is_shadow { "was too loud after its change, and is in shadow until it is changed again" } else { "is too loud: people are told of one alert an hour" };
+        lines.push(format!("  BRAKED   {name} {what}; docs/runbooks/rule_braked.md"));
+    }
     let ahead_ms = at("/stats/clock/ahead_ms").and_then(Value::as_i64).unwrap_or_default();
     if ahead_ms != 0 {
         let (by, way) = (span(ahead_ms.unsigned_abs()), if ahead_ms > 0 { "ahead" } else { "back" });
@@ -267,6 +273,8 @@ mod tests {
         }));
         let warming = |rule: &str| WarmingRule { rule: rule.to_owned(), until_ms: 1_795_000_000_000 };
         status.stats.engine.warming = vec![warming("booking.spree")];
+        let braked = |rule: &str, shadow| BrakedRule { rule: rule.to_owned(), shadow };
+        status.stats.engine.braked = vec![braked("auth.otp_flood", false), braked("chat.flood", true)];
         let breaker = Breaker::HalfOpen;
         let trouble = |why: &str, for_ms| Some(Trouble { why: why.to_owned(), for_ms, ..Trouble::default() });
         let unauthorised = trouble("last answer 401", 90_000);
@@ -286,6 +294,8 @@ mod tests {
         for part in [
             "pages    2 of the rules: auth.guess, payment.refunds",
             "alertmanager with 0 waiting, 0 parked, 2 pages stand",
+            "BRAKED   auth.otp_flood is too loud: people are told of one alert an hour",
+            "BRAKED   chat.flood was too loud after its change, and is in shadow",
             "REFUSED  whatever alertmanager is sent",
             "rasid-1 0.1.0, up 1 min, not ready: the outbox is full",
             "positions 1 to 11",

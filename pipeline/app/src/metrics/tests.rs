@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::http::{Connections, Times};
-use rasid_engine::{FieldCounter, ProducerCounters, RuleCounters};
+use rasid_engine::{BrakedRule, FieldCounter, ProducerCounters, RuleCounters};
 use rasid_service::health::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule};
 
 /// Figures with one of everything.
@@ -31,7 +31,15 @@ fn full() -> Stats {
     }
     stats.stream_notices = [("recognised", 4), ("vanished", 0)].into();
     stats.ingest = Some(IngestStats { bodies_bytes: 7, bodies_bytes_max: 1 << 20, tokens_unusable: true });
-    stats.engine.rules.push(RuleCounters { rule: "auth.otp_flood".to_owned(), alerts: 3, ..RuleCounters::default() });
+    stats.engine.rules.push(RuleCounters {
+        rule: "auth.otp_flood".to_owned(),
+        alerts: 3,
+        shadow: 3,
+        shadow_alone: 1,
+        shadow_beside: [("auth.otp_fanout".to_owned(), 2)].into(),
+        ..RuleCounters::default()
+    });
+    stats.engine.braked.push(BrakedRule { rule: "auth.otp_flood".to_owned(), shadow: true });
     stats.engine.warming.push(WarmingRule { rule: "auth.otp_fanout".to_owned(), until_ms: 1_763_719_300_000 });
     let bad_fields = vec![FieldCounter { event_type: "auth.otp_requested".to_owned(), field: "device_id".to_owned(), events: 12 }];
     stats.engine.producers.push(ProducerCounters { producer: "/khidma/auth".to_owned(), events: 40, bad_events: 12, bad_fields });
@@ -89,6 +97,10 @@ fn figures_are_written_in_base_units() {
         "rasid_producer_bad_fields_total{producer=\"/khidma/auth\",type=\"auth.otp_requested\",field=\"device_id\"} 12",
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
+        "rasid_rule_braked{rule=\"auth.otp_flood\",to=\"shadow\"} 1",
+        "rasid_rule_shadow_alerts_total{rule=\"auth.otp_flood\"} 3",
+        "rasid_rule_shadow_alone_alerts_total{rule=\"auth.otp_flood\"} 1",
+        "rasid_rule_shadow_overlap_alerts_total{rule=\"auth.otp_flood\",other=\"auth.otp_fanout\"} 2",
         "rasid_rule_warming_until_timestamp_seconds{rule=\"auth.otp_fanout\"} 1763719300.0",
         "rasid_replay_divergence_total 0",
         "rasid_replay_excused_total 2",

@@ -165,6 +165,15 @@ impl Engine {
                 output.scores.extend(formerly);
             }
         }
+        if mode == Mode::Shadow {
+            let beside = self.scores.doubted_by(key, mark.clock_ms);
+            let counters = &mut self.rules[trigger_plan.rule];
+            counters.shadow += 1;
+            counters.shadow_alone += u64::from(beside.is_empty());
+            for rule in beside {
+                *counters.shadow_beside.entry(rule.to_owned()).or_default() += 1;
+            }
+        }
         match self.brake.opens(trigger_plan.rule) {
             Told::Usual => {}
             Told::First(alerts, events) => alert.say_braked(alerts, events),

@@ -191,6 +191,7 @@ impl EngineThread {
         }
         figures.warming.clear();
         figures.warming.extend(engine.warming_rules().map(|(rule, until_ms)| (rule.to_owned(), until_ms)));
+        figures.braked = engine.braked_rules();
         figures.producers = engine.producer_counters();
         figures.rules.clear();
         figures.rules.extend_from_slice(engine.rule_counters());

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rasid_connectors::source::Incoming;
-use rasid_engine::{Counters, ProducerCounters, Reach, RuleCounters};
+use rasid_engine::{BrakedRule, Counters, ProducerCounters, Reach, RuleCounters};
 use tokio::sync::mpsc;
 
 use crate::clock::{Clock, age_ms};
@@ -42,6 +42,8 @@ pub(crate) struct EngineFigures {
     pub former_rules: Vec<String>,
     /// Rules that run in shadow until their windows are whole, and until when, Unix ms.
     pub warming: Vec<(String, i64)>,
+    /// Rules whose brake holds.
+    pub braked: Vec<BrakedRule>,
     /// What became of the outputs that had been committed before.
     pub compared: Compared,
     /// Entries that were lost to damage.

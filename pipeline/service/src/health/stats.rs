@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rasid_connectors::sink::redis::{KEEPS, UNKNOWN};
-use rasid_engine::{Counters, ProducerCounters, RuleCounters};
+use rasid_engine::{BrakedRule, Counters, ProducerCounters, RuleCounters};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Seen;
@@ -159,6 +159,8 @@ pub struct EngineStats {
     pub rules: Vec<RuleCounters>,
     /// Active rules that run in shadow until all that they read is as old as its window.
     pub warming: Vec<WarmingRule>,
+    /// Rules that opened more alerts than people can be told of, and what became of that.
+    pub braked: Vec<BrakedRule>,
     /// Counts of each producer over the whole log.
     pub producers: Vec<ProducerCounters>,
     /// Bytes of keyed state, where it is known.

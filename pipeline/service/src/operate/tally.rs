@@ -102,6 +102,7 @@ impl Tally {
                 evicted: figures.evicted,
                 rules: figures.rules,
                 warming: figures.warming.into_iter().map(|(rule, until_ms)| WarmingRule { rule, until_ms }).collect(),
+                braked: figures.braked,
                 producers: figures.producers,
                 state_bytes: Some(figures.state_bytes as u64),
                 duplicate_reach_s: figures.reach.map(in_seconds).unwrap_or_default(),
