@@ -237,6 +237,26 @@ const COUNTRY_CODES_OF_TWO: [&str; 42] = [
     "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90", "91", "92", "93", "94",
 ];
 
+/// Country codes whose people write a trunk 0 before the national number at home, and none of whose national numbers begins with
+/// one: what stands behind the code is the trunk's (libphonenumber 9.0.43, national prefix 0; without Italy, Côte d'Ivoire, Gabon and
+/// others where the 0 is part of the number).
+const TRUNK_ZERO: [&str; 75] = [
+    "20", "27", "31", "32", "33", "40", "41", "43", "44", "46", "49", "51", "54", "55", "58", "60", "61", "62", "63", "64", "66", "81",
+    "82", "84", "86", "90", "91", "92", "93", "94", "95", "98", "211", "212", "213", "218", "234", "249", "251", "252", "254", "255",
+    "256", "260", "263", "264", "353", "355", "358", "359", "380", "381", "385", "386", "387", "389", "421", "855", "856", "880", "886",
+    "961", "962", "963", "964", "966", "967", "970", "971", "972", "976", "977", "994", "995", "996",
+];
+
+/// A number, country code first, without the trunk's 0 behind that code; `None` where there is none. No country code begins
+/// another, so the first that fits is the one.
+fn without_trunk(digits: &str) -> Option<String> {
+    (2..=3).find_map(|len| {
+        let (code, national) = digits.split_at_checked(len)?;
+        let national = national.strip_prefix('0').filter(|_| TRUNK_ZERO.contains(&code))?;
+        Some(format!("{code}{national}"))
+    })
+}
+
 /// The country code of a number, and the range of the plan that it lies in: the first digits of the national number, three
 /// where the country is North America's plan, whose area codes have three, else two.
 fn numbering(e164: &str) -> (String, String) {
@@ -275,16 +295,16 @@ fn domain_of(email: &str) -> String {
 
 /// A telephone number in E.164, Egypt (+20) where it has no country code. Spaces, dashes, dots and brackets are
 /// passed over and Arabic-Indic and Persian digits read; what follows a letter (an extension) is left out; what has no
-/// digit at all stays as it is, lower-cased. A trunk zero behind +20 is dropped: it is how people write the number of
-/// the same phone.
+/// digit at all stays as it is, lower-cased. A trunk zero behind the code of a country that has one is dropped: it is how
+/// people write the number of the same phone.
 ///
 /// Numbering plan: ITU-T E.164, and the Egyptian plan (NTRA): ten national digits for a mobile, eight or nine for
 /// a landline, each written with a leading 0 inside the country.
 pub fn e164(raw: &str) -> Cow<'_, str> {
     if let Some(rest) = raw.strip_prefix('+')
         && !rest.is_empty()
-        && !rest.starts_with("200")
         && rest.bytes().all(|b| b.is_ascii_digit())
+        && without_trunk(rest).is_none()
     {
         return Cow::Borrowed(raw);
     }
@@ -305,10 +325,7 @@ pub fn e164(raw: &str) -> Cow<'_, str> {
         (None, None) if digits.len() == 10 && digits.starts_with('1') => format!("20{digits}"),
         (None, None) => digits.clone(),
     };
-    match whole.strip_prefix("200") {
-        Some(national) => format!("+20{national}").into(),
-        None => format!("+{whole}").into(),
-    }
+    format!("+{}", without_trunk(&whole).unwrap_or(whole)).into()
 }
 
 fn digit(c: char) -> Option<char> {
@@ -417,7 +434,13 @@ mod tests {
     #[case("tel:+20-100-000-0042;ext=12", "+201000000042")]
     #[case("+971 (0)50 123 4567", "+971501234567")]
     #[case("00971 (0) 50 123 4567", "+971501234567")]
+    #[case("+9710501234567", "+971501234567")]
+    #[case("00966 050 123 4567", "+966501234567")]
+    #[case("+44 (0)20 7946 0018", "+442079460018")]
+    #[case("+4402079460018", "+442079460018")]
     #[case("+39 06 1234567", "+39061234567")]
+    #[case("+2250701234567", "+2250701234567")]
+    #[case("+20", "+20")]
     #[case("+20 100 000 0042 ext 1234", "+201000000042")]
     fn one_phone_has_one_spelling(#[case] raw: &str, #[case] expected: &str) {
         assert_eq!(EntityKind::Phone.normalise(raw), expected);

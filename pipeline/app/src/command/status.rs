@@ -242,6 +242,7 @@ fn one_source(source: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rasid_engine::BrakedRule;
     use rasid_service::health::stats::{Breaker, Readiness, SinkStats, SourceStats, Trouble, WarmingRule};
     use rasid_service::operate::control::Status;
 
