@@ -10,6 +10,7 @@ mod fmt;
 mod kill;
 mod language;
 mod pages;
+mod quality;
 mod schema;
 mod step;
 mod test;
@@ -30,6 +31,8 @@ cargo xtask kill [--rounds N] [--seed S]   kills the live service N times, in al
 cargo xtask cel                            cel-spec's simple tests: what the rule language takes it answers as CEL does
 cargo xtask counts [--record --reason WHY]
                                            counts the benchmarks' instructions: holds them to those on record, or records them
+cargo xtask quality [--page FILE] [--misses] [--wrong] [--seeds N] [--half tuned] [--only KIND,…]
+                                           simulated weeks through the shipped rules: what is caught, and whom they wrong
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
 ";
 
@@ -60,6 +63,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["counts", options @ ..] => counts::run(options),
         ["bench-workload", count] => bench_workload::run(count, "7"),
         ["bench-workload", count, seed] => bench_workload::run(count, seed),
+        ["quality", options @ ..] => quality::run(options),
         ["kill", options @ ..] => kill::run(options),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{HELP}");

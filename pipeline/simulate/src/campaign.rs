@@ -1,128 +1,129 @@
-//! Fraud, a family a file. Each campaign has people of its own or one chosen victim, a start drawn from the day, and a label
-//! with all of its events. What honest people do around it (the victim's own login, the driver's shift) is in none.
+//! Fraud, a family a file. Each campaign has people of its own or one chosen victim, a start drawn from the whole simulation, and a
+//! label with all of its events. What honest people do around it (the victim's own login, the driver's shift) is in none.
 
+#![allow(clippy::unnecessary_wraps, reason = "a stage may have nobody to play it on: all return an option")]
+
+mod access;
+mod account;
+mod admin;
+pub(crate) mod booking;
+mod card;
+mod cash;
 mod chat;
+pub(crate) mod collusion;
+mod farm;
+pub(crate) mod gateway;
 mod gps;
+mod kit;
+mod ledger;
+mod login;
+mod money;
 mod otp;
-mod payment;
+mod otp_wide;
+mod outside;
+mod payout;
+mod payout_cover;
+mod promo;
+mod refund;
+mod report;
+mod review;
+pub(crate) mod route;
 mod takeover;
 
 use crate::Config;
-use crate::clock::MINUTE;
-use crate::honest::day_number;
-use crate::label::Label;
-use crate::people::{Person, Population, Role, phone};
+use crate::clock::{DAY, HOUR, MINUTE, SECOND, busy_instant};
+use crate::label::Campaign;
+use crate::people::Population;
 use crate::random::Random;
-use crate::wire::Outbox;
-use crate::{Kind, Level};
+use crate::scenario::{Kind, Level, Scenario};
+use crate::scene::{Scene, play};
+use crate::wire::{Outbox, Story};
 
-/// Numbers above this are campaigns' people.
-const CAST: u64 = 1 << 40;
+/// Every family, with its scenarios.
+pub(crate) const FAMILIES: &[(&str, &[Scenario])] = &[
+    ("otp", otp::SCENARIOS),
+    ("otp", otp_wide::SCENARIOS),
+    ("login", login::SCENARIOS),
+    ("takeover", takeover::SCENARIOS),
+    ("account", account::SCENARIOS),
+    ("farm", farm::SCENARIOS),
+    ("farm", promo::SCENARIOS),
+    ("gps", gps::SCENARIOS),
+    ("payment", refund::SCENARIOS),
+    ("payment", payout::SCENARIOS),
+    ("payment", payout_cover::SCENARIOS),
+    ("payment", card::SCENARIOS),
+    ("payment", cash::SCENARIOS),
+    ("payment", ledger::SCENARIOS),
+    ("chat", chat::SCENARIOS),
+    ("jobs", booking::SCENARIOS),
+    ("jobs", outside::SCENARIOS),
+    ("jobs", collusion::SCENARIOS),
+    ("jobs", route::SCENARIOS),
+    ("reputation", review::SCENARIOS),
+    ("safety", report::SCENARIOS),
+    ("inside", admin::SCENARIOS),
+    ("inside", access::SCENARIOS),
+    ("gateway", gateway::SCENARIOS),
+];
 
-/// One campaign in the making.
-struct Scene<'a> {
-    config: &'a Config,
-    population: &'a Population,
-    level: Level,
-    /// The place of its label.
-    number: u32,
+/// Numbers above this are campaigns' people; each campaign has room for 4,095.
+pub(crate) const CAST: u64 = 1 << 40;
+
+/// A campaign that will be played.
+#[derive(Debug)]
+struct Planned {
     start: i64,
+    kind: Kind,
+    level: Level,
     random: Random,
-    hired: u64,
-    phones: u64,
 }
 
-/// Who plays the attacker's part.
-struct Cast {
-    /// Whom an alert should name, `kind:id`.
-    entity: String,
-    /// Everything else of the attacker's.
-    also: Vec<String>,
-}
+/// The campaigns of a simulation, by their beginning; those that are played leave it.
+#[derive(Debug)]
+pub(crate) struct Plan(Vec<Planned>);
 
-impl Scene<'_> {
-    /// Somebody who is in no other story.
-    fn hire(&mut self, role: Role) -> Person {
-        self.hired += 1;
-        // The day and the campaign are in the number: people of two days are two people.
-        let number = CAST + (u64::from(self.number) << 12) + self.hired;
-        let mut person = Person::new(self.config, number, role, &[]);
-        (person.vpn, person.trip, person.relative) = (None, None, None);
-        person.phone = self.phone();
-        person
-    }
-
-    /// A number that is nobody else's: one operator's for the whole campaign, in a row as they are sold.
-    fn phone(&mut self) -> String {
-        self.phones += 1;
-        let number = u64::from(self.number);
-        phone(self.config.seed, 240_000 + number * 400 % 160_000 + self.phones % 100 * 4 + number % 4)
-    }
-
-    /// An honest person of the marketplace.
-    fn somebody<'p>(&mut self, people: &'p [Person]) -> Option<&'p Person> {
-        if people.is_empty() {
-            return None;
-        }
-        // Whoever travels, or logs in through a VPN or from two countries, is no clear victim.
-        (0..30).map(|_| self.random.pick(people)).find(|person| person.vpn.is_none() && person.trip.is_none() && person.relative.is_none())
-    }
-}
-
-/// Writes the campaigns of one day and their labels.
-pub(crate) fn day(config: &Config, population: &Population, day_start: i64, day_end: i64, out: &mut Outbox, labels: &mut Vec<Label>) {
-    for kind in Kind::ALL.into_iter().filter(|kind| config.kinds.contains(kind)) {
-        for level in Level::ALL.into_iter().filter(|level| config.levels.contains(level)) {
-            for copy in 0..config.campaigns_a_day {
-                let story = [kind as u64, level as u64, u64::from(copy)].iter().fold(0, |sum, part| sum * 4_096 + part);
-                let mut random = Random::of(config.seed, "campaign", day_number(day_start), story);
-                // Room at the end for the slowest delivery: what is labelled is in the records.
-                let (first, last) = (day_start + 5 * MINUTE, day_end - 3 * MINUTE - kind.span_ms(level));
-                if first > last {
-                    continue;
-                }
-                let start = random.between(first, last);
-                let number = u32::try_from(labels.len()).unwrap_or(u32::MAX);
-                let scene = Scene { config, population, level, number, start, random, hired: 0, phones: 0 };
-                let before = out.drafts.len();
-                match stage(kind, scene, out) {
-                    Some(label) => labels.push(label),
-                    // Half a campaign is none: the next one gets its number.
-                    None => out.drafts.truncate(before),
+impl Plan {
+    /// Draws when each campaign begins. One that takes longer than the simulation does not happen.
+    pub(crate) fn new(config: &Config) -> Self {
+        let end = config.start_ms + i64::from(config.hours) * HOUR;
+        let mut planned = Vec::new();
+        for kind in &config.kinds {
+            for level in &config.levels {
+                for copy in 0..config.campaigns {
+                    let mut random = Random::of(config.seed, kind.word(), *level as u64, u64::from(copy));
+                    // Room at the end for the slowest delivery: what is labelled is in the records.
+                    let (first, last) = (config.start_ms + 5 * MINUTE, end - 3 * MINUTE - kind.span_ms(*level));
+                    if first <= last {
+                        // Most keep the hours of those among whom they hide.
+                        let any = random.between(first, last);
+                        let busy = busy_instant(&mut random, any - (any - config.start_ms).rem_euclid(DAY)).clamp(first, last);
+                        let start = if random.chance(0.8) { busy } else { any };
+                        // What comes minutes before a start is of the same day: days are made one after another.
+                        let of_day = (start - config.start_ms).rem_euclid(DAY);
+                        let start = (start + (150 * SECOND - of_day).max(0)).min(last);
+                        planned.push(Planned { start, kind: *kind, level: *level, random });
+                    }
                 }
             }
         }
+        planned.sort_by_key(|one| std::cmp::Reverse(one.start));
+        Self(planned)
     }
-}
 
-/// Plays one campaign. None where the marketplace has nobody to play it on.
-fn stage(kind: Kind, mut scene: Scene<'_>, out: &mut Outbox) -> Option<Label> {
-    let (number, level, before) = (scene.number, scene.level, out.drafts.len());
-    out.campaign = Some(number);
-    let cast = match kind {
-        Kind::OtpFlood => otp::flood(&mut scene, out),
-        Kind::OtpFanout => otp::fanout(&mut scene, out),
-        Kind::SimSwapTakeover => takeover::takeover(&mut scene, out),
-        Kind::GpsSpoof => Some(gps::spoof(&mut scene, out)),
-        Kind::RefundVelocity => payment::refunds(&mut scene, out),
-        Kind::PayoutVelocity => Some(payment::payouts(&mut scene, out)),
-        Kind::ContactLeak => chat::leak(&mut scene, out),
-    };
-    out.campaign = None;
-    let mut events: Vec<(i64, u64, &str)> = out
-        .drafts
-        .iter()
-        .skip(before)
-        .filter(|draft| draft.campaign == Some(number))
-        .map(|draft| (draft.at, draft.sequence, draft.id.as_str()))
-        .collect();
-    events.sort_unstable();
-    events.dedup(); // deliveries that came twice
-    let (first, last) = (events.first()?.0, events.last()?.0);
-    let (from, to) = Label::window(first, last);
-    let Cast { entity, mut also } = cast?;
-    also.sort_unstable();
-    also.dedup();
-    let event_ids = events.into_iter().map(|(_, _, id)| id.to_owned()).collect();
-    Some(Label { campaign: format!("c{:02}", number + 1), kind, level, entity, also, from, to, event_ids })
+    /// Writes the campaigns that begin before `day_end`, and their labels.
+    pub(crate) fn day(&mut self, config: &Config, population: &Population, day_end: i64, out: &mut Outbox, labels: &mut Vec<Campaign>) {
+        while let Some(Planned { start, kind, level, random }) = self.0.pop_if(|next| next.start < day_end) {
+            let number = u32::try_from(labels.len()).unwrap_or(u32::MAX);
+            let place = u64::from(number);
+            // Numbers that no story before it had, as long as there are no more than 400 campaigns.
+            let own = (CAST + (place << 12), (240_000 + place * 400 % 160_000, 400));
+            let name = format!("{kind} {level}");
+            let mut scene = Scene::new((config, population), Story::Campaign(number), name, (start, random), own);
+            // Half a campaign is none: the next one gets its number.
+            if let Some(label) = play(&mut scene, out, |scene, out| kind.stage(scene, level, out)) {
+                labels.push(Campaign { campaign: format!("c{:02}", number + 1), kind, level, label });
+            }
+        }
+    }
 }

@@ -66,6 +66,11 @@ pub(crate) fn cairo_date(at: i64) -> (i64, i64, i64) {
     civil((at + cairo_offset(at)).div_euclid(DAY))
 }
 
+/// The day of the week that a calendar in Cairo shows; 0 is Sunday.
+pub(crate) fn cairo_weekday(at: i64) -> i64 {
+    weekday((at + cairo_offset(at)).div_euclid(DAY))
+}
+
 /// An instant of the day that starts at `day_start`, as likely as people are awake and busy.
 pub(crate) fn busy_instant(random: &mut Random, day_start: i64) -> i64 {
     let mut weights = [0_u32; 24];

@@ -2,9 +2,14 @@
 
 pub(crate) mod auth;
 pub(crate) mod booking;
+pub(crate) mod books;
 pub(crate) mod chat;
+mod delivery;
+pub(crate) mod gateway;
 pub(crate) mod gps;
+pub(crate) mod ops;
 pub(crate) mod payment;
+pub(crate) mod staff;
 
 use crate::Config;
 use crate::people::Population;
@@ -12,10 +17,12 @@ use crate::wire::Outbox;
 
 /// Writes the day that starts at `day_start`, and what its stories still bring after it.
 pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox) {
+    payment::open(config, population, day_start, out);
     auth::day(config, population, day_start, out);
     booking::day(config, population, day_start, out);
-    payment::day(config, population, day_start, out);
     gps::day(config, population, day_start, out);
+    ops::day(config, population, day_start, out);
+    gateway::day(config, population, day_start, out);
 }
 
 /// The number of the day in the stories' names: days since 1970, so that two simulations of one seed that start on

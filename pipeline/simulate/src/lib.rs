@@ -10,26 +10,33 @@
 //! ```
 //!
 //! Invariants: the same [`Config`] gives the same bytes on any machine, day and build (`random.rs` says how); records come in
-//! order of arrival; every event of a campaign is in its label and no honest event is in any; memory holds one day.
+//! order of arrival; every event of a campaign is in its label and no honest event is in any; memory holds one day and the
+//! stories that go on.
 //! Without campaigns, a shorter simulation is the beginning of a longer one.
 //!
 //! Neighbours: `random.rs` draws, `clock.rs` knows the day's rhythm, `places.rs` the cities and networks, `people.rs` who lives
-//! there, `wire.rs` the contract's payloads; `honest/` is everyday life, `campaign/` is fraud, a family a file.
+//! there, `payload.rs` the contract's fields and `wire.rs` the envelope; `honest/` is everyday life, `look_alike/` what of it
+//! looks like fraud, `campaign/` is fraud, a family a file; `scene.rs` is the stage of the last two.
 
 mod campaign;
 mod clock;
 mod honest;
 mod label;
+mod look_alike;
+mod payload;
 mod people;
 mod places;
 mod random;
 mod scenario;
+mod scene;
 mod simulation;
+mod truth;
 mod wire;
 
-pub use label::Label;
-pub use scenario::{Kind, Level, UnknownScenario};
+pub use label::{Campaign, Label, LookAlike};
+pub use scenario::{Half, Kind, Level, UnknownWord};
 pub use simulation::{Record, Simulation, simulate};
+pub use truth::{Truth, Verdict};
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -50,8 +57,10 @@ pub struct Config {
     pub kinds: Vec<Kind>,
     /// Levels to run them at. Default all.
     pub levels: Vec<Level>,
-    /// How many campaigns of each kind and level a day. Default 1.
-    pub campaigns_a_day: u32,
+    /// How many campaigns of each kind and level in the whole simulation. Default 1.
+    pub campaigns: u32,
+    /// The half of each parameter's range that campaigns draw from. Default none: the whole.
+    pub half: Option<Half>,
     /// Events that are delivered twice, of a million. Default 10,000: 1 %.
     pub duplicates_per_million: u32,
     /// Events that are followed by a broken copy of themselves, of a million. Default 0.
@@ -67,9 +76,10 @@ impl Default for Config {
             clients: 1_500,
             taskers: 220,
             drivers: 28,
-            kinds: Kind::ALL.to_vec(),
+            kinds: Kind::all(),
             levels: Level::ALL.to_vec(),
-            campaigns_a_day: 1,
+            campaigns: 1,
+            half: None,
             duplicates_per_million: 10_000,
             malformed_per_million: 0,
         }

@@ -3,8 +3,9 @@
 //! Addresses are from ranges that no host has: 100.64.0.0/10 (carriers' shared space), 198.18.0.0/15 (benchmarks) and the
 //! documentation ranges, so that a simulated day names nobody.
 
+use crate::payload::Location;
 use crate::random::Random;
-use crate::wire::{Location, six_digits};
+use crate::wire::six_digits;
 
 /// Metres in a degree of latitude on the mean sphere.
 const DEGREE_M: f64 = 111_195.0;
@@ -110,6 +111,23 @@ const SOUTH: [u32; 5] = [20, 10, 0, 0, 70];
 /// What a database says of a gateway's place, km: wrong by more than it admits.
 const GATEWAY_ACCURACY_KM: [u32; 5] = [100, 250, 150, 200, 200];
 
+/// The H3 cell of resolution 5 of each city's centre and the ring around it, in the order of the cities (computed with h3o).
+const CELLS: [[&str; 7]; 8] = [
+    ["853e628ffffffff", "853e628bfffffff", "853e6213fffffff", "853e6217fffffff", "853e62bbfffffff", "853e6287fffffff", "853e6283fffffff"],
+    ["853e628ffffffff", "853e628bfffffff", "853e6213fffffff", "853e6217fffffff", "853e62bbfffffff", "853e6287fffffff", "853e6283fffffff"],
+    ["853f5ba7fffffff", "853f5ba3fffffff", "853f5baffffffff", "853e66dbfffffff", "853e66d3fffffff", "853f596bfffffff", "853f5bb7fffffff"],
+    ["853e66a7fffffff", "853e66a3fffffff", "853e66affffffff", "853e60dbfffffff", "853e60d3fffffff", "853e646bfffffff", "853e66b7fffffff"],
+    ["853e6633fffffff", "853e6607fffffff", "853e663bfffffff", "853e6623fffffff", "853e6637fffffff", "853e66affffffff", "853e66abfffffff"],
+    ["853e4667fffffff", "853e4663fffffff", "853e466ffffffff", "853e429bfffffff", "853e4293fffffff", "853e462bfffffff", "853e4677fffffff"],
+    ["853e654bfffffff", "853e6097fffffff", "853e6087fffffff", "853e60b3fffffff", "853e654ffffffff", "853e6543fffffff", "853e655bfffffff"],
+    ["853e5ddbfffffff", "853e5caffffffff", "853e5c37fffffff", "853e5dcbfffffff", "853e5dc3fffffff", "853e5dd3fffffff", "853e5ca7fffffff"],
+];
+
+/// The cells of that city: its centre's first.
+pub(crate) fn cells(city: usize) -> &'static [&'static str] {
+    CELLS.get(city).unwrap_or(&CELLS[0])
+}
+
 /// Where VPN exits are.
 const EXITS: [(f64, f64, &str); 4] = [(52.3676, 4.9041, "NL"), (50.1109, 8.6821, "DE"), (51.5074, -0.1278, "GB"), (48.8566, 2.3522, "FR")];
 
@@ -156,6 +174,35 @@ impl Network {
         Self::new(random, format!("198.19.0.{}", office + 1), asn, "EG", city_at(city).centre, 10)
     }
 
+    /// Another address of the same /24.
+    pub(crate) fn beside(&self, host: i64) -> Self {
+        let Some((prefix, own)) = self.ip.rsplit_once('.') else { return self.clone() };
+        let own: i64 = own.parse().unwrap_or(1);
+        Self { ip: format!("{prefix}.{}", (own - 1 + host).rem_euclid(254) + 1), ..self.clone() }
+    }
+
+    /// The same line with an IPv6 address of the /64 of that number: a phone or a server takes any of its 2⁶⁴.
+    pub(crate) fn six(&self, random: &mut Random, subnet: u32) -> Self {
+        let [high, low] = [subnet >> 16, subnet & 0xffff];
+        // Never a zero group: one spelling only.
+        let [a, b, c, d] = [(); 4].map(|()| random.between(1, 0xffff));
+        Self { ip: format!("2001:db8:{high:x}:{low:x}:{a:x}:{b:x}:{c:x}:{d:x}"), ..self.clone() }
+    }
+
+    /// The /24 or /48 that the address lies in.
+    pub(crate) fn prefix(&self) -> String {
+        match self.ip.rsplit_once('.') {
+            Some((prefix, _)) => format!("{prefix}.0/24"),
+            None => format!("{}::/48", self.ip.split(':').take(3).collect::<Vec<_>>().join(":")),
+        }
+    }
+
+    /// One of a university's or a compound's few addresses, behind which thousands are (assumption: three).
+    pub(crate) fn campus(random: &mut Random, campus: i64, city: usize) -> Self {
+        let ip = format!("198.19.{}.{}", 2 + campus.rem_euclid(30), random.between(1, 3));
+        Self::new(random, ip, "corporate", "EG", city_at(city).centre, 10)
+    }
+
     /// A VPN's exit. A few services are not known as one.
     pub(crate) fn vpn(random: &mut Random) -> Self {
         let (lat, lon, country) = *random.pick(&EXITS);
@@ -189,5 +236,28 @@ impl Network {
         line.asn = "residential";
         line.location.accuracy_km = Some(20);
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_those_of_the_cities() {
+        for (index, city) in CITIES.iter().enumerate() {
+            let place = h3o::LatLng::new(city.centre.lat, city.centre.lon).unwrap();
+            let ring: Vec<h3o::CellIndex> = place.to_cell(h3o::Resolution::Five).grid_disk(1);
+            assert_eq!(cells(index), ring.iter().map(ToString::to_string).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_line_has_neighbours_in_its_prefix() {
+        let line = Network::hosting(&mut Random::of(1, "line", 0, 0));
+        assert!((0..300).all(|host| line.beside(host).prefix() == line.prefix()));
+        let six = line.six(&mut Random::of(1, "line", 1, 0), 0x0012_00ff);
+        assert!(six.ip.starts_with("2001:db8:12:ff:"));
+        assert_eq!(six.prefix(), "2001:db8:12::/48");
     }
 }

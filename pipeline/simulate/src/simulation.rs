@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 
 use crate::Config;
-use crate::campaign;
+use crate::campaign::Plan;
 use crate::clock::{DAY, HOUR};
 use crate::honest;
-use crate::label::Label;
+use crate::label::{Campaign, LookAlike};
+use crate::look_alike;
 use crate::people::Population;
-use crate::wire::{Delivery, Draft, Outbox};
+use crate::wire::{Delivery, Draft, Outbox, Story};
 
 /// Identifiers of campaigns' events start here: far beyond what honest life reaches, and mixed like all others.
 const CAMPAIGN_IDS: u64 = 1 << 62;
@@ -22,6 +23,8 @@ pub struct Record {
     pub line: String,
     /// The number of its campaign: the place of its label among [`Simulation::labels`].
     pub campaign: Option<u32>,
+    /// The number of the honest story it belongs to: the place of its label among [`Simulation::look_alikes`].
+    pub look_alike: Option<u32>,
 }
 
 /// A simulated marketplace: an iterator over its records.
@@ -32,7 +35,9 @@ pub struct Simulation {
     honest: Outbox,
     fraud: Outbox,
     ready: VecDeque<Draft>,
-    labels: Vec<Label>,
+    plan: Plan,
+    labels: Vec<Campaign>,
+    look_alikes: Vec<LookAlike>,
     /// How many days are made.
     days: i64,
 }
@@ -45,7 +50,9 @@ pub fn simulate(config: &Config) -> Simulation {
         honest: Outbox::new(config.seed, 0, delivery),
         fraud: Outbox::new(config.seed, CAMPAIGN_IDS, delivery),
         ready: VecDeque::new(),
+        plan: Plan::new(config),
         labels: Vec::new(),
+        look_alikes: Vec::new(),
         days: 0,
         config: config.clone(),
     }
@@ -53,8 +60,13 @@ pub fn simulate(config: &Config) -> Simulation {
 
 impl Simulation {
     /// The campaigns of the days that were made so far; of all of them once the records have ended.
-    pub fn labels(&self) -> &[Label] {
+    pub fn labels(&self) -> &[Campaign] {
         &self.labels
+    }
+
+    /// The honest stories that look like campaigns, of the days that were made so far; of all of them once the records have ended.
+    pub fn look_alikes(&self) -> &[LookAlike] {
+        &self.look_alikes
     }
 
     fn end_ms(&self) -> i64 {
@@ -67,7 +79,9 @@ impl Simulation {
         let day_start = self.config.start_ms + self.days * DAY;
         let day_end = (day_start + DAY).min(self.end_ms());
         honest::day(&self.config, &self.population, day_start, &mut self.honest);
-        campaign::day(&self.config, &self.population, day_start, day_end, &mut self.fraud, &mut self.labels);
+        look_alike::day(&self.config, &self.population, day_start, &mut self.honest, &mut self.look_alikes);
+        honest::payment::day(&self.config, &self.population, day_start, &mut self.honest);
+        self.plan.day(&self.config, &self.population, day_end, &mut self.fraud, &mut self.labels);
         self.days += 1;
         let mut due: Vec<Draft> = Vec::new();
         for outbox in [&mut self.honest, &mut self.fraud] {
@@ -88,6 +102,11 @@ impl Iterator for Simulation {
             self.make_day();
         }
         let draft = self.ready.pop_front()?;
-        Some(Record { arrival_ms: draft.arrival, line: draft.line, campaign: draft.campaign })
+        let (campaign, look_alike) = match draft.story {
+            Some(Story::Campaign(number)) => (Some(number), None),
+            Some(Story::LookAlike(number)) => (None, Some(number)),
+            None => (None, None),
+        };
+        Some(Record { arrival_ms: draft.arrival, line: draft.line, campaign, look_alike })
     }
 }

@@ -1,13 +1,15 @@
 //! `rasid demo`: the main job with nothing installed. A simulated marketplace streams through the shipped rules, alerts
 //! scroll by, and a table says what was caught, what was missed and who was wrongly accused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 
 use rasid_compiler::ruleset::Severity;
 use rasid_connectors::sink::redis::level_name;
+use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record, Score};
-use rasid_simulate::{Kind, Level, simulate};
+use rasid_simulate::{Campaign, Level, Truth, Verdict, simulate};
 
 use super::simulate::World;
 use super::{Command, Failure, print_block};
@@ -47,14 +49,15 @@ impl Command for Args {
         print_block(&heading, colour)?;
         let watch = Stopwatch::start();
         let mut simulation = simulate(&config);
-        let mut tally = Tally::default();
+        let names = Pseudonymizer::new(DEMO_SECRET, 0).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let leave = |kind: &str, id: &str| EntityKind::from_name(kind).map_or_else(|| id.to_owned(), |kind| names.leave(kind, id));
+        let (mut tally, mut truth, mut known) = (Tally::default(), Truth::default(), 0);
         let mut position = 0_u64;
         loop {
             let records: Vec<rasid_simulate::Record> = simulation.by_ref().take(BATCH).collect();
             if records.is_empty() {
                 break;
             }
-            let first = position;
             let batch: Vec<Record<'_>> = records
                 .iter()
                 .map(|record| {
@@ -62,19 +65,23 @@ impl Command for Args {
                     Record { position, arrival_ms: record.arrival_ms, bytes: record.line.as_bytes() }
                 })
                 .collect();
+            if simulation.labels().len() > known {
+                known = simulation.labels().len();
+                truth = Truth::new(simulation.labels(), simulation.look_alikes(), leave);
+            }
             for alert in engine.process(&batch).alerts {
-                let opened_by = usize::try_from(alert.position - first - 1).ok().and_then(|index| records.get(index));
-                let campaign = opened_by.and_then(|record| record.campaign);
-                print_block(&line(&alert, campaign.is_some(), colour), colour)?;
-                tally.add(&alert, campaign);
+                let about = truth.of(&alert.event.id, &alert.entity, parse_rfc3339(&alert.opened_at).unwrap_or_default());
+                // Once by rule and campaign: a flood makes many.
+                if tally.add(&alert, &about) {
+                    print_block(&line(&alert, matches!(about, Verdict::Campaigns(_)), colour), colour)?;
+                }
             }
         }
         let counters = engine.counters();
         let seconds = watch.elapsed().as_secs_f64();
         let end = format!("\n{} events in {seconds:.1} s, simulation included; {} alerts.", counters.events, counters.alerts);
         print_block(&end, colour)?;
-        let labels: Vec<(Kind, Level)> = simulation.labels().iter().map(|label| (label.kind, label.level)).collect();
-        print_block(&tally.campaigns(&labels), colour)?;
+        print_block(&tally.campaigns(simulation.labels()), colour)?;
         print_block(&tally.false_alarms(config.honest_users(), config.hours), colour)?;
         print_block(&top_scores(&engine.scores()), colour)
     }
@@ -98,7 +105,7 @@ fn line(alert: &Alert, in_campaign: bool, colour: bool) -> String {
     let mark = if in_campaign { " " } else { "?" };
     let (kind, id) = alert.entity.split_once(':').unwrap_or(("", &alert.entity));
     let entity = format!("{kind}:{}", shortened(id));
-    format!("{on}{time} {severity} {mark} {:<28} {entity:<22} {}{off}", alert.rule, alert.explanation)
+    format!("{on}{time} {severity} {mark} {:<32} {entity:<22} {}{off}", alert.rule, alert.explanation)
 }
 
 /// The beginning of a long id: enough for the eye.
@@ -106,45 +113,78 @@ fn shortened(id: &str) -> String {
     if id.chars().count() <= 14 { id.to_owned() } else { format!("{}…", id.chars().take(13).collect::<String>()) }
 }
 
+/// What was caught of one family's campaigns.
+#[derive(Default)]
+struct Family<'a> {
+    name: &'a str,
+    /// Caught, and of how many, by level.
+    levels: [(u32, u32); 3],
+    seen_by: BTreeSet<&'a str>,
+}
+
 /// What the alerts came to.
 #[derive(Default)]
 struct Tally {
     /// By campaign: the rules that saw it.
-    caught: BTreeMap<u32, Vec<String>>,
+    caught: BTreeMap<usize, BTreeSet<String>>,
+    /// Alerts of how the platform fares that are about no campaign, by rule.
+    operational: BTreeMap<String, u64>,
     /// By rule: alerts about honest people.
     false_alarms: BTreeMap<String, u64>,
 }
 
 impl Tally {
-    fn add(&mut self, alert: &Alert, campaign: Option<u32>) {
-        match campaign {
-            Some(campaign) => {
-                let rules = self.caught.entry(campaign).or_default();
-                if !rules.contains(&alert.rule) {
-                    rules.push(alert.rule.clone());
+    /// Counts an alert; whether it is the first of its rule about a campaign, or about honest people.
+    fn add(&mut self, alert: &Alert, about: &Verdict) -> bool {
+        match about {
+            Verdict::Campaigns(numbers) => {
+                let mut is_first = false;
+                for number in numbers {
+                    is_first |= self.caught.entry(*number).or_default().insert(alert.rule.clone());
                 }
+                is_first
             }
-            None => *self.false_alarms.entry(alert.rule.clone()).or_default() += 1,
+            Verdict::Honest { .. } => {
+                let is_operational =
+                    alert.entity.split_once(':').and_then(|(kind, _)| EntityKind::from_name(kind)).is_some_and(EntityKind::is_operational);
+                let counts = if is_operational { &mut self.operational } else { &mut self.false_alarms };
+                *counts.entry(alert.rule.clone()).or_default() += 1;
+                true
+            }
         }
     }
 
-    /// Campaigns caught and missed, by kind and level.
-    fn campaigns(&self, labels: &[(Kind, Level)]) -> String {
+    /// Campaigns caught by family and level; those that were missed, by name.
+    fn campaigns(&self, labels: &[Campaign]) -> String {
+        let mut families: Vec<Family<'_>> = Vec::new();
+        let mut missed = Vec::new();
+        for (number, campaign) in (0..).zip(labels) {
+            let name = campaign.kind.family();
+            if families.iter().all(|family| family.name != name) {
+                families.push(Family { name, ..Family::default() });
+            }
+            let Some(family) = families.iter_mut().find(|family| family.name == name) else { continue };
+            let rules = self.caught.get(&number);
+            if rules.is_none() {
+                missed.push(format!("{} {}", campaign.level, campaign.kind));
+            }
+            family.seen_by.extend(rules.into_iter().flatten().map(String::as_str));
+            let index = Level::ALL.iter().position(|level| *level == campaign.level);
+            if let Some((caught, of)) = index.and_then(|index| family.levels.get_mut(index)) {
+                *caught += u32::from(rules.is_some());
+                *of += 1;
+            }
+        }
         let mut lines =
             vec![String::new(), format!("{:<20}{:>10}{:>10}{:>10}   seen by", "campaigns caught", "blatant", "moderate", "careful")];
-        lines.extend(Kind::ALL.map(|kind| {
-            let mut seen_by: Vec<&str> = Vec::new();
-            let cells = Level::ALL.map(|level| {
-                let of: Vec<u32> = (0..).zip(labels).filter(|(_, label)| **label == (kind, level)).map(|(index, _)| index).collect();
-                let caught: Vec<&Vec<String>> = of.iter().filter_map(|campaign| self.caught.get(campaign)).collect();
-                seen_by.extend(caught.iter().flat_map(|rules| rules.iter()).map(String::as_str));
-                let cell = if of.is_empty() { "–".to_owned() } else { format!("{} of {}", caught.len(), of.len()) };
-                format!("{cell:>10}")
-            });
-            seen_by.sort_unstable();
-            seen_by.dedup();
-            format!("{:<20}{}   {}", kind.word(), cells.concat(), seen_by.join(", "))
+        lines.extend(families.into_iter().map(|Family { name, levels, seen_by }| {
+            let cells = levels.map(|(caught, of)| format!("{:>10}", if of == 0 { "–".to_owned() } else { format!("{caught} of {of}") }));
+            let rules = if seen_by.len() == 1 { "rule" } else { "rules" };
+            format!("{name:<20}{}   {} {rules}", cells.concat(), seen_by.len())
         }));
+        if !missed.is_empty() {
+            lines.push(format!("missed: {}", missed.join(", ")));
+        }
         lines.push(String::new());
         lines.join("\n")
     }
@@ -157,6 +197,10 @@ impl Tally {
         let rate = |alerts: u64| alerts as f64 / thousands_of_days;
         let mut lines = vec![format!("{:<28}{total:>8}{:>28}", "alerts about honest people", "per 1 000 honest and day")];
         lines.extend(self.false_alarms.iter().map(|(rule, alerts)| format!("  {rule:<26}{alerts:>8}{:>28.2}", rate(*alerts))));
+        let operational: Vec<String> = self.operational.iter().map(|(rule, alerts)| format!("{rule} {alerts}")).collect();
+        if !operational.is_empty() {
+            lines.push(format!("of how the platform fares, accusing nobody: {}", operational.join(", ")));
+        }
         lines.push(String::new());
         lines.join("\n")
     }

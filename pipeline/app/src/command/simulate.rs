@@ -2,7 +2,7 @@
 
 use rasid_simulate::{Config, Kind, Level, simulate};
 
-use super::{Command, Failure};
+use super::{Command, Failure, print_line};
 use rasid_connectors::sink::RawLines;
 
 /// A labelled synthetic marketplace: events and the campaigns hidden in them
@@ -14,12 +14,15 @@ pub(crate) struct Args {
     /// Where events go, one JSON object a line; - is stdout
     #[arg(long, value_name = "FILE", default_value = "-")]
     events: String,
-    /// Where the campaigns' labels go
+    /// Where labels go: the campaigns', and those of honest life that looks like them
     #[arg(long, value_name = "FILE")]
     labels: Option<String>,
     /// Broken records among them, of a million events
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     malformed: u32,
+    /// Lists the campaigns, family by family, and simulates nothing
+    #[arg(long)]
+    list_scenarios: bool,
 }
 
 // Which marketplace is simulated. No doc comment, here as in all that is flattened: it would be the help of the command.
@@ -31,14 +34,8 @@ pub(crate) struct World {
     /// How long
     #[arg(long, value_name = "H", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=24 * 366))]
     pub(crate) hours: u32,
-    /// Which campaigns.
-    #[arg(
-        long,
-        value_name = "WORD",
-        value_delimiter = ',',
-        help = "Only these campaigns: otp_flood, otp_fanout, sim_swap_takeover, gps_spoof, refund_velocity, payout_velocity, contact_leak; \
-                blatant, moderate, careful; or none [default: all]"
-    )]
+    /// Only these campaigns: their words, families or levels, or none; --list-scenarios shows them [default: all]
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
     scenario: Vec<String>,
 }
 
@@ -52,9 +49,19 @@ impl World {
                 ("none", ..) => {}
                 (_, Ok(kind), _) => kinds.push(kind),
                 (_, _, Ok(level)) => levels.push(level),
-                (_, Err(error), Err(_)) => return Err(Failure::Configuration(format!("--scenario: {error}, a level, or none"))),
+                (_, Err(error), Err(_)) => {
+                    let family: Vec<Kind> = Kind::all().into_iter().filter(|kind| kind.family() == word).collect();
+                    if family.is_empty() {
+                        return Err(Failure::Configuration(format!("--scenario: {error}, a family, a level, or none")));
+                    }
+                    kinds.extend(family);
+                }
             }
         }
+        // A family and one of its words, or a word twice, are one.
+        let all = Kind::all();
+        kinds = all.into_iter().filter(|kind| kinds.contains(kind)).collect();
+        levels = Level::ALL.into_iter().filter(|level| levels.contains(level)).collect();
         if self.scenario.iter().any(|word| word == "none") {
             config.kinds = Vec::new();
         } else if !kinds.is_empty() {
@@ -69,6 +76,12 @@ impl World {
 
 impl Command for Args {
     fn run(&self) -> Result<(), Failure> {
+        if self.list_scenarios {
+            for kind in Kind::all() {
+                print_line(&format!("{:<10} {:<26} {}", kind.family(), kind.word(), kind.doc()))?;
+            }
+            return Ok(());
+        }
         let config = Config { malformed_per_million: self.malformed, ..self.world.config()? };
         let mut simulation = simulate(&config);
         let mut events = RawLines::create(&self.events)?;
@@ -79,6 +92,9 @@ impl Command for Args {
         events.finish()?;
         if let Some(mut sink) = labels.take() {
             for label in simulation.labels() {
+                sink.write(&label.to_json())?;
+            }
+            for label in simulation.look_alikes() {
                 sink.write(&label.to_json())?;
             }
             sink.finish()?;

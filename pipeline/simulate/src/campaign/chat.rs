@@ -1,44 +1,88 @@
-//! A tasker shows clients a way around the marketplace before anything is agreed.
+//! Words: a way around the marketplace before anything is agreed, floods, offers to strangers.
+#![allow(clippy::unnecessary_wraps, reason = "a stage may be None")]
 
-use crate::Level;
-use crate::campaign::{Cast, Scene};
-use crate::clock::{MINUTE, SECOND};
+use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::honest::booking::Deal;
 use crate::honest::chat::{Talk, arabic_digits};
-use crate::people::Role;
+use crate::people::{Person, Role};
 use crate::random::Random;
+use crate::scenario::{Level, Scenario};
+use crate::scene::{Cast, Scene};
 use crate::wire::Outbox;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        word: "contact_leak",
+        doc: "A tasker gives clients a way around the marketplace, before the booking is agreed.",
+        span_ms: [3 * HOUR, 4 * HOUR, 7 * HOUR],
+        stage: leak,
+    },
+    Scenario {
+        word: "repeated_leaker",
+        doc: "A tasker gives client after client a way around the marketplace, for days.",
+        span_ms: [15 * HOUR, 34 * HOUR, 6 * DAY],
+        stage: leaker,
+    },
+    Scenario { word: "chat_flood", doc: "Somebody is buried in messages.", span_ms: [HOUR, 2 * HOUR, 6 * HOUR], stage: flood },
+    Scenario { word: "chat_spam", doc: "The same offer goes to strangers.", span_ms: [3 * HOUR, 11 * HOUR, 6 * DAY], stage: spam },
+];
 
 /// Number words, 0 to 9.
 const ARABIC: [&str; 10] = ["صفر", "واحد", "اتنين", "تلاتة", "اربعة", "خمسة", "ستة", "سبعة", "تمانية", "تسعة"];
 const FRANCO: [&str; 10] = ["zero", "wa7ed", "etneen", "talata", "arba3a", "5amsa", "setta", "sab3a", "tamanya", "tes3a"];
 const ENGLISH: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
-/// Blatant: the number in digits, to six clients. Moderate: as words, in Arabic digits, spaced, dotted or split over messages,
-/// to eight. Careful: no number at all, or one that looks like something else, to six.
-pub(super) fn leak(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
-    let tasker = scene.hire(Role::Tasker);
-    let (clients, apart) = match scene.level {
-        Level::Blatant => (6, (5, 12)),
-        Level::Moderate => (8, (12, 19)),
-        Level::Careful => (6, (30, 45)),
+/// He keeps the marketplace's share. Blatant: the number in digits, to one after another. Moderate: as words, in Arabic digits,
+/// spaced, dotted or split over messages. Careful: no number at all, or one that looks like something else.
+fn leak(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
+    let (clients, apart) = match level {
+        Level::Blatant => (scene.param("clients", 4, 9), scene.param("minutes apart", 3, 14)),
+        Level::Moderate => (scene.param("clients", 5, 11), scene.param("minutes apart", 8, 20)),
+        Level::Careful => (scene.param("clients", 5, 9), scene.param("minutes apart", 25, 45)),
     };
+    let times = (0..clients).map(|turn| scene.start + (turn * apart + turn % 3) * MINUTE).collect();
+    leaks(scene, level, times, out)
+}
+
+/// The same for a living: client after client. Blatant: two dozen in a day. Moderate: one or two dozen in a working day, disguised,
+/// between jobs without a word of it. Careful: two or three a day for days, hints most of them.
+fn leaker(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
+    let times = match level {
+        Level::Blatant => {
+            let (clients, apart) = (scene.param("clients", 12, 28), scene.param("minutes apart", 12, 30));
+            (0..clients).map(|turn| scene.start + turn * apart * MINUTE).collect()
+        }
+        Level::Moderate => {
+            let clients = scene.param("clients", 9, 18);
+            scene.spread(clients, 1)
+        }
+        Level::Careful => {
+            let (clients, days) = (scene.param("clients", 7, 14), scene.param("days", 3, 4));
+            scene.spread(clients, days)
+        }
+    };
+    leaks(scene, level, times, out)
+}
+
+/// One tasker shows a way out at each of these times, to another client each.
+fn leaks(scene: &mut Scene<'_>, level: Level, times: Vec<i64>, out: &mut Outbox) -> Option<Cast> {
+    let tasker = scene.hire(Role::Tasker);
     let local: String = tasker.phone.chars().skip(2).collect();
-    let mut at = scene.start;
-    for client in 0..clients {
+    let mut also = vec![format!("phone:{}", tasker.phone)];
+    for (client, at) in (0..).zip(times) {
         let other = scene.somebody(&scene.population.clients)?;
         let random = &mut scene.random;
         let deal = Deal::new(other, &tasker, random);
         let status = *random.pick(&["none", "pending"]);
         let mut talk = Talk::new(&deal, status);
         // Small talk first, which is no part of it.
-        out.campaign = None;
+        let story = out.story.take();
         if status == "pending" {
             deal.event("booking.created", at, "client", None, out);
         }
         let mut said = talk.exchange(at + 20 * SECOND, 1..=2, random, out);
-        out.campaign = Some(scene.number);
-        let messages = match scene.level {
+        out.story = story;
+        let messages = match level {
             Level::Blatant => vec![plain(&local, &tasker.phone, random)],
             Level::Moderate => disguised(&local, client, random),
             Level::Careful => hint(&local, &tasker.id, client, random),
@@ -47,9 +91,86 @@ pub(super) fn leak(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
             talk.send(false, text, None, said, out);
             said += random.between(7 * SECOND, 30 * SECOND);
         }
-        at += random.between(apart.0, apart.1) * MINUTE;
+        also.push(format!("conversation:{}", deal.conversation));
     }
-    Some(Cast { entity: format!("user:{}", tasker.id), also: vec![format!("phone:{}", tasker.phone)] })
+    Some(Cast { entity: format!("user:{}", tasker.id), also })
+}
+
+/// A client is made to read: for spite, or so that the app is unusable until they pay. Blatant: a machine, every second or so.
+/// Moderate: by hand and by paste, an hour. Careful: some accounts in turn, each slow enough, for hours.
+fn flood(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
+    let target = scene.somebody(&scene.population.clients)?;
+    let (count, seconds, senders) = match level {
+        Level::Blatant => (scene.param("messages", 120, 500), scene.param("half seconds apart", 1, 6), 1),
+        Level::Moderate => (scene.param("messages", 60, 160), scene.param("half seconds apart", 16, 44), 1),
+        Level::Careful => (scene.param("messages", 120, 300), scene.param("half seconds apart", 40, 110), scene.param("senders", 2, 5)),
+    };
+    let people: Vec<Person> = (0..senders).map(|_| scene.hire(Role::Tasker)).collect();
+    let random = &mut scene.random;
+    let deals: Vec<Deal<'_>> = people.iter().map(|person| Deal::new(target, person, random)).collect();
+    let mut at = scene.start;
+    for turn in 0..count {
+        let deal = deals.get(usize::try_from(turn).unwrap_or_default() % deals.len())?;
+        let text = match random.below(5) {
+            0 => "رد".to_owned(),
+            1 => "رد عليا".to_owned(),
+            2 => format!("?? {turn}"),
+            3 => "فين الفلوس".to_owned(),
+            _ => "رررررد يا محترم".to_owned(),
+        };
+        Talk::new(deal, "none").send(false, text, None, at, out);
+        at += seconds * SECOND / 2 * random.between(70, 130) / 100;
+    }
+    let mut also: Vec<String> = people.iter().map(|person| format!("user:{}", person.id)).collect();
+    also.extend(deals.iter().map(|deal| format!("conversation:{}", deal.conversation)));
+    also.push(format!("user:{}", target.id));
+    Some(Cast { entity: format!("user:{}", people.first()?.id), also })
+}
+
+/// The same offer to people who never asked: an investment, cheap work outside, a page where a card is asked for. Blatant: dozens in
+/// an hour. Moderate: with a name and a number changed, over hours. Careful: some accounts, a handful a day each, other words.
+fn spam(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
+    let (senders, times) = match level {
+        Level::Blatant => {
+            let (count, apart) = (scene.param("strangers", 25, 90), scene.param("seconds apart", 10, 80));
+            (1, (0..count).map(|turn| scene.start + turn * apart * SECOND).collect())
+        }
+        Level::Moderate => {
+            let (count, apart) = (scene.param("strangers", 14, 34), scene.param("minutes apart", 5, 18));
+            (1, (0..count).map(|turn| scene.start + turn * apart * MINUTE).collect::<Vec<_>>())
+        }
+        Level::Careful => {
+            let (count, days) = (scene.param("strangers", 18, 40), scene.param("days", 2, 4));
+            (scene.param("senders", 2, 4), scene.spread(count, days))
+        }
+    };
+    let people: Vec<Person> = (0..senders).map(|_| scene.hire(Role::Tasker)).collect();
+    let page = scene.random.id("offers-").to_lowercase();
+    let mut conversations = Vec::new();
+    for (turn, at) in times.into_iter().enumerate() {
+        let client = scene.somebody(&scene.population.clients)?;
+        let sender = people.get(turn % people.len())?;
+        let random = &mut scene.random;
+        let deal = Deal::new(client, sender, random);
+        let text = match level {
+            Level::Blatant => format!("عرض خاص! استثمر ٥٠٠ جنيه واكسب ٥٠٠٠ في الاسبوع: {page}.example/win"),
+            Level::Moderate => {
+                let (name, pounds) = (random.pick(&["ا. محمد", "مدام", "باشا", "هندسة"]), random.between(3, 9) * 100);
+                format!("اهلا {name}، خصم {pounds} جنيه النهارده بس، سجل الكارت هنا {page}.example/{}", random.between(1, 99))
+            }
+            Level::Careful => {
+                let lead = random.pick(&["اهلا بحضرتك", "مساء الخير", "hello", "salam", "صباح الخير يا فندم"]);
+                let offer =
+                    random.pick(&["عندنا شغل تنضيف بنص السعر", "cleaning half price", "nos el se3r el osbo3 da", "عرض الشتا للتكييف"]);
+                format!("{lead}، {offer}، الصفحة {page} . example")
+            }
+        };
+        Talk::new(&deal, "none").send(false, text, None, at, out);
+        conversations.push(format!("conversation:{}", deal.conversation));
+    }
+    let mut also: Vec<String> = people.iter().map(|person| format!("user:{}", person.id)).collect();
+    also.append(&mut conversations);
+    Some(Cast { entity: format!("user:{}", people.first()?.id), also })
 }
 
 fn plain(local: &str, phone: &str, random: &mut Random) -> String {

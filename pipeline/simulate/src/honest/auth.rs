@@ -2,12 +2,15 @@
 //! flights, VPNs, a relative abroad, offices behind one address, codes that come late.
 
 use crate::Config;
-use crate::clock::{DAY, MINUTE, SECOND, busy_instant, cairo_hour, rfc3339};
-use crate::honest::day_number;
+use crate::clock::{DAY, HOUR, MINUTE, SECOND, busy_instant, cairo_hour};
+use crate::honest::{day_number, ops};
+use crate::payload::{
+    CredentialChanged, DeviceBound, KycChanged, Login, LoginFailed, Otp, PromoRedeemed, Registered, SimChanged, TokenRejected,
+};
 use crate::people::{Person, Population, Role, Whereabouts, phone};
 use crate::places::Network;
 use crate::random::Random;
-use crate::wire::{CredentialChanged, DeviceBound, Login, LoginFailed, Otp, Outbox, Registered, SimChanged, TokenRejected, Webhook};
+use crate::wire::Outbox;
 
 pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox) {
     let number = day_number(day_start);
@@ -31,7 +34,6 @@ pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out:
         person.phone = phone(config.seed, 120_000 + number % 120 * 1_000 + newcomer % 1_000);
         sign_up(&person, random, day_start, out);
     }
-    webhooks(config, random, day_start, out);
 }
 
 /// The network that somebody at home in Egypt uses at that time.
@@ -101,16 +103,8 @@ fn session(person: &Person, random: &mut Random, at: i64, out: &mut Outbox) {
         return;
     }
     if random.chance(0.015) {
-        let failed = LoginFailed {
-            user_id: &person.id,
-            device_id: &device,
-            ip: &network.ip,
-            location: Some(network.location),
-            country: Some(network.country),
-            asn_type: Some(network.asn),
-            reason: Some("wrong_password"),
-        };
-        out.send("auth.login_failed", at - 20 * SECOND, Some(person.subject()), &failed);
+        let device = random.chance(0.9).then_some(device.as_str());
+        refused((Some(&person.id), device), &network, "wrong_password", at - 20 * SECOND, out);
     }
     let method = if random.chance(0.1) { "password" } else { "refresh" };
     login(person, &device, &network, method, at, out);
@@ -126,8 +120,23 @@ pub(crate) fn login(person: &Person, device: &str, network: &Network, method: &'
         country: Some(network.country),
         asn_type: Some(network.asn),
         method: Some(method),
+        ..Login::default()
     };
     out.send("auth.login_succeeded", at, Some(person.subject()), &login);
+}
+
+/// Somebody is not let in; without `user` where the name that was tried is nobody's.
+pub(crate) fn refused((user, device): (Option<&str>, Option<&str>), network: &Network, reason: &'static str, at: i64, out: &mut Outbox) {
+    let failed = LoginFailed {
+        ip: &network.ip,
+        user_id: user,
+        device_id: device,
+        location: Some(network.location),
+        country: Some(network.country),
+        asn_type: Some(network.asn),
+        reason: Some(reason),
+    };
+    out.send("auth.login_failed", at, user.map(|user| format!("user:{user}")), &failed);
 }
 
 /// What is said of a code of that person's.
@@ -163,6 +172,13 @@ pub(crate) fn code(
     out: &mut Outbox,
 ) -> Option<i64> {
     let mut otp = otp(person, device, network, purpose);
+    // Assumption: one in 25 asks from the web, which names no device, and a database does not know one address in 30.
+    if random.chance(0.04) {
+        otp.device_id = None;
+    }
+    if random.chance(0.03) {
+        otp.location = None;
+    }
     let mut at = at;
     let subject = || Some(format!("phone:{}", person.phone));
     out.send("auth.otp_requested", at, subject(), &otp);
@@ -188,12 +204,16 @@ pub(crate) fn code(
 
 /// A device is tied to the account, as it is when somebody first logs in on it.
 pub(crate) fn bind(person: &Person, device: &str, emulator: bool, at: i64, out: &mut Outbox) {
+    // A fingerprint is a phone's, not its owner's: another phone has another.
+    let fingerprint = device.replacen("d_", "f_", 1);
+    // The web and old apps do not say what they run on (assumption: one in sixteen).
+    let is_told = emulator || !device.ends_with(['0', '1']);
     let bound = DeviceBound {
         user_id: &person.id,
         device_id: device,
-        fingerprint: Some(&person.fingerprint),
-        emulator: Some(emulator),
-        rooted: Some(emulator),
+        fingerprint: Some(&fingerprint),
+        emulator: is_told.then_some(emulator),
+        rooted: is_told.then_some(emulator),
     };
     out.send("auth.device_bound", at, Some(person.subject()), &bound);
 }
@@ -214,14 +234,26 @@ fn new_device(person: &Person, random: &mut Random, day_start: i64, out: &mut Ou
     }
 }
 
+/// Another card has that person's number: the telco's feed tells of it, or the app on the phone (assumption: four of five by the feed).
+pub(crate) fn sim_changed(person: &Person, at: i64, random: &mut Random, out: &mut Outbox) {
+    let reported_by = if random.chance(0.8) { "telco" } else { "device" };
+    sim_told(person, reported_by, at, random, out);
+}
+
+/// The same, as one of them tells it. The feed knows numbers alone; whose account it is, is looked up where that is quick.
+pub(crate) fn sim_told(person: &Person, reported_by: &'static str, at: i64, random: &mut Random, out: &mut Outbox) {
+    let is_known = reported_by == "device" || random.chance(0.5);
+    let changed = SimChanged { phone: &person.phone, reported_by, user_id: is_known.then_some(&person.id) };
+    out.send("auth.sim_changed", at, Some(format!("phone:{}", person.phone)), &changed);
+}
+
 /// A lost or broken SIM card is replaced in a shop; the account is used at home as before.
 fn new_sim(person: &Person, random: &mut Random, day_start: i64, out: &mut Outbox) {
     let at = busy_instant(random, day_start);
     if !matches!(person.whereabouts(at), Whereabouts::Home) {
         return;
     }
-    let changed = SimChanged { phone: &person.phone, reported_by: "telco", user_id: Some(&person.id) };
-    out.send("auth.sim_changed", at, Some(format!("phone:{}", person.phone)), &changed);
+    sim_changed(person, at, random, out);
     let (back, network) = (at + random.between(20 * MINUTE, 120 * MINUTE), Network::carrier(random, person.carrier, person.city));
     if let Some(verified) = code(person, person.device(), &network, "login", random, back, out) {
         login(person, person.device(), &network, "otp", verified + SECOND, out);
@@ -233,41 +265,62 @@ pub(crate) fn sign_up(person: &Person, random: &mut Random, day_start: i64, out:
     let at = busy_instant(random, day_start);
     let network = network(person, random, at);
     if let Some(verified) = code(person, person.device(), &network, "signup", random, at, out) {
-        register(person, &network, verified + SECOND, out);
+        // Assumption: two newcomers in five take the welcome promotion, and half of them use it within the day.
+        let promo = (person.role == Role::Client && random.chance(0.4)).then_some("AHLAN");
+        register_by(person, &network, (None, promo), verified + SECOND, out);
+        bind(person, person.device(), false, verified + 2 * SECOND, out);
         login(person, person.device(), &network, "otp", verified + 3 * SECOND, out);
+        if let Some(promo_code) = promo.filter(|_| random.chance(0.5)) {
+            let redeemed = PromoRedeemed {
+                user_id: &person.id,
+                promo_code,
+                amount: Some(*random.pick(&[5_000, 7_500, 10_000])),
+                device_id: Some(person.device()),
+                ip: Some(&network.ip),
+                ..PromoRedeemed::default()
+            };
+            let at = verified + random.between(5 * MINUTE, 18 * HOUR);
+            out.send("promo.redeemed", at, Some(person.subject()), &redeemed);
+        }
+        if person.role == Role::Tasker {
+            // Papers are shown before the first job (assumption: within half a day).
+            let document = random.id("h_");
+            let at = verified + random.between(10 * MINUTE, 12 * HOUR);
+            ops::papers(person, at, random, out);
+            prove(person, &document, "full", at, out);
+        }
     }
+}
+
+/// Somebody has shown an identity card or passport, and is known to that level.
+pub(crate) fn prove(person: &Person, document: &str, level: &'static str, at: i64, out: &mut Outbox) {
+    let changed = KycChanged { user_id: &person.id, level, document_hash: Some(document) };
+    out.send("account.kyc_changed", at, Some(person.subject()), &changed);
 }
 
 /// An account is made and tied to its first device.
 pub(crate) fn register(person: &Person, network: &Network, at: i64, out: &mut Outbox) {
+    register_by(person, network, (None, None), at, out);
+    bind(person, person.device(), false, at + SECOND, out);
+}
+
+/// An account is made: by itself, sent by somebody or drawn by a promotion.
+pub(crate) fn register_by(
+    person: &Person,
+    network: &Network,
+    (referrer_id, promo_code): (Option<&str>, Option<&str>),
+    at: i64,
+    out: &mut Outbox,
+) {
     let registered = Registered {
+        referrer_id,
+        promo_code,
         user_id: &person.id,
         role: person.role.word(),
         phone: &person.phone,
         device_id: Some(person.device()),
         ip: Some(&network.ip),
+        ..Registered::default()
     };
     out.send("account.registered", at, Some(person.subject()), &registered);
-    bind(person, person.device(), false, at + SECOND, out);
-}
-
-/// The payment provider tells of settlements, and sends one again when our answer was slow: the same delivery, a new nonce.
-fn webhooks(config: &Config, random: &mut Random, day_start: i64, out: &mut Outbox) {
-    for _ in 0..random.about(f64::from(config.clients) * 0.03) {
-        let at = busy_instant(random, day_start);
-        let delivery = random.id("dl_");
-        let attempts = if random.chance(0.05) { 2 } else { 1 };
-        for attempt in 0..attempts {
-            let at = at + attempt * random.between(20 * SECOND, 90 * SECOND);
-            let webhook = Webhook {
-                provider: "wallet_eg",
-                delivery_id: &delivery,
-                nonce: random.id("n_"),
-                signed_at: rfc3339(at - random.between(100, 900)),
-                signature_valid: true,
-                ip: "198.51.100.20",
-            };
-            out.send("webhook.received", at, None, &webhook);
-        }
-    }
 }

@@ -6,9 +6,10 @@ use std::ops::RangeInclusive;
 
 use crate::clock::{DAY, MINUTE, SECOND, cairo_date};
 use crate::honest::booking::Deal;
+use crate::payload::Chat;
 use crate::people::{Language, Person};
 use crate::random::Random;
-use crate::wire::{Chat, Outbox};
+use crate::wire::Outbox;
 
 /// A conversation of two people.
 #[derive(Debug)]

@@ -4,11 +4,12 @@
 
 use crate::Config;
 use crate::clock::{HOUR, MINUTE, SECOND, busy_instant, cairo_hour};
-use crate::honest::day_number;
+use crate::honest::{day_number, delivery};
+use crate::payload::{Gps, Route};
 use crate::people::{Person, Population};
 use crate::places::{City, Point, city_at};
 use crate::random::Random;
-use crate::wire::{Gps, Outbox, Route, one_digit};
+use crate::wire::{Outbox, Story, one_digit};
 
 pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox) {
     let number = day_number(day_start);
@@ -20,7 +21,12 @@ pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out:
                 from = busy_instant(random, day_start);
             }
             let length = random.between(5 * HOUR, 9 * HOUR);
-            Shift::new(driver, random, from).drive(random, from + length, &Honest, out);
+            let mut shift = Shift::new(driver, random, from);
+            shift.drive(random, from + length, &Honest, out);
+            let random = &mut Random::of(config.seed, "deliveries", driver.number, number);
+            for run in &shift.runs {
+                delivery::booked(driver, run, population, random, out);
+            }
         }
     }
 }
@@ -32,8 +38,8 @@ pub(crate) type Metres = (f64, f64);
 pub(crate) trait Disguise {
     /// Metres north and east to add to the true place, where the report is a lie.
     fn displace(&self, at: i64, place: Metres) -> Option<Metres>;
-    /// The campaign that the lies belong to.
-    fn campaign(&self) -> Option<u32>;
+    /// The story that the lies belong to.
+    fn story(&self) -> Option<Story>;
     /// Whether the device admits to a mock provider.
     fn mock(&self) -> bool;
 }
@@ -46,7 +52,7 @@ impl Disguise for Honest {
         None
     }
 
-    fn campaign(&self) -> Option<u32> {
+    fn story(&self) -> Option<Story> {
         None
     }
 
@@ -72,6 +78,17 @@ pub(crate) struct Shift<'a> {
     offline_until: i64,
     /// Until when there is no sky.
     tunnel_until: i64,
+    /// The ways that were driven to their end.
+    pub(crate) runs: Vec<Run>,
+}
+
+/// One way with a task, driven to its end.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) task: String,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) goal: Point,
 }
 
 impl<'a> Shift<'a> {
@@ -92,6 +109,7 @@ impl<'a> Shift<'a> {
             task: None,
             offline_until: 0,
             tunnel_until: 0,
+            runs: Vec::new(),
         }
     }
 
@@ -104,9 +122,13 @@ impl<'a> Shift<'a> {
             let limit = self.city.radius_m * 0.7;
             let goal = (random.real(-limit, limit), random.real(-limit, limit));
             let way = self.streets(random, goal);
+            let from = self.at;
             self.plan(random, &way, out);
             for corner in way {
                 self.drive_leg(random, corner, until, disguise, out);
+            }
+            if let Some(task) = self.task.clone().filter(|_| self.at < until) {
+                self.runs.push(Run { task, from, to: self.at, goal: self.point(self.place) });
             }
             let wait = random.between(2 * MINUTE, 6 * MINUTE);
             self.park(random, wait, until, disguise, out);
@@ -236,9 +258,9 @@ impl<'a> Shift<'a> {
         // A device without a network keeps its fixes and hands them over when it has one again.
         let sent = if self.at < self.offline_until { self.offline_until + random.between(0, 1_500) } else { self.at };
         let received = sent + 150 + random.wait(350).min(20 * SECOND);
-        out.campaign = lie.and(disguise.campaign());
+        out.story = lie.and(disguise.story());
         out.relay("gps.position", self.at - random.between(0, 900), received, Some(format!("driver:{}", self.driver.id)), &fix);
-        out.campaign = None;
+        out.story = None;
     }
 }
 
