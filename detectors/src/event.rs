@@ -10,6 +10,7 @@ pub mod auth;
 pub mod booking;
 pub mod chat;
 pub mod columns;
+pub mod compact;
 pub mod encoded;
 pub mod envelope;
 pub mod fault;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::entity::{EntityKind, KeyHasher};
 use crate::event::columns::{ColumnsEvent, KeptEvent};
+use crate::event::compact::compacted;
 use crate::event::field::{FieldPath, FieldType};
 use crate::event::{Data, Event, EventType};
 use crate::near::Near;
@@ -193,7 +194,7 @@ pub struct Wait {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Kept")]
 pub enum Stored {
-    /// Its record, as it came.
+    /// Its record, as it came, or without what padded it.
     Record(Box<[u8]>),
     /// Out of columns.
     Columns(Box<ColumnsEvent>),
@@ -325,6 +326,14 @@ impl<'f> Fact<'f, '_> {
             Data::Columns(columns) => Stored::Columns(Box::new(ColumnsEvent::of(self.event, columns.as_ref().clone()))),
             _ => Stored::Record(self.record.into()),
         }
+    }
+
+    /// The same, without what pads its record where that has more than so many bytes; `None` where it has more all the same.
+    pub fn stored_within(&self, bytes_max: usize) -> Option<Stored> {
+        if self.record.len() <= bytes_max || matches!(self.event.data, Data::Columns(_)) {
+            return Some(self.stored());
+        }
+        compacted(self.record, self.event.data.event_type(), bytes_max).map(|record| Stored::Record(record.into()))
     }
 
     /// The value of the field that the binding looks at.

@@ -6,7 +6,7 @@
 //!          clock at arming + window, or the time in its field `from` + window where that is later
 //! Fires    at that instant, on the event that armed it, where nothing answered; `others` more of the key wait still
 //! State    the newest answer and at most 16 waits, each with its event's record; an answer ends all that it is not before
-//! Misses   what is armed while 16 waits are open, or by a record of more than 8 KiB; an answer that comes late stops nothing that has fired
+//! Misses   what is armed while 16 waits are open; of a record of more than 8 KiB its long text and lists; an answer that comes late stops nothing that has fired
 //! Alarms   wrongly where the stream of answers stands still: a source that lags makes all its answers absent
 //! Source   a pattern with a negated end, as in SASE+ (Agrawal et al., SIGMOD 2008) and Elastic EQL's missing events
 //! ```
@@ -23,8 +23,8 @@ use crate::value::{OwnedValue, Value};
 
 /// Waits that one key may have at once: an adversary who opens more is told of 16 times.
 const WAITS_MAX: usize = 16;
-/// Longest record that is kept for a wait, bytes: some ten times an honest one. A few that are padded must not cost all others
-/// their place.
+/// Longest record that is kept for a wait, bytes: some ten times an honest one. A longer one is kept without what pads it: padding
+/// must neither hide an event nor cost all others their place.
 const RECORD_BYTES_MAX: usize = 8_192;
 /// How far ahead of the log's clock a time may lie from which is waited, ms: as far as anything is remembered.
 const AHEAD_MS_MAX: i64 = 90 * 86_400_000;
@@ -101,13 +101,14 @@ impl Operator for Absence {
             _ => fact.clock_ms,
         };
         let is_near = from_ms.saturating_sub(fact.clock_ms) <= AHEAD_MS_MAX;
-        if fact.below && !is_answered && is_near && state.waits.len() < WAITS_MAX && fact.record.len() <= RECORD_BYTES_MAX {
-            state.waits.push(Wait {
-                due_ms: from_ms.saturating_add(setup.window_ms),
-                at_ms: fact.at_ms,
-                identity: fact.identity,
-                event: fact.stored(),
-            });
+        if fact.below
+            && !is_answered
+            && is_near
+            && state.waits.len() < WAITS_MAX
+            && let Some(event) = fact.stored_within(RECORD_BYTES_MAX)
+        {
+            let due_ms = from_ms.saturating_add(setup.window_ms);
+            state.waits.push(Wait { due_ms, at_ms: fact.at_ms, identity: fact.identity, event });
         }
         None
     }
