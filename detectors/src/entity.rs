@@ -64,11 +64,13 @@ pub enum EntityKind {
     Email = 19,
     /// What stands behind the @ of one.
     EmailDomain = 20,
+    /// An identity document, by the hash that the marketplace keeps of it.
+    Document = 21,
 }
 
 impl EntityKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::User,
         Self::Device,
         Self::Ip,
@@ -90,6 +92,7 @@ impl EntityKind {
         Self::Payment,
         Self::Email,
         Self::EmailDomain,
+        Self::Document,
     ];
 
     /// The name used in rule files, alerts and Redis keys.
@@ -116,6 +119,7 @@ impl EntityKind {
             Self::Payment => "payment",
             Self::Email => "email",
             Self::EmailDomain => "email_domain",
+            Self::Document => "document",
         }
     }
 
@@ -132,7 +136,7 @@ impl EntityKind {
     /// Whether every identifier of this kind leaves the engine only as a pseudonym. Opaque platform ids and the
     /// coarse kinds ([`EntityKind::is_coarse`]) stay clear, because on-call must act on them.
     pub fn is_personal(self) -> bool {
-        matches!(self, Self::Device | Self::Ip | Self::Phone | Self::Instrument | Self::Fingerprint | Self::Email)
+        matches!(self, Self::Device | Self::Ip | Self::Phone | Self::Instrument | Self::Fingerprint | Self::Email | Self::Document)
     }
 
     /// Whether it is about so many that it names nobody.

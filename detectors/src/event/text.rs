@@ -225,6 +225,8 @@ personal!(/// A device identifier.
     DeviceId, Device, [Device], |_| Ok(()), "A device; personal.");
 personal!(/// A device fingerprint.
     Fingerprint, Fingerprint, [Fingerprint], |_| Ok(()), "A device fingerprint; personal.");
+personal!(/// A hash of an identity document: two accounts that show one are one person, and that is all it is for.
+    DocumentHash, Document, [Document], |_| Ok(()), "A hash of an identity document; personal.");
 personal!(/// A card, wallet or bank account token.
     InstrumentId, Instrument, [Instrument], |_| Ok(()), "A payment instrument's token; personal.");
 personal!(/// An IPv4 or IPv6 address.
@@ -236,11 +238,6 @@ text_type!(
     /// Why something happened, as people or providers put it; matched against, and never leaves.
     Reason, Privacy::Hidden, [], Value::Str(""), |_| false, |_| Ok(()), |_| "[Reason]",
     schemars::json_schema!({ "type": "string", "description": "Why, in somebody's words; personal." })
-);
-text_type!(
-    /// A hash of an identity document: two accounts that show one are one person, and that is all it is for.
-    DocumentHash, Privacy::Hidden, [], Value::Absent, is_long, |_| Ok(()), |_| "[DocumentHash]",
-    schemars::json_schema!({ "type": "string", "maxLength": ID_BYTES_MAX, "description": "A hash of an identity document; personal." })
 );
 text_type!(
     /// What a person wrote. It is matched against and never leaves.

@@ -79,9 +79,9 @@ pub struct RuleFile {
     /// 30d. 0s: an alert on every event. Default 1h.
     #[schemars(default = "default_suppress")]
     pub suppress: Span,
-    /// When it opens more alerts than people can be told of. Of an hour in which the rule opens more than both, and of those
-    /// after it until one has fewer, people are told the first alert alone, which says so; scores and the core go on. Within
-    /// 24 h of a change of its file the rule goes to shadow instead, until it is changed again.
+    /// From when on people are told of its alerts together: more in an hour than `alerts` (default 100) and than `share` percent
+    /// (default 5) of the events that it watches. In the hour after such a one they are told of the first alert alone, which says
+    /// so; scores and the core go on. Within 24 h of a change of its file the rule goes to shadow instead, until it is changed again.
     pub brake: Option<BrakeFile>,
     /// Who is told: core, oncall. Default core, for SEV0 and SEV1 both.
     pub deliver: Option<OneOrMore<Receiver>>,

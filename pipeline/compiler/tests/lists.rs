@@ -210,8 +210,11 @@ proptest! {
         day in 0_i64..7,
         is_exact in any::<bool>(),
     ) {
-        // `+200…` is written with a trunk zero, and read without.
-        let written = |digits: &str| format!("+{}", digits.replace("200", "21"));
+        // `+200…` and its like are written with a trunk zero, and read without.
+        let written = |digits: &str| match ["200", "2110", "2120"].iter().find_map(|code| Some((code, digits.strip_prefix(code)?))) {
+            Some((code, rest)) => format!("+{}1{rest}", code.strip_suffix("0").unwrap_or(code)),
+            None => format!("+{digits}"),
+        };
         let text: String = prefixes.iter().map(|(prefix, end)| line(&written(prefix), *end)).collect();
         let list = good(if is_exact { "phone" } else { "phone_prefix" }, "", Some(&text));
         let at_ms = YEAR_MS + day * DAY_MS - 1;

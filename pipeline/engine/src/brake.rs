@@ -55,10 +55,12 @@ impl OfHour {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct OfRule {
-    /// Alerts of the open hour.
+    /// Active alerts of the open hour: what is in shadow wakes nobody.
     alerts: u64,
     /// Alerts and events of the hour before, where they were too many.
     held: Option<(u64, u64)>,
+    /// People were told of one in the open hour.
+    told: bool,
     /// When its file last changed, ms; `None`: it is as old as the log.
     changed_ms: Option<i64>,
     /// It was too loud after a change.
@@ -121,8 +123,8 @@ impl Brake {
         self.newest.events[event as usize] += 1;
     }
 
-    /// Counts an alert as the event that it is to the rules on alerts, when it opens: events after it are in order already.
-    pub(crate) fn count_alert(&mut self, clock_ms: i64) {
+    /// Counts alerts as the events that they are to the rules on alerts, when they open: events after them are in order already.
+    pub(crate) fn count_alerts(&mut self, count: u64, clock_ms: i64) {
         let hour = clock_ms.div_euclid(HOUR_MS);
         let of = if self.newest.hour == hour {
             &mut self.newest
@@ -133,7 +135,7 @@ impl Brake {
             });
             &mut self.earlier[place]
         };
-        of.events[EventType::AlertOpened as usize] += 1;
+        of.events[EventType::AlertOpened as usize] += count;
     }
 
     /// Forgets hours in which no hit can be concluded any more: every event that was counted has been.
@@ -152,6 +154,7 @@ impl Brake {
         let mut any = false;
         for (of, rule) in self.rules.iter_mut().zip(rules) {
             let alerts = std::mem::take(&mut of.alerts);
+            of.told = false;
             let events = closed.map_or(0, |closed| closed.of(rule));
             let holds = alerts > 0 && rule.brake.holds(alerts, events);
             // An hour without a hit lies between: it held too many of nothing.
@@ -171,18 +174,19 @@ impl Brake {
         if usual == Mode::Active && self.rules[rule].shadow { Mode::Shadow } else { usual }
     }
 
-    /// An alert of that rule opens.
-    pub(crate) fn opens(&mut self, rule: usize) -> Told {
+    /// An active alert of that rule opens, of which people are to be told or not.
+    pub(crate) fn opens(&mut self, rule: usize, tells: bool) -> Told {
         let of = &mut self.rules[rule];
         of.alerts += 1;
-        match of.held {
+        match of.held.filter(|_| tells) {
             None => Told::Usual,
-            Some((alerts, events)) if of.alerts == 1 => Told::First(alerts, events),
+            Some((alerts, events)) if !std::mem::replace(&mut of.told, true) => Told::First(alerts, events),
             Some(_) => Told::Grouped,
         }
     }
 
-    /// Goes on under other rules: a rule whose file is another has changed at that clock, and is out of shadow again.
+    /// Goes on under other rules: a rule whose file is another has changed at that clock, is out of shadow again, and answers for none of
+    /// the alerts before.
     pub(crate) fn switch(&mut self, before: &Ruleset, after: &Ruleset, clock_ms: i64) {
         let mut former: BTreeMap<&str, (&Rule, OfRule)> =
             before.rules.iter().zip(std::mem::take(&mut self.rules)).map(|(rule, of)| (rule.id.as_str(), (rule, of))).collect();
@@ -192,8 +196,7 @@ impl Brake {
             .iter()
             .map(|rule| match former.remove(rule.id.as_str()) {
                 Some((old, of)) if text_of(before, old) == text_of(after, rule) => of,
-                Some((_, of)) => OfRule { changed_ms: now, shadow: false, ..of },
-                None => OfRule { changed_ms: now, ..OfRule::default() },
+                _ => OfRule { changed_ms: now, ..OfRule::default() },
             })
             .collect();
     }

@@ -242,7 +242,7 @@ impl Engine {
     }
 
     /// Takes it that others have made a score of every entity: what a rule's test says that it reads.
-    pub(crate) fn assume(&mut self, score: u8) {
+    pub fn assume(&mut self, score: u8) {
         self.assumed_score = Some(score);
     }
 

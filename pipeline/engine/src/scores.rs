@@ -282,10 +282,11 @@ impl Scores {
         doubts.map_or(0, |doubts| score_of(doubts.reasons.iter().filter(|doubt| !but.contains(&doubt.rule)), clock_ms))
     }
 
-    /// The rules that cast doubt on a key, by their ids, as of an instant: those that make its score 1 or more by themselves.
-    pub(crate) fn doubted_by(&self, key: u64, clock_ms: i64) -> Vec<&str> {
+    /// The rules but the one of that number that cast doubt on a key, by their ids, as of an instant: those that make its score 1 or more
+    /// by themselves.
+    pub(crate) fn doubted_by(&self, key: u64, clock_ms: i64, but: u32) -> Vec<&str> {
         let reasons = self.entities.get(key, clock_ms).into_iter().flat_map(|doubts| &doubts.reasons);
-        let live = reasons.filter(|doubt| score_of(std::iter::once(*doubt), clock_ms) > 0);
+        let live = reasons.filter(|doubt| doubt.rule != but && score_of(std::iter::once(*doubt), clock_ms) > 0);
         live.filter_map(|doubt| self.rules.get(doubt.rule as usize)).map(String::as_str).collect()
     }
 

@@ -324,12 +324,19 @@ impl<'a> Summary<'a> {
             }
         }
         for rule in self.rules {
-            let RuleCounters { rule, alerts, suppressed, errors, entity_missing, key_missing, behind, shadow, shadow_alone, shadow_beside } = rule;
+            let RuleCounters { rule, alerts, suppressed, errors, entity_missing, key_missing, behind, shadow, shadow_alone, shadow_beside } =
+                rule;
             let counted = |count: &u64, what: &str| (*count > 0).then(|| format!("{} {what}", grouped(*count)));
-            let mut notes: Vec<String> = [(shadow, "in shadow"), (shadow_alone, "of them about whom no other rule doubts"), (suppressed, "suppressed"), (errors, "without a value"), (behind, "a window behind")]
-                .into_iter()
-                .filter_map(|(count, what)| counted(count, what))
-                .collect();
+            let mut notes: Vec<String> = [
+                (shadow, "in shadow"),
+                (shadow_alone, "of them about whom no other rule doubts"),
+                (suppressed, "suppressed"),
+                (errors, "without a value"),
+                (behind, "a window behind"),
+            ]
+            .into_iter()
+            .filter_map(|(count, what)| counted(count, what))
+            .collect();
             notes.extend(shadow_beside.iter().filter_map(|(other, count)| counted(count, &format!("beside {other}"))));
             notes.extend(entity_missing.iter().filter_map(|(field, count)| counted(count, &format!("without the entity's {field}"))));
             notes.extend(key_missing.iter().filter_map(|(field, count)| counted(count, &format!("without the {field} of a key"))));

@@ -90,7 +90,11 @@ fn lines(status: &Value) -> Vec<String> {
     for rule in at("/stats/engine/braked").and_then(Value::as_array).into_iter().flatten() {
         let name = rule.get("rule").and_then(Value::as_str).unwrap_or_default();
         let is_shadow = rule.get("shadow").and_then(Value::as_bool).unwrap_or_default();
-        let what = if is_shadow { "was too loud after its change, and is in shadow until it is changed again" } else { "is too loud: people are told of one alert an hour" };
+        let what = if is_shadow {
+            "was too loud after its change, and is in shadow until it is changed again"
+        } else {
+            "is too loud: people are told of one alert an hour"
+        };
         lines.push(format!("  BRAKED   {name} {what}; docs/runbooks/rule_braked.md"));
     }
     let ahead_ms = at("/stats/clock/ahead_ms").and_then(Value::as_i64).unwrap_or_default();

@@ -97,7 +97,7 @@ fn figures_are_written_in_base_units() {
         "rasid_producer_bad_fields_total{producer=\"/khidma/auth\",type=\"auth.otp_requested\",field=\"device_id\"} 12",
         "rasid_worker_lag_seconds 1.5",
         "rasid_engine_event_clock_timestamp_seconds 1763719300.5",
-        "rasid_rule_braked{rule=\"auth.otp_flood\",to=\"shadow\"} 1",
+        "rasid_rule_braked{rule=\"auth.otp_flood\",to=\"shadow\"} 1.0",
         "rasid_rule_shadow_alerts_total{rule=\"auth.otp_flood\"} 3",
         "rasid_rule_shadow_alone_alerts_total{rule=\"auth.otp_flood\"} 1",
         "rasid_rule_shadow_overlap_alerts_total{rule=\"auth.otp_flood\",other=\"auth.otp_fanout\"} 2",

@@ -39,7 +39,7 @@ impl Engine {
         if rows.is_empty() {
             return;
         }
-        rows.iter().for_each(|_| self.brake.count_alert(at.mark.clock_ms));
+        self.brake.count_alerts(rows.len() as u64, at.mark.clock_ms);
         let mark = Mark { clock_ms: at.mark.clock_ms, cells: 0, late: at.mark.late, live: true, due: None };
         let records = [Record { bytes: &[], ..*record }];
         let mut chunks = [Chunk { records: &records, rows: &rows, marks: vec![mark; rows.len()], cells: Vec::new() }];

@@ -166,18 +166,20 @@ impl Engine {
             }
         }
         if mode == Mode::Shadow {
-            let beside = self.scores.doubted_by(key, mark.clock_ms);
+            let beside = self.scores.doubted_by(key, mark.clock_ms, self.rule_numbers[trigger_plan.rule]);
             let counters = &mut self.rules[trigger_plan.rule];
             counters.shadow += 1;
             counters.shadow_alone += u64::from(beside.is_empty());
-            for rule in beside {
-                *counters.shadow_beside.entry(rule.to_owned()).or_default() += 1;
+            for other in beside {
+                *counters.shadow_beside.entry(other.to_owned()).or_default() += 1;
             }
         }
-        match self.brake.opens(trigger_plan.rule) {
-            Told::Usual => {}
-            Told::First(alerts, events) => alert.say_braked(alerts, events),
-            Told::Grouped => alert.deliver.retain(|receiver| *receiver != Receiver::Oncall),
+        if mode == Mode::Active {
+            match self.brake.opens(trigger_plan.rule, alert.deliver.contains(&Receiver::Oncall)) {
+                Told::Usual => {}
+                Told::First(alerts, events) => alert.say_braked(alerts, events),
+                Told::Grouped => alert.deliver.retain(|receiver| *receiver != Receiver::Oncall),
+            }
         }
         self.counters.alerts += 1;
         self.rules[trigger_plan.rule].alerts += 1;
