@@ -91,6 +91,7 @@ const CANARIES: &[&str] = &[
     "29.97531",
     "31.13762",
     "canarybroken",
+    "canarydocument",
 ];
 
 const EVENTS: &str = r#"{"specversion":"1.0","id":"1","source":"/t","type":"auth.otp_requested","time":"2026-11-01T10:00:00Z","subject":"phone:+201055577701","data":{"phone":"+201055577701","user_id":"u_1","device_id":"canarydevice","ip":"198.51.100.77","location":{"lat":29.97531,"lon":31.13762},"purpose":"login","nickname":"canarynick"}}
@@ -104,6 +105,7 @@ const EVENTS: &str = r#"{"specversion":"1.0","id":"1","source":"/t","type":"auth
 {"specversion":"1.0","id":"9","source":"/t","type":"auth.otp_verified","time":"2026-11-01T10:00:07Z","data":{"phone":"+20 105 557 7701 ext 9","ip":"198.51.100.77","purpose":"login"}}
 {"specversion":"1.0","id":"10","source":"/t","type":"auth.otp_verified","time":"2026-11-01T10:00:08Z","data":{"phone":"canaryaddress@example.com","ip":"198.51.100.77","purpose":"login"}}
 {"specversion":"1.0","id":"11","source":"/t","type":"auth.otp_verified","time":"2026-11-01T10:00:09Z","data":{"phone":"+20105557770123","ip":"198.51.100.77","purpose":"login"}}
+{"specversion":"1.0","id":"12","source":"/t","type":"account.kyc_changed","time":"2026-11-01T10:00:10Z","data":{"user_id":"u_1","level":"full","document_hash":"canarydocument"}}
 canarybroken
 "#;
 

@@ -36,8 +36,10 @@ fn many(count: usize) -> Vec<SourceFile> {
         }
         SourceFile { name: format!("{area}/{stem}_{number}.yaml"), text }
     };
-    let list = std::fs::read_to_string(root.join("lists/trusted_phones.yaml")).expect("the shipped list");
-    (0..count).map(copy).chain([SourceFile { name: "lists/trusted_phones.yaml".to_owned(), text: list }]).collect()
+    let lists = std::fs::read_dir(root.join("lists")).expect("the shipped lists").map(|entry| entry.expect("an entry").file_name());
+    let beside = lists.map(|name| format!("lists/{}", name.to_string_lossy())).chain(["rates.yaml".to_owned()]);
+    let beside = beside.map(|name| SourceFile { text: std::fs::read_to_string(root.join(&name)).expect("a file"), name });
+    (0..count).map(copy).chain(beside).collect()
 }
 
 fn compiled(count: usize) -> Ruleset {
