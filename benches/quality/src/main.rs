@@ -14,9 +14,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::Parser;
-use rasid_simulate::{Config, Half, Kind, Level};
+use rasid_simulate::{Config, Half, Kind};
 
 use crate::tally::Tally;
 use crate::week::{Verdict, Week};
@@ -100,6 +100,7 @@ fn weeks(options: &Options, kinds: &[Kind]) -> Vec<Config> {
 
 /// Runs the weeks on all cores, and adds them up.
 fn run(weeks: &[Config], options: &Options) -> Result<Tally> {
+    let ruleset = rasid_compiler::load(&options.rules).map_err(|report| anyhow!("{report}"))?;
     let (next, tally) = (AtomicU64::new(0), Mutex::new(Ok(Tally::default())));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -108,7 +109,7 @@ fn run(weeks: &[Config], options: &Options) -> Result<Tally> {
                 loop {
                     let turn = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
                     let Some(config) = weeks.get(turn) else { break };
-                    let week = week::run(config, &options.rules);
+                    let week = week::run(config, ruleset.clone());
                     let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     match (&mut *tally, week) {
                         (Ok(tally), Ok(week)) => {
@@ -176,12 +177,10 @@ fn print(text: &str) {
     print!("{text}");
 }
 
-/// Levels in the order of the tables.
-const LEVELS: [Level; 3] = Level::ALL;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rasid_simulate::Level;
 
     /// Alerts about honest people, for each 1,000 of them and day, that the shipped rules may give together. Measured:
     /// docs/detection-quality.md; this is the bound past which something broke.
@@ -194,7 +193,7 @@ mod tests {
         let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
         let options = Options::parse_from(["rasid-quality", "--rules", &rules.display().to_string(), "--seeds", "2"]);
         let tally = run(&weeks(&options, &Kind::all()), &options).expect("weeks run");
-        for (level, least) in LEVELS.into_iter().zip(CAUGHT_MIN) {
+        for (level, least) in Level::ALL.into_iter().zip(CAUGHT_MIN) {
             let cells = tally.cells.iter().filter(|((.., of), _)| *of == level).map(|(_, cell)| cell);
             let (hits, of) =
                 cells.fold((0, 0), |(hits, of), cell| (hits + cell.tuned.hits + cell.untuned.hits, of + cell.tuned.of + cell.untuned.of));

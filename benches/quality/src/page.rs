@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 use rasid_compiler::ruleset::Severity;
+use rasid_simulate::Level;
 
-use crate::LEVELS;
 use crate::tally::{Cell, Share, Tally};
 
 /// Where the part that is made begins, to the end of the page.
@@ -48,7 +48,7 @@ fn campaigns(tally: &Tally, text: &mut String) {
     kinds.dedup();
     for (family, kind) in kinds {
         let mut delays = Vec::new();
-        let cells: Vec<String> = LEVELS
+        let cells: Vec<String> = Level::ALL
             .iter()
             .map(|level| match tally.cells.get(&(family, kind, *level)) {
                 None => "–".to_owned(),
@@ -63,7 +63,7 @@ fn campaigns(tally: &Tally, text: &mut String) {
         let seen_by: Vec<&str> = tally.seen_by.get(kind).into_iter().flatten().map(String::as_str).collect();
         let _infallible = writeln!(text, "| {kind} | {} | {} | {} |", cells.join(" | "), median(delays), seen_by.join(", "));
     }
-    let sums: Vec<String> = LEVELS
+    let sums: Vec<String> = Level::ALL
         .iter()
         .map(|level| {
             let (tuned, untuned) = sums.get(level).copied().unwrap_or_default();

@@ -1,10 +1,9 @@
 //! One simulated week through the rules, and what its alerts came to.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use rasid_compiler::ruleset::{Mode, Severity};
+use rasid_compiler::ruleset::{Mode, Ruleset, Severity};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Alert, Engine, Pseudonymizer, Record};
@@ -68,8 +67,7 @@ fn is_operational(alert: &Alert) -> bool {
 }
 
 /// Runs a week through the rules.
-pub(crate) fn run(config: &Config, rules: &Path) -> Result<Week> {
-    let ruleset = rasid_compiler::load(rules).map_err(|report| anyhow!("{report}"))?;
+pub(crate) fn run(config: &Config, ruleset: Ruleset) -> Result<Week> {
     let pseudonymizer = || Pseudonymizer::new(SECRET, 0).map_err(|error| anyhow!("{error}"));
     let mut engine = Engine::new(ruleset, rasid_engine::Config::default(), pseudonymizer()?)?;
     let mut simulation = simulate(config);

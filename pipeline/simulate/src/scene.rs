@@ -3,11 +3,11 @@
 use std::fmt::Debug;
 
 use crate::Config;
-use crate::clock::{DAY, HOUR, cairo_hour};
+use crate::clock::{DAY, HOUR, MINUTE, cairo_hour};
 use crate::label::Label;
 use crate::people::{Person, Population, Role, phone};
 use crate::random::Random;
-use crate::scenario::Half;
+use crate::scenario::{Half, Level};
 use crate::wire::{Outbox, Story};
 
 /// One story in the making.
@@ -161,6 +161,22 @@ impl<'a> Scene<'a> {
         let mut all: Vec<i64> = (0..count).map(|turn| nine + turn * days / count.max(1) * DAY + self.random.between(0, 8 * HOUR)).collect();
         all.sort_unstable();
         all
+    }
+
+    /// When the jobs of a story are, by level: so many, in a row so many minutes apart, from the start (blatant) or from when people are
+    /// up (moderate), or spread over so many days (careful).
+    pub(crate) fn jobs(&mut self, level: Level, jobs: [(i64, i64); 3], apart: [(i64, i64); 3]) -> Vec<i64> {
+        let ([blatant, moderate, careful], [minutes, more_minutes, days]) = (jobs, apart);
+        let (first, (low, high), (near, far)) = match level {
+            Level::Blatant => (self.start, blatant, minutes),
+            Level::Moderate => (self.waking(), moderate, more_minutes),
+            Level::Careful => {
+                let (count, days) = (self.param("jobs", careful.0, careful.1), self.param("days", days.0, days.1));
+                return self.spread(count, days);
+            }
+        };
+        let (count, apart) = (self.param("jobs", low, high), self.param("minutes apart", near, far));
+        (0..count).map(|turn| first + turn * apart * MINUTE).collect()
     }
 
     /// An honest person of that city.

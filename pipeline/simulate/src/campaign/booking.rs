@@ -115,21 +115,7 @@ pub(super) fn cast(tasker: &Person, bookings: &[String]) -> Option<Cast> {
 /// or two a day, called off by the client first and completed when nobody looks.
 fn transitions(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
     let tasker = scene.hire(Role::Tasker);
-    let times = match level {
-        Level::Blatant => {
-            let (count, apart) = (scene.param("jobs", 6, 16), scene.param("minutes apart", 3, 20));
-            (0..count).map(|turn| scene.start + turn * apart * MINUTE).collect()
-        }
-        Level::Moderate => {
-            let (count, apart) = (scene.param("jobs", 3, 7), scene.param("minutes apart", 20, 80));
-            let first = scene.waking();
-            (0..count).map(|turn| first + turn * apart * MINUTE).collect()
-        }
-        Level::Careful => {
-            let (count, days) = (scene.param("jobs", 3, 7), scene.param("days", 3, 4));
-            scene.spread(count, days)
-        }
-    };
+    let times = scene.jobs(level, [(6, 16), (3, 7), (3, 7)], [(3, 20), (20, 80), (3, 4)]);
     let mut bookings = Vec::new();
     for (turn, at) in times.into_iter().enumerate() {
         let deal = victim(scene, &tasker, (300, 1_500))?;
@@ -187,21 +173,7 @@ fn far(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
         Level::Moderate => (scene.param("metres", 2_200, 9_000), (300, 1_200)),
         Level::Careful => (scene.param("metres", 650, 2_400), (500, 1_500)),
     };
-    let times: Vec<i64> = match level {
-        Level::Blatant => {
-            let (count, apart) = (scene.param("jobs", 4, 10), scene.param("minutes apart", 25, 60));
-            (0..count).map(|turn| scene.start + turn * apart * MINUTE).collect()
-        }
-        Level::Moderate => {
-            let (count, apart) = (scene.param("jobs", 3, 7), scene.param("minutes apart", 40, 80));
-            let first = scene.waking();
-            (0..count).map(|turn| first + turn * apart * MINUTE).collect()
-        }
-        Level::Careful => {
-            let (count, days) = (scene.param("jobs", 5, 9), scene.param("days", 3, 4));
-            scene.spread(count, days)
-        }
-    };
+    let times = scene.jobs(level, [(4, 10), (3, 7), (5, 9)], [(25, 60), (40, 80), (3, 4)]);
     let mut bookings = Vec::new();
     for at in times {
         let deal = victim(scene, &tasker, pounds)?;
@@ -227,21 +199,7 @@ fn instant(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast
         Level::Moderate => (scene.param("seconds of work", 45, 240), (300, 1_200)),
         Level::Careful => (scene.param("seconds of work", 240, 660), (700, 1_900)),
     };
-    let times: Vec<i64> = match level {
-        Level::Blatant => {
-            let (count, apart) = (scene.param("jobs", 5, 14), scene.param("minutes apart", 12, 40));
-            (0..count).map(|turn| scene.start + turn * apart * MINUTE).collect()
-        }
-        Level::Moderate => {
-            let (count, apart) = (scene.param("jobs", 4, 8), scene.param("minutes apart", 30, 80));
-            let first = scene.waking();
-            (0..count).map(|turn| first + turn * apart * MINUTE).collect()
-        }
-        Level::Careful => {
-            let (count, days) = (scene.param("jobs", 5, 9), scene.param("days", 3, 4));
-            scene.spread(count, days)
-        }
-    };
+    let times = scene.jobs(level, [(5, 14), (4, 8), (5, 9)], [(12, 40), (30, 80), (3, 4)]);
     let mut bookings = Vec::new();
     for at in times {
         let deal = victim(scene, &tasker, pounds)?;

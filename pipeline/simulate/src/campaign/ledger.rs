@@ -76,9 +76,14 @@ fn twice(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> 
         also.extend([format!("booking:{}", job.booking), format!("payment:{}", job.payment)]);
     }
     let end = scene.start + (count * every + 100 + after * again.1) * MINUTE;
-    let owed = available(&payee, end, out) / 100 * 100;
-    cash_out(&payee, owed, Some(0), end, &mut scene.random, out);
+    cash_out_all(&payee, end, scene, out);
     Some(Cast { entity: format!("user:{}", payee.id), also })
+}
+
+/// All that somebody may take, to the pound, at once.
+fn cash_out_all(payee: &Person, at: i64, scene: &mut Scene<'_>, out: &mut Outbox) {
+    let owed = available(payee, at, out) / 100 * 100;
+    cash_out(payee, owed, Some(0), at, &mut scene.random, out);
 }
 
 /// Entries written past the service. Blatant: an entry gives hundreds that nothing gives up. Moderate: crumbs, each entry off by a
@@ -130,8 +135,7 @@ fn imbalance(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Ca
         also.push(format!("booking:{}", job.booking));
     }
     let end = scene.start + (count * every + if level == Level::Careful { 480 } else { 90 }) * MINUTE;
-    let owed = available(&payee, end, out) / 100 * 100;
-    cash_out(&payee, owed, Some(0), end, &mut scene.random, out);
+    cash_out_all(&payee, end, scene, out);
     also.extend(["account:suspense", "account:provider_clearing"].map(str::to_owned));
     Some(Cast { entity: format!("account:payable:{}", payee.id), also })
 }
@@ -173,8 +177,7 @@ fn reposted(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cas
         also.extend([format!("booking:{}", job.booking), format!("payment:{}", job.payment)]);
     }
     let end = scene.start + (count * every + 90 + after * again.1) * MINUTE;
-    let owed = available(&payee, end, out) / 100 * 100;
-    cash_out(&payee, owed, Some(0), end, &mut scene.random, out);
+    cash_out_all(&payee, end, scene, out);
     Some(Cast { entity: format!("account:payable:{}", payee.id), also })
 }
 

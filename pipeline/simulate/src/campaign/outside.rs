@@ -157,21 +157,7 @@ fn outside(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast
 /// the role left out, the client's phone in the tasker's place, a booking a day.
 fn other_side(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
     let client = scene.hire(Role::Client);
-    let times: Vec<i64> = match level {
-        Level::Blatant => {
-            let (count, apart) = (scene.param("jobs", 3, 9), scene.param("minutes apart", 8, 30));
-            (0..count).map(|turn| scene.start + turn * apart * MINUTE).collect()
-        }
-        Level::Moderate => {
-            let (count, apart) = (scene.param("jobs", 2, 6), scene.param("minutes apart", 40, 90));
-            let first = scene.waking();
-            (0..count).map(|turn| first + turn * apart * MINUTE).collect()
-        }
-        Level::Careful => {
-            let (count, days) = (scene.param("jobs", 3, 5), scene.param("days", 3, 4));
-            scene.spread(count, days)
-        }
-    };
+    let times = scene.jobs(level, [(3, 9), (2, 6), (3, 5)], [(8, 30), (40, 90), (3, 4)]);
     let mut also = vec![format!("device:{}", client.device()), format!("phone:{}", client.phone)];
     for at in times {
         let tasker = scene.neighbour(&scene.population.taskers, client.city)?;
@@ -209,21 +195,7 @@ fn other_side(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<C
 /// none is set aside. Moderate: refused, and begun a minute later. Careful: set aside for a part of the price, or once it is done.
 fn unpaid(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast> {
     let tasker = scene.hire(Role::Tasker);
-    let times: Vec<i64> = match level {
-        Level::Blatant => {
-            let (count, apart) = (scene.param("jobs", 4, 10), scene.param("minutes apart", 20, 50));
-            (0..count).map(|turn| scene.start + turn * apart * MINUTE).collect()
-        }
-        Level::Moderate => {
-            let (count, apart) = (scene.param("jobs", 3, 7), scene.param("minutes apart", 40, 80));
-            let first = scene.waking();
-            (0..count).map(|turn| first + turn * apart * MINUTE).collect()
-        }
-        Level::Careful => {
-            let (count, days) = (scene.param("jobs", 4, 8), scene.param("days", 3, 4));
-            scene.spread(count, days)
-        }
-    };
+    let times = scene.jobs(level, [(4, 10), (3, 7), (4, 8)], [(20, 50), (40, 80), (3, 4)]);
     let (mut bookings, mut clients) = (Vec::new(), Vec::new());
     for (turn, at) in times.into_iter().enumerate() {
         let mut client = scene.hire(Role::Client);
