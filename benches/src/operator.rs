@@ -94,6 +94,7 @@ impl Input {
         (0_u64..).zip(&self.events).map(|(number, (event, key))| {
             let fact = Fact {
                 amount: None,
+                known_key: None,
                 event,
                 at_ms: event.clock(),
                 clock_ms: event.clock(),

@@ -236,10 +236,29 @@ fn prefix_of_phone(e164: &str) -> String {
 }
 
 /// Country codes of two digits; those of one are 1 and 7, the others have three. ITU-T E.164, list of assigned country codes.
-const COUNTRY_CODES_OF_TWO: [&str; 42] = [
-    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51", "52", "53", "54",
-    "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90", "91", "92", "93", "94",
+const COUNTRY_CODES_OF_TWO: [u8; 44] = [
+    20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 64, 65, 66, 81,
+    82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
 ];
+
+/// Whether digits begin with a country code of two. No code begins another.
+fn has_code_of_two(digits: &str) -> bool {
+    /// By the code.
+    const IS_CODE: [bool; 100] = {
+        let (mut is_code, mut index) = ([false; 100], 0);
+        while index < COUNTRY_CODES_OF_TWO.len() {
+            is_code[COUNTRY_CODES_OF_TWO[index] as usize] = true;
+            index += 1;
+        }
+        is_code
+    };
+    match digits.as_bytes() {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => {
+            IS_CODE.get(usize::from(tens - b'0') * 10 + usize::from(ones - b'0')).is_some_and(|is_code| *is_code)
+        }
+        _ => false,
+    }
+}
 
 /// Country codes whose people write a trunk 0 before the national number at home, and none of whose national numbers begins with
 /// one: what stands behind the code is the trunk's (libphonenumber 9.0.43, national prefix 0; without Italy, Côte d'Ivoire, Gabon and
@@ -254,22 +273,19 @@ const TRUNK_ZERO: [&str; 75] = [
 /// A number, country code first, without the trunk's 0 behind that code; `None` where there is none. No country code begins
 /// another, so the first that fits is the one.
 fn without_trunk(digits: &str) -> Option<String> {
-    (2..=3).find_map(|len| {
-        let (code, national) = digits.split_at_checked(len)?;
-        let national = national.strip_prefix('0').filter(|_| TRUNK_ZERO.contains(&code))?;
-        Some(format!("{code}{national}"))
-    })
+    let (code, national) = digits.split_at_checked(if has_code_of_two(digits) { 2 } else { 3 })?;
+    let national = national.strip_prefix('0').filter(|_| TRUNK_ZERO.contains(&code))?;
+    Some(format!("{code}{national}"))
 }
 
 /// The country code of a number, and the range of the plan that it lies in: the first digits of the national number, three
 /// where the country is North America's plan, whose area codes have three, else two.
 fn numbering(e164: &str) -> (String, String) {
     let Some(digits) = whole_number(e164) else { return (INVALID.to_owned(), INVALID.to_owned()) };
-    let is_two = digits.get(..2).is_some_and(|code| COUNTRY_CODES_OF_TWO.contains(&code) || code == "95" || code == "98");
     let (country, range) = match digits.as_bytes() {
         [b'1', ..] => (1, 3),
         [b'7', ..] => (1, 2),
-        _ if is_two => (2, 2),
+        _ if has_code_of_two(digits) => (2, 2),
         _ => (3, 2),
     };
     match (digits.get(..country), digits.get(country..country + range)) {

@@ -56,12 +56,15 @@ impl Pairs {
         if self.is_left_out(at_ms, pair) {
             return;
         }
-        let answers = |open: &&mut Open| open.sort == Sort::Answer && open.pair == pair && near(at_ms, open.at_ms, settle_ms);
-        match self.open.iter_mut().find(answers) {
-            Some(answer) => *answer = Open { at_ms, pair, sort: Sort::Answered },
-            None => self.open.push(Open { at_ms, pair, sort: Sort::Asked }),
-        }
-        self.arrange();
+        let answers = |open: &Open| open.sort == Sort::Answer && open.pair == pair && near(at_ms, open.at_ms, settle_ms);
+        let sort = match self.open.iter().position(|open| answers(open)) {
+            Some(index) => {
+                self.open.remove(index);
+                Sort::Answered
+            }
+            None => Sort::Asked,
+        };
+        self.put(Open { at_ms, pair, sort });
     }
 
     /// Takes in an answer.
@@ -73,8 +76,7 @@ impl Pairs {
         if let Some(asked) = self.open.iter_mut().rev().find(asks) {
             asked.sort = Sort::Answered;
         } else {
-            self.open.push(Open { at_ms, pair, sort: Sort::Answer });
-            self.arrange();
+            self.put(Open { at_ms, pair, sort: Sort::Answer });
         }
     }
 
@@ -113,8 +115,11 @@ impl Pairs {
         pair.trailing_zeros() >= self.thinned.into()
     }
 
-    fn arrange(&mut self) {
-        self.open.sort_by_key(|open| open.at_ms); // it is in order but for one
+    /// Puts one in its place, behind those of the same time, and keeps within the bound.
+    fn put(&mut self, one: Open) {
+        // It is almost always the newest, so the place is looked for from the end.
+        let after = self.open.iter().rposition(|open| open.at_ms <= one.at_ms);
+        self.open.insert(after.map_or(0, |index| index + 1), one);
         while self.open.len() > OPEN_MAX && self.thinned < 62 {
             self.thinned += 1;
             let thinned = self.thinned;

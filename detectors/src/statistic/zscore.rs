@@ -132,6 +132,7 @@ mod tests {
                 identity: 0,
                 of: Some(Of::Field { path, kind: None }),
                 amount: Some(*amount),
+                known_key: None,
                 firing: None,
                 above: false,
                 below: false,

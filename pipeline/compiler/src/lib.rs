@@ -29,6 +29,7 @@ mod folder;
 mod format;
 mod function;
 mod graph;
+mod guard;
 mod hint;
 pub mod items;
 mod join;

@@ -100,8 +100,8 @@ impl Row<'_> {
 pub(crate) struct Mark {
     /// The newest event clock up to and with this event, ms: what its state is read at.
     pub(crate) clock_ms: i64,
-    /// Where its cells begin in the chunk's.
-    pub(crate) cells: usize,
+    /// Where what is laid out for it begins in the chunk.
+    pub(crate) begins: Begins,
     /// Later than the allowed lateness.
     pub(crate) late: bool,
     /// Processed; not a duplicate and not from the future.
@@ -224,8 +224,34 @@ pub(crate) struct Chunk<'b, 'a> {
     pub(crate) rows: &'b [Row<'a>],
     /// What the engine makes of each.
     pub(crate) marks: Vec<Mark>,
-    /// The cells of all rows, each row's together.
+    /// What is laid out for them.
+    pub(crate) laid: Laid,
+}
+
+/// What is laid out for the rows of a chunk, each row's together, in the order of its type's plan.
+#[derive(Default)]
+pub(crate) struct Laid {
+    /// What the bindings say.
     pub(crate) cells: Vec<Cell>,
+    /// Of each trigger, whether its condition may hold as far as the event alone tells. For others nothing is read.
+    pub(crate) asked: Vec<bool>,
+    /// The parts of keys.
+    pub(crate) parts: Vec<Option<u64>>,
+}
+
+/// Where one row's begin.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Begins {
+    pub(crate) cells: usize,
+    pub(crate) asked: usize,
+    pub(crate) parts: usize,
+}
+
+impl Laid {
+    /// Where the next row's begin.
+    pub(crate) fn end(&self) -> Begins {
+        Begins { cells: self.cells.len(), asked: self.asked.len(), parts: self.parts.len() }
+    }
 }
 
 impl<'b, 'a> Chunk<'b, 'a> {
@@ -252,8 +278,11 @@ impl<'b, 'a> Chunk<'b, 'a> {
     /// What is left of it once its contents are gone.
     pub(crate) fn into_spare(mut self) -> Spare {
         self.marks.clear();
-        self.cells.clear();
-        Spare { marks: self.marks, cells: self.cells }
+        let Laid { cells, asked, parts } = &mut self.laid;
+        cells.clear();
+        asked.clear();
+        parts.clear();
+        Spare { marks: self.marks, laid: self.laid }
     }
 }
 
@@ -289,5 +318,5 @@ pub(crate) type SpareRows = Vec<Row<'static>>;
 #[derive(Default)]
 pub(crate) struct Spare {
     pub(crate) marks: Vec<Mark>,
-    pub(crate) cells: Vec<Cell>,
+    pub(crate) laid: Laid,
 }

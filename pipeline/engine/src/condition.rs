@@ -163,7 +163,7 @@ pub(crate) struct Verdicts {
 
 /// The scope of one trigger at one row.
 pub(crate) fn scope<'r, 'a>(at: At<'r, 'a>, chunk: &'r Chunk<'_, 'a>, reads: &'r [Option<usize>], doubt: Option<u8>) -> RowScope<'r, 'a> {
-    let cells = chunk.cells.get(at.mark.cells..).unwrap_or_default();
+    let cells = chunk.laid.cells.get(at.mark.begins.cells..).unwrap_or_default();
     RowScope { event: &at.row.event, at_ms: at.row.at_ms, record: chunk.record(at.row).bytes, cells, reads, score: doubt }
 }
 
@@ -171,7 +171,11 @@ pub(crate) fn scope<'r, 'a>(at: At<'r, 'a>, chunk: &'r Chunk<'_, 'a>, reads: &'r
 pub(crate) fn evaluate(chunk: &Chunk<'_, '_>, plan: &Plan) -> Verdicts {
     let mut verdicts = Verdicts::default();
     for (index, at) in chunk.live() {
+        let asked = &chunk.laid.asked[at.mark.begins.asked..];
         for (number, trigger_plan) in plan.of(at.row.event.data.event_type()).triggers_at(at).filter(|(_, plan)| !plan.reads_score) {
+            if !asked[number] && is_settled(at, plan, trigger_plan) {
+                continue;
+            }
             verdicts.judge(index, at, chunk, plan, (number, trigger_plan), None);
         }
     }
@@ -213,6 +217,13 @@ impl Verdicts {
             count(&mut verdicts.errors, trigger_plan.rule, errors);
         }
     }
+}
+
+/// Whether a condition that may not hold says nothing more: the `if` of an override may fail, and the event may lack the rule's entity,
+/// which are counted.
+fn is_settled(at: At<'_, '_>, plan: &Plan, trigger_plan: &TriggerPlan) -> bool {
+    let (_, trigger) = plan.trigger(trigger_plan);
+    trigger.programs.len() == 1 && is_there(KeyPart::Entity(trigger.entity), &at.row.event)
 }
 
 fn count<K: PartialEq>(counts: &mut Vec<(K, u64)>, of: K, times: u64) {

@@ -26,6 +26,8 @@ pub(crate) struct Visit<'r, 'a> {
     pub(crate) feed: Option<&'r Feed>,
     /// The firing that it is fed, where it is one of the second stage.
     pub(crate) firing: Option<&'r Signal>,
+    /// The key of the field's value that the feed looks at, where it has one.
+    pub(crate) value_key: Option<u64>,
     /// Whether the feed's filter holds.
     pub(crate) holds: bool,
     /// Of the feed's steps, those whose filter holds.
@@ -39,22 +41,28 @@ impl<'r, 'a> Visit<'r, 'a> {
     /// nor keeps one alive.
     #[inline]
     fn fact(&self, hasher: &'r KeyHasher) -> Option<Fact<'r, 'a>> {
-        let Self { row, record, clock_ms, firing, holds, steps, .. } = *self;
-        let fact = self.feed.map(|feed| Fact {
+        let Self { row, record, clock_ms, firing, value_key, holds, steps, .. } = *self;
+        let feed = self.feed?;
+        let amount = feed.amount(&row.event, row.at_ms).flatten();
+        let fact = Fact {
             event: &row.event,
             at_ms: row.at_ms,
             clock_ms,
             record,
             identity: row.identity,
             of: feed.of,
-            amount: feed.amount(&row.event, row.at_ms).flatten(),
+            amount,
+            known_key: value_key.filter(|_| amount.is_none()),
             firing,
             above: feed.sides.above && holds,
             below: feed.sides.below,
             steps,
             hasher,
-        });
-        fact.filter(|fact| fact.of.is_none() || fact.value().is_present())
+        };
+        if feed.of.is_some() && !fact.value().is_present() {
+            return None;
+        }
+        Some(fact)
     }
 }
 
@@ -62,6 +70,11 @@ impl<'r, 'a> Visit<'r, 'a> {
 pub(crate) trait OperatorTable: Send + Sync {
     /// Takes in an event, and gives what a condition reads of it; [`Cell::Absent`] where none does.
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell;
+    /// What a condition reads at `at_ms` under a key that has no state.
+    fn absent(&self, at_ms: i64) -> Cell {
+        let _ = at_ms;
+        Cell::Absent
+    }
     /// Ends a wait, and gives what is to be said of that.
     fn fire(&mut self, key: u64, identity: u64, clock_ms: i64) -> Cell {
         let _ = (key, identity, clock_ms);
@@ -187,7 +200,7 @@ impl<O: Operator> OperatorTable for Typed<O> {
             return match self.table.get(key, clock_ms) {
                 _ if !read => Cell::Absent,
                 Some(state) => value::<O>(setup, at_ms, &state.0),
-                None => value::<O>(setup, at_ms, &O::State::default()),
+                None => self.absent(at_ms),
             };
         };
         let (mut former_ms, mut first_ms) = (None, None);
@@ -206,6 +219,10 @@ impl<O: Operator> OperatorTable for Typed<O> {
         self.waiting.note(former_ms, first_ms, key);
         self.leave_stale();
         cell
+    }
+
+    fn absent(&self, at_ms: i64) -> Cell {
+        value::<O>(&self.setup, at_ms, &O::State::default())
     }
 
     fn fire(&mut self, key: u64, identity: u64, clock_ms: i64) -> Cell {

@@ -1,11 +1,15 @@
 //! What each event type sets in motion, worked out once for a ruleset: work per event grows with what its type
 //! touches, not with the number of rules.
 
-use rasid_compiler::ruleset::{Binding, KeyPart, Mode, Rule, Ruleset, Trigger};
+use rasid_compiler::expression::Expr;
+use rasid_compiler::is_hit;
+use rasid_compiler::ruleset::{Binding, EntityField, KeyPart, Mode, Rule, Ruleset, Trigger};
 use rasid_detectors::event::EventType;
-use rasid_detectors::operator::Form;
+use rasid_detectors::operator::{Form, Of};
+use smallvec::SmallVec;
 
 use crate::batch::At;
+use crate::condition::EventScope;
 use crate::population::end_of_minute;
 use crate::scatter::is_region;
 
@@ -41,6 +45,10 @@ pub(crate) struct Span {
 pub(crate) struct TypePlan {
     /// The different keys that its steps use.
     pub(crate) keys: Vec<Vec<KeyPart>>,
+    /// The different parts of those, and the entities that its feeds look at.
+    pub(crate) parts: Vec<KeyPart>,
+    /// Each key's parts, by their numbers.
+    pub(crate) parts_of: Vec<SmallVec<[usize; 4]>>,
     /// The bindings that events feed, and that it feeds or reads, in the order of their numbers.
     pub(crate) steps: Vec<Step>,
     /// The same of the bindings that firings feed: the second stage, which comes when the first has been gathered.
@@ -60,10 +68,14 @@ pub(crate) struct Step {
     pub(crate) key: usize,
     /// Which of the binding's feeds, if events of this type change it.
     pub(crate) feed: Option<usize>,
+    /// Which of the type's parts of keys is that of the entity that the feed looks at, if it looks at one.
+    pub(crate) value: Option<usize>,
     /// Of the second stage, the row's cell with the firing that it is fed; without one there it is not fed.
     pub(crate) firing: Option<usize>,
     /// The row's cell that its value goes to, if a condition reads it here.
     pub(crate) cell: Option<usize>,
+    /// Whether that is read whatever the conditions: what counts firings reads it.
+    pub(crate) is_counted: bool,
     /// Whose state it is.
     pub(crate) whose: Whose,
     /// Whether what feeds it feeds its neighbours too: its key has a region.
@@ -95,6 +107,17 @@ pub(crate) struct TriggerPlan {
     needs_raw: bool,
     /// Whether its rule reads scores, and is judged after those that do not.
     pub(crate) reads_score: bool,
+    /// What its programs' conditions come to at the least, by the event alone; `None` where one of them hangs on state from the
+    /// beginning.
+    guards: Option<Vec<Expr>>,
+}
+
+impl TriggerPlan {
+    /// Whether a condition may hold at an event, as far as that alone tells: where none may, nothing need be read for it.
+    #[inline]
+    pub(crate) fn may_hold(&self, scope: &EventScope<'_, '_>) -> bool {
+        self.guards.as_ref().is_none_or(|guards| guards.iter().any(|guard| is_hit(guard, scope) != Ok(false)))
+    }
 }
 
 impl Stage {
@@ -248,10 +271,7 @@ impl TypePlan {
                 visits.sort_by_key(|(_, feed)| feed.is_some());
             }
             for (parts, feed) in visits {
-                let key = plan.keys.iter().position(|known| known == parts).unwrap_or_else(|| {
-                    plan.keys.push(parts.to_vec());
-                    plan.keys.len() - 1
-                });
+                let key = number_of(&mut plan.keys, parts.to_vec());
                 let cell = keys.contains(&parts).then_some(plan.cells);
                 plan.cells += usize::from(cell.is_some());
                 cells[number].extend(cell.map(|cell| (parts, cell)));
@@ -269,8 +289,30 @@ impl TypePlan {
                 };
                 // What fires would do so once for each of them.
                 let is_spread = !spec.yields.fires() && feed.is_some() && parts.iter().any(|part| is_region(*part));
-                steps.push(Step { binding: number, key, feed, firing, cell, whose, is_spread, needs_raw: spec.needs_raw });
+                let is_counted = counted.contains(&number);
+                let value = feed.and_then(|feed| match binding.feeds[feed].of {
+                    Some(Of::Field { path, kind: Some(kind) }) => {
+                        Some(number_of(&mut plan.parts, KeyPart::Entity(EntityField { kind, path: Some(path) })))
+                    }
+                    _ => None,
+                });
+                steps.push(Step {
+                    binding: number,
+                    key,
+                    feed,
+                    value,
+                    firing,
+                    cell,
+                    is_counted,
+                    whose,
+                    is_spread,
+                    needs_raw: spec.needs_raw,
+                });
             }
+        }
+        for key in &plan.keys {
+            let numbers = key.iter().map(|part| number_of(&mut plan.parts, *part)).collect();
+            plan.parts_of.push(numbers);
         }
         plan.triggers = mine
             .into_iter()
@@ -281,11 +323,20 @@ impl TypePlan {
                 timers.retain(|binding| ruleset.bindings[*binding].operator.spec().form == Form::Timer);
                 let needs_raw = ruleset.needs_raw(&ruleset.rules[rule].triggers[trigger]);
                 let reads_score = ruleset.rules[rule].reads_score();
-                TriggerPlan { rule, trigger, cells, timers, needs_raw, reads_score }
+                let guards = ruleset.rules[rule].triggers[trigger].programs.iter().map(|program| program.when.guard()).collect();
+                TriggerPlan { rule, trigger, cells, timers, needs_raw, reads_score, guards }
             })
             .collect();
         plan
     }
+}
+
+/// The number of something among what is known, to which it is added if need be.
+fn number_of<T: PartialEq>(known: &mut Vec<T>, one: T) -> usize {
+    known.iter().position(|other| *other == one).unwrap_or_else(|| {
+        known.push(one);
+        known.len() - 1
+    })
 }
 
 /// The cell of what is read under that key.

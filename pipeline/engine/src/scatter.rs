@@ -11,6 +11,7 @@ use rasid_detectors::event::envelope::{unknown_field, unknown_list};
 use rasid_detectors::event::position;
 use rasid_detectors::event::{Data, Event};
 use rasid_detectors::value::{OwnedValue, Value};
+use smallvec::SmallVec;
 
 use crate::batch::{Cell, Chunk};
 use crate::condition::EventScope;
@@ -62,8 +63,9 @@ pub(crate) struct Scattered {
     pub(crate) filter_errors: u64,
 }
 
-/// Lays out the cells of a chunk's rows and finds the keys of a stage's steps. An event that a timer brings back feeds
-/// nothing a second time; its firing does.
+/// Lays out the cells of a chunk's rows, asks which conditions may hold as far as the events alone tell, and finds the keys of a
+/// stage's steps. An event that a timer brings back feeds nothing a second time; its firing does. What no condition that may hold
+/// reads is not read, but where all of it is to be traced.
 pub(crate) fn scatter(
     chunk: &mut Chunk<'_, '_>,
     number: usize,
@@ -71,32 +73,47 @@ pub(crate) fn scatter(
     plan: &Plan,
     populations: &Populations,
     hasher: &KeyHasher,
+    is_traced: bool,
 ) -> Scattered {
     let mut out = Scattered::default();
-    let mut keys: Vec<Option<u64>> = Vec::new();
-    let Chunk { records, rows, marks, cells } = chunk;
+    let (mut keys, mut needed) = (Vec::new(), Vec::new());
+    let Chunk { records, rows, marks, laid } = chunk;
     for (index, (row, mark)) in rows.iter().zip(marks).enumerate().filter(|(_, (_, mark))| mark.live) {
         let plan_of_type = plan.of(row.event.data.event_type());
         let steps = plan_of_type.stage(stage);
         if stage == Stage::First {
-            mark.cells = cells.len();
-            cells.resize(mark.cells + plan_of_type.cells, Cell::Absent);
+            mark.begins = laid.end();
+            laid.cells.resize_with(laid.cells.len() + plan_of_type.cells, Cell::default);
+            let scope = EventScope { event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing: None };
+            laid.asked.extend(plan_of_type.triggers.iter().map(|trigger| is_traced || trigger.may_hold(&scope)));
+            laid.parts.extend(plan_of_type.parts.iter().map(|part| key_of_part(&row.event, *part, hasher)));
         } else if steps.is_empty() {
             continue;
         }
         keys.clear();
-        keys.extend(plan_of_type.keys.iter().map(|parts| key_of(&row.event, parts, hasher)));
+        let (cells, asked) = (&mut laid.cells[mark.begins.cells..], &laid.asked[mark.begins.asked..]);
+        let parts = &laid.parts[mark.begins.parts..];
+        keys.extend(plan_of_type.parts_of.iter().map(|of| combined(of.iter().map(|part| parts[*part]), hasher)));
+        needed.clear();
+        needed.resize(plan_of_type.cells, is_traced || mark.due.is_some());
+        for trigger in plan_of_type.triggers.iter().zip(asked).filter(|(_, asked)| **asked).map(|(trigger, _)| trigger) {
+            trigger.cells.iter().flatten().for_each(|cell| needed[*cell] = true);
+        }
         // What is fed comes before what is read of it.
         let mut fed_of_all = None;
         for (step_number, step) in steps.iter().enumerate() {
+            let is_needed = step.is_counted || step.cell.is_some_and(|cell| needed[cell]);
+            if !is_needed && step.feed.is_none() {
+                continue;
+            }
             let key = if step.whose == Whose::All { Some(row.identity) } else { keys[step.key] };
             let Some(key) = key else {
                 if let Some(cell) = step.cell {
-                    cells[mark.cells + cell] = Cell::NoEntity;
+                    cells[cell] = Cell::NoEntity;
                 }
                 continue;
             };
-            let firing = match step.firing.map(|cell| &cells[mark.cells + cell]) {
+            let firing = match step.firing.map(|cell| &cells[cell]) {
                 Some(Cell::Signal(signal)) => Some(signal.as_ref()),
                 _ => None,
             };
@@ -121,10 +138,10 @@ pub(crate) fn scatter(
             let bits = if is_lost { 0 } else { bits };
             let feeds = bits != 0 || feed.is_some_and(|feed| feed.sides.below);
             match (step.whose, step.cell) {
-                (Whose::All, Some(cell)) => cells[mark.cells + cell] = populations.read(step.binding),
-                (Whose::AllUnderKey, Some(cell)) => {
+                (Whose::All, Some(cell)) if is_needed => cells[cell] = populations.read(step.binding),
+                (Whose::AllUnderKey, Some(cell)) if is_needed => {
                     let event = (fed_of_all == Some(step.binding)).then_some((&row.event, hasher));
-                    cells[mark.cells + cell] = populations.read_under(step.binding, key, event);
+                    cells[cell] = populations.read_under(step.binding, key, event);
                 }
                 _ => {}
             }
@@ -132,7 +149,7 @@ pub(crate) fn scatter(
                 fed_of_all = Some(step.binding);
             }
             let due = mark.due.is_some_and(|binding| usize::from(binding) == step.binding);
-            let reads = step.cell.is_some() && step.whose == Whose::Key;
+            let reads = is_needed && step.cell.is_some() && step.whose == Whose::Key;
             if feeds || due || reads {
                 #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows, a plan than 2^16 bindings")]
                 let item = Item {
@@ -204,11 +221,13 @@ pub(crate) fn key_at(event: &Event<'_>, binding: usize, plan: &Plan, hasher: &Ke
 
 /// The key of an event under those parts; `None` where it names no such entity.
 fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u64> {
-    if let [part] = parts {
-        return key_of_part(event, *part, hasher);
-    }
-    let keys: Option<Vec<u64>> = parts.iter().map(|part| key_of_part(event, *part, hasher)).collect();
-    keys.map(|keys| hasher.combine(&keys))
+    combined(parts.iter().map(|part| key_of_part(event, *part, hasher)), hasher)
+}
+
+/// One key of its parts' keys; `None` where one of those is not there.
+fn combined(keys: impl Iterator<Item = Option<u64>>, hasher: &KeyHasher) -> Option<u64> {
+    let keys: SmallVec<[u64; 4]> = keys.collect::<Option<_>>()?;
+    Some(if let [key] = keys.as_slice() { *key } else { hasher.combine(&keys) })
 }
 
 /// The keys of an event in the cells around that of its place: what happens on a border is counted on both sides of it.
@@ -216,10 +235,7 @@ fn neighbours(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> impl 
     let around = event.data.region().map(position::around).unwrap_or_default();
     around.into_iter().filter_map(move |cell| {
         let key = |part: &KeyPart| if is_region(*part) { Some(hasher.key_of_region(cell)) } else { key_of_part(event, *part, hasher) };
-        match parts {
-            [part] => key(part),
-            parts => parts.iter().map(key).collect::<Option<Vec<u64>>>().map(|keys| hasher.combine(&keys)),
-        }
+        combined(parts.iter().map(key), hasher)
     })
 }
 

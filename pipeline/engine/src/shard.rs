@@ -37,7 +37,7 @@ pub(crate) struct Shard {
     pools: [Pool; Party::SHARDED.len()],
 }
 
-/// One binding's table, made when something first touches it: of thousands of bindings a shard has few in use.
+/// One binding's table, made when something first feeds it: of thousands of bindings a shard has few in use.
 struct Slot {
     blank: Arc<Blank>,
     table: Option<Box<dyn OperatorTable>>,
@@ -53,7 +53,9 @@ pub(crate) struct Blank {
     lateness_ms: i64,
     /// Which of the shard's pools it is of.
     pool: usize,
-    /// A table that nothing has touched, as it is saved.
+    /// A table that nothing has fed, for who reads one.
+    unfed: Box<dyn OperatorTable>,
+    /// The same, as it is saved.
     saved: Vec<u8>,
 }
 
@@ -63,9 +65,10 @@ impl Blank {
         let Layout { bindings, lateness_ms } = layout;
         let of = |binding: &Binding| {
             let operator = binding.operator.clone();
-            let saved = new_table(&operator, lateness_ms).save(Vec::new());
+            let unfed = new_table(&operator, lateness_ms);
+            let saved = unfed.save(Vec::new());
             let pool = Party::SHARDED.iter().position(|party| *party == Party::of(binding)).expect("shards hold what is of a stage");
-            Arc::new(Self { operator, lateness_ms, pool, saved })
+            Arc::new(Self { operator, lateness_ms, pool, unfed, saved })
         };
         bindings.iter().map(of).collect()
     }
@@ -137,7 +140,7 @@ impl Shard {
             let step = &plan.of(row.event.data.event_type()).stage(stage)[item.step as usize];
             let binding = &plan.ruleset.bindings[step.binding];
             let feed = step.feed.filter(|_| item.fed.is_some()).map(|feed| &binding.feeds[feed]);
-            let firing = match step.firing.map(|cell| &chunk.cells[mark.cells + cell]) {
+            let firing = match step.firing.map(|cell| &chunk.laid.cells[mark.begins.cells + cell]) {
                 Some(Cell::Signal(signal)) => Some(signal.as_ref()),
                 _ => None,
             };
@@ -149,16 +152,21 @@ impl Shard {
                 clock_ms: mark.clock_ms,
                 feed,
                 firing,
+                value_key: step.value.and_then(|part| chunk.laid.parts[mark.begins.parts + part]),
                 holds: item.fed.is_some_and(Fed::holds),
                 steps: item.fed.map_or(0, Fed::steps),
                 read: item.reads,
             };
-            let table = self.tables[step.binding].made();
-            let value = if item.due { table.fire(item.key, row.identity, mark.clock_ms) } else { table.apply(&visit, hasher) };
+            let slot = &mut self.tables[step.binding];
+            let value = match (item.due, item.fed) {
+                (true, _) => slot.made().fire(item.key, row.identity, mark.clock_ms),
+                (false, None) if slot.table.is_none() => slot.blank.unfed.absent(row.at_ms),
+                (false, _) => slot.made().apply(&visit, hasher),
+            };
             if let Some(cell) = step.cell.filter(|_| item.reads)
                 && !matches!(value, Cell::Absent)
             {
-                out.push(Gathered { chunk: item.chunk, cell: mark.cells + cell, value });
+                out.push(Gathered { chunk: item.chunk, cell: mark.begins.cells + cell, value });
             }
             if item.fed.is_some() || item.due {
                 self.settle(step.binding, mark.clock_ms);

@@ -96,6 +96,7 @@ impl Run {
             identity: self.events,
             of: None,
             amount: None,
+            known_key: None,
             firing: None,
             above: true,
             below: false,

@@ -8,7 +8,7 @@ use rasid_detectors::event::{Data, Event};
 
 use super::{Engine, Output};
 use crate::alert::Alert;
-use crate::batch::{At, Chunk, Mark, Record, Row};
+use crate::batch::{At, Begins, Chunk, Laid, Mark, Record, Row};
 use crate::condition::evaluate;
 use crate::plan::Stage;
 use crate::scatter::{scatter, shard_of};
@@ -33,18 +33,18 @@ impl Engine {
         if !self.plan.looks_at_alerts() || at.row.event.data.event_type().is_alert() {
             return;
         }
-        let region = at.row.event.data.region().and_then(Region::new);
-        let opened = output.alerts[from..].iter().filter(|alert| alert.mode == Mode::Active);
-        let rows: Vec<Row<'_>> = opened.map(|alert| Row::new(event(alert, at.row.at_ms, region.clone()), 0, &[], &self.hasher)).collect();
-        if rows.is_empty() {
+        let opened = || output.alerts[from..].iter().filter(|alert| alert.mode == Mode::Active);
+        if opened().next().is_none() {
             return;
         }
+        let region = at.row.event.data.region().and_then(Region::new);
+        let rows: Vec<Row<'_>> = opened().map(|alert| Row::new(event(alert, at.row.at_ms, region.clone()), 0, &[], &self.hasher)).collect();
         self.brake.count_alerts(rows.len() as u64, at.mark.clock_ms);
-        let mark = Mark { clock_ms: at.mark.clock_ms, cells: 0, late: at.mark.late, live: true, due: None };
+        let mark = Mark { clock_ms: at.mark.clock_ms, begins: Begins::default(), late: at.mark.late, live: true, due: None };
         let records = [Record { bytes: &[], ..*record }];
-        let mut chunks = [Chunk { records: &records, rows: &rows, marks: vec![mark; rows.len()], cells: Vec::new() }];
+        let mut chunks = [Chunk { records: &records, rows: &rows, marks: vec![mark; rows.len()], laid: Laid::default() }];
         for stage in Stage::all(&self.plan) {
-            let scattered = scatter(&mut chunks[0], 0, stage, &self.plan, &self.populations, &self.hasher);
+            let scattered = scatter(&mut chunks[0], 0, stage, &self.plan, &self.populations, &self.hasher, traces.is_some());
             self.counters.filter_errors += scattered.filter_errors;
             let mut gathered = Vec::new();
             for item in &scattered.items {
@@ -52,7 +52,7 @@ impl Engine {
                 shard.apply(std::slice::from_ref(item), stage, &chunks, &self.plan, &self.hasher, &mut gathered);
             }
             for value in gathered {
-                chunks[0].cells[value.cell] = value.value;
+                chunks[0].laid.cells[value.cell] = value.value;
             }
         }
         let [chunk] = &chunks;

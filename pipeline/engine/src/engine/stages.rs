@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{DeadLetter, Engine, Output};
-use crate::batch::{Batch, Cell, Chunk, Mark, Record, Row};
+use crate::batch::{Batch, Begins, Cell, Chunk, Mark, Record, Row};
 use crate::condition::{Verdicts, evaluate};
 use crate::duplicates::{Delivery, Kind};
 use crate::plan::{Plan, Stage};
@@ -20,7 +20,7 @@ impl Engine {
     /// What comes of rows that are in order.
     pub(super) fn judge(&mut self, mut chunks: Vec<Chunk<'_, '_>>, output: &mut Output, traces: Option<&mut Vec<Trace>>) {
         for stage in Stage::all(&self.plan) {
-            let scattered = self.scatter(&mut chunks, stage);
+            let scattered = self.scatter(&mut chunks, stage, traces.is_some());
             self.apply(&mut chunks, stage, &scattered);
         }
         for chunk in &mut chunks {
@@ -82,7 +82,7 @@ impl Engine {
                         marks.extend(mark);
                         continue;
                     }
-                    let dead = Mark { clock_ms: *clock_ms, cells: 0, late: false, live: false, due: None };
+                    let dead = Mark { clock_ms: *clock_ms, begins: Begins::default(), late: false, live: false, due: None };
                     if row.at_ms > records[row.record].arrival_ms.saturating_add(config.future_ms) {
                         let field = if row.event.received.is_some() { "receivedtime" } else { "time" };
                         let reason = format!("future: more than {} s ahead of its arrival", config.future_ms / 1000);
@@ -101,7 +101,7 @@ impl Engine {
                     }
                     let late = row.at_ms < clock_ms.saturating_sub(config.lateness_ms);
                     *clock_ms = (*clock_ms).max(row.at_ms);
-                    marks.push(Mark { clock_ms: *clock_ms, cells: 0, late, live: true, due: None });
+                    marks.push(Mark { clock_ms: *clock_ms, begins: Begins::default(), late, live: true, due: None });
                     counters.events += 1;
                     brake.count(row.event.data.event_type(), *clock_ms);
                     counters.late += u64::from(late);
@@ -113,9 +113,9 @@ impl Engine {
     }
 
     /// Finds which state each row touches.
-    fn scatter(&mut self, chunks: &mut [Chunk<'_, '_>], stage: Stage) -> ByShard {
+    fn scatter(&mut self, chunks: &mut [Chunk<'_, '_>], stage: Stage, is_traced: bool) -> ByShard {
         let (plan, hasher, populations) = (&self.plan, &self.hasher, &self.populations);
-        let run = |(number, chunk): (usize, &mut Chunk<'_, '_>)| scatter(chunk, number, stage, plan, populations, hasher);
+        let run = |(number, chunk): (usize, &mut Chunk<'_, '_>)| scatter(chunk, number, stage, plan, populations, hasher, is_traced);
         let scattered: Vec<Scattered> = match &self.pool {
             None => chunks.iter_mut().enumerate().map(run).collect(),
             Some(pool) => pool.install(|| chunks.par_iter_mut().enumerate().map(run).collect()),
@@ -152,7 +152,7 @@ impl Engine {
         };
         // Each cell is written by one shard, so the order of writing says nothing.
         for Gathered { chunk, cell, value } in gathered {
-            chunks[chunk as usize].cells[cell] = value;
+            chunks[chunk as usize].laid.cells[cell] = value;
         }
     }
 
@@ -171,7 +171,7 @@ fn leave_answered(chunk: &mut Chunk<'_, '_>, plan: &Plan) {
     for (row, mark) in chunk.rows.iter().zip(&mut chunk.marks) {
         if let Some(binding) = mark.due {
             let cell = plan.of(row.event.data.event_type()).cell_of(usize::from(binding));
-            mark.live = cell.is_some_and(|cell| matches!(chunk.cells[mark.cells + cell], Cell::Signal(_)));
+            mark.live = cell.is_some_and(|cell| matches!(chunk.laid.cells[mark.begins.cells + cell], Cell::Signal(_)));
         }
     }
 }

@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use super::{Engine, Output};
-use crate::batch::{Batch, Chunk, Mark, Record, Row, Spare};
+use crate::batch::{Batch, Begins, Chunk, Laid, Mark, Record, Row, Spare};
 use crate::memory::DEAL_EVERY;
 use crate::plan::Span;
 use crate::population::minute_of;
@@ -85,7 +85,7 @@ impl<'b, 'a> Rows<'b, 'a> {
             let mut spare = spare.pop().unwrap_or_default();
             spare.marks.extend_from_slice(&marks[from..to]);
             let rows = &self.stretches[stretch][from..to];
-            out.push(Piece::Rows(Chunk { records: self.records, rows, marks: spare.marks, cells: spare.cells }));
+            out.push(Piece::Rows(Chunk { records: self.records, rows, marks: spare.marks, laid: spare.laid }));
             self.next = (stretch, to);
         }
     }
@@ -121,9 +121,9 @@ impl Engine {
         self.brake.forget();
         let marks = self.order(records, stretches, output);
         if !self.plan.cuts() {
-            let spare = self.spare.drain(..).map(|spare| spare.cells).chain(std::iter::repeat_with(Vec::new));
+            let spare = self.spare.drain(..).chain(std::iter::repeat_with(Spare::default));
             let chunks = stretches.iter().zip(marks).zip(spare);
-            let chunks = chunks.map(|((rows, marks), cells)| Chunk { records, rows, marks, cells }).collect();
+            let chunks = chunks.map(|((rows, marks), spare)| Chunk { records, rows, marks, laid: spare.laid }).collect();
             self.judge(chunks, output, traces);
             return;
         }
@@ -195,12 +195,18 @@ impl Engine {
                 records.extend(over[range.clone()].iter().map(|due| Record { position, arrival_ms, bytes: due.record() }));
             }
         }
-        let mark = |due: &Due| Mark { clock_ms: due.turn.over_ms, cells: 0, late: false, live: true, due: Some(due.turn.binding) };
+        let mark = |due: &Due| Mark {
+            clock_ms: due.turn.over_ms,
+            begins: Begins::default(),
+            late: false,
+            live: true,
+            due: Some(due.turn.binding),
+        };
         let chunks = pieces.into_iter().map(|piece| match piece {
             Piece::Rows(chunk) => chunk,
             Piece::Due(range, _) => {
                 let marks = over[range.clone()].iter().map(mark).collect();
-                Chunk { records: &records, rows: &again[range], marks, cells: Vec::new() }
+                Chunk { records: &records, rows: &again[range], marks, laid: Laid::default() }
             }
         });
         let chunks = chunks.collect();
