@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use rasid_detectors::event::time::parse_rfc3339;
-use rasid_engine::{Alert, Config, Record, Score};
+use rasid_engine::{Alert, Config, Engine, Output, Record, Score};
 
 mod common;
 
@@ -23,6 +23,17 @@ struct Left {
 
 /// Runs a log cut into batches of the given sizes, over and over.
 fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize]) -> Left {
+    run_by(rules, config, log, sizes, Engine::process)
+}
+
+/// The same, each batch by `process`.
+fn run_by(
+    rules: &[(&str, &str)],
+    config: &Config,
+    log: &[String],
+    sizes: &[usize],
+    process: impl Fn(&mut Engine, &[Record<'_>]) -> Output,
+) -> Left {
     let mut engine = engine(rules, config.clone());
     let records: Vec<Record<'_>> =
         (1..).zip(log).map(|(position, text)| Record { position, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }).collect();
@@ -32,7 +43,7 @@ fn run(rules: &[(&str, &str)], config: &Config, log: &[String], sizes: &[usize])
             break;
         }
         let (batch, after) = rest.split_at((*size).clamp(1, rest.len()));
-        let output = engine.process(batch);
+        let output = process(&mut engine, batch);
         for letter in &output.dead_letters {
             assert_eq!(batch.get(letter.record).map(|record| record.position), Some(letter.position));
         }
@@ -84,6 +95,16 @@ proptest! {
             prop_assert!((1..=100).contains(&score.score), "E4");
             prop_assert!(score.reasons.iter().all(|reason| (0.0..=100.0).contains(&reason.risk)), "E4");
         }
+    }
+
+    /// Where everything is read, for traces, the same leaves as where only that is which a condition may need.
+    #[test]
+    fn what_no_condition_may_need_is_not_missed(draws in draws_of(8, 300), strays in strays(), size in 1_usize..100) {
+        let draws = astray(draws, &strays);
+        let log: Vec<String> = draws.iter().enumerate().map(|(id, draw)| json(id, draw)).collect();
+        let rules = every_rule();
+        let all = run_by(&rules, &Config::default(), &log, &[size], |engine, batch| engine.process_traced(batch).0);
+        prop_assert_eq!(run(&rules, &Config::default(), &log, &[size]), all);
     }
 
     /// E3: a duplicate within the horizon changes nothing but the count of duplicates.
