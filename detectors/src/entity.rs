@@ -62,7 +62,7 @@ pub enum EntityKind {
     Payment = 18,
     /// An e-mail address.
     Email = 19,
-    /// What stands behind the @ of one.
+    /// The domain behind the @ of one, without the hosts below it.
     EmailDomain = 20,
     /// An identity document, by the hash that the marketplace keeps of it.
     Document = 21,
@@ -297,8 +297,14 @@ fn numbering(e164: &str) -> (String, String) {
 /// Most digits that a domain may have: the shortest telephone numbers in use have one more.
 const DOMAIN_DIGITS_MAX: usize = 7;
 
-/// What stands behind the last @, in lower case and without a final dot. It leaves in clear, so what is no domain by its form
-/// has none, nor has an address, nor one with as many digits as a telephone number.
+/// Second-level names under which countries give out names: farm.com.eg is one domain, com.eg is none. The most used of the Public
+/// Suffix List (publicsuffix.org); under a name that is not among them two labels are taken for the domain.
+const GIVEN_OUT_UNDER: [&str; 16] =
+    ["ac", "asso", "co", "com", "edu", "go", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org", "sci"];
+
+/// What stands behind the last @, in lower case and without a final dot, less the hosts below a domain: they cost nothing, and whoever
+/// has a domain has as many as he likes. It leaves in clear, so what is no domain by its form has none, nor has an address, nor one
+/// with as many digits as a telephone number.
 fn domain_of(email: &str) -> String {
     let domain = email.trim().rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.').to_lowercase()).unwrap_or_default();
     // RFC 1035, 2.3.4: 63 octets at most a label. Letters of other scripts stand as they are (RFC 5890).
@@ -310,7 +316,13 @@ fn domain_of(email: &str) -> String {
     };
     let is_domain = domain.contains('.') && domain.split('.').all(is_label);
     let is_hidden = domain.chars().filter(|c| c.is_numeric()).count() > DOMAIN_DIGITS_MAX || personal::reads_as_personal(&domain);
-    if is_domain && !is_hidden { domain } else { INVALID.to_owned() }
+    if !is_domain || is_hidden {
+        return INVALID.to_owned();
+    }
+    let labels: Vec<&str> = domain.rsplit('.').collect();
+    let is_given_out = matches!(labels.as_slice(), [country, second, _, ..] if country.len() == 2 && GIVEN_OUT_UNDER.contains(second));
+    let own = labels.iter().take(if is_given_out { 3 } else { 2 }).rev().copied().collect::<Vec<_>>();
+    own.join(".")
 }
 
 /// A telephone number in E.164, Egypt (+20) where it has no country code. Spaces, dashes, dots and brackets are
@@ -516,6 +528,11 @@ mod tests {
     #[case("a@x..example", "a@x..example", "invalid")]
     #[case("a@163.com", "a@163.com", "163.com")]
     #[case("a@بريد.مصر", "a@بريد.مصر", "بريد.مصر")]
+    #[case("a@x17.farm.example", "a@x17.farm.example", "farm.example")]
+    #[case("a@x.mail.farm.com.eg", "a@x.mail.farm.com.eg", "farm.com.eg")]
+    #[case("a@farm.com.eg", "a@farm.com.eg", "farm.com.eg")]
+    #[case("a@com.eg", "a@com.eg", "com.eg")]
+    #[case("a@x.com.example", "a@x.com.example", "com.example")]
     fn an_address_has_a_domain(#[case] raw: &str, #[case] email: &str, #[case] domain: &str) {
         assert_eq!(EntityKind::Email.normalise(raw), email);
         assert_eq!(EntityKind::EmailDomain.normalise(raw), domain);
