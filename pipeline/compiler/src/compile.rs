@@ -117,6 +117,18 @@ pub fn compile(files: &[SourceFile]) -> Result<Ruleset, Report> {
     compile_read(files.iter().map(|file| ReadFile { file: file.clone(), faults: Vec::new() }).collect())
 }
 
+/// What a YAML file says that is no rule, as data, in the syntax and within the bounds of a rule file.
+///
+/// # Errors
+/// A [`Report`] of what keeps it from being read.
+pub fn data(file: &SourceFile) -> Result<serde_json::Value, Report> {
+    let report = |faults: Vec<Fault>| {
+        let faults = faults.into_iter().map(|fault| Diagnostic::new(0, fault)).collect();
+        Report { faults, sources: vec![file.clone()], dir: None }
+    };
+    yaml::parse(&file.text).map(|node| node.to_json()).map_err(report)
+}
+
 /// Compiles files; those that had faults when they were read are known by their names alone.
 fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
     files.sort_by(|a, b| a.file.name.cmp(&b.file.name));

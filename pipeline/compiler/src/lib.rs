@@ -1,6 +1,7 @@
 //! Rule files: YAML with CEL conditions, type-checked against the event contract and compiled to typed programs.
 //!
 //! * [`load`], [`load_some`], [`compile`]: files to a [`ruleset::Ruleset`], or a [`Report`] of every fault of every file.
+//! * [`data`]: a YAML file that is no rule.
 //! * [`ruleset`], [`expression`]: what they compile to; plain data that the engine plans and runs.
 //! * [`eval`]: how programs run.
 //! * [`schema`]: a rule file as documented types, and its JSON Schema for editors.
@@ -60,7 +61,7 @@ mod ty;
 mod typecheck;
 mod yaml;
 
-pub use compile::{LoadError, SourceFile, compile, load, load_some, place_of};
+pub use compile::{LoadError, SourceFile, compile, data, load, load_some, place_of};
 pub use diagnostic::{Code, Diagnostic, Report};
 pub use eval::is_hit;
 pub use folder::Look;

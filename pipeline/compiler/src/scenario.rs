@@ -215,7 +215,7 @@ impl Reading<'_> {
             return self.fault(fault);
         };
         self.known(entries, event.fields(), event, "")?;
-        let template: Arc<str> = json(data).to_string().into();
+        let template: Arc<str> = data.to_json().to_string().into();
         let numbered = template.contains(NUMBER);
         let mut events = Vec::with_capacity(times);
         for number in 0..times {
@@ -366,16 +366,4 @@ fn find<'a>(data: &'a Node, path: &str) -> Option<&'a Node> {
         };
     }
     Some(node)
-}
-
-fn json(node: &Node) -> Value {
-    match &node.value {
-        NodeValue::Null => Value::Null,
-        NodeValue::Bool(value) => (*value).into(),
-        NodeValue::Int(value) => (*value).into(),
-        NodeValue::Float(value) => (*value).into(),
-        NodeValue::Str(value) => value.as_str().into(),
-        NodeValue::Seq(items) => items.iter().map(json).collect(),
-        NodeValue::Map(entries) => entries.iter().map(|(key, node)| (key.name.clone(), json(node))).collect(),
-    }
 }

@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle};
+use serde_json::Value;
 
 use crate::diagnostic::{Code, Fault};
 use crate::scalar::plain;
@@ -62,6 +63,19 @@ impl Node {
             NodeValue::Str(_) => "text",
             NodeValue::Seq(_) => "a list",
             NodeValue::Map(_) => "a map",
+        }
+    }
+
+    /// The node as JSON.
+    pub(crate) fn to_json(&self) -> Value {
+        match &self.value {
+            NodeValue::Null => Value::Null,
+            NodeValue::Bool(value) => (*value).into(),
+            NodeValue::Int(value) => (*value).into(),
+            NodeValue::Float(value) => (*value).into(),
+            NodeValue::Str(value) => value.as_str().into(),
+            NodeValue::Seq(items) => items.iter().map(Self::to_json).collect(),
+            NodeValue::Map(entries) => entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect(),
         }
     }
 }
