@@ -36,7 +36,7 @@ use crate::label::Campaign;
 use crate::people::Population;
 use crate::random::Random;
 use crate::scenario::{Kind, Level, Scenario};
-use crate::scene::{Scene, play};
+use crate::scene::{Numbers, Scene, play};
 use crate::wire::{Outbox, Story};
 
 /// Every family, with its scenarios.
@@ -117,7 +117,7 @@ impl Plan {
             let number = u32::try_from(labels.len()).unwrap_or(u32::MAX);
             let place = u64::from(number);
             // Numbers that no story before it had, as long as there are no more than 400 campaigns.
-            let own = (CAST + (place << 12), (240_000 + place * 400 % 160_000, 400));
+            let own = (CAST + (place << 12), Numbers::Block { first: 240_000 + place * 400 % 160_000, count: 400 });
             let name = format!("{kind} {level}");
             let mut scene = Scene::new((config, population), Story::Campaign(number), name, (start, random), own);
             // Half a campaign is none: the next one gets its number.

@@ -15,14 +15,16 @@ use crate::Config;
 use crate::people::Population;
 use crate::wire::Outbox;
 
-/// Writes the day that starts at `day_start`, and what its stories still bring after it.
-pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox) {
+/// Writes the day that starts at `day_start`, and what its stories still bring after it. Tells who has bought a phone: the person's
+/// number, and the device.
+pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox) -> Vec<(u64, String)> {
     payment::open(config, population, day_start, out);
-    auth::day(config, population, day_start, out);
+    let bought = auth::day(config, population, day_start, out);
     booking::day(config, population, day_start, out);
     gps::day(config, population, day_start, out);
     ops::day(config, population, day_start, out);
     gateway::day(config, population, day_start, out);
+    bought
 }
 
 /// The number of the day in the stories' names: days since 1970, so that two simulations of one seed that start on

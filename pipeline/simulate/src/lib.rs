@@ -10,13 +10,14 @@
 //! ```
 //!
 //! Invariants: the same [`Config`] gives the same bytes on any machine, day and build (`random.rs` says how); records come in
-//! order of arrival; every event of a campaign is in its label and no honest event is in any; memory holds one day and the
-//! stories that go on.
+//! order of arrival; every event of a campaign is in its label and no honest event is in any; honest life is the same with campaigns and without, but for
+//! whom they shut out, rob or keep from paying; memory holds one day and the stories that go on.
 //! Without campaigns, a shorter simulation is the beginning of a longer one.
 //!
 //! Neighbours: `random.rs` draws, `clock.rs` knows the day's rhythm, `places.rs` the cities and networks, `people.rs` who lives
 //! there, `payload.rs` the contract's fields and `wire.rs` the envelope; `honest/` is everyday life, `look_alike/` what of it
-//! looks like fraud, `campaign/` is fraud, a family a file; `scene.rs` is the stage of the last two.
+//! looks like fraud, `campaign/` is fraud, a family a file; `scene.rs` is the stage of the last two, `trouble.rs` what fraud and faults bring upon
+//! others.
 
 mod campaign;
 mod clock;
@@ -30,6 +31,7 @@ mod random;
 mod scenario;
 mod scene;
 mod simulation;
+mod trouble;
 mod truth;
 mod wire;
 

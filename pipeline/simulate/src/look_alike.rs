@@ -26,7 +26,7 @@ use crate::honest::day_number;
 use crate::label::LookAlike;
 use crate::people::Population;
 use crate::random::Random;
-use crate::scene::{Cast, Scene, play};
+use crate::scene::{Cast, Numbers, Scene, play};
 use crate::wire::{Outbox, Story};
 
 /// Every family's stories.
@@ -73,8 +73,16 @@ pub(crate) enum Often {
     ADay(f64),
 }
 
-/// Writes the stories that begin on the day, and their labels, where all of the story is within the simulation.
-pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox, labels: &mut Vec<LookAlike>) {
+/// Writes the stories that begin on the day, and their labels, where all of the story is within the simulation. `phones` are the rows of
+/// the numbering plan that these stories have taken since the simulation began: no two have a number in common before 15,000 are.
+pub(crate) fn day(
+    config: &Config,
+    population: &Population,
+    day_start: i64,
+    out: &mut Outbox,
+    labels: &mut Vec<LookAlike>,
+    phones: &mut u64,
+) {
     // Where nobody lives, nothing happens.
     if config.honest_users() == 0 {
         return;
@@ -94,13 +102,12 @@ pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out:
             let start = busy_instant(&mut random, day_start).max(day_start + 150 * SECOND);
             stories += 1;
             let place = u32::try_from(labels.len()).unwrap_or(u32::MAX);
-            // Newcomers of the day have the first 500 of its numbers.
-            let first_person = CAST + (number << 22) + (stories << 10);
-            let numbers = (120_000 + number % 120 * 1_000 + 500 + stories * 16 % 500, 16);
-            let mut scene =
-                Scene::new((config, population), Story::LookAlike(place), tale.word.to_owned(), (start, random), (first_person, numbers));
+            let own = (CAST + (number << 22) + (stories << 10), Numbers::Rows { first: *phones });
+            let mut scene = Scene::new((config, population), Story::LookAlike(place), tale.word.to_owned(), (start, random), own);
             let written = out.drafts.len();
-            if let Some(label) = play(&mut scene, out, tale.stage) {
+            let label = play(&mut scene, out, tale.stage);
+            *phones += scene.phones();
+            if let Some(label) = label {
                 // What goes on after the end is played, so that a shorter simulation begins a longer one, and is in no label.
                 if out.drafts.iter().skip(written).all(|draft| draft.arrival < end) {
                     labels.push(LookAlike { look_alike: tale.word, label });

@@ -180,6 +180,16 @@ impl Population {
         }
     }
 
+    /// New phones, by their owners' numbers, are from now on what those use first of all.
+    pub(crate) fn own(&mut self, bought: Vec<(u64, String)>) {
+        for (number, device) in bought {
+            let everybody = self.clients.iter_mut().chain(&mut self.taskers).chain(&mut self.drivers);
+            for person in everybody.filter(|person| person.number == number) {
+                person.devices.splice(..1, [device.clone()]);
+            }
+        }
+    }
+
     /// Everybody who logs in.
     pub(crate) fn everybody(&self) -> impl Iterator<Item = &Person> {
         self.clients.iter().chain(&self.taskers).chain(&self.drivers)

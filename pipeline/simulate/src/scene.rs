@@ -25,10 +25,21 @@ pub(crate) struct Scene<'a> {
     /// Numbers above this are the story's people.
     first_person: u64,
     hired: u64,
-    /// Its own numbers in the numbering plan: from, and how many.
-    numbers: (u64, u64),
+    numbers: Numbers,
     phones: u64,
 }
+
+/// A story's numbers in the numbering plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Numbers {
+    /// So many from one on are its own; where it needs more, they lie between the population's and the newcomers'.
+    Block { first: u64, count: u64 },
+    /// The numbers that newcomers leave free, from that row of four on, one of each row: as many as are needed.
+    Rows { first: u64 },
+}
+
+/// Rows of four numbers that newcomers leave free: the upper 500 of each of their 120 thousands.
+const FREE_ROWS: u64 = 120 * 125;
 
 /// Who plays the attacker's part; of honest life, who might be taken for one.
 pub(crate) struct Cast {
@@ -45,7 +56,7 @@ impl<'a> Scene<'a> {
         story: Story,
         name: String,
         (start, random): (i64, Random),
-        (first_person, numbers): (u64, (u64, u64)),
+        (first_person, numbers): (u64, Numbers),
     ) -> Self {
         Self { config, population, story, name, start, random, first_person, hired: 0, numbers, phones: 0 }
     }
@@ -87,13 +98,24 @@ impl<'a> Scene<'a> {
     /// A number that is nobody else's: one operator's for the whole story, as long as the story's own numbers last.
     pub(crate) fn phone(&mut self) -> String {
         self.phones += 1;
-        let (first, count) = self.numbers;
+        let (first, count) = match self.numbers {
+            Numbers::Block { first, count } => (first, count),
+            Numbers::Rows { first } => {
+                let row = (first + self.phones - 1) % FREE_ROWS;
+                return phone(self.config.seed, 120_000 + row / 125 * 1_000 + 500 + row % 125 * 4 + first % 4);
+            }
+        };
         if let Some(beyond) = (self.phones * 4).checked_sub(count).filter(|_| self.phones * 4 >= count) {
             // Between the population's numbers and the newcomers': a row for each story, of all four operators.
             let row = (first / 16).wrapping_mul(1_301) + beyond / 4;
             return phone(self.config.seed, 20_000 + row * 4 % 100_000 + self.random.below(4));
         }
         phone(self.config.seed, first - first % 4 + self.phones * 4 % count + first / 4 % 4)
+    }
+
+    /// How many numbers it has taken so far.
+    pub(crate) fn phones(&self) -> u64 {
+        self.phones
     }
 
     /// As many distinct numbers of one range that is sold together: neighbours among the `within` numbers from its beginning,
@@ -199,16 +221,18 @@ pub(crate) fn play(
     out: &mut Outbox,
     stage: impl FnOnce(&mut Scene<'_>, &mut Outbox) -> Option<Cast>,
 ) -> Option<Label> {
-    let before = out.drafts.len();
+    let before = (out.drafts.len(), out.books.mark(), out.brought.clone());
     out.story = Some(scene.story);
     let cast = stage(scene, out);
     out.story = None;
     let label = cast.and_then(|cast| {
-        let drafts = out.drafts.iter().skip(before).filter(|draft| draft.story == Some(scene.story));
+        let drafts = out.drafts.iter().skip(before.0).filter(|draft| draft.story == Some(scene.story));
         Label::of(cast, drafts)
     });
     if label.is_none() {
-        out.drafts.truncate(before);
+        out.drafts.truncate(before.0);
+        out.books.undo(before.1);
+        out.brought = before.2;
     }
     label
 }

@@ -38,6 +38,8 @@ pub struct Simulation {
     plan: Plan,
     labels: Vec<Campaign>,
     look_alikes: Vec<LookAlike>,
+    /// Rows of the numbering plan that look-alikes have taken.
+    phones: u64,
     /// How many days are made.
     days: i64,
 }
@@ -53,6 +55,7 @@ pub fn simulate(config: &Config) -> Simulation {
         plan: Plan::new(config),
         labels: Vec::new(),
         look_alikes: Vec::new(),
+        phones: 0,
         days: 0,
         config: config.clone(),
     }
@@ -78,10 +81,17 @@ impl Simulation {
     fn make_day(&mut self) {
         let day_start = self.config.start_ms + self.days * DAY;
         let day_end = (day_start + DAY).min(self.end_ms());
-        honest::day(&self.config, &self.population, day_start, &mut self.honest);
-        look_alike::day(&self.config, &self.population, day_start, &mut self.honest, &mut self.look_alikes);
-        honest::payment::day(&self.config, &self.population, day_start, &mut self.honest);
+        let mark = self.fraud.books.mark();
         self.plan.day(&self.config, &self.population, day_end, &mut self.fraud, &mut self.labels);
+        // Nobody is paid what is gone, and everybody is who is owed: there is one ledger.
+        for (account, at, amount) in self.fraud.books.earners_since(mark) {
+            self.honest.books.add(account, at, amount);
+        }
+        self.honest.troubles.clone_from(&self.fraud.brought);
+        let bought = honest::day(&self.config, &self.population, day_start, &mut self.honest);
+        look_alike::day(&self.config, &self.population, day_start, &mut self.honest, &mut self.look_alikes, &mut self.phones);
+        honest::payment::day(&self.config, &self.population, day_start, &mut self.honest);
+        self.population.own(bought);
         self.days += 1;
         let mut due: Vec<Draft> = Vec::new();
         for outbox in [&mut self.honest, &mut self.fraud] {

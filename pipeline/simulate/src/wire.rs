@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::clock::{SECOND, rfc3339};
 use crate::honest::books::Books;
 use crate::random::{Random, mix};
+use crate::trouble::Troubles;
 
 #[derive(Serialize)]
 struct Envelope<'a, D> {
@@ -62,6 +63,10 @@ pub(crate) struct Outbox {
     pub(crate) drafts: Vec<Draft>,
     /// The ledger of what is written here.
     pub(crate) books: Books,
+    /// What the people of whom this tells suffer.
+    pub(crate) troubles: Troubles,
+    /// What the people of whom this tells bring upon others.
+    pub(crate) brought: Troubles,
 }
 
 impl Outbox {
@@ -75,6 +80,8 @@ impl Outbox {
             story: None,
             drafts: Vec::new(),
             books: Books::default(),
+            troubles: Troubles::default(),
+            brought: Troubles::default(),
         }
     }
 

@@ -166,3 +166,18 @@ const TALES: &[&str] = &[
     "running_late",
     "asked_for_number",
 ];
+
+#[test]
+fn strangers_of_two_honest_stories_have_no_number_in_common() {
+    let mut simulation = simulate(&Config { clients: 5_000, taskers: 700, kinds: Vec::new(), ..week(9, None) });
+    let registered: Vec<_> = simulation.by_ref().filter(|record| record.line.contains("account.registered")).collect();
+    let mut stories: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for record in &registered {
+        // A company's numbers are of a range that is sold together, wherever that lies.
+        let told = record.look_alike.filter(|number| simulation.look_alikes()[*number as usize].look_alike != "company_numbers");
+        let event: Value = serde_json::from_str(&record.line).expect("JSON");
+        stories.entry(text(&event, "phone").to_owned()).or_default().extend(told);
+    }
+    let shared: Vec<_> = stories.iter().filter(|(_, stories)| stories.len() > 1).collect();
+    assert!(stories.len() > 300 && shared.is_empty(), "{} numbers, {shared:?}", stories.len());
+}

@@ -12,6 +12,7 @@ use crate::places::Network;
 use crate::random::Random;
 use crate::scenario::{Level, Scenario};
 use crate::scene::{Cast, Scene};
+use crate::trouble::Outage;
 use crate::wire::Outbox;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -277,7 +278,10 @@ fn outage(scene: &mut Scene<'_>, level: Level, out: &mut Outbox) -> Option<Cast>
         Level::Careful => (scene.param("payments", 40, 100), scene.param("percent", 25, 50), scene.param("minutes", 120, 300)),
     };
     let people = (scene.population.clients.as_slice(), scene.population.taskers.as_slice());
-    let who = failing(people, (scene.start + 10 * MINUTE, minutes), (tries, percent), &mut scene.random, out);
+    let from = scene.start + 10 * MINUTE;
+    let who = failing(people, (from, minutes), (tries, percent), &mut scene.random, out);
+    let share = f64::from(i32::try_from(percent).unwrap_or(100)) / 100.0;
+    out.brought.outage(Outage { provider: "wallet_eg", from, until: from + minutes * MINUTE, share });
     // The people it happens to are nobody's suspects: an alert about one of them names the wrong thing.
     (!who.is_empty()).then(|| Cast { entity: "provider:wallet_eg".to_owned(), also: Vec::new() })
 }

@@ -119,6 +119,9 @@ pub(super) fn enter(
 pub(super) fn change(victim: &Person, device: &str, what: &'static str, line: &Network, at: i64, out: &mut Outbox) {
     let changed = CredentialChanged { user_id: &victim.id, device_id: device, what, ip: Some(&line.ip) };
     out.send("auth.credential_changed", at, Some(victim.subject()), &changed);
+    if what != "payout_account" {
+        out.brought.shut_out(victim, at);
+    }
 }
 
 /// Money that is sent out of an account.

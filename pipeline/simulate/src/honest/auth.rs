@@ -12,13 +12,14 @@ use crate::places::Network;
 use crate::random::Random;
 use crate::wire::Outbox;
 
-pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox) {
+pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out: &mut Outbox) -> Vec<(u64, String)> {
     let number = day_number(day_start);
+    let mut bought = Vec::new();
     for person in population.everybody() {
         let random = &mut Random::of(config.seed, "logins", person.number, number);
         logins(person, random, day_start, out);
         if random.chance(0.004) {
-            new_device(person, random, day_start, out);
+            bought.extend(new_device(person, random, day_start, out).map(|device| (person.number, device)));
         }
         if random.chance(0.001) {
             new_sim(person, random, day_start, out);
@@ -31,9 +32,10 @@ pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out:
         let role = if newcomer % 6 == 5 { Role::Tasker } else { Role::Client };
         let mut person = Person::new(config, (1 << 32) + number * 100_000 + newcomer, role, &population.offices);
         person.trip = None;
-        person.phone = phone(config.seed, 120_000 + number % 120 * 1_000 + newcomer % 1_000);
+        person.phone = phone(config.seed, 120_000 + number % 120 * 1_000 + newcomer % 500);
         sign_up(&person, random, day_start, out);
     }
+    bought
 }
 
 /// The network that somebody at home in Egypt uses at that time.
@@ -69,6 +71,13 @@ fn logins(person: &Person, random: &mut Random, day_start: i64, out: &mut Outbox
     {
         login(person, device, line, "refresh", busy_instant(random, day_start), out);
     }
+    if let Some(back) = out.troubles.back(person).filter(|back| (day_start..day_start + DAY).contains(back)) {
+        // Support has made sure who asks, and the owner comes back.
+        ops::contact(person, random, back - HOUR, out);
+        if let Some(verified) = code(person, person.device(), &person.home_line, "reset", random, back, out) {
+            login(person, person.device(), &person.home_line, "otp", verified + SECOND, out);
+        }
+    }
     if let Some(trip) = &person.trip {
         // Airports: one last look before, one on landing.
         let flight = trip.to.flight_min * MINUTE;
@@ -92,6 +101,13 @@ fn session(person: &Person, random: &mut Random, at: i64, out: &mut Outbox) {
         Whereabouts::Home => network(person, random, at),
     };
     let device = random.pick(&person.devices).clone();
+    if out.troubles.is_shut_out(person, at) {
+        // Whoever took the account has changed what opens it, and that closed the owner's session.
+        let rejected = TokenRejected { reason: "revoked", ip: &network.ip, subject: Some(&person.id) };
+        out.send("token.rejected", at - 2 * SECOND, None, &rejected);
+        refused((Some(&person.id), Some(&device)), &network, "wrong_password", at + random.between(5 * SECOND, 40 * SECOND), out);
+        return;
+    }
     if random.chance(0.02) {
         let rejected = TokenRejected { reason: "expired", ip: &network.ip, subject: Some(&person.id) };
         out.send("token.rejected", at - 2 * SECOND, None, &rejected);
@@ -218,20 +234,22 @@ pub(crate) fn bind(person: &Person, device: &str, emulator: bool, at: i64, out: 
     out.send("auth.device_bound", at, Some(person.subject()), &bound);
 }
 
-/// A new phone: a code, a login, the device is bound, and for some a new password.
-fn new_device(person: &Person, random: &mut Random, day_start: i64, out: &mut Outbox) {
+/// A new phone: a code, a login, the device is bound, and for some a new password. Tells which, where it was tied to the account: from
+/// the next day on it is what they use first of all.
+fn new_device(person: &Person, random: &mut Random, day_start: i64, out: &mut Outbox) -> Option<String> {
     let at = busy_instant(random, day_start);
-    if !matches!(person.whereabouts(at), Whereabouts::Home) {
-        return;
+    if !matches!(person.whereabouts(at), Whereabouts::Home) || out.troubles.is_shut_out(person, at) {
+        return None;
     }
     let (device, network) = (random.id("d_"), network(person, random, at));
-    let Some(verified) = code(person, &device, &network, "login", random, at, out) else { return };
+    let verified = code(person, &device, &network, "login", random, at, out)?;
     bind(person, &device, false, verified + SECOND, out);
     login(person, &device, &network, "otp", verified + 2 * SECOND, out);
     if random.chance(0.3) {
         let changed = CredentialChanged { user_id: &person.id, device_id: &device, what: "password", ip: Some(&network.ip) };
         out.send("auth.credential_changed", verified + random.between(MINUTE, 20 * MINUTE), Some(person.subject()), &changed);
     }
+    Some(device)
 }
 
 /// Another card has that person's number: the telco's feed tells of it, or the app on the phone (assumption: four of five by the feed).

@@ -25,6 +25,9 @@ pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out:
         let random = &mut Random::of(config.seed, "booking", number, story);
         let Some((client, tasker)) = pair(population, &by_city, random) else { return };
         let at = busy_instant(random, day_start);
+        if out.troubles.is_shut_out(client, at) || out.troubles.is_shut_out(tasker, at) {
+            continue;
+        }
         if random.chance(0.22) {
             chat::enquiry(client, tasker, random, at, out);
         } else {

@@ -31,6 +31,9 @@ pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out:
         if pay_day(person, number) {
             let random = &mut Random::of(config.seed, "payouts", person.number, number);
             let at = busy_instant(random, day_start);
+            if out.troubles.is_shut_out(person, at) {
+                continue;
+            }
             let available = standing(person, at, out);
             // Most take everything, some a round sum, some leave a part for later.
             let amount = match random.weighted(&[60, 22, 18]) {
@@ -39,7 +42,7 @@ pub(crate) fn day(config: &Config, population: &Population, day_start: i64, out:
                 _ => available * random.between(4, 8) / 10 / 500 * 500,
             };
             if amount >= LEAST_PAYOUT {
-                stepped_up(person, at, random, out);
+                asked_for_code(person, at, random, out);
                 payout(person, amount, random, at, out);
             }
         }
@@ -205,6 +208,7 @@ impl<'a> Paid<'a> {
             self.refused(reason.copied().unwrap_or("declined"), at, out);
             at += random.between(15 * SECOND, 80 * SECOND);
         }
+        let at = through(&self.payment(), "authorize", at, out);
         out.send("payment.authorized", at, Some(self.client.subject()), &self.payment());
     }
 
@@ -228,6 +232,7 @@ impl<'a> Paid<'a> {
                 out.send("payment.failed", at - random.between(5 * SECOND, 50 * SECOND), Some(self.client.subject()), &failed);
                 at += random.between(SECOND, 40 * SECOND);
             }
+            let at = through(&self.payment(), "capture", at, out);
             self.capture(at, out);
             self.book(at + random.between(100, 2_000), random, out);
         }
@@ -292,7 +297,7 @@ impl<'a> Paid<'a> {
         };
         ops::send(&action, approved, out);
         (refund.approved_by, refund.device_id) = (Some(&*agent.id), None);
-        let issued = approved + random.between(2 * SECOND, 40 * SECOND);
+        let issued = through(&refund, "refund", approved + random.between(2 * SECOND, 40 * SECOND), out);
         out.send("payment.refund_issued", issued, Some(self.client.subject()), &refund);
         self.unbook(amount, issued + random.between(100, 2_000), random, out);
         issued
@@ -304,7 +309,7 @@ impl<'a> Paid<'a> {
         let paid = Paid { id: &id, amount, ..*self };
         let refund = Payment { original_payment_id: Some(self.id), reason: Some(reason), device_id: None, ..paid.payment() };
         out.send("payment.refund_requested", at, Some(self.client.subject()), &refund);
-        let issued = at + random.between(2 * SECOND, 90 * SECOND);
+        let issued = through(&refund, "refund", at + random.between(2 * SECOND, 90 * SECOND), out);
         out.send("payment.refund_issued", issued, Some(self.client.subject()), &refund);
         self.unbook(amount, issued + random.between(100, 2_000), random, out);
     }
@@ -379,21 +384,45 @@ pub(crate) fn payout(payee: &Person, amount: i64, random: &mut Random, at: i64, 
                 id = random.id("p_");
             }
         } else {
-            pay(payee, &request, at + random.between(2 * MINUTE, 50 * MINUTE), out);
+            let paid = through(&request, "payout", at + random.between(2 * MINUTE, 50 * MINUTE), out);
+            pay(payee, &request, paid, out);
             return;
         }
     }
 }
 
-/// Four payouts in ten are asked for with a code that a text message brings.
+/// When a payment goes through that its provider gets at `at`; each try that fails before is told.
+fn through(payment: &Payment<'_>, operation: &'static str, at: i64, out: &mut Outbox) -> i64 {
+    let (failed, through) = out.troubles.tries(payment.provider, payment.payment_id, at);
+    for (turn, at) in (0..).zip(failed) {
+        let reasons = ["provider_timeout", "provider_timeout", "provider_error", "provider_unavailable"];
+        let reason = Some(*Random::of(0, payment.payment_id, 2, turn).pick(&reasons));
+        let told = Payment { reason, operation: Some(operation), balance_after: None, ..payment.clone() };
+        out.send("payment.failed", at, Some(format!("user:{}", payment.user_id)), &told);
+    }
+    through
+}
+
+/// Who has asked for it is sent a code at each payout, which a text message brings (assumption: four people in ten).
+pub(crate) fn asked_for_code(payee: &Person, at: i64, random: &mut Random, out: &mut Outbox) {
+    if hash(&payee.id) % 10 < 4 {
+        code_for_payout(payee, at, random, out);
+    }
+}
+
+/// Four payouts in ten are asked for with a code.
 pub(crate) fn stepped_up(payee: &Person, at: i64, random: &mut Random, out: &mut Outbox) {
     if random.chance(0.4) {
-        let otp = auth::otp(payee, payee.device(), &payee.home_line, "payout");
-        let phone = || Some(format!("phone:{}", payee.phone));
-        let verified = at - random.between(SECOND, 9 * SECOND);
-        out.send("auth.otp_requested", verified - random.between(9 * SECOND, 45 * SECOND), phone(), &otp);
-        out.send("auth.otp_verified", verified, phone(), &otp);
+        code_for_payout(payee, at, random, out);
     }
+}
+
+fn code_for_payout(payee: &Person, at: i64, random: &mut Random, out: &mut Outbox) {
+    let otp = auth::otp(payee, payee.device(), &payee.home_line, "payout");
+    let phone = || Some(format!("phone:{}", payee.phone));
+    let verified = at - random.between(SECOND, 9 * SECOND);
+    out.send("auth.otp_requested", verified - random.between(9 * SECOND, 45 * SECOND), phone(), &otp);
+    out.send("auth.otp_verified", verified, phone(), &otp);
 }
 
 /// What a request for a payout to the payee's own account says, with what will be left as the service sees it.

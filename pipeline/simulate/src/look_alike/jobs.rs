@@ -236,6 +236,9 @@ fn twice(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
         if u64::try_from(turn).unwrap_or_default() == which + 1 {
             deal.event(kind, at + random.between(1, 20) * SECOND, role, proof, out);
         }
+        if turn == 1 && deal.method != "cash" {
+            deal.paid().authorize(at + random.between(30, 150) * SECOND, random, out);
+        }
         at += random.between(6, 60) * MINUTE;
     }
     deal.paid().settle(at, random, out);
@@ -356,6 +359,9 @@ fn by_staff(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
     let at = scene.start;
     deal.event("booking.created", at, "client", None, out);
     deal.event("booking.accepted", at + 5 * MINUTE, "tasker", None, out);
+    if deal.method != "cash" {
+        deal.paid().authorize(at + 7 * MINUTE, random, out);
+    }
     deal.event("booking.started", at + 40 * MINUTE, "tasker", None, out);
     let end = at + random.between(150, 400) * MINUTE;
     let agent = ops::on_duty(Team::Support, end, random);

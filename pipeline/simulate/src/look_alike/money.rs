@@ -4,7 +4,7 @@ use crate::clock::{DAY, MINUTE};
 use crate::honest::auth;
 use crate::honest::booking::Deal;
 use crate::honest::day_number;
-use crate::honest::payment::{pay, pay_day, request, standing, stepped_up};
+use crate::honest::payment::{asked_for_code, pay, pay_day, request, standing};
 use crate::payload::KycChanged;
 use crate::people::{Person, Role};
 use crate::random::Random;
@@ -34,7 +34,7 @@ pub(super) fn paid_out(payee: &Person, amount: i64, at: i64, random: &mut Random
     let id = random.id("p_");
     let (owed, _) = out.books.available(payee, at);
     let amount = amount.min(owed.max(10 * POUND));
-    stepped_up(payee, at, random, out);
+    asked_for_code(payee, at, random, out);
     let asked = request(payee, &id, amount, at, out);
     out.send("payment.payout_requested", at, Some(payee.subject()), &asked);
     let paid = at + random.between(2 * MINUTE, 40 * MINUTE);

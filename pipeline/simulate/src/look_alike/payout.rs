@@ -7,7 +7,7 @@ use super::money::{POUND, accused, client_of, deal, earner, enter, newcomer, pai
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::honest::auth;
 use crate::honest::books::{payable, post};
-use crate::honest::payment::{pay, request};
+use crate::honest::payment::{asked_for_code, pay, request};
 use crate::payload::{CredentialChanged, Payment};
 use crate::people::Role;
 use crate::scene::{Cast, Scene};
@@ -244,6 +244,7 @@ fn retries(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
     let random = &mut scene.random;
     let mut at = scene.start;
     enter(payee, at - MINUTE, out);
+    asked_for_code(payee, at, random, out);
     let mut id = random.id("p_");
     for _ in 0..random.between(2, 7) {
         let asked = request(payee, &id, owed, at, out);
@@ -280,6 +281,7 @@ fn told_twice(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
     let (payee, owed) = earner(scene, 300 * POUND, out)?;
     let random = &mut scene.random;
     let id = random.id("p_");
+    asked_for_code(payee, scene.start, random, out);
     let asked = request(payee, &id, owed, scene.start, out);
     out.send("payment.payout_requested", scene.start, Some(payee.subject()), &asked);
     let paid = scene.start + random.between(2 * MINUTE, 20 * MINUTE);

@@ -109,6 +109,9 @@ fn confirmed(scene: &mut Scene<'_>, out: &mut Outbox) -> Option<Cast> {
         let deal = Deal::new(client, tasker, random);
         deal.event("booking.created", at, "client", None, out);
         deal.event("booking.accepted", at + 5 * MINUTE, "tasker", None, out);
+        if deal.method != "cash" {
+            deal.paid().authorize(at + 6 * MINUTE, random, out);
+        }
         let talk = Talk::new(&deal, "confirmed");
         talk.send(false, format!("رقمي {local} لو العنوان صعب"), None, at + 8 * MINUTE, out);
         deal.event("booking.started", at + 30 * MINUTE, "tasker", None, out);
