@@ -1,11 +1,12 @@
 //! `cargo xtask quality`: simulated weeks through the rules. What was caught, how soon, who was wrongly accused, as
 //! `docs/detection-quality.md` shows it.
 //!
-//! `week.rs` runs one week and judges its alerts, `tally.rs` adds weeks up, `page.rs` writes the tables.
+//! `week.rs` runs one week and judges its alerts, `tally.rs` adds weeks up, `page.rs` writes the tables, `why.rs` says why something is missed.
 
 mod page;
 mod tally;
 mod week;
+mod why;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -77,7 +78,8 @@ fn main() -> Result<()> {
         Some(page) => {
             let text = fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
             let text = page::replaced(&text, &tables).with_context(|| page.display().to_string())?;
-            fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))
+            fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))?;
+            why::complete(why::missed(&tally).iter().map(|(kind, _)| *kind), tally.weeks)
         }
     }
 }

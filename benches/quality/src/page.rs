@@ -8,6 +8,7 @@ use rasid_compiler::ruleset::Severity;
 use rasid_simulate::Level;
 
 use crate::tally::{Cell, Share, Tally};
+use crate::why;
 
 /// Where the part that is made begins, to the end of the page.
 const HEADING: &str = "## The shipped rules\n";
@@ -34,6 +35,7 @@ pub(crate) fn tables(tally: &Tally) -> String {
         percent(accusing)
     );
     campaigns(tally, &mut text);
+    misses(tally, &mut text);
     rules(tally, &mut text);
     severities(tally, &mut text);
     look_alikes(tally, &mut text);
@@ -71,6 +73,16 @@ fn campaigns(tally: &Tally, text: &mut String) {
         })
         .collect();
     let _infallible = writeln!(text, "| all | {} | | |\n", sums.join(" | "));
+}
+
+/// What was missed of each kind, and why.
+fn misses(tally: &Tally, text: &mut String) {
+    text.push_str("### Missed campaigns\n\nHow many of how many of both halves, and why.\n\n| campaign | missed | why |\n|---|---|---|\n");
+    for (kind, levels) in why::missed(tally) {
+        let missed: Vec<String> = levels.into_iter().map(|(level, share)| format!("{level} {} of {}", share.hits, share.of)).collect();
+        let _infallible = writeln!(text, "| {kind} | {} | {} |", missed.join(", "), why::of(kind).unwrap_or("?"));
+    }
+    text.push('\n');
 }
 
 fn plus(a: Share, b: Share) -> Share {
