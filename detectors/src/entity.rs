@@ -303,8 +303,8 @@ const GIVEN_OUT_UNDER: [&str; 16] =
     ["ac", "asso", "co", "com", "edu", "go", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org", "sci"];
 
 /// What stands behind the last @, in lower case and without a final dot, less the hosts below a domain: they cost nothing, and whoever
-/// has a domain has as many as he likes. It leaves in clear, so what is no domain by its form has none, nor has an address, nor one
-/// with as many digits as a telephone number.
+/// has a domain has as many as he likes. It leaves in clear, so what is no domain by its form has none, nor has one with as many digits
+/// as a telephone number; what is asked is what leaves, or a host of eight digits would hide the domain.
 fn domain_of(email: &str) -> String {
     let domain = email.trim().rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.').to_lowercase()).unwrap_or_default();
     // RFC 1035, 2.3.4: 63 octets at most a label. Letters of other scripts stand as they are (RFC 5890).
@@ -314,15 +314,17 @@ fn domain_of(email: &str) -> String {
             && !label.ends_with('-')
             && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
-    let is_domain = domain.contains('.') && domain.split('.').all(is_label);
-    let is_hidden = domain.chars().filter(|c| c.is_numeric()).count() > DOMAIN_DIGITS_MAX || personal::reads_as_personal(&domain);
-    if !is_domain || is_hidden {
+    let labels: Vec<&str> = domain.rsplit('.').collect();
+    // RFC 1123, 2.1: the last label of a domain has letters, which tells it from an address.
+    let is_named = labels.first().is_some_and(|last| !last.chars().all(char::is_numeric));
+    let is_domain = labels.len() > 1 && is_named && labels.iter().copied().all(is_label);
+    if !is_domain {
         return INVALID.to_owned();
     }
-    let labels: Vec<&str> = domain.rsplit('.').collect();
     let is_given_out = matches!(labels.as_slice(), [country, second, _, ..] if country.len() == 2 && GIVEN_OUT_UNDER.contains(second));
-    let own = labels.iter().take(if is_given_out { 3 } else { 2 }).rev().copied().collect::<Vec<_>>();
-    own.join(".")
+    let own = labels.iter().take(if is_given_out { 3 } else { 2 }).rev().copied().collect::<Vec<_>>().join(".");
+    let is_hidden = own.chars().filter(|c| c.is_numeric()).count() > DOMAIN_DIGITS_MAX || personal::reads_as_personal(&own);
+    if is_hidden { INVALID.to_owned() } else { own }
 }
 
 /// A telephone number in E.164, Egypt (+20) where it has no country code. Spaces, dashes, dots and brackets are
@@ -521,7 +523,10 @@ mod tests {
     #[case("nobody", "nobody", "invalid")]
     #[case("a@localhost", "a@localhost", "invalid")]
     #[case("a@call.01012345678", "a@call.01012345678", "invalid")]
-    #[case("a@010-1234.5678.example", "a@010-1234.5678.example", "invalid")]
+    #[case("a@010-12345678.example", "a@010-12345678.example", "invalid")]
+    #[case("a@x12345678.farm.example", "a@x12345678.farm.example", "farm.example")]
+    #[case("a@01012345678.farm.com.eg", "a@01012345678.farm.com.eg", "farm.com.eg")]
+    #[case("a@x.farm.12", "a@x.farm.12", "invalid")]
     #[case("a@call.٠١٠١٢٣٤٥٦٧٨", "a@call.٠١٠١٢٣٤٥٦٧٨", "invalid")]
     #[case("a@192.0.2.1", "a@192.0.2.1", "invalid")]
     #[case("a@my number.example", "a@my number.example", "invalid")]

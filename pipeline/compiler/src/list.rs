@@ -205,7 +205,8 @@ fn normalised(kind: Option<EntityKind>, text: &str) -> Option<String> {
             let whole = format!("{country}{range}0000000");
             dialled(&whole) && EntityKind::Carrier.normalise(&whole) == value
         }),
-        EntityKind::EmailDomain => value.contains('.') && !text.trim_start_matches('@').contains('@'),
+        // A host below a domain is none: the entry would be the whole domain's, which nobody wrote.
+        EntityKind::EmailDomain => value.contains('.') && *value == *text.trim_start_matches('@').trim_end_matches('.').to_lowercase(),
         EntityKind::Ip => members::network(&value).is_some(),
         EntityKind::IpPrefix => {
             value.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok() && kind.normalise(address) == value)
@@ -224,7 +225,7 @@ fn never_so(kind: Option<EntityKind>, shown: &str, span: Range<usize>) -> Fault 
         }
         Some(EntityKind::PhoneCountry) => "a country code: +20",
         Some(EntityKind::Carrier) => "a country code and the first digits behind it, as alerts show them: +20 10, +1 415",
-        Some(EntityKind::EmailDomain) => "what stands behind the @: example.com",
+        Some(EntityKind::EmailDomain) => "the domain behind the @, without hosts below it: example.com",
         Some(EntityKind::PhonePrefix) => "the digits that numbers begin with: +20100000, +201",
         _ => "a telephone number: +201000000001",
     };
@@ -270,6 +271,8 @@ mod tests {
     #[case(Some(EntityKind::EmailDomain), "@Example.com", Some("example.com"))]
     #[case(Some(EntityKind::EmailDomain), "a@example.com", None)]
     #[case(Some(EntityKind::EmailDomain), "call.01012345678", None)]
+    #[case(Some(EntityKind::EmailDomain), "x.example.com", None)]
+    #[case(Some(EntityKind::EmailDomain), "farm.com.eg", Some("farm.com.eg"))]
     #[case(Some(EntityKind::EmailDomain), "Example.com.", Some("example.com"))]
     #[case(Some(EntityKind::Ip), "::ffff:192.0.2.1", Some("192.0.2.1"))]
     #[case(Some(EntityKind::Ip), "192.0.2.0/24", Some("192.0.2.0/24"))]
