@@ -243,19 +243,8 @@ const COUNTRY_CODES_OF_TWO: [u8; 44] = [
 
 /// Whether digits begin with a country code of two. No code begins another.
 fn has_code_of_two(digits: &str) -> bool {
-    /// By the code.
-    const IS_CODE: [bool; 100] = {
-        let (mut is_code, mut index) = ([false; 100], 0);
-        while index < COUNTRY_CODES_OF_TWO.len() {
-            is_code[COUNTRY_CODES_OF_TWO[index] as usize] = true;
-            index += 1;
-        }
-        is_code
-    };
     match digits.as_bytes() {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => {
-            IS_CODE.get(usize::from(tens - b'0') * 10 + usize::from(ones - b'0')).is_some_and(|is_code| *is_code)
-        }
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => COUNTRY_CODES_OF_TWO.contains(&((tens - b'0') * 10 + (ones - b'0'))),
         _ => false,
     }
 }

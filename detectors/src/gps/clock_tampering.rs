@@ -159,12 +159,12 @@ fn millis(seconds: f64) -> i64 {
 
 #[expect(clippy::cast_precision_loss, reason = "two days in ms")]
 fn signal(step_ms: i64, fixes: u32) -> Signal {
-    let step_s = step_ms as f64 / 1000.0;
+    let seconds = step_ms as f64 / 1000.0;
     let direction = if step_ms > 0 { "ahead" } else { "back" };
-    let strength = (step_s.abs() / 3_600.0).min(1.0);
+    let strength = (seconds.abs() / 3_600.0).min(1.0);
     Signal::new(
         FIELDS,
-        [OwnedValue::Double(step_s), OwnedValue::Str(direction.into()), OwnedValue::Int(i64::from(fixes)), OwnedValue::Double(strength)],
+        [OwnedValue::Double(seconds), OwnedValue::Str(direction.into()), OwnedValue::Int(i64::from(fixes)), OwnedValue::Double(strength)],
     )
 }
 
@@ -182,8 +182,8 @@ mod tests {
     }
 
     /// A fix each half minute, by a clock that is so far ahead from the tenth on.
-    fn stepped(step_s: i64) -> Vec<(i64, i64)> {
-        (0..40).map(|n| (n * 30 + if n >= 10 { step_s } else { 0 }, n * 30 + 2)).collect()
+    fn stepped(seconds: i64) -> Vec<(i64, i64)> {
+        (0..40).map(|n| (n * 30 + if n >= 10 { seconds } else { 0 }, n * 30 + 2)).collect()
     }
 
     #[rstest]
@@ -195,8 +195,8 @@ mod tests {
     #[case::ten_minutes_back(-600, 1)]
     #[case::a_day_back(-86_400, 1)]
     #[case::four_minutes_back(-240, 0)]
-    fn a_step_is_seen_once(#[case] step_s: i64, #[case] expected: usize) {
-        assert_eq!(count(&stepped(step_s)), expected);
+    fn a_step_is_seen_once(#[case] seconds: i64, #[case] expected: usize) {
+        assert_eq!(count(&stepped(seconds)), expected);
     }
 
     #[test]

@@ -131,16 +131,16 @@ impl State {
             self.moves.clear();
             return None;
         }
-        let step_s = f64::from(i32::try_from(step_ms).unwrap_or(i32::MAX)) / 1000.0;
+        let seconds = f64::from(i32::try_from(step_ms).unwrap_or(i32::MAX)) / 1000.0;
         let (north_m, east_m) = offset_m(newest.position, next.position);
-        let velocity = (north_m / step_s, east_m / step_s, step_s);
+        let velocity = (north_m / seconds, east_m / seconds, seconds);
         let (north, east, before_s) = self.velocity.replace(velocity)?;
         let change_mps = libm::hypot(velocity.0 - north, velocity.1 - east);
         let moves = usize::from(params.moves_min);
         if self.moves.len() >= moves {
             self.moves.remove(0);
         }
-        self.moves.push((change_mps, change_mps / f64::midpoint(before_s, step_s)));
+        self.moves.push((change_mps, change_mps / f64::midpoint(before_s, seconds)));
         if self.moves.len() < moves {
             return None;
         }
@@ -175,17 +175,17 @@ mod tests {
     use rstest::rstest;
 
     /// A drive that turns at every fix by a right angle at so many m/s, a fix each so many seconds.
-    fn turning(fixes: i32, mps: f64, step_s: i64) -> Vec<Ping> {
-        let metres = mps * f64::from(i32::try_from(step_s).expect("small"));
+    fn turning(fixes: i32, mps: f64, seconds: i64) -> Vec<Ping> {
+        let metres = mps * f64::from(i32::try_from(seconds).expect("small"));
         let mut here = (30.0, 31.2);
         (0..fixes)
             .map(|n| {
                 if n % 2 == 0 {
-                    here.0 += metres / 111_195.08
+                    here.0 += metres / 111_195.08;
                 } else {
-                    here.1 += metres / (111_195.08 * libm::cos(here.0.to_radians()))
+                    here.1 += metres / (111_195.08 * libm::cos(here.0.to_radians()));
                 }
-                let at_s = i64::from(n) * step_s;
+                let at_s = i64::from(n) * seconds;
                 Ping { position: position(here.0, here.1), ..ping(0.0, at_s, at_s) }
             })
             .collect()
@@ -204,8 +204,8 @@ mod tests {
     #[case::a_city(5.0, 20, 0)]
     #[case::slow_change(10.0, 60, 0)]
     #[case::too_often_to_tell_from_noise(14.0, 2, 0)]
-    fn the_bounds_are_where_the_header_says(#[case] mps: f64, #[case] step_s: i64, #[case] expected: usize) {
-        assert_eq!(count(&turning(27, mps, step_s)), expected);
+    fn the_bounds_are_where_the_header_says(#[case] mps: f64, #[case] seconds: i64, #[case] expected: usize) {
+        assert_eq!(count(&turning(27, mps, seconds)), expected);
     }
 
     #[test]

@@ -233,7 +233,7 @@ impl State {
         candidate.fixes += 1;
         candidate.newest = next;
         let late_s = elapsed_s(&candidate.first, &next);
-        let more = if candidate.jump.distance_m < params.short_m_max { 1 } else { 0 };
+        let more = u32::from(candidate.jump.distance_m < params.short_m_max);
         if late_s > params.confirm_s_max {
             self.settle(next);
         } else if f64::from(candidate.fixes) >= f64::from(params.fixes + more) + libm::floor(self.glitches / 2.0) {

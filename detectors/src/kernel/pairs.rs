@@ -58,7 +58,7 @@ impl Pairs {
         }
         let answers = |open: &Open| open.sort == Sort::Answer && open.pair == pair && near(at_ms, open.at_ms, settle_ms);
         // One of its own instant keeps its place among what is as old.
-        let sort = match self.open.iter().position(|open| answers(open)).map(|index| (index, self.open.remove(index))) {
+        let sort = match self.open.iter().position(answers).map(|index| (index, self.open.remove(index))) {
             Some((index, answer)) if answer.at_ms == at_ms => {
                 self.open.insert(index, Open { sort: Sort::Answered, ..answer });
                 return;

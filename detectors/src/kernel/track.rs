@@ -150,7 +150,7 @@ impl Spot {
         Self { lat: micro(position.lat()), lon: if lon == -180_000_000 { 180_000_000 } else { lon } }
     }
 
-    /// A hash of it that is the same on every machine (the finaliser of SplitMix64, Steele et al., OOPSLA 2014).
+    /// A hash of it that is the same on every machine (the finaliser of `SplitMix64`, Steele et al., OOPSLA 2014).
     pub fn hash(self) -> u32 {
         let mut bits = u64::from(self.lat.cast_unsigned()) << 32 | u64::from(self.lon.cast_unsigned());
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
