@@ -45,6 +45,10 @@ impl Position {
     /// 0 on both axes or on one of them (a field that was never set), a place within a degree of (0, 0), where 500 km around there is
     /// nothing but sea, or −1 on both axes.
     pub fn is_place(self) -> bool {
+        // Almost everybody is far from all of these.
+        if self.lat.abs() > 2.0 * SEA_DEG && self.lon.abs() > 2.0 * SEA_DEG {
+            return true;
+        }
         let is = |axis: f64, number: f64| (axis - number).abs() <= UNSET_DEG;
         let is_unset = is(self.lat, 0.0) || is(self.lon, 0.0) || is(self.lat, -1.0) && is(self.lon, -1.0);
         !is_unset && (self.lat.abs() > SEA_DEG || self.lon.abs() > SEA_DEG)
