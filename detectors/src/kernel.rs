@@ -12,5 +12,4 @@ pub mod numbers;
 pub mod pairs;
 pub mod series;
 pub mod sketch;
-pub mod track;
 pub mod wilson;
