@@ -241,7 +241,7 @@ const COUNTRY_CODES_OF_TWO: [u8; 44] = [
     82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
 ];
 
-/// Whether digits begin with a country code of two. No code begins another.
+/// Whether digits begin with a country code of two. No country code begins another, so they then begin with no other.
 fn has_code_of_two(digits: &str) -> bool {
     match digits.as_bytes() {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => COUNTRY_CODES_OF_TWO.contains(&((tens - b'0') * 10 + (ones - b'0'))),
@@ -259,8 +259,7 @@ const TRUNK_ZERO: [&str; 75] = [
     "961", "962", "963", "964", "966", "967", "970", "971", "972", "976", "977", "994", "995", "996",
 ];
 
-/// A number, country code first, without the trunk's 0 behind that code; `None` where there is none. No country code begins
-/// another, so the first that fits is the one.
+/// A number, country code first, without the trunk's 0 behind that code; `None` where there is none.
 fn without_trunk(digits: &str) -> Option<String> {
     let (code, national) = digits.split_at_checked(if has_code_of_two(digits) { 2 } else { 3 })?;
     let national = national.strip_prefix('0').filter(|_| TRUNK_ZERO.contains(&code))?;

@@ -352,27 +352,26 @@ impl<'f> Fact<'f, '_> {
 
     /// A hash that tells the field's values apart; two spellings of one entity are one value.
     pub fn value_key(&self) -> Option<u64> {
-        let kind = match self.of? {
+        let (of, hasher) = (self.of?, self.hasher);
+        if self.known_key.is_some() {
+            return self.known_key;
+        }
+        let kind = match of {
             Of::Field { kind, .. } => kind,
             Of::Signal { .. } => None,
         };
-        self.known_key.or_else(|| key_of_value(self.value(), kind, self.hasher))
-    }
-}
-
-/// A hash that tells values apart, those that name an entity of a kind by whom they name; `None` where there is none.
-pub fn key_of_value(value: Value<'_>, kind: Option<EntityKind>, hasher: &KeyHasher) -> Option<u64> {
-    match value {
-        Value::Str(text) => Some(kind.map_or_else(|| hasher.hash(&[b"s", text.as_bytes()]), |kind| hasher.key(kind, text))),
-        Value::StandIn(stand_in) => {
-            let by_kind = kind.and_then(|kind| stand_in.key(kind));
-            Some(by_kind.unwrap_or_else(|| hasher.hash(&[b"s", stand_in.pseudonym.as_bytes()])))
+        match self.value() {
+            Value::Str(text) => Some(kind.map_or_else(|| hasher.hash(&[b"s", text.as_bytes()]), |kind| hasher.key(kind, text))),
+            Value::StandIn(stand_in) => {
+                let by_kind = kind.and_then(|kind| stand_in.key(kind));
+                Some(by_kind.unwrap_or_else(|| hasher.hash(&[b"s", stand_in.pseudonym.as_bytes()])))
+            }
+            Value::Int(number) => Some(hasher.hash(&[b"i", &number.to_le_bytes()])),
+            Value::Double(number) => Some(hasher.hash(&[b"d", &number.to_bits().to_le_bytes()])),
+            Value::Bool(truth) => Some(hasher.hash(&[b"b", &[u8::from(truth)]])),
+            Value::Time(instant) => Some(hasher.hash(&[b"t", &instant.to_le_bytes()])),
+            Value::Absent | Value::Duration(_) | Value::Object => None,
         }
-        Value::Int(number) => Some(hasher.hash(&[b"i", &number.to_le_bytes()])),
-        Value::Double(number) => Some(hasher.hash(&[b"d", &number.to_bits().to_le_bytes()])),
-        Value::Bool(truth) => Some(hasher.hash(&[b"b", &[u8::from(truth)]])),
-        Value::Time(instant) => Some(hasher.hash(&[b"t", &instant.to_le_bytes()])),
-        Value::Absent | Value::Duration(_) | Value::Object => None,
     }
 }
 
