@@ -12,4 +12,5 @@ pub mod numbers;
 pub mod pairs;
 pub mod series;
 pub mod sketch;
+pub mod track;
 pub mod wilson;

@@ -94,6 +94,13 @@ operators! {
     /// Detectors of the `gps` family.
     gps {
         impossible_speed: ImpossibleSpeed,
+        teleport: Teleport,
+        frozen_position: FrozenPosition,
+        replayed_track: ReplayedTrack,
+        synthetic_track: SyntheticTrack,
+        hurried_track: HurriedTrack,
+        speed_mismatch: SpeedMismatch,
+        clock_tampering: ClockTampering,
     }
 
     /// Detectors of the `chat` family.

@@ -169,9 +169,6 @@ impl ImpossibleTravel {
         let Data::LoginSucceeded(login) = &event.data else { return None };
         let location = login.location.as_ref()?;
         let position = location.position()?;
-        if position.is_null_island() {
-            return None; // geo-IP without an answer
-        }
         let naive = params.radius_factor <= 0.0;
         let reported_m = location.accuracy_km.as_ref().and_then(Reported::known).map_or(0.0, |radius| radius.get() * 1000.0);
         let fix = Fix { position, radius_m: reported_m.max(radius_floor_m(login.asn_type)), time_ms: event.clock() };

@@ -46,10 +46,10 @@ record! {
 }
 
 impl GpsPosition<'_> {
-    /// Where the device is, unless its accuracy says that it does not know.
+    /// Where the device is, unless its accuracy says that it does not know, or nobody can be there.
     #[inline]
     pub fn position(&self) -> Option<Position> {
-        self.place()
+        self.place().filter(|position| position.is_place())
     }
 }
 

@@ -13,6 +13,11 @@ use crate::{choice, nested_record, record};
 /// The H3 resolution of the `region` entity kind (about 250 km² a cell).
 const REGION: h3o::Resolution = h3o::Resolution::Five;
 
+/// How near to 0 or −1 an axis is that number, degrees: what rounding to six places leaves of it, a decimetre.
+const UNSET_DEG: f64 = 1e-6;
+/// How far around (0, 0) is open sea, degrees: the nearest coast is five of them away.
+const SEA_DEG: f64 = 1.0;
+
 /// A point, WGS 84 degrees, in range by construction.
 #[derive(Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Position {
@@ -36,9 +41,17 @@ impl Position {
         self.lon
     }
 
-    /// Whether this is (0, 0), which receivers report when they do not know where they are.
-    pub fn is_null_island(self) -> bool {
-        self.lat == 0.0 && self.lon == 0.0
+    /// Whether somebody can be there at all, or these are the numbers that devices and look-ups send when they do not know:
+    /// 0 on both axes or on one of them (a field that was never set), a place within a degree of (0, 0), where 500 km around there is
+    /// nothing but sea, or −1 on both axes.
+    pub fn is_place(self) -> bool {
+        // Almost everybody is far from all of these.
+        if self.lat.abs() > 2.0 * SEA_DEG && self.lon.abs() > 2.0 * SEA_DEG {
+            return true;
+        }
+        let is = |axis: f64, number: f64| (axis - number).abs() <= UNSET_DEG;
+        let is_unset = is(self.lat, 0.0) || is(self.lon, 0.0) || is(self.lat, -1.0) && is(self.lon, -1.0);
+        !is_unset && (self.lat.abs() > SEA_DEG || self.lon.abs() > SEA_DEG)
     }
 
     /// The H3 cell of the `region` entity kind.
@@ -91,9 +104,9 @@ record! {
 nested_record!(place [] Location, &[EntityKind::Region], Location::is_placed);
 
 impl Location {
-    /// The point itself, unless its accuracy says that it is none.
+    /// The point itself, unless its accuracy says that it is none, or nobody can be there.
     pub fn position(&self) -> Option<Position> {
-        self.place()
+        self.place().filter(|position| position.is_place())
     }
 }
 
@@ -179,5 +192,30 @@ impl super::field::FieldValue for Points {
             (Some((_, lon)), 1) => crate::value::Value::Double(lon.get()),
             _ => crate::value::Value::Absent,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::cairo(30.05, 31.24, true)]
+    #[case::both_zero(0.0, 0.0, false)]
+    #[case::no_latitude(0.0, 31.24, false)]
+    #[case::no_longitude(30.05, 0.0, false)]
+    #[case::rounded_away(30.05, -0.000_000_4, false)]
+    #[case::near_zero(0.3, -0.9, false)]
+    #[case::minus_one_twice(-1.0, -1.0, false)]
+    #[case::minus_one_once(-1.0, 36.8, true)]
+    #[case::greenwich(51.477_9, -0.001_5, true)]
+    #[case::the_equator_in_kenya(-0.000_5, 37.07, true)]
+    #[case::sao_tome(0.336, 6.73, true)]
+    #[case::the_pole(90.0, 12.0, true)]
+    #[case::the_date_line(-16.8, 180.0, true)]
+    fn what_devices_send_when_they_do_not_know_is_no_place(#[case] lat: f64, #[case] lon: f64, #[case] expected: bool) {
+        let position = Position::new(Latitude::try_from(lat).expect("in range"), Longitude::try_from(lon).expect("in range"));
+        assert_eq!(position.is_place(), expected);
     }
 }

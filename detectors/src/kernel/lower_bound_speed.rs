@@ -46,6 +46,8 @@ pub struct Bounds {
 pub struct Excess {
     /// `d_lb`, m.
     pub distance_m: f64,
+    /// r₁ + r₂, as they are reported, m.
+    pub radius_m: f64,
     /// |Δt| + τ, s.
     pub elapsed_s: f64,
     /// `v_lb`, m/s; 0 elapsed gives the distance itself, as if it had taken a second.
@@ -66,6 +68,7 @@ pub fn excess(from: &Fix, to: &Fix, bounds: &Bounds) -> Option<Excess> {
     let reachable_m = bounds.speed_mps_max * elapsed_s;
     (distance_m > bounds.distance_m_min && distance_m > reachable_m).then(|| Excess {
         distance_m,
+        radius_m: from.radius_m + to.radius_m,
         elapsed_s,
         speed_mps: if elapsed_s > 0.0 { distance_m / elapsed_s } else { distance_m },
         strength: 1.0 - reachable_m / distance_m,
@@ -75,6 +78,7 @@ pub fn excess(from: &Fix, to: &Fix, bounds: &Bounds) -> Option<Excess> {
 /// The fields of [`Excess::signal`].
 pub const FIELDS: &[SignalField] = &[
     SignalField { name: "distance_m", ty: SignalType::Double { decimals: 0 }, doc: "distance less the radii, m" },
+    SignalField { name: "radius_m", ty: SignalType::Double { decimals: 0 }, doc: "the radii of both, m" },
     SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the two and the tolerance, s" },
     SignalField { name: "speed_mps", ty: SignalType::Double { decimals: 1 }, doc: "slowest speed that explains both, m/s" },
     SignalField { name: "strength", ty: SignalType::Double { decimals: 3 }, doc: "how far past the bound, 0 to 1" },
@@ -83,7 +87,7 @@ pub const FIELDS: &[SignalField] = &[
 impl Excess {
     /// The numbers, as a detector says them.
     pub fn signal(&self) -> Signal {
-        Signal::new(FIELDS, [self.distance_m, self.elapsed_s, self.speed_mps, self.strength].map(OwnedValue::Double))
+        Signal::new(FIELDS, [self.distance_m, self.radius_m, self.elapsed_s, self.speed_mps, self.strength].map(OwnedValue::Double))
     }
 }
 
