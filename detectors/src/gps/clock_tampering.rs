@@ -3,9 +3,10 @@
 //! ```text
 //! Input    gps.position                                                     Key  driver
 //! Formula  behind = event clock − device clock; the newest honest `behind` is what the device is known by
-//! Fires    ahead: behind < −ahead_s_max (120 s), where the device was not ahead before and the step is under two days
-//!          back:  the device's clock is over back_s_min (180 s) below what it showed, behind > 300 s, and it goes on from there as time
-//!          does (since then both clocks advance alike, to 20 s and a tenth, and by a minute). Each at the `fixes`-th in a row (3)
+//! Fires    ahead: behind < −ahead_s_max (120 s), where the device was not ahead before
+//!          back:  the device's clock is over back_s_min (180 s) below what it showed, and behind > 300 s
+//!          Each where the step is two days at the most and the clock goes on from there as time does: since then both clocks advance
+//!          alike, to 20 s and a tenth, and by a minute. At the `fixes`-th in a row (3), each newer than the one before
 //! Strength min(1, step / 3 600 s)
 //! State    the newest `behind`, the newest device time, the fixes of a step: 100 bytes
 //! Misses   steps of under two or three minutes; a clock that was set before the first fix, or by more than two days
@@ -120,7 +121,8 @@ impl State {
         let (before_ms, shown_ms) = (known.behind_ms, known.device_ms);
         let ahead_ms = millis(params.ahead_s_max);
         let is_ahead = behind_ms < -ahead_ms && before_ms > -AHEAD_MS_MAX / 2 && before_ms.saturating_sub(behind_ms) <= STEP_MS_MAX;
-        let is_back = ping.device_ms < shown_ms.saturating_sub(millis(params.back_s_min)) && behind_ms > BEHIND_MS_MIN;
+        let back_ms = shown_ms.saturating_sub(ping.device_ms);
+        let is_back = back_ms > millis(params.back_s_min) && back_ms <= STEP_MS_MAX && behind_ms > BEHIND_MS_MIN;
         if !is_ahead && !is_back {
             // A clock that is off by days or years is none to be measured by; nor is it forgotten what it was.
             if behind_ms >= -ahead_ms && behind_ms <= STEP_MS_MAX || before_ms < -ahead_ms {
@@ -132,10 +134,14 @@ impl State {
         }
         let at = (ping.device_ms, ping.clock_ms);
         let step = match self.step.take() {
-            Some(step) if step.goes_on(at, is_back) => Step { newest: at, fixes: step.fixes.saturating_add(1), ..step },
+            Some(step) if at.0 == step.newest.0 => step, // the same one again
+            Some(step) if step.goes_on(at) => {
+                let is_newer = at.0 > step.newest.0;
+                Step { newest: if is_newer { at } else { step.newest }, fixes: step.fixes.saturating_add(u32::from(is_newer)), ..step }
+            }
             _ => Step { first: at, newest: at, fixes: 1 },
         };
-        if step.fixes < params.fixes || is_back && step.newest.1.saturating_sub(step.first.1) < LIVE_MS_MIN {
+        if step.fixes < params.fixes || step.newest.1.saturating_sub(step.first.1) < LIVE_MS_MIN {
             self.step = Some(step);
             return None;
         }
@@ -145,10 +151,10 @@ impl State {
 }
 
 impl Step {
-    /// Whether the clock goes on since the first fix as time does. What is ahead is so whatever the order of what comes.
-    fn goes_on(&self, at: (i64, i64), is_back: bool) -> bool {
+    /// Whether the clock goes on since the first fix as time does.
+    fn goes_on(&self, at: (i64, i64)) -> bool {
         let (device_ms, clock_ms) = (at.0.saturating_sub(self.first.0), at.1.saturating_sub(self.first.1));
-        !is_back || device_ms.abs_diff(clock_ms) <= ALIKE_MS.unsigned_abs() + clock_ms.unsigned_abs() / 10
+        device_ms.abs_diff(clock_ms) <= ALIKE_MS.unsigned_abs() + clock_ms.unsigned_abs() / 10
     }
 }
 
@@ -195,8 +201,11 @@ mod tests {
     #[case::ten_minutes_back(-600, 1)]
     #[case::a_day_back(-86_400, 1)]
     #[case::four_minutes_back(-240, 0)]
-    fn a_step_is_seen_once(#[case] seconds: i64, #[case] expected: usize) {
-        assert_eq!(count(&stepped(seconds)), expected);
+    #[case::a_rollover_of_the_gps_week(-1_024 * 7 * 86_400, 0)]
+    #[case::eight_years_back(-252_000_000, 0)]
+    #[case::the_year_1970(-1_700_000_000, 0)]
+    fn a_step_is_seen_once(#[case] step_s: i64, #[case] expected: usize) {
+        assert_eq!(count(&stepped(step_s)), expected);
     }
 
     #[test]
@@ -215,6 +224,18 @@ mod tests {
         times[12].0 += 7_200;
         times[20].0 += 252_000_000;
         assert_eq!(count(&times), 0);
+    }
+
+    #[test]
+    fn one_date_of_the_future_that_comes_again_is_one() {
+        for again_s in [0, 1, 30, 60] {
+            let mut times: Vec<(i64, i64)> = (0..10).map(|n| (n * 30, n * 30)).collect();
+            times.extend((0..6).map(|n| (7_500, 300 + n * again_s)));
+            assert_eq!(count(&times), 0, "each {again_s} s");
+        }
+        let mut batch: Vec<(i64, i64)> = (0..10).map(|n| (n * 30, n * 30)).collect();
+        batch.extend((0..20).map(|n| (7_500 + n * 30, 300 + n)));
+        assert_eq!(count(&batch), 0, "ten minutes of the future in twenty seconds");
     }
 
     #[test]

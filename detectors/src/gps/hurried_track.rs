@@ -7,7 +7,7 @@
 //! Fires    over the last moves_min (24) moves: median change > change_mps_min (8.9 m/s) and median pace > pace_mps2_min (0.34 m/s²)
 //! Strength 1 − change_mps_min / median change, in 0..1
 //! State    the newest fix, the velocity to it, 24 pairs of numbers, and at most twelve fixes on the way: 800 bytes
-//! Misses   a track played less than twice as fast; one on straight roads; less than 25 fixes of it
+//! Misses   a track played less than twice as fast; one on straight roads; less than 26 fixes of it
 //! Alarms   wrongly on receivers that are wrong by a hundred metres from fix to fix, as in a railway carriage
 //! Source   dilation of time: played f times as fast, every change of velocity is f times as large and comes f times as soon. In 31 000 km the
 //!          median change of taxis and buses over a quarter of an hour is 3.5 m/s, and 12.7 m/s in one in a hundred; median pace 0.07 and

@@ -4,19 +4,21 @@
 //! Input    gps.position                                                     Key  driver
 //! Formula  of each place over 20 m from the one before a hash h of 32 bits; those with h ≤ τ are remembered with the time, at most
 //!          `places`, and where there are more τ sinks to the largest that is left (a bottom-k sample: the same places are chosen in a
-//!          replay). One that was there age_s_min (6 h) ago or longer is a hit, one that was not a miss:
+//!          replay). One that was there age_s_min (6 h) before or longer, by what dates both, is a hit, one that was not a miss:
 //!          evidence ← max(0, evidence + ln(0.9 / 0.05)) for a hit, + ln(0.1 / 0.95) for a miss
 //! Fires    evidence > evidence_min (7: three hits in a row); it then begins anew, and so it does after half an hour without a hit
 //! Strength hits / places looked at since evidence began, in 0..1
 //! State    8 bytes a place remembered, 32 KiB at the most with 4 096 of them; forgotten after 60 days of silence
-//! Misses   a replay with noise added, or moved; one of what was driven so long ago that the sample has little of it; a slow one
+//! Misses   a replay with noise added, or moved, or rounded to four decimals; one of what was driven so long ago that the sample has little of it; a slow one
 //! Alarms   wrongly on whoever hands over yesterday's buffer again under new dates
 //! Source   sequential probability ratio (Wald 1945) on a bottom-k sample (Cohen and Kaplan, PODC 2007). A receiver's noise makes a
 //!          place that is passed again differ: in 31 000 km of taxis, buses and people no honest track repeats three sampled places
 //! ```
 //!
-//! The order of arrival matters little: it is places that are looked up, and not a sequence. A fix that is delivered twice is hours
-//! younger than a replay. Time is the event clock, which no device sets.
+//! The order of arrival matters little: it is places that are looked up, and not a sequence. What is delivered again with its own old time
+//! is no older than it was, whenever it comes (kernel/track.rs says which clock dates a fix). A hit counts once in six hours: from then on
+//! its place is as old as the hit, so that one cached fix among live ones is one hit. Places of four decimals at the most are left out: who
+//! rounds so comes by the same ones every day.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,7 +53,7 @@ pub struct ReplayedTrack;
 pub struct Params {
     /// Places remembered of one driver. 4 096: all that he passes in three days, a tenth of what he passes in a month. More reaches farther
     /// back, at 8 bytes each.
-    #[schemars(range(min = 16, max = 65_536), example = 4_096)]
+    #[schemars(range(min = 16, max = 65_535), example = 4_096)]
     pub places: u16,
     /// Younger is no replay but a delivery, s. 21 600: six hours.
     #[schemars(range(min = 60.0, max = 2_592_000.0), example = 21_600.0)]
@@ -70,7 +72,7 @@ impl Default for Params {
 /// What is remembered of one driver.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// Hash and minute of the event clock, by hash.
+    /// Hash, and the minute in which it was taken or last was a hit, by hash.
     places: Vec<(u32, u32)>,
     /// No place with a larger hash is remembered.
     largest: Option<u32>,
@@ -124,20 +126,26 @@ impl State {
             return None;
         }
         self.here = Some(ping.position);
-        let hash = Spot::of(ping.position).hash();
-        if self.largest.is_some_and(|largest| hash > largest) {
+        let spot = Spot::of(ping.position);
+        let hash = spot.hash();
+        if spot.is_rounded() || self.largest.is_some_and(|largest| hash > largest) {
             return None;
         }
-        let minute = u32::try_from(ping.clock_ms.div_euclid(MINUTE_MS)).unwrap_or_default();
-        let age_s = match self.places.binary_search_by_key(&hash, |(hash, _)| *hash) {
-            Ok(place) => self.places.get(place).map(|(_, before)| f64::from(minute.saturating_sub(*before)) * 60.0),
+        let minute = u32::try_from(ping.taken_ms().div_euclid(MINUTE_MS)).unwrap_or_default();
+        let place = match self.places.binary_search_by_key(&hash, |(hash, _)| *hash) {
+            Ok(place) => self.places.get_mut(place),
             Err(place) => {
                 self.remember(params, place, (hash, minute));
                 None
             }
         };
-        if age_s.is_some_and(|age_s| age_s < params.age_s_min) {
-            return None; // delivered twice, or there and back: neither
+        let mut age_s = None;
+        if let Some((_, before)) = place {
+            let since_s = f64::from(minute.saturating_sub(*before)) * 60.0;
+            if since_s < params.age_s_min {
+                return None; // delivered twice, or there and back: neither
+            }
+            (age_s, *before) = (Some(since_s), minute);
         }
         self.weigh(params, age_s, ping.clock_ms)
     }
@@ -237,16 +245,36 @@ mod tests {
         let params = Params::default();
         let drive = drive(0, 60, 1);
         let later: Vec<Ping> = drive.iter().map(|ping| Ping { clock_ms: ping.clock_ms + 5 * 3_600_000, ..*ping }).collect();
-        assert_eq!(count(&params, &[drive, later].concat()), 0, "five hours later");
+        assert_eq!(count(&params, &[drive.clone(), later].concat()), 0, "five hours later");
+        let next_day: Vec<Ping> = drive.iter().map(|ping| Ping { clock_ms: ping.clock_ms + DAY_S * 1000, ..*ping }).collect();
+        assert_eq!(count(&params, &[drive, next_day].concat()), 0, "a buffer that comes again on the next day, with its own times");
         let parked: Vec<Ping> = (0..100).map(|day| ping(0.0, day * DAY_S, day * DAY_S)).collect();
         assert_eq!(count(&params, &parked), 0, "the same parking place each day");
+    }
+
+    #[test]
+    fn one_cached_fix_among_live_ones_is_one_hit() {
+        let (old, live) = (drive(0, 60, 1), drive(1, 60, 2));
+        let cached: Vec<Ping> =
+            live.iter().flat_map(|ping| [*ping, Ping { position: old[7].position, ..*ping }]).collect();
+        assert_eq!(count(&Params::default(), &[old, cached].concat()), 0);
+    }
+
+    #[test]
+    fn a_client_that_rounds_its_places_comes_by_the_same_ones() {
+        let rounded = |degrees: f64| libm::round(degrees * 1e4) / 1e4;
+        let days: Vec<Ping> = (0..5)
+            .flat_map(|day| drive(day, 60, 1))
+            .map(|ping| Ping { position: position(rounded(ping.position.lat()), rounded(ping.position.lon())), ..ping })
+            .collect();
+        assert_eq!(count(&Params::default(), &days), 0);
     }
 
     #[test]
     fn the_age_is_where_the_header_says() {
         let drive = drive(0, 10, 1);
         let after =
-            |s: i64| [drive.clone(), drive.iter().map(|ping| Ping { clock_ms: ping.clock_ms + s * 1000, ..*ping }).collect()].concat();
+            |s: i64| [drive.clone(), drive.iter().map(|ping| Ping { device_ms: ping.device_ms + s * 1000, clock_ms: ping.clock_ms + s * 1000, ..*ping }).collect()].concat();
         let params = Params::default();
         assert_eq!((count(&params, &after(21_540)), count(&params, &after(21_600))), (0, 3));
     }

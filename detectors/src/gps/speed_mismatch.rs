@@ -5,7 +5,7 @@
 //! Formula  over a stretch of span_s_min (300 s) and more without a silence of two minutes:
 //!          d_lb = max(0, d − radius_factor · (r₁ + r₂)), from its first fix to its last; told = Σ Δt · the larger of the speeds at both ends
 //! Fires    d_lb > distance_m_min (300 m) and told < share_max (0.25) · d_lb, eight fixes or more, from a device that told a speed over
-//!          1 m/s on other days or hours; heading: where both are told over 3 m/s and headings point away from the motion, told counts as 0
+//!          1 m/s within the last seven days; heading: where both are told over 3 m/s and headings point away from the motion, told counts as 0
 //! Strength 1 − told / (share_max · d_lb), in 0..1
 //! State    first and newest fix of the stretch, three sums, when the device last told that it moves: 150 bytes
 //! Misses   a mock provider that tells speeds to match; a device that never tells one; stretches of less than five minutes

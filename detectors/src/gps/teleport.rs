@@ -6,7 +6,8 @@
 //!          unreachable where d_lb > distance_m_min and d_lb > v · (Δt + tolerance_s)            (Δt: kernel/track.rs)
 //! Fires    the anchor is the last fix that he can have come to. One that is unreachable from it is a candidate; another one that is
 //!          unreachable from the anchor and reachable from the candidate confirms it. The candidate's `fixes`-th fires (2; 3 for jumps
-//!          under `short_m_max`, one more for every two glitches of late), where none lies more than confirm_s_max after the first
+//!          under `short_m_max`, one more for every two glitches of late, at most three more), where none lies more than confirm_s_max
+//!          after the first, and the anchor was not the first fix of all: it may be the wild one
 //! Strength 1 − v · Δt / d_lb of the jump, in 0..1
 //! State    anchor, the fix before the last silence, candidate, peak speed, interval, glitches; at most twelve fixes on the way
 //! Misses   one fix, there and back (`impossible_speed` sees its two legs); jumps under some kilometres of a device that sends once a
@@ -15,6 +16,8 @@
 //! Source   the two-state filter of anchor and candidate after traccar `FilterHandler` (distance and speed from the last position) and
 //!          MovingPandas `OutlierCleaner` (from the last one kept), both of which take a single wild fix for a jump
 //! ```
+//!
+//! The same fix twice (place and device time) is one. After 20 minutes of silence he may have flown (kernel/track.rs).
 //!
 //! A glitch comes back: the next fix is where the anchor says, and it accuses nobody, however far it was. Fixes that alternate between
 //! two places are glitches each time. What is delivered late is put in order where it can be, and else passed over.
@@ -28,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::EventType;
 use crate::kernel::lower_bound_speed::Excess;
-use crate::kernel::track::{Order, Ping, RADIUS_M_DEFAULT, distance_m, elapsed_s};
+use crate::kernel::track::{Order, Ping, RADIUS_M_DEFAULT, distance_m, elapsed_s, flown_mps};
 use crate::operator::{Fact, Feeds, HeapBounds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
@@ -51,6 +54,8 @@ const STEP_S_MIN: f64 = 2.0;
 const PEAK_HALF_S: f64 = 300.0;
 /// Glitches are forgotten by half in so long, s.
 const GLITCH_HALF_S: f64 = 3_600.0;
+/// So many more fixes glitches ask for at the most.
+const GLITCH_FIXES_MAX: f64 = 3.0;
 /// So many fixes in turn, each unreachable from the one before, and where he is must be learned anew.
 const SCATTERED_MAX: u32 = 6;
 
@@ -104,6 +109,8 @@ impl Default for Params {
 pub struct State {
     order: Order,
     anchor: Option<Ping>,
+    /// How many fixes in a row say that he is there.
+    anchor_fixes: u32,
     /// The last fix before the last silence, and the first one after it.
     silence: Option<(Ping, Ping)>,
     candidate: Option<Candidate>,
@@ -191,11 +198,14 @@ impl State {
     /// Looks at the next one in the order in which they were taken.
     fn judge(&mut self, params: &Params, next: Ping) -> Option<Signal> {
         let Some(anchor) = self.anchor else {
-            self.anchor = Some(next);
+            self.settle(next, 1);
             return None;
         };
         if next.taken_ms() < anchor.taken_ms() {
             return None; // it came too late to say where he is now
+        }
+        if next.is_same(&anchor) || self.candidate.as_ref().is_some_and(|candidate| next.is_same(&candidate.newest)) {
+            return None; // delivered twice
         }
         let jump = self.excess(params, &anchor, &next).filter(|_| !self.is_explained_by_silence(params, &anchor, &next));
         let Some(mut candidate) = self.candidate.take() else {
@@ -218,7 +228,7 @@ impl State {
             (Some(jump), true) => {
                 self.scattered += 1;
                 if self.scattered >= SCATTERED_MAX {
-                    self.settle(next);
+                    self.settle(next, 1);
                 } else {
                     self.candidate = Some(Candidate::new(next, &jump));
                 }
@@ -234,21 +244,24 @@ impl State {
         candidate.newest = next;
         let late_s = elapsed_s(&candidate.first, &next);
         let more = u32::from(candidate.jump.distance_m < params.short_m_max);
+        let glitches = libm::floor(self.glitches / 2.0).min(GLITCH_FIXES_MAX);
         if late_s > params.confirm_s_max {
-            self.settle(next);
-        } else if f64::from(candidate.fixes) >= f64::from(params.fixes + more) + libm::floor(self.glitches / 2.0) {
-            let signal = candidate.signal(self.glitches);
-            self.settle(next);
-            return Some(signal);
+            self.settle(next, candidate.fixes);
+        } else if f64::from(candidate.fixes) >= f64::from(params.fixes + more) + glitches {
+            // One fix alone may have been the wild one, and this is the way home.
+            let signal = (self.anchor_fixes > 1).then(|| candidate.signal(self.glitches));
+            self.settle(next, candidate.fixes);
+            return signal;
         } else {
             self.candidate = Some(candidate);
         }
         None
     }
 
-    /// He is there now.
-    fn settle(&mut self, at: Ping) {
+    /// He is there now, as so many fixes say.
+    fn settle(&mut self, at: Ping, fixes: u32) {
         (self.anchor, self.silence, self.candidate, self.scattered) = (Some(at), None, None, 0);
+        self.anchor_fixes = fixes;
     }
 
     /// He went there.
@@ -264,13 +277,15 @@ impl State {
         self.interval_s = if self.interval_s > 0.0 { 0.9 * self.interval_s + 0.1 * interval_s } else { interval_s };
         self.glitches *= libm::exp2(-elapsed_s / GLITCH_HALF_S);
         (self.anchor, self.candidate, self.scattered) = (Some(next), None, 0);
+        self.anchor_fixes = self.anchor_fixes.saturating_add(1);
     }
 
     fn excess(&self, params: &Params, from: &Ping, to: &Ping) -> Option<Excess> {
         let doubt_m = self.peak_mps * self.interval_s.min(DATED_S_MAX);
         let distance_m = (distance_m(from, to, params.radius_factor) - doubt_m).max(0.0);
         let elapsed_s = elapsed_s(from, to) + params.tolerance_s;
-        let reachable_m = (PEAK_FACTOR * self.peak_mps).min(SPEED_MPS_MAX).max(params.speed_mps_max) * elapsed_s;
+        let speed_mps = (PEAK_FACTOR * self.peak_mps).min(SPEED_MPS_MAX).max(params.speed_mps_max).max(flown_mps(elapsed_s));
+        let reachable_m = speed_mps * elapsed_s;
         (distance_m > params.distance_m_min && distance_m > reachable_m).then(|| Excess {
             distance_m,
             radius_m: from.radius_m + to.radius_m,

@@ -28,6 +28,10 @@ pub const AHEAD_MS_MAX: i64 = 120_000;
 pub const BEHIND_MS_MAX: i64 = 7 * 86_400_000;
 /// Two clocks stand wrong by the same where that differs by no more, ms.
 const SAME_OFFSET_MS: u64 = 120_000;
+/// How fast an airliner flies from gate to gate, m/s: 900 km/h.
+const FLIGHT_MPS: f64 = 250.0;
+/// Less this, s: a phone that is switched off at the gate and on again at the other.
+const FLIGHT_GROUND_S: f64 = 1_200.0;
 /// The radius of a fix that reports none, m: a phone in a street.
 pub const RADIUS_M_DEFAULT: f64 = 30.0;
 
@@ -61,6 +65,11 @@ impl Ping {
         self.clock_ms.saturating_sub(self.device_ms)
     }
 
+    /// Whether it is the same fix, delivered again: its place and its own time are.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.device_ms == other.device_ms && self.position == other.position
+    }
+
     /// Whether the device's clock can be right.
     pub fn is_dated(&self) -> bool {
         (-AHEAD_MS_MAX..=BEHIND_MS_MAX).contains(&self.behind_ms())
@@ -79,6 +88,11 @@ pub fn elapsed_s(from: &Ping, to: &Ping) -> f64 {
     let is_one_clock = from.is_dated() && to.is_dated()
         || !from.is_dated() && !to.is_dated() && from.behind_ms().abs_diff(to.behind_ms()) <= SAME_OFFSET_MS;
     (if is_one_clock { device_ms.max(clock_ms) } else { clock_ms }) as f64 / 1000.0
+}
+
+/// The mean speed at which somebody can have flown in so long a silence, m/s; 0 in one of under twenty minutes.
+pub fn flown_mps(silence_s: f64) -> f64 {
+    if silence_s > FLIGHT_GROUND_S { FLIGHT_MPS * (1.0 - FLIGHT_GROUND_S / silence_s) } else { 0.0 }
 }
 
 /// The least distance between two fixes, m: the great circle less so many of both radii.
@@ -134,8 +148,11 @@ impl Order {
     pub const HEAP_BYTES_MAX: usize = (HELD_MAX + 1) * size_of::<Ping>();
 }
 
+/// The fourth decimal of a degree, in its sixth.
+const GRAIN_MICRO: i32 = 100;
+
 /// The 1e-6 of a degree, a decimetre, in which two fixes are the same place bit for bit: what phones and receivers send at least.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spot {
     lat: i32,
     lon: i32,
@@ -150,12 +167,25 @@ impl Spot {
         Self { lat: micro(position.lat()), lon: if lon == -180_000_000 { 180_000_000 } else { lon } }
     }
 
+    /// Whether both coordinates have four decimals at the most, 11 m: a client that rounds so repeats its places, and nothing of them
+    /// says that they are made up. Of places to the decimetre it is one in ten thousand.
+    pub fn is_rounded(self) -> bool {
+        self.lat % GRAIN_MICRO == 0 && self.lon % GRAIN_MICRO == 0
+    }
+
     /// A hash of it that is the same on every machine (the finaliser of `SplitMix64`, Steele et al., OOPSLA 2014).
     pub fn hash(self) -> u32 {
         let mut bits = u64::from(self.lat.cast_unsigned()) << 32 | u64::from(self.lon.cast_unsigned());
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((bits ^ (bits >> 31)) >> 32) as u32
+    }
+}
+
+/// Shows nobody's place, as [`Position`]'s does.
+impl std::fmt::Debug for Spot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[Spot]")
     }
 }
 
@@ -268,9 +298,24 @@ pub(crate) mod tests {
     fn places_are_compared_to_a_decimetre_and_across_the_date_line() {
         assert_eq!(Spot::of(position(30.05, 31.24)), Spot::of(position(30.050_000_1, 31.24)));
         assert_ne!(Spot::of(position(30.05, 31.24)), Spot::of(position(30.050_001, 31.24)));
+        assert_eq!(format!("{:?}", Spot::of(position(30.05, 31.24))), "[Spot]");
+        let is_rounded = |lat, lon| Spot::of(position(lat, lon)).is_rounded();
+        assert!(
+            is_rounded(30.0444, 31.2357)
+                && is_rounded(-30.0444, -31.2)
+                && !is_rounded(30.0444, 31.23571)
+                && !is_rounded(30.044_401, 31.2357)
+        );
         assert_eq!(Spot::of(position(-16.8, 180.0)), Spot::of(position(-16.8, -180.0)));
         let (north, east) = offset_m(position(-16.8, 179.9), position(-16.8, -179.9));
         assert!(north.abs() < 1e-6 && (east - 21_290.0).abs() < 30.0, "{east}");
+    }
+
+    #[test]
+    fn a_flight_takes_its_time_on_the_ground() {
+        assert!(flown_mps(1_200.0).abs() < 1e-9 && flown_mps(0.0).abs() < 1e-9);
+        assert!((flown_mps(2_400.0) - 125.0).abs() < 1e-9);
+        assert!(flown_mps(4_500.0) * 4_500.0 > 680_000.0 && flown_mps(f64::MAX) <= FLIGHT_MPS);
     }
 
     proptest! {

@@ -25,6 +25,11 @@ fn count(pings: &[Ping]) -> usize {
 #[case::just_under_the_least_distance(&[(0, 0.0), (5, 0.0), (10, 1_520.0), (15, 1_520.0), (20, 1_520.0), (40, 1_520.0)], &[false; 6])]
 #[case::confirmed_too_late(&[(0, 0.0), (30, 0.0), (60, 9_000.0), (181, 9_000.0)], &[false; 4])]
 #[case::just_in_time(&[(0, 0.0), (30, 0.0), (60, 9_000.0), (180, 9_000.0)], &[false, false, false, true])]
+#[case::one_wild_fix_twice(&[(0, 0.0), (30, 0.0), (60, 9_000.0), (60, 9_000.0), (90, 100.0)], &[false; 5])]
+#[case::the_first_one_is_wild(&[(0, 9_000.0), (30, 0.0), (60, 0.0), (90, 100.0)], &[false; 4])]
+#[case::the_first_one_is_wild_and_came_twice(&[(0, 9_000.0), (0, 9_000.0), (30, 0.0), (60, 0.0), (90, 100.0)], &[false; 5])]
+#[case::a_flight_of_an_hour(&[(0, 0.0), (30, 0.0), (4_530, 680_000.0), (4_560, 680_100.0), (4_590, 680_200.0)], &[false; 5])]
+#[case::farther_than_any_flight(&[(0, 0.0), (30, 0.0), (1_830, 400_000.0), (1_860, 400_000.0)], &[false, false, false, true])]
 #[case::a_car_park_after_a_silence(&[(0, 0.0), (600, 20_000.0), (630, 20_000.0)], &[false; 3])]
 #[case::what_was_driven_in_silence_is_dated_close_together(&[(0, 0.0), (600, 100.0), (601, 12_000.0), (640, 12_100.0)], &[false; 4])]
 fn a_jump_is_what_stays(#[case] fixes: &[(i64, f64)], #[case] expected: &[bool]) {
@@ -62,6 +67,25 @@ fn a_device_with_glitches_must_show_more() {
     assert!(!fires(&fixes).contains(&true), "four glitches within minutes, and two fixes");
     fixes.extend([(340, 9_000.0)]);
     assert!(fires(&fixes).contains(&true));
+}
+
+#[test]
+fn whom_the_scatter_left_at_a_wild_place_is_not_accused_of_coming_home() {
+    let mut fixes = vec![(0, 0.0), (30, 0.0)];
+    fixes.extend((1_i32..=7).map(|n| (30 + i64::from(n) * 30, f64::from(n) * 50_000.0)));
+    fixes.extend([(270, 0.0), (300, 0.0), (330, 0.0)]);
+    assert!(!fires(&fixes).contains(&true));
+}
+
+#[test]
+fn glitches_ask_for_three_more_fixes_at_the_most() {
+    let mut fixes = vec![(0, 0.0)];
+    for n in 1..21 {
+        fixes.extend([(n * 60, 9_000.0), (n * 60 + 20, 0.0)]);
+    }
+    fixes.extend((0..5).map(|n| (1_270 + n * 20, 9_000.0)));
+    let fired = fires(&fixes);
+    assert_eq!(fired.iter().position(|fired| *fired), Some(fixes.len() - 1), "the fifth");
 }
 
 #[test]
