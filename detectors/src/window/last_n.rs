@@ -85,14 +85,15 @@ fn most(params: &Params) -> usize {
 }
 
 /// What they are like, oldest first.
-fn measured(numbers: impl ExactSizeIterator<Item = i64> + Clone, of: Option<FieldType>) -> Signal {
-    let value = |bits: Option<i64>| bits.map_or(OwnedValue::Absent, |bits| number_of(bits, of));
-    let count = numbers.len();
-    let mean = if count == 0 { OwnedValue::Absent } else { OwnedValue::Double(mean(numbers.clone(), of)) };
-    let (first, last) = (numbers.clone().next(), numbers.clone().last());
-    let (min, max) = (numbers.clone().min(), numbers.max());
-    let count = OwnedValue::Int(i64::try_from(count).unwrap_or(i64::MAX));
-    Signal::new(FIELDS, [count, value(min), value(max), value(first), value(last), mean])
+fn measured(mut numbers: impl ExactSizeIterator<Item = i64> + Clone, of: Option<FieldType>) -> Signal {
+    let count = OwnedValue::Int(i64::try_from(numbers.len()).unwrap_or(i64::MAX));
+    let all = numbers.clone();
+    let Some(first) = numbers.next() else {
+        return Signal::new(FIELDS, std::iter::once(count).chain(std::iter::repeat_n(OwnedValue::Absent, FIELDS.len() - 1)));
+    };
+    let (min, max, last) = numbers.fold((first, first, first), |(min, max, _), bits| (bits.min(min), bits.max(max), bits));
+    let [min, max, first, last] = [min, max, first, last].map(|bits| number_of(bits, of));
+    Signal::new(FIELDS, [count, min, max, first, last, OwnedValue::Double(mean(all, of))])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a mean is a double, good to 53 bits")]
