@@ -2,9 +2,11 @@
 //! `docs/detection-quality.md` shows it.
 //!
 //! `week.rs` runs one week and judges its alerts, `tally.rs` adds weeks up, `page.rs` writes the tables, `why.rs` says why something is missed.
+//! `tracks.rs` does the same with real tracks into which attacks were put.
 
 mod page;
 mod tally;
+mod tracks;
 mod week;
 mod why;
 
@@ -17,6 +19,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::Parser;
+use rasid_compiler::ruleset::Ruleset;
 use rasid_simulate::{Config, Half, Kind};
 
 use crate::tally::Tally;
@@ -55,10 +58,24 @@ struct Options {
     /// The page whose part about the shipped rules is written anew
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
+    /// Instead of weeks, drivers' fixes with attacks put into them: events, one a line, as they arrived
+    #[arg(long, value_name = "FILE", requires = "labels")]
+    tracks: Option<PathBuf>,
+    /// And what was done to whom: a line each of `entity_id`, `from_ts`, `to_ts` (event clock), `attack`, `fraud`
+    #[arg(long, value_name = "FILE", requires = "tracks")]
+    labels: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    if let (Some(events), Some(labels)) = (&options.tracks, &options.labels) {
+        let verdicts = tracks::run(events, labels, ruleset(&options)?)?;
+        if options.misses || options.wrong {
+            print(&verdicts.list);
+        }
+        print(&verdicts.tables());
+        return Ok(());
+    }
     let kinds: Vec<Kind> = Kind::all()
         .into_iter()
         .filter(|kind| options.only.is_empty() || options.only.iter().any(|word| word == kind.word() || word == kind.family()))
@@ -100,9 +117,13 @@ fn weeks(options: &Options, kinds: &[Kind]) -> Vec<Config> {
         .collect()
 }
 
+fn ruleset(options: &Options) -> Result<Ruleset> {
+    rasid_compiler::load(&options.rules).map_err(|report| anyhow!("{report}"))
+}
+
 /// Runs the weeks on all cores, and adds them up.
 fn run(weeks: &[Config], options: &Options) -> Result<Tally> {
-    let ruleset = rasid_compiler::load(&options.rules).map_err(|report| anyhow!("{report}"))?;
+    let ruleset = ruleset(options)?;
     let (next, tally) = (AtomicU64::new(0), Mutex::new(Ok(Tally::default())));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {

@@ -26,10 +26,6 @@ const WHY: &[(&str, &str)] = &[
         "mass_registration",
         "A device for each account and an address for each few of them, days apart, are strangers who register: only what they do afterwards together shows them (account.linked_accounts, the promotion rules).",
     ),
-    (
-        "one_person_many_devices",
-        "Up to five devices in six hours, and eleven in a week on one line, are what people who set up all that they own have.",
-    ),
     ("promo_farm", "A device and a line for each account leave the promotion alone in common, as with all who take it."),
     ("referral_farm", "Few friends, each with a device and a line, are friends: account.referral_farm counts from four a week."),
     (
@@ -64,10 +60,6 @@ const WHY: &[(&str, &str)] = &[
         "instant_completion",
         "Jobs that are left open for a quarter of an hour, or two dear ones and three others of a week, or more that lasted beside them, differ from short jobs in nothing.",
     ),
-    (
-        "job_without_authorization",
-        "Two jobs of a week are what support confirms by phone, and an authorisation that comes between the job and the capture is paid at the door.",
-    ),
     ("route_altered", "One changed plan, or three that lead to the address, are traffic."),
     (
         "credential_stuffing",
@@ -88,10 +80,6 @@ const WHY: &[(&str, &str)] = &[
         "A refund under the words of an outage or a lost parcel, while there is one, is what the lane is for; the agent's share of it shows after several.",
     ),
     ("refund_pair", "Two refunds a month of one pair, or 1,000 EGP in all, are a tasker who came again for nothing."),
-    (
-        "structuring",
-        "Pieces that differ by more than a tenth, or go to an account and a wallet of their own for each piece or two, share nothing; three within the hour are pieces of one sum that a wallet takes.",
-    ),
     ("unpaid_start", "Two jobs of a week that are not paid half a day later are a card that ran out."),
     (
         "unsigned_cash",
@@ -100,10 +88,6 @@ const WHY: &[(&str, &str)] = &[
     ("wallet_drain", "A thief on the victim's own device or line, who waits before the payout, is the victim to all that events show."),
     ("review_coercion", "Who is coerced and reports nothing gives five stars; only words in chat, or reports of others, tell."),
     ("review_reciprocal", "Two accounts that praise each other once have worked for each other."),
-    (
-        "report_unanswered",
-        "A report that is answered just after its time, within minutes of which the simulation ends, is late and told late.",
-    ),
     ("device_cloned", "A copy on the victim's line, without another fingerprint, that waits a day, is the victim's phone."),
     (
         "takeover_new_device",
