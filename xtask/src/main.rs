@@ -31,7 +31,7 @@ cargo xtask kill [--rounds N] [--seed S]   kills the live service N times, in al
 cargo xtask cel                            cel-spec's simple tests: what the rule language takes it answers as CEL does
 cargo xtask counts [--record --reason WHY]
                                            counts the benchmarks' instructions: holds them to those on record, or records them
-cargo xtask quality [--page FILE] [--misses] [--wrong] [--seeds N] [--half tuned] [--only KIND,…]
+cargo xtask quality [tracks] [--page FILE] [--misses] [--wrong] [--seeds N] [--half tuned] [--only KIND,…]
                                            simulated weeks through the shipped rules: what is caught, and whom they wrong
 cargo xtask bench-workload COUNT [SEED]    writes target/bench/events_COUNT_SEED.jsonl and its exact counts
 ";

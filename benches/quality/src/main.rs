@@ -2,8 +2,9 @@
 //! `docs/detection-quality.md` shows it.
 //!
 //! `week.rs` runs one week and judges its alerts, `tally.rs` adds weeks up, `page.rs` writes the tables, `why.rs` says why something is missed.
-//! `tracks.rs` does the same with real tracks into which attacks were put.
+//! `tracks.rs` does the same with real tracks into which attacks were put, and `draw.rs` draws some.
 
+mod draw;
 mod page;
 mod tally;
 mod tracks;
@@ -23,6 +24,7 @@ use rasid_compiler::ruleset::Ruleset;
 use rasid_simulate::{Config, Half, Kind};
 
 use crate::tally::Tally;
+use crate::tracks::Tracks;
 use crate::week::{Verdict, Week};
 
 /// Simulated weeks through the rules: what is caught, and whom it wrongs
@@ -64,17 +66,15 @@ struct Options {
     /// And what was done to whom: a line each of `entity_id`, `from_ts`, `to_ts` (event clock), `attack`, `fraud`
     #[arg(long, value_name = "FILE", requires = "tracks")]
     labels: Option<PathBuf>,
+    /// Where pictures of some of them go
+    #[arg(long, value_name = "FOLDER", requires = "tracks")]
+    draw: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
     if let (Some(events), Some(labels)) = (&options.tracks, &options.labels) {
-        let verdicts = tracks::run(events, labels, ruleset(&options)?)?;
-        if options.misses || options.wrong {
-            print(&verdicts.list);
-        }
-        print(&verdicts.tables());
-        return Ok(());
+        return of_tracks(events, labels, &options);
     }
     let kinds: Vec<Kind> = Kind::all()
         .into_iter()
@@ -93,12 +93,35 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some(page) => {
-            let text = fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
-            let text = page::replaced(&text, &tables).with_context(|| page.display().to_string())?;
-            fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))?;
+            write_part(page, &tables)?;
             why::complete(why::missed(&tally).iter().map(|(kind, _)| *kind), tally.weeks)
         }
     }
+}
+
+/// Tracks with attacks put into them, and what the rules make of them.
+fn of_tracks(events: &Path, labels: &Path, options: &Options) -> Result<()> {
+    let tracks = Tracks::read(events, labels)?;
+    let verdicts = tracks.run(ruleset(options)?)?;
+    if options.misses || options.wrong {
+        print(&verdicts.list);
+    }
+    let pictures = options.draw.as_deref().map_or_else(|| Ok(String::new()), |folder| draw::all(&tracks, &verdicts, folder))?;
+    let part = format!("{}{pictures}", verdicts.tables());
+    match &options.page {
+        None => {
+            print(&part);
+            Ok(())
+        }
+        Some(page) => write_part(page, &part),
+    }
+}
+
+/// Writes one part of a page anew.
+fn write_part(page: &Path, part: &str) -> Result<()> {
+    let text = fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
+    let text = page::replaced(&text, part).with_context(|| page.display().to_string())?;
+    fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))
 }
 
 /// The weeks that are asked for: of 3,000 honest people.

@@ -10,13 +10,15 @@ use rasid_simulate::Level;
 use crate::tally::{Cell, Share, Tally};
 use crate::why;
 
-/// Where the part that is made begins, to the end of the page.
+/// Where the part about the shipped rules begins.
 const HEADING: &str = "## The shipped rules\n";
 
-/// The page with its last part made anew.
-pub(crate) fn replaced(page: &str, tables: &str) -> Result<String> {
-    let (before, _) = page.split_once(HEADING).with_context(|| format!("there is no line `{}`", HEADING.trim_end()))?;
-    Ok(format!("{before}{tables}"))
+/// The page with one of its parts made anew: from the heading that `part` begins with to the next of its kind.
+pub(crate) fn replaced(page: &str, part: &str) -> Result<String> {
+    let heading = part.split_inclusive('\n').next().unwrap_or_default();
+    let (before, rest) = page.split_once(heading).with_context(|| format!("there is no line `{}`", heading.trim_end()))?;
+    let after = rest.find("\n## ").and_then(|next| rest.get(next..)).unwrap_or_default();
+    Ok(format!("{before}{part}{after}"))
 }
 
 /// The part about the shipped rules.
@@ -159,10 +161,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_part_about_the_rules_is_replaced() {
-        let page =
-            replaced("# Quality\n\nBefore.\n\n## The shipped rules\n\nold\n", "## The shipped rules\n\nnew\n").expect("it has the heading");
-        assert_eq!(page, "# Quality\n\nBefore.\n\n## The shipped rules\n\nnew\n");
-        replaced("# Quality\n", "").expect_err("a page without the heading");
+    fn only_the_part_of_that_heading_is_replaced() {
+        let page = "# Quality\n\nBefore.\n\n## The shipped rules\n\nold\n\n### More\n\n## After\n\nas it was\n";
+        let made = replaced(page, "## The shipped rules\n\nnew\n").expect("it has the heading");
+        assert_eq!(made, "# Quality\n\nBefore.\n\n## The shipped rules\n\nnew\n\n## After\n\nas it was\n");
+        assert_eq!(replaced(&made, "## After\n\nlast\n").expect("the last one"), "# Quality\n\nBefore.\n\n## The shipped rules\n\nnew\n\n## After\n\nlast\n");
+        replaced("# Quality\n", "## After\n").expect_err("a page without the heading");
     }
 }

@@ -26,6 +26,8 @@ const EPISODE_MS: i64 = 600_000;
 const SLACK_MS: i64 = 90_000;
 /// A longer silence is no way that anybody measured, ms.
 const SILENCE_MS: i64 = 300_000;
+/// Where the part about them begins on the page.
+const HEADING: &str = "## Attacks on bus tracks\n";
 /// Nobody here is a person.
 const SECRET: &[u8] = b"tracks with attacks, of nobody here";
 
@@ -43,25 +45,49 @@ struct Label {
 }
 
 /// The same with instants, Unix ms.
-struct Span {
-    from_ms: i64,
-    to_ms: i64,
+pub(crate) struct Span {
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
     label: Label,
 }
 
 impl Span {
+    /// What was done.
+    pub(crate) fn attack(&self) -> &str {
+        &self.label.attack
+    }
+
+    /// To whom.
+    pub(crate) fn driver(&self) -> &str {
+        &self.label.entity_id
+    }
+
+    /// How, in words.
+    pub(crate) fn params(&self) -> String {
+        self.label.params.to_string().replace(['{', '}', '"'], "").replace(':', " ").replace(',', ", ")
+    }
+
     fn holds(&self, at_ms: i64) -> bool {
         (self.from_ms..=self.to_ms + SLACK_MS).contains(&at_ms)
     }
 }
 
 /// A fix as it arrived.
-struct Fix {
-    driver: String,
+pub(crate) struct Fix {
+    pub(crate) driver: String,
     /// By the device's clock and by the event clock, Unix ms.
-    device_ms: i64,
-    clock_ms: i64,
-    position: Position,
+    pub(crate) device_ms: i64,
+    pub(crate) clock_ms: i64,
+    pub(crate) position: Position,
+}
+
+/// Fixes with attacks and oddities among them.
+pub(crate) struct Tracks {
+    /// A record of each, as it arrived.
+    lines: Vec<String>,
+    pub(crate) fixes: Vec<Fix>,
+    /// What was done, by driver.
+    spans: BTreeMap<String, Vec<Span>>,
 }
 
 /// What alerts came to.
@@ -82,35 +108,87 @@ pub(crate) struct Verdicts {
     fixes: usize,
     /// A line for each miss and each false episode.
     pub(crate) list: String,
+    /// When which rules alerted, by driver.
+    pub(crate) alerts: BTreeMap<String, Vec<(i64, String)>>,
 }
 
-/// Runs the events of a file, one a line as they arrived, through the rules, and judges what they said by the labels of another.
-pub(crate) fn run(events: &Path, labels: &Path, ruleset: Ruleset) -> Result<Verdicts> {
-    let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    let text = read(events)?;
-    let lines: Vec<&str> = text.lines().collect();
-    let spans = spans(&read(labels)?).with_context(|| labels.display().to_string())?;
-    let fixes = lines.iter().zip(1..).map(|(line, number)| fix(line).with_context(|| format!("{}, line {number}", events.display())));
-    let fixes: Vec<Fix> = fixes.collect::<Result<_>>()?;
-    let mut by_driver: BTreeMap<&str, Vec<(i64, String)>> = BTreeMap::new();
-    for (number, rule) in alerts(&lines, &fixes, ruleset)? {
-        if let Some(fix) = fixes.get(number) {
-            by_driver.entry(&fix.driver).or_default().push((fix.clock_ms, rule));
+impl Tracks {
+    /// Reads events of a file, one a line as they arrived, and the labels of another.
+    pub(crate) fn read(events: &Path, labels: &Path) -> Result<Self> {
+        let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+        let lines: Vec<String> = read(events)?.lines().map(str::to_owned).collect();
+        let spans = spans(&read(labels)?).with_context(|| labels.display().to_string())?;
+        let fixes = lines.iter().zip(1..).map(|(line, number)| fix(line).with_context(|| format!("{}, line {number}", events.display())));
+        Ok(Self { fixes: fixes.collect::<Result<_>>()?, lines, spans })
+    }
+
+    /// What was done to anybody, driver by driver.
+    pub(crate) fn attacks(&self) -> impl Iterator<Item = &Span> {
+        self.spans.values().flatten().filter(|span| span.label.fraud)
+    }
+
+    /// Runs them through the rules, and judges what these said by the labels.
+    pub(crate) fn run(&self, ruleset: Ruleset) -> Result<Verdicts> {
+        let mut alerts: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
+        for (number, rule) in self.hits(ruleset)? {
+            if let Some(fix) = self.fixes.get(number) {
+                alerts.entry(fix.driver.clone()).or_default().push((fix.clock_ms, rule));
+            }
         }
-    }
-    let mut verdicts = Verdicts { clean_km: clean_km(&fixes, &spans), fixes: fixes.len(), ..Verdicts::default() };
-    for (driver, spans) in &spans {
-        let alerts = by_driver.get(driver.as_str()).map(Vec::as_slice).unwrap_or_default();
-        spans.iter().for_each(|span| verdicts.attack(span, alerts));
-    }
-    for (driver, alerts) in &mut by_driver {
-        alerts.sort();
-        let spans = spans.get(*driver).map(Vec::as_slice).unwrap_or_default();
-        for episode in alerts.chunk_by(|one, next| next.0 - one.0 <= EPISODE_MS) {
-            verdicts.episode(driver, spans, episode);
+        alerts.values_mut().for_each(|alerts| alerts.sort());
+        let mut verdicts = Verdicts { clean_km: self.clean_km(), fixes: self.fixes.len(), ..Verdicts::default() };
+        for (driver, spans) in &self.spans {
+            let alerts = alerts.get(driver).map(Vec::as_slice).unwrap_or_default();
+            spans.iter().for_each(|span| verdicts.attack(span, alerts));
         }
+        for (driver, alerts) in &alerts {
+            let spans = self.spans.get(driver).map(Vec::as_slice).unwrap_or_default();
+            for episode in alerts.chunk_by(|one, next| next.0 - one.0 <= EPISODE_MS) {
+                verdicts.episode(driver, spans, episode);
+            }
+        }
+        verdicts.alerts = alerts;
+        Ok(verdicts)
     }
-    Ok(verdicts)
+
+    /// Which rules of `gps/` alert at which of the lines.
+    fn hits(&self, ruleset: Ruleset) -> Result<Vec<(usize, String)>> {
+        let pseudonymizer = Pseudonymizer::new(SECRET, 0).map_err(|error| anyhow!("{error}"))?;
+        let mut engine = Engine::new(ruleset, Config { suppress: false, ..Config::default() }, pseudonymizer)?;
+        let mut found = Vec::new();
+        let records = self.lines.iter().zip(&self.fixes).zip(1..);
+        let records: Vec<Record<'_>> =
+            records.map(|((line, fix), position)| Record { position, arrival_ms: fix.clock_ms, bytes: line.as_bytes() }).collect();
+        for batch in records.chunks(4_096) {
+            let output = engine.process(batch);
+            ensure!(output.dead_letters.is_empty(), "events that the engine sets aside");
+            for alert in output.alerts.into_iter().filter(|alert| alert.rule.starts_with("gps.") && alert.entity.starts_with("driver:")) {
+                found.push((usize::try_from(alert.position.saturating_sub(1))?, alert.rule));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The ways between fixes to which nothing was done, km.
+    fn clean_km(&self) -> f64 {
+        let mut tracks: BTreeMap<&str, Vec<&Fix>> = BTreeMap::new();
+        for fix in &self.fixes {
+            let is_touched = self.spans.get(&fix.driver).is_some_and(|spans| spans.iter().any(|span| span.holds(fix.clock_ms)));
+            if !is_touched {
+                tracks.entry(&fix.driver).or_default().push(fix);
+            }
+        }
+        let mut metres = 0.0;
+        for track in tracks.values_mut() {
+            track.sort_by_key(|fix| fix.device_ms);
+            for (from, to) in track.iter().zip(track.iter().skip(1)) {
+                if to.device_ms - from.device_ms <= SILENCE_MS {
+                    metres += great_circle::distance_m(from.position, to.position);
+                }
+            }
+        }
+        metres / 1_000.0
+    }
 }
 
 fn spans(text: &str) -> Result<BTreeMap<String, Vec<Span>>> {
@@ -134,47 +212,19 @@ fn fix(line: &str) -> Result<Fix> {
     Ok(Fix { driver: ping.entity_id.expose().to_owned(), device_ms, clock_ms, position: Position::new(ping.lat, ping.lon) })
 }
 
-/// Which rules of `gps/` alert at which of the lines.
-fn alerts(lines: &[&str], fixes: &[Fix], ruleset: Ruleset) -> Result<Vec<(usize, String)>> {
-    let pseudonymizer = Pseudonymizer::new(SECRET, 0).map_err(|error| anyhow!("{error}"))?;
-    let mut engine = Engine::new(ruleset, Config { suppress: false, ..Config::default() }, pseudonymizer)?;
-    let mut found = Vec::new();
-    let records = lines.iter().zip(fixes).zip(1..);
-    let records: Vec<Record<'_>> =
-        records.map(|((line, fix), position)| Record { position, arrival_ms: fix.clock_ms, bytes: line.as_bytes() }).collect();
-    for batch in records.chunks(4_096) {
-        let output = engine.process(batch);
-        ensure!(output.dead_letters.is_empty(), "events that the engine sets aside");
-        for alert in output.alerts.into_iter().filter(|alert| alert.rule.starts_with("gps.") && alert.entity.starts_with("driver:")) {
-            let number = usize::try_from(alert.position.saturating_sub(1))?;
-            found.push((number, alert.rule));
-        }
-    }
-    Ok(found)
-}
-
-/// The ways between fixes to which nothing was done, km.
-fn clean_km(fixes: &[Fix], spans: &BTreeMap<String, Vec<Span>>) -> f64 {
-    let mut tracks: BTreeMap<&str, Vec<&Fix>> = BTreeMap::new();
-    for fix in fixes {
-        let is_touched = spans.get(&fix.driver).is_some_and(|spans| spans.iter().any(|span| span.holds(fix.clock_ms)));
-        if !is_touched {
-            tracks.entry(&fix.driver).or_default().push(fix);
-        }
-    }
-    let mut metres = 0.0;
-    for track in tracks.values_mut() {
-        track.sort_by_key(|fix| fix.device_ms);
-        for (from, to) in track.iter().zip(track.iter().skip(1)) {
-            if to.device_ms - from.device_ms <= SILENCE_MS {
-                metres += great_circle::distance_m(from.position, to.position);
+impl Verdicts {
+    /// The rules that saw it, in the order of their alerts.
+    pub(crate) fn seen_by(&self, span: &Span) -> Vec<&str> {
+        let alerts = self.alerts.get(span.driver()).map(Vec::as_slice).unwrap_or_default();
+        let mut rules = Vec::new();
+        for (_, rule) in alerts.iter().filter(|(at_ms, _)| span.holds(*at_ms)) {
+            if !rules.contains(&rule.as_str()) {
+                rules.push(rule.as_str());
             }
         }
+        rules
     }
-    metres / 1_000.0
-}
 
-impl Verdicts {
     fn attack(&mut self, span: &Span, alerts: &[(i64, String)]) {
         let rules: BTreeSet<&str> = alerts.iter().filter(|(at_ms, _)| span.holds(*at_ms)).map(|(_, rule)| rule.as_str()).collect();
         let Label { attack, fraud, entity_id, from_ts, params, .. } = &span.label;
@@ -214,7 +264,7 @@ impl Verdicts {
         let wrong = self.about_oddities + self.about_clean;
         let all = self.attacks.values().fold(Share::default(), |sum, share| Share { hits: sum.hits + share.hits, of: sum.of + share.of });
         let mut text = format!(
-            "{} fixes, {:.0} clean km. Of {} episodes {} are right: precision **{:.3}**; {} are false about clean tracks, **{:.2}** in 1 000 km, and \
+            "{HEADING}\n{} fixes, {:.0} clean km. Of {} episodes {} are right: precision **{:.3}**; {} are false about clean tracks, **{:.2}** in 1 000 km, and \
              {} about oddities. Of {} attacks **{:.3}** are caught.\n\n",
             self.fixes,
             self.clean_km,
