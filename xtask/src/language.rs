@@ -23,6 +23,8 @@ Made from the code by `cargo xtask pages`; each example is run by a test. A cond
 | `name`, `name.fired`, `name.field` | a binding of `let` or `shared.yaml` |
 | `time` | the event clock, a timestamp |
 | `list.name` | to the right of `in`: whether the list has it now |
+| `place` | where the event is: its `location`, or its own `lat` and `lon` |
+| `zone.name` | to the right of `in`, behind a place: whether it lies in that area of `lists/name.geojson`, or on its edge |
 
 Types are bool, int, double, string, timestamp, duration, and lists of them. Operators are `&& || ! ? : == != < <= > >= + - * / % in [ ]`; an
 int and a double compare as doubles and are not added. Counts and sums are int, and of two of them `/` leaves the fraction off: a share is `double(a) / double(b)`. `data.lines` of a `ledger.posted` is a list of objects: `data.lines[0].amount`,

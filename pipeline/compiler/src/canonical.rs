@@ -9,6 +9,7 @@ use rasid_detectors::signal::SignalField;
 use rasid_detectors::value::Value;
 
 use crate::expression::{Expr, List, StringTest};
+use crate::zone::Zone;
 
 /// How a field stands in a text.
 #[derive(Clone, Copy)]
@@ -79,6 +80,7 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
         Expr::Conditional(a, b, c) => all("?", &[a, b, c]),
         Expr::In(a, list) => all("in", &std::iter::once(a.as_ref()).chain(list).collect::<Vec<_>>()),
         Expr::InList(a, list) => all(&format!("in {}", list_text(list)), &[a]),
+        Expr::InZone(_, zone) => all(&format!("in {}", zone_text(zone)), &expr.parts()),
         Expr::Time => put(out, "time"),
         Expr::Score => put(out, "score"),
         Expr::Size(a) => all("size", &[a]),
@@ -110,6 +112,11 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
 fn list_text(list: &List) -> String {
     let kind = list.kind.map_or("text", EntityKind::name);
     list.digest.iter().fold(format!("list {} {kind} ", list.name), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// A zone by its name and a digest of its corners.
+fn zone_text(zone: &Zone) -> String {
+    zone.digest.iter().fold(format!("zone {} ", zone.name), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn constant(value: Value<'_>, out: &mut String) {

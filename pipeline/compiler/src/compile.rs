@@ -14,6 +14,7 @@ use crate::diagnostic::{Code, Diagnostic, Fault, Report};
 use crate::expression::Expr;
 use crate::folder::{self, Read as ReadFile};
 use crate::list::{self, Lists};
+use crate::zone::{self, Zones};
 use crate::lower::{self, Library, Lowered};
 use crate::names::Tables;
 use crate::rates;
@@ -21,7 +22,7 @@ use crate::ruleset::{Binding, KeyPart, Read, Rule, Ruleset};
 use crate::shared::{self, Shared};
 use crate::yaml::{self, Node};
 
-/// One file: a rule; a list, if its name begins with `lists/`, or the entries of one, if it ends in `.txt` or `.csv` too; the shared bindings, if it is `shared.yaml`; the rates, if it is `rates.yaml`.
+/// One file: a rule; a list, if its name begins with `lists/`, or the entries of one, if it ends in `.txt` or `.csv` too, or a zone, if it ends in `.geojson`; the shared bindings, if it is `shared.yaml`; the rates, if it is `rates.yaml`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// Its path below the rules directory, with `/`; what faults show.
@@ -137,7 +138,7 @@ fn compile_read(mut files: Vec<ReadFile>) -> Result<Ruleset, Report> {
         if !faults.is_empty() || list::lines::is_entries(&source.name) {
             return None;
         }
-        let parsed = if list::is_list(&source.name) || source.name == rates::FILE {
+        let parsed = if list::is_list(&source.name) || zone::is_zone(&source.name) || source.name == rates::FILE {
             yaml::parse_list(&source.text)
         } else {
             yaml::parse(&source.text)
@@ -190,13 +191,13 @@ fn tidy(mut faults: Vec<Fault>) -> Vec<Fault> {
 
 /// Whether a file of that name is a rule, not what rules share.
 fn is_rule(name: &str) -> bool {
-    ![shared::FILE, rates::FILE].contains(&name) && !list::is_list(name) && !list::lines::is_entries(name)
+    ![shared::FILE, rates::FILE].contains(&name) && !list::is_list(name) && !list::lines::is_entries(name) && !zone::is_zone(name)
 }
 
 /// The lists, rates and shared bindings among the files. What has a fault is known by its name, so that nothing more is said
 /// about what names it.
 fn library<'a>(sources: &'a [SourceFile], roots: &'a [Option<Node>], found: &mut [Vec<Fault>]) -> Library<'a> {
-    let mut tables = Tables { lists: lists(sources, roots, found), ..Tables::default() };
+    let mut tables = Tables { lists: lists(sources, roots, found), zones: zones(sources, roots, found), ..Tables::default() };
     let mut shared = Shared::default();
     let place = |name: &str| sources.iter().zip(roots).position(|(source, _)| source.name == name);
     if let Some((source, root, faults)) = place(rates::FILE).and_then(|at| Some((sources.get(at)?, roots.get(at)?, found.get_mut(at)?))) {
@@ -248,6 +249,15 @@ fn lists(sources: &[SourceFile], roots: &[Option<Node>], found: &mut [Vec<Fault>
         }
     }
     lists
+}
+
+fn zones(sources: &[SourceFile], roots: &[Option<Node>], found: &mut [Vec<Fault>]) -> Zones {
+    let files = sources.iter().zip(roots).zip(found).filter(|((source, _), _)| zone::is_zone(&source.name));
+    let zone = |((source, root), faults): ((&SourceFile, &Option<Node>), &mut Vec<Fault>)| {
+        let zone = root.as_ref().and_then(|root| zone::lower(&source.name, root, faults));
+        (list::stem(&source.name).to_owned(), zone.map(Arc::new))
+    };
+    files.map(zone).collect()
 }
 
 fn duplicates(sources: &[SourceFile], lowered: &[Option<Lowered>], found: &mut [Vec<Fault>]) {

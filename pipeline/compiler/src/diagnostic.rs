@@ -102,7 +102,7 @@ codes! {
     WhereReadsMore = "R0031",
     /// A field of a type that the aggregate does not take.
     BadOf = "R0032",
-    /// A list that does not exist.
+    /// A list or a zone that does not exist.
     UnknownList = "R0033",
     /// A value of a kind of entity that the list does not hold.
     WrongList = "R0034",
@@ -138,6 +138,8 @@ codes! {
     BadRate = "R0049",
     /// An amount that is to be reckoned in a currency of which no rate is known, or what is no amount.
     NoRate = "R0050",
+    /// A map that is no area.
+    BadZone = "R0051",
     /// A term of a condition that no value makes true.
     NeverTrue = "W0001",
     /// A term of a condition that every value makes true.

@@ -143,6 +143,11 @@ impl Expr {
                 Value::StandIn(_) => Err(EvalError::StandIn),
                 _ => Err(EvalError::NoOverload),
             }),
+            Self::InZone(place, zone) => {
+                let [lat, lon] = place.as_ref();
+                let place = library::place(lat, lon, scope)?;
+                Ok(zone.holds(place.lat(), place.lon()))
+            }
             Self::Text(subject, test) => subject.with(scope, |subject| match subject {
                 Value::Str(subject) => string_test(subject, test, scope),
                 Value::StandIn(_) => Err(EvalError::StandIn),

@@ -10,6 +10,7 @@ use rasid_detectors::value::{OwnedValue, Value};
 use crate::items::Item;
 pub use crate::library::Function;
 use crate::list::members::Members;
+use crate::zone::Zone;
 
 /// What a program reads while it runs: one event, and the values of the bindings at it.
 pub trait Scope {
@@ -129,6 +130,8 @@ pub enum Expr {
     In(Box<Expr>, Vec<Expr>),
     /// `x in list.name`: whether a list's entry that has not expired at the event clock says so.
     InList(Box<Expr>, Arc<List>),
+    /// `place in zone.name`, by latitude and longitude.
+    InZone(Box<[Expr; 2]>, Arc<Zone>),
     /// `time`: the event clock.
     Time,
     /// `score`: what the rules that do not read it have made of the rule's entity.
@@ -174,6 +177,10 @@ macro_rules! parts {
             | Self::Text(a, StringTest::StartsWith(b) | StringTest::EndsWith(b) | StringTest::Contains(b)) => vec![a, b],
             Self::Conditional(a, b, c) => vec![a, b, c],
             Self::In(a, list) => [& $($mutable)? **a].into_iter().chain(list).collect(),
+            Self::InZone(place, _) => {
+                let [lat, lon] = & $($mutable)? **place;
+                vec![lat, lon]
+            }
             Self::Call(_, parts) | Self::List(parts) => parts.into_iter().collect(),
             Self::Loop(repeat) => {
                 let Loop { list, body, keep, .. } = & $($mutable)? **repeat;

@@ -2,7 +2,7 @@
 //! takes bounded memory, and waits for nobody; what cannot be read is a fault of its own and hides no other.
 //!
 //! A rule file is one whose name ends in `.yaml` or `.yml` and does not begin with a dot: `.#otp.yaml`, `.otp.yaml.swp`
-//! and `otp.yaml~`, which editors leave, are none. In `lists/` a name that ends in `.txt` or `.csv` is one too. Links are followed, each place once.
+//! and `otp.yaml~`, which editors leave, are none. In `lists/` a name that ends in `.txt`, `.csv` or `.geojson` is one too. Links are followed, each place once.
 
 use std::collections::HashMap;
 use std::fs::{DirEntry, File, Metadata, OpenOptions};
@@ -14,7 +14,7 @@ use rasid_detectors::shown::beginning;
 
 use crate::SourceFile;
 use crate::diagnostic::{Code, Fault};
-use crate::{list, yaml};
+use crate::{list, yaml, zone};
 
 /// Deepest folder that is looked into; rules lie at `area/rule.yaml`, lists at `lists/list.yaml`.
 const DEPTH_MAX: usize = 8;
@@ -135,17 +135,17 @@ fn contents(path: &Path, name: &str, left: &mut usize) -> Result<Vec<u8>, Fault>
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
     let file: File = opened.map_err(|error| unreadable(&error, path))?;
     regular(&file.metadata().map_err(|error| unreadable(&error, path))?)?;
-    let is_entries = list::lines::is_entries(name);
+    let (is_entries, is_long) = (list::lines::is_entries(name), list::is_list(name) || zone::is_zone(name));
     let most = match is_entries {
         true => list::lines::BYTES_MAX,
-        false if list::is_list(name) => yaml::LIST_BYTES_MAX,
+        false if is_long => yaml::LIST_BYTES_MAX,
         false => yaml::BYTES_MAX,
     };
     let mut bytes = Vec::new();
     // Its length is no promise: it may grow while it is read.
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error, path))?;
     if bytes.len() > most {
-        return Err(yaml::too_long(most, is_entries || list::is_list(name)));
+        return Err(yaml::too_long(most, is_entries || is_long));
     }
     *left = left.checked_sub(bytes.len()).ok_or_else(|| {
         let message = format!("the rule files up to this one have more than {BYTES_MAX} bytes together");
@@ -225,7 +225,7 @@ impl Walk {
         }
         let shown = format!("{prefix}{lossy}");
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        let is_rule_file = is_yaml || list::lines::is_entries(&shown);
+        let is_rule_file = is_yaml || list::lines::is_entries(&shown) || zone::is_zone(&shown);
         let meta = match std::fs::metadata(&path) {
             Ok(meta) => meta,
             // A link to nowhere may have been a folder of rules.

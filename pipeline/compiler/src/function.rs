@@ -54,7 +54,7 @@ impl Checker<'_> {
                 Typed::new(typed.expr, ty)
             }
             ("distance_m", None, [from, to]) => {
-                let (from, to) = (self.place(from, facts), self.place(to, facts));
+                let (from, to) = (self.place(from, "distance_m", facts), self.place(to, "distance_m", facts));
                 Typed::new(Expr::Call(Function::Distance, from?.into_iter().chain(to?).collect()), Ty::Double)
             }
             ("in_currency", None, [amount, currency, to]) => {
@@ -177,6 +177,21 @@ impl Checker<'_> {
         Typed::new(Expr::InList(Box::new(typed.expr), Arc::clone(found)), Ty::Bool)
     }
 
+    /// `place in zone.name`.
+    fn in_zone(&mut self, place: &IdedExpr, zone: &IdedExpr, name: &str, facts: &Facts) -> Option<Typed> {
+        let place = self.place(place, "in", facts);
+        let zones = &self.names.tables.zones;
+        let Some(found) = zones.get(name) else {
+            let fault = self.at(Code::UnknownList, zone, format!("there is no zone `{name}`"));
+            let help = match suggest(name, zones.keys().map(String::as_str)) {
+                meant if meant.starts_with("did") => meant,
+                _ => format!("draw it as lists/{name}.geojson"),
+            };
+            return self.fault(fault.help(help));
+        };
+        Typed::new(Expr::InZone(Box::new(place?), Arc::clone(found.as_ref()?)), Ty::Bool)
+    }
+
     /// `item in list`, `"name" in data`.
     pub(crate) fn member(&mut self, node: &IdedExpr, item: &IdedExpr, list: &IdedExpr, facts: &Facts) -> Option<Typed> {
         if dotted(list).as_deref() == Some(&["data"]) {
@@ -185,6 +200,9 @@ impl Checker<'_> {
         }
         if let Some(["list", name]) = dotted(list).as_deref() {
             return self.in_list(item, list, name, facts);
+        }
+        if let Some(["zone", name]) = dotted(list).as_deref() {
+            return self.in_zone(item, list, name, facts);
         }
         let typed = self.check(item, facts);
         let items = match (&list.expr, dotted(list).as_deref()) {

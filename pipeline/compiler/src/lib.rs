@@ -60,6 +60,7 @@ pub mod trial;
 mod ty;
 mod typecheck;
 mod yaml;
+pub mod zone;
 
 pub use compile::{LoadError, SourceFile, compile, data, load, load_some, place_of};
 pub use diagnostic::{Code, Diagnostic, Report};

@@ -144,16 +144,18 @@ fn plain<'a>(value: Value<'static>) -> Result<Evaluated<'a>, EvalError> {
 
 /// Great-circle metres between two places, given as latitudes and longitudes.
 fn distance<'a, S: Scope + ?Sized>(arguments: &[Expr], scope: &S) -> Result<Evaluated<'a>, EvalError> {
+    let [from_lat, from_lon, to_lat, to_lon] = arguments else { return Err(EvalError::NoOverload) };
+    let (from, to) = (place(from_lat, from_lon, scope)?, place(to_lat, to_lon, scope)?);
+    plain(Value::Double(great_circle::distance_m(from, to)))
+}
+
+/// The place that a latitude and a longitude are, degrees.
+pub(crate) fn place<S: Scope + ?Sized>(lat: &Expr, lon: &Expr, scope: &S) -> Result<Position, EvalError> {
     let degrees = |argument: &Expr| match argument.eval(scope)?.value() {
         Value::Double(degrees) => Ok(degrees),
         _ => Err(EvalError::NoOverload),
     };
-    let [from_lat, from_lon, to_lat, to_lon] = arguments else { return Err(EvalError::NoOverload) };
-    let place = |lat: f64, lon: f64| {
-        let (lat, lon) =
-            (Latitude::try_from(lat).map_err(|_| EvalError::OutOfRange)?, Longitude::try_from(lon).map_err(|_| EvalError::OutOfRange)?);
-        Ok(Position::new(lat, lon))
-    };
-    let (from, to) = (place(degrees(from_lat)?, degrees(from_lon)?)?, place(degrees(to_lat)?, degrees(to_lon)?)?);
-    plain(Value::Double(great_circle::distance_m(from, to)))
+    let lat = Latitude::try_from(degrees(lat)?).map_err(|_| EvalError::OutOfRange)?;
+    let lon = Longitude::try_from(degrees(lon)?).map_err(|_| EvalError::OutOfRange)?;
+    Ok(Position::new(lat, lon))
 }

@@ -14,6 +14,7 @@ use crate::diagnostic::{Code, Fault, suggest};
 use crate::expression::List;
 use crate::reader::{self, MapReader};
 use crate::yaml::{Node, NodeValue};
+use crate::zone;
 
 pub(crate) mod lines;
 pub(crate) mod members;
@@ -28,7 +29,13 @@ pub(crate) type Lists = BTreeMap<String, Option<Arc<List>>>;
 
 /// Whether a file of that name is a list.
 pub(crate) fn is_list(file: &str) -> bool {
-    file.starts_with(FOLDER) && !lines::is_entries(file)
+    file.starts_with(FOLDER) && !lines::is_entries(file) && !zone::is_zone(file)
+}
+
+/// Whether conditions can name it.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// The name of the list that a file is to hold.
@@ -107,9 +114,7 @@ fn entries_from(node: &Node, faults: &mut Vec<Fault>) -> Option<(String, Range<u
 
 fn name(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<String> {
     let text = reader::text(node, "`list`", faults)?;
-    let formed = text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !formed {
+    if !is_name(text) {
         let fault = Fault::new(Code::BadId, node.span.clone(), format!("`{text}` is no name of a list"));
         faults.push(fault.help("names are a lower-case letter, then lower-case letters, digits and `_`: trusted_phones"));
         return None;

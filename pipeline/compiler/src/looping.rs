@@ -150,16 +150,27 @@ impl Checker<'_> {
         Typed::new(Expr::Loop(Box::new(Loop { kind, slot, list, body: inside.expr, keep, cost })), ty)
     }
 
-    /// A place as its latitude and longitude: `data.location`, `data` itself where that has them, a point of a list, `[30.0, 31.2]`.
-    pub(crate) fn place(&mut self, node: &IdedExpr, facts: &Facts) -> Option<[Expr; 2]> {
-        const HELP: &str = "a place is data.location, a point of data.points, or [latitude, longitude] in degrees: [30.04, 31.24]";
+    /// A place as its latitude and longitude: `place`, `data.location`, `data` itself where that has them, a point of a list,
+    /// `[30.0, 31.2]`. `asked`: what wants it.
+    pub(crate) fn place(&mut self, node: &IdedExpr, asked: &str, facts: &Facts) -> Option<[Expr; 2]> {
+        const HELP: &str = "a place is `place`, data.location, a point of data.points, or [latitude, longitude] in degrees: [30.04, 31.24]";
+        let known = |name: &String| field::find(self.event.fields(), name).is_some();
+        let of = |object: &str| [format!("{object}.lat"), format!("{object}.lon")];
+        let own = || ["lat".to_owned(), "lon".to_owned()];
         let path = dotted(node).filter(|path| self.local(path.first().unwrap_or(&"")).is_none());
         let names = match path.as_deref() {
-            Some(["data"]) => Some(["lat".to_owned(), "lon".to_owned()]),
-            Some(["data", object]) => Some([format!("{object}.lat"), format!("{object}.lon")]),
+            Some(["data"]) => Some(own()),
+            Some(["data", object]) => Some(of(object)),
+            // The event's, whichever way its type names it. A binding of that name is meant first.
+            Some(["place"]) if self.names.find("place").is_none() => {
+                let Some(names) = [of("location"), own()].into_iter().find(|names| names.iter().all(known)) else {
+                    let fault = self.at(Code::UnknownName, node, format!("`{}` has no place of its own", self.event.name()));
+                    return self.fault(fault.help(HELP));
+                };
+                Some(names)
+            }
             _ => None,
         };
-        let known = |name: &String| field::find(self.event.fields(), name).is_some();
         if let Some(names) = names.filter(|names| names.iter().all(known)) {
             let mut found = Vec::new();
             for name in names {
@@ -174,7 +185,7 @@ impl Checker<'_> {
         match (typed.ty, typed.expr) {
             (Ty::Point, point) => Some([Expr::Part(Box::new(point.clone()), 0), Expr::Part(Box::new(point), 1)]),
             (Ty::List(Element::Double | Element::Dyn), Expr::List(parts)) if parts.len() == 2 => parts.try_into().ok(),
-            (ty, _) => self.mismatch(node, "distance_m", &[ty], HELP),
+            (ty, _) => self.mismatch(node, asked, &[ty], HELP),
         }
     }
 }

@@ -8,6 +8,7 @@ use rasid_detectors::operator::OperatorSpec;
 use rasid_detectors::value::OwnedValue;
 
 use crate::list::Lists;
+use crate::zone::Zones;
 use crate::rates;
 use crate::ty::Ty;
 
@@ -30,6 +31,7 @@ pub(crate) enum Param {
 #[derive(Default)]
 pub(crate) struct Tables {
     pub(crate) lists: Lists,
+    pub(crate) zones: Zones,
     pub(crate) rates: rates::Table,
 }
 

@@ -212,7 +212,7 @@ pub(crate) fn set<T: PartialEq>(items: impl IntoIterator<Item = (Range<usize>, T
 
 /// Whether CEL can name it and it is not taken.
 pub(crate) fn identifier(key: &Key, what: &str, faults: &mut Vec<Fault>) -> bool {
-    const TAKEN: [&str; 29] = [
+    const TAKEN: [&str; 30] = [
         "data",
         "params",
         "values",
@@ -222,6 +222,7 @@ pub(crate) fn identifier(key: &Key, what: &str, faults: &mut Vec<Fault>) -> bool
         "duration",
         "timestamp",
         "list",
+        "zone",
         "time",
         "in",
         "true",

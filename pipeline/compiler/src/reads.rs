@@ -79,7 +79,7 @@ fn looks_into(expr: &Expr, event: EventType) -> bool {
         // The elements of a list are nowhere else.
         Expr::Elements(_) => true,
         Expr::Call(..) | Expr::List(_) => expr.parts().into_iter().any(|part| is_personal(part) || within(part)),
-        Expr::At(..) | Expr::Part(..) | Expr::HasPart(..) | Expr::Loop(_) => expr.parts().into_iter().any(within),
+        Expr::InZone(..) | Expr::At(..) | Expr::Part(..) | Expr::HasPart(..) | Expr::Loop(_) => expr.parts().into_iter().any(within),
         _ => false,
     }
 }

@@ -106,6 +106,7 @@ impl<'a> Checker<'a> {
                 return self.outside(node, "`values` by itself", "a binding is its name; whether it has a value is has(values.name)");
             }
             "list" => return self.outside(node, "`list` by itself", "lists stand to the right of `in`: data.phone in list.trusted_phones"),
+            "zone" => return self.outside(node, "`zone` by itself", "zones stand to the right of `in`: place in zone.cairo_airport"),
             "time" => return Typed::new(Expr::Time, Ty::Time),
             "score" => return self.score(node),
             _ => {}
@@ -187,6 +188,7 @@ impl<'a> Checker<'a> {
             Some(["list", name]) => {
                 self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.phone in list.{name}"))
             }
+            Some(["zone", name]) => self.outside(node, "a zone by itself", format!("zones stand to the right of `in`: place in zone.{name}")),
             Some(["values", name]) => {
                 self.outside(node, "this way to reach a value", format!("write {name}; whether it has one is has(values.{name})"))
             }

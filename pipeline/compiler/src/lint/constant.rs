@@ -110,7 +110,7 @@ fn cases(view: View<'_>, wanted: bool, among: Vec<Case>) -> Vec<Case> {
                 Some(values) => values.into_iter().fold(among.clone(), |among, value| narrowed(read, Comparison::NotEqual, value, among)),
             }
         }
-        Expr::Fired(_) | Expr::Has(_) | Expr::HasBinding(_) | Expr::Field(_) | Expr::InList(..) => {
+        Expr::Fired(_) | Expr::Has(_) | Expr::HasBinding(_) | Expr::Field(_) | Expr::InList(..) | Expr::InZone(..) => {
             narrowed(view, Comparison::Equal, &OwnedValue::Bool(wanted), among.clone())
         }
         _ => return among,
@@ -208,6 +208,10 @@ fn name(expr: &Expr) -> Option<String> {
             format!("({}) {sign} ({})", name(first)?, name(second)?)
         }
         Expr::InList(item, list) => format!("({}) in {}", name(item)?, list.name),
+        Expr::InZone(place, zone) => {
+            let [lat, lon] = place.as_ref();
+            format!("({}, {}) in zone {}", name(lat)?, name(lon)?, zone.name)
+        }
         _ => return None,
     })
 }

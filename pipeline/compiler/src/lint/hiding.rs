@@ -177,6 +177,10 @@ impl Without<'_> {
             | Expr::InList(inner, _)
             | Expr::In(inner, _)
             | Expr::Text(inner, StringTest::Matches(_)) => fails(&[inner]),
+            Expr::InZone(place, _) => {
+                let [lat, lon] = place.as_ref();
+                fails(&[lat, lon])
+            }
             Expr::Text(inner, StringTest::StartsWith(other) | StringTest::EndsWith(other) | StringTest::Contains(other)) => {
                 fails(&[inner, other])
             }

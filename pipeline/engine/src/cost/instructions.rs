@@ -62,7 +62,7 @@ fn form(term: &Expr) -> &'static str {
         | Expr::At(..)
         | Expr::Part(..)
         | Expr::HasPart(..) => "condition/text",
-        Expr::In(..) | Expr::InList(..) => "condition/word",
+        Expr::In(..) | Expr::InList(..) | Expr::InZone(..) => "condition/word",
         Expr::Time => "condition/time",
         Expr::Has(_) | Expr::HasBinding(_) | Expr::Fired(_) => "condition/has",
         Expr::Compare(_, one, other) => dearest(one, other, "condition/compare"),

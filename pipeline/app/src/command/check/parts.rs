@@ -27,8 +27,8 @@ impl Part {
 pub(super) fn parts(paths: &[PathBuf]) -> Result<Vec<Part>, Failure> {
     let known = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let has = |path: &Path, wanted: &[&str]| path.extension().is_some_and(|extension| wanted.iter().any(|wanted| extension == *wanted));
-    // Plain files of entries are checked with the list that takes them in, which comes with every rule of the folder.
-    let is_entries = |path: &Path| has(path, &["txt", "csv"]) && path.parent().is_some_and(|parent| parent.ends_with("lists"));
+    // Plain files of entries, and zones, are checked with the list that takes them in, which comes with every rule of the folder.
+    let is_entries = |path: &Path| has(path, &["txt", "csv", "geojson"]) && path.parent().is_some_and(|parent| parent.ends_with("lists"));
     let is_file = |path: &Path| (has(path, &["yaml", "yml"]) || is_entries(path)) && !path.is_dir();
     let mut parts: Vec<Part> = Vec::new();
     for dir in paths.iter().filter(|path| !is_file(path)) {
