@@ -1,53 +1,69 @@
 //! Impossible travel: two logins of one user farther apart than travel allows, weighed by what is known of the user.
 //!
 //! ```text
-//! Input    auth.login_succeeded with location                               Key  user
+//! Input    auth.login_succeeded with a place; auth.otp_verified confirms one that taught nothing            Key  user
 //! Formula  d_lb = max(0, d − radius_factor · (r₁ + r₂)); Δt = |t₂ − t₁| + tolerance_s   (kernel/lower_bound_speed.rs)
-//!          r = max(reported, floor of the network: mobile 200 km, fixed 50, egress 25, satellite 1 500)
-//!          suspicion = 0.5 + 0.35 new device + 0.15 new place − 0.35 familiar place + 0.1 country changed
-//!                    + network (fixed or hosting +0.1, VPN −0.05, company −0.5, satellite −0.6) − 0.25 own device on egress
-//! Fires    d_lb > distance_m_min (100 km), d_lb > speed_mps_max (277.8 m/s) · Δt, and another address
-//! Strength 1 − speed_mps_max · Δt / d_lb, in 0..1; suspicion in 0..1 says whether it is somebody else
-//! State    the anchor login; the six newest places and devices of the user; forgotten after 60 days of silence
-//! Misses   travel inside one city; a user's first login; an attacker with the victim's device, or near the victim
-//! Alarms   wrongly on VPN exits that are not marked as such, together with a new device
+//!          r = max(reported, floor of the network: mobile 200 km, fixed 50, egress 25, satellite 1 500; of a device's own
+//!          place 1 km); in the middle of a country that country's (impossible_travel/middle.rs)
+//!          reach = max(ground_mps_max · Δt, speed_mps_max · (Δt − flight_s)): by road or rail, or by a flight with its taxiing
+//! Fires    d_lb > distance_m_min (100 km) and d_lb > reach, from an address that the account was not let in from before
+//! Strength 1 − reach / d_lb, in 0..1; suspicion in 0..1 says whether it is somebody else (impossible_travel/suspicion.rs)
+//! State    three anchors: the newest place by address, by the device itself, and where a line ended; six places, six devices,
+//!          eight addresses, four countries, logins by network, one login to be confirmed; forgotten after 60 days of silence
+//! Misses   travel inside one country over a carrier's gateway; a user's first login; places that a device makes up; a thief near
+//!          the victim, on an address of his, or who confirms himself with the owner's code
+//! Alarms   wrongly on families that share an account, and on VPN exits that are not marked as such, in an account's first weeks
 //! Source   Panther `impossible_travel_login` and its kin (great-circle speed over 900 km/h), with the geo-IP radius
 //!          that they pass over: median error on mobile networks is 179–207 km (arXiv 2605.21937), and about 70 % of
 //!          mobile prefixes span over 100 km, so a smaller claim is not believed; familiar places and devices as
-//!          Datadog's and Okta's baselines use them
+//!          Datadog's and Okta's baselines use them; likelihood ratios as in Freeman et al., NDSS 2016
 //! ```
 //!
-//! Times are the event clock: a login's own clock is the service's. A login older than the anchor is judged against it
-//! but does not replace it; one at the same instant is judged and replaces it. A login through a data centre, VPN,
-//! company line or satellite (egress) shows where the line ends and not where the person is: it is judged, because that
-//! is how thieves come, but it is never the anchor, so nobody is accused for switching a VPN off. A login that is both
-//! impossible and suspicious teaches nothing: else the thief's second login would be as familiar as the owner's.
+//! **Time.** A login is judged by its own time, which its service stamps, and not by when it arrived: what an outage held back
+//! for hours is no travel. A time later than the event clock, or more than `delay_s_max` before it, is not believed, and the event
+//! clock stands in. A login older than an anchor is judged against it but does not replace it; one at the same instant is judged
+//! and replaces it, so order of arrival accuses nobody.
+//!
+//! **Place.** A login through a data centre, VPN, company line or satellite (egress) shows where the line ends and not where the
+//! person is: it is judged, because that is how thieves come, but it never is where the person was. So nobody is accused for switching a
+//! VPN off. Where one line ended, another one may be set against it in one case: on another device, in another country, at a place that the
+//! account does not know. A place that the device tells itself (`source: device`) is the person's whatever the line, and sharp. The
+//! middle of a country is what geo-IP gives when it knows no more: it is set against places of other countries, and teaches no place. An
+//! address that the account was let in from has not travelled, whatever geo-IP says of it now.
+//!
+//! **Learning.** What fires on a device that is not the account's, with `learned_suspicion_max` or more, teaches nothing: else the
+//! thief's second login would be as familiar as the owner's. It is learned when a login code is verified on that device, or at that
+//! address where there is no device, within a day; or by the next login from there that travel explains. The account's own device always
+//! teaches: else each use of a new VPN would be told again.
 //!
 //! With `radius_factor: 0` this is the naive form that other systems use: place and time alone, every login an anchor.
+
+mod jump;
+mod known;
+mod middle;
+mod suspicion;
+#[cfg(test)]
+mod tests;
+mod visit;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::entity::KeyHasher;
-use crate::event::auth::{AsnType, Login};
-use crate::event::position::Position;
-use crate::event::units::{Country, Reported};
+use crate::entity::{EntityKind, KeyHasher};
+use crate::event::auth::{Otp, OtpPurpose};
 use crate::event::{Data, Event, EventType};
-use crate::kernel::great_circle::distance_m;
-use crate::kernel::lower_bound_speed::{Bounds, Fix, excess, judge};
 use crate::operator::{Fact, Feeds, HeapBounds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
+use jump::{From, Jump};
+pub use known::State;
+use suspicion::Evidence;
+use visit::{Visit, named, time_ms};
 
-/// Places and devices remembered of one user: what people use within weeks, and half a kilobyte.
-const REMEMBERED: usize = 6;
-/// Two logins this close are at one place, m: a city and its surroundings.
-const PLACE_M: f64 = 60_000.0;
-/// A place is familiar once it was seen so often, or this long ago first, ms.
-const FAMILIAR_TIMES: u32 = 3;
-const FAMILIAR_MS: i64 = 86_400_000;
 /// How long a user is remembered, ms.
 const MEMORY_MS: i64 = 60 * 86_400_000;
+/// How long after a login that taught nothing a code confirms it, ms: a challenge is answered on the day.
+const CONFIRMED_WITHIN_MS: i64 = 86_400_000;
 
 /// See the module's header.
 pub struct ImpossibleTravel;
@@ -56,10 +72,17 @@ pub struct ImpossibleTravel;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Fastest credible travel, m/s. 277.8: 1 000 km/h, an airliner with the wind. Higher misses more, lower accuses
+    /// Fastest credible flight, m/s. 277.8: 1 000 km/h, an airliner with the wind. Higher misses more, lower accuses
     /// travellers.
     #[schemars(range(min = 1.0, max = 100_000.0), example = 277.8)]
     pub speed_mps_max: f64,
+    /// Fastest credible way on the ground, m/s; above it, it takes a flight. 83.3: 300 km/h, high-speed rail.
+    #[schemars(range(min = 0.0, max = 100_000.0), example = 83.3)]
+    pub ground_mps_max: f64,
+    /// How much longer than its distance at full speed a flight takes, s. 900: taxiing out and in (17 min on average in Europe by
+    /// Eurocontrol's CODA digests) and the slow ends of the way, with nobody waiting. 0 lets people fly from door to door.
+    #[schemars(range(min = 0.0, max = 36_000.0), example = 900.0)]
+    pub flight_s: f64,
     /// Jumps up to this are never judged, m. 100 000: what geo-IP confuses inside one country.
     #[schemars(range(min = 0.0, max = 20_000_000.0), example = 100_000.0)]
     pub distance_m_min: f64,
@@ -70,56 +93,93 @@ pub struct Params {
     /// Widest radius that is believed, m; a wider claim counts as this one. 1 500 000: a satellite operator's footprint.
     #[schemars(range(min = 0.0, max = 20_000_000.0), example = 1_500_000.0)]
     pub radius_m_max: f64,
+    /// Least radius that is believed of a mobile carrier's address, m. 200 000: the median error that was measured.
+    #[schemars(range(min = 0.0, max = 20_000_000.0), example = 200_000.0)]
+    pub mobile_radius_m_min: f64,
+    /// The same of a fixed line, and of a network of an unknown kind, m. 50 000: a city and what hangs on its exchange.
+    #[schemars(range(min = 0.0, max = 20_000_000.0), example = 50_000.0)]
+    pub fixed_radius_m_min: f64,
+    /// The same of a data centre, VPN or company, m. 25 000: a city.
+    #[schemars(range(min = 0.0, max = 20_000_000.0), example = 25_000.0)]
+    pub egress_radius_m_min: f64,
+    /// The same of a satellite operator, m. 1 500 000: its footprint.
+    #[schemars(range(min = 0.0, max = 20_000_000.0), example = 1_500_000.0)]
+    pub satellite_radius_m_min: f64,
+    /// Least radius that is believed of a place that the device tells, m. 1 000: a phone indoors, by its cell.
+    #[schemars(range(min = 0.0, max = 20_000_000.0), example = 1_000.0)]
+    pub device_radius_m_min: f64,
     /// How far two servers' clocks may disagree, s.
     #[schemars(range(min = 0.0, max = 3_600.0), example = 120.0)]
     pub tolerance_s: f64,
-    /// An impossible login of this suspicion or more teaches nothing about the user, 0 to 1. 0.9: where the shipped rule
-    /// alerts. Lower, and honest people who moved stay strangers; higher, and a thief becomes familiar.
-    #[schemars(range(min = 0.0, max = 2.0), example = 0.9)]
+    /// How long a login may have been held back before its own time is no longer believed, s. 259 200: three days, the longest that a
+    /// duplicate is known.
+    #[schemars(range(min = 0.0, max = 7_776_000.0), example = 259_200.0)]
+    pub delay_s_max: f64,
+    /// Two logins this close are at one place, m. 60 000: a city and its surroundings.
+    #[schemars(range(min = 0.0, max = 1_000_000.0), example = 60_000.0)]
+    pub place_m: f64,
+    /// A login on another device that fires with this suspicion or more teaches nothing about the user, 0 to 1. 0.5: where a second
+    /// proof is asked for. Lower, and honest people who moved stay strangers; higher, and a thief becomes familiar.
+    #[schemars(range(min = 0.0, max = 1.0), example = 0.5)]
     pub learned_suspicion_max: f64,
+    /// How many of all logins are thieves', 0 to 1. Higher raises every suspicion. 0.002: one account in a hundred taken over a
+    /// month, a few logins each.
+    #[schemars(range(min = 0.000_001, max = 0.5), example = 0.002)]
+    pub thief_share: f64,
+    /// How many of the logins of an owner of whom little is known come on a device new to the account, 0 to 1. 0.1: people have
+    /// two or three.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.1)]
+    pub device_share: f64,
+    /// The same through a VPN. 0.02.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.02)]
+    pub vpn_share: f64,
+    /// The same through a data centre: VPNs that are not marked as such. 0.001.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.001)]
+    pub hosting_share: f64,
+    /// The same through a company's line. 0.03.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.03)]
+    pub corporate_share: f64,
+    /// The same through a satellite. 0.05: who is on board has no other line.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.05)]
+    pub satellite_share: f64,
+    /// How many of an owner's logins geo-IP has somewhere else altogether, 0 to 1: a block of addresses that moved, an account that is shared.
+    /// 0.0008.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.000_8)]
+    pub error_share: f64,
+    /// How many of the logins of an owner of whom little is known jump inside one country over a mobile carrier, 0 to 1: to one of its
+    /// gateways that he did not come by before. 0.1.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.1)]
+    pub carrier_share: f64,
 }
 
 impl Default for Params {
     fn default() -> Self {
         Self {
             speed_mps_max: 277.8,
+            ground_mps_max: 83.3,
+            flight_s: 900.0,
             distance_m_min: 100_000.0,
             radius_factor: 1.0,
             radius_m_max: 1_500_000.0,
+            mobile_radius_m_min: 200_000.0,
+            fixed_radius_m_min: 50_000.0,
+            egress_radius_m_min: 25_000.0,
+            satellite_radius_m_min: 1_500_000.0,
+            device_radius_m_min: 1_000.0,
             tolerance_s: 120.0,
-            learned_suspicion_max: 0.9,
+            delay_s_max: 259_200.0,
+            place_m: 60_000.0,
+            learned_suspicion_max: 0.5,
+            thief_share: 0.002,
+            device_share: 0.1,
+            vpn_share: 0.02,
+            hosting_share: 0.001,
+            corporate_share: 0.03,
+            satellite_share: 0.05,
+            error_share: 0.000_8,
+            carrier_share: 0.1,
         }
     }
-}
-
-/// What is remembered of one user.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct State {
-    anchor: Option<Fix>,
-    /// Hash of the anchor's address.
-    ip: u64,
-    country: Option<Country>,
-    places: Vec<Place>,
-    /// (hash, event clock of the newest login).
-    devices: Vec<(u64, i64)>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Place {
-    position: Position,
-    /// Reached through a line that ends there.
-    egress: bool,
-    times: u32,
-    first_ms: i64,
-    newest_ms: i64,
-}
-
-/// How well a place is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    New,
-    Seen,
-    Familiar,
 }
 
 /// What its signal carries.
@@ -128,18 +188,29 @@ const FIELDS: &[SignalField] = &[
     SignalField { name: "elapsed_s", ty: SignalType::Double { decimals: 3 }, doc: "time between the logins and the tolerance, s" },
     SignalField { name: "speed_mps", ty: SignalType::Double { decimals: 1 }, doc: "slowest speed that explains both, m/s" },
     SignalField { name: "strength", ty: SignalType::Double { decimals: 3 }, doc: "how far past the bound, 0 to 1" },
-    SignalField { name: "suspicion", ty: SignalType::Double { decimals: 2 }, doc: "how likely it is somebody else, 0 to 1" },
-    SignalField { name: "device", ty: SignalType::Text, doc: "new or known" },
+    SignalField { name: "suspicion", ty: SignalType::Double { decimals: 3 }, doc: "how likely it is somebody else, 0 to 1" },
+    SignalField { name: "device", ty: SignalType::Text, doc: "new or known; unknown where the login names none" },
     SignalField { name: "place", ty: SignalType::Text, doc: "new, seen or familiar" },
+    SignalField { name: "apart_m", ty: SignalType::Double { decimals: 0 }, doc: "distance between the two places, m" },
+    SignalField { name: "radii_m", ty: SignalType::Double { decimals: 0 }, doc: "what the radii of both take off it, m" },
+    SignalField {
+        name: "implied_mps",
+        ty: SignalType::Double { decimals: 1 },
+        doc: "speed that the two places and times alone imply, m/s",
+    },
+    SignalField { name: "from", ty: SignalType::Text, doc: "what told the other place: address, device, or exit, where a line ended" },
+    SignalField { name: "logins", ty: SignalType::Int, doc: "logins of the account that are known, up to 64" },
 ];
 
 impl Operator for ImpossibleTravel {
     const NAME: &'static str = "impossible_travel";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const GIVES: &'static str =
         "Two logins of one user farther apart than travel allows, and how likely it is that somebody else is behind the second.";
-    const FEEDS: Feeds =
-        Feeds::Fixed { inputs: &[EventType::LoginSucceeded], reads: &["location", "asn_type", "country", "device_id", "ip"] };
+    const FEEDS: Feeds = Feeds::Fixed {
+        inputs: &[EventType::LoginSucceeded, EventType::OtpVerified],
+        reads: &["location", "asn_type", "country", "device_id", "ip", "purpose"],
+    };
     const YIELDS: Yields = Yields::Signal(FIELDS);
     const NEEDS_RAW: bool = true;
     type Params = Params;
@@ -150,323 +221,86 @@ impl Operator for ImpossibleTravel {
     }
 
     fn heap_bytes(state: &State) -> usize {
-        state.places.len() * size_of::<Place>() + state.devices.len() * size_of::<(u64, i64)>()
+        state.heap_bytes()
     }
 
     fn heap_bounds(_: &Setup<Params>) -> HeapBounds {
-        let each = size_of::<Place>() + size_of::<(u64, i64)>();
-        HeapBounds { first: each, most: REMEMBERED * each }
+        State::HEAP_BOUNDS
     }
 
     fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut State) -> Option<Signal> {
-        Self::observe(&setup.params, fact.event, state)
+        Self::observe(&setup.params, fact.event, fact.hasher, state)
     }
 }
 
 impl ImpossibleTravel {
     /// Looks at one event of the key that `state` belongs to.
-    fn observe(params: &Params, event: &Event<'_>, state: &mut State) -> Option<Signal> {
-        let Data::LoginSucceeded(login) = &event.data else { return None };
-        let location = login.location.as_ref()?;
-        let position = location.position()?;
-        let naive = params.radius_factor <= 0.0;
-        let reported_m = location.accuracy_km.as_ref().and_then(Reported::known).map_or(0.0, |radius| radius.get() * 1000.0);
-        let fix = Fix { position, radius_m: reported_m.max(radius_floor_m(login.asn_type)), time_ms: event.clock() };
-        let bounds = Bounds {
-            speed_mps_max: params.speed_mps_max,
-            distance_m_min: params.distance_m_min,
-            radius_factor: params.radius_factor,
-            tolerance_s: params.tolerance_s,
-            radius_m_max: params.radius_m_max,
-        };
-        let egress = login.asn_type.is_some_and(is_egress);
-        // What could not be read is nobody's device and no address, so it is never the one of before.
-        let (device, ip) = (named(login.device_id.expose()), named(login.ip.expose()));
-        let known_device = state.devices.iter().any(|(known, _)| Some(*known) == device);
-        let place = state.known(&fix, egress);
-        let suspicion = suspicion(login, known_device, place, state.country, egress);
-
-        let found =
-            state.anchor.as_ref().and_then(|anchor| excess(anchor, &fix, &bounds)).filter(|_| naive || ip.is_none_or(|ip| ip != state.ip));
-        if naive {
-            judge(&mut state.anchor, fix, &bounds);
-        } else if found.is_none() || suspicion < params.learned_suspicion_max {
-            state.learn(fix, egress, device);
-            if !egress {
-                judge(&mut state.anchor, fix, &bounds);
-                (state.ip, state.country) = (ip.unwrap_or_default(), login.country);
+    fn observe(params: &Params, event: &Event<'_>, hasher: &KeyHasher, state: &mut State) -> Option<Signal> {
+        match &event.data {
+            Data::LoginSucceeded(login) => Self::judge(params, Visit::of(params, event, login, hasher)?, state),
+            Data::OtpVerified(code) => {
+                Self::confirm(params, event, hasher, code, state);
+                None
             }
-        }
-        found.map(|found| {
-            let numbers = [found.distance_m, found.elapsed_s, found.speed_mps, found.strength, suspicion].map(OwnedValue::Double);
-            let words = [if known_device { "known" } else { "new" }, place.word()].map(|word| OwnedValue::Str(word.into()));
-            Signal::new(FIELDS, numbers.into_iter().chain(words))
-        })
-    }
-}
-
-impl State {
-    /// How well the place of a login is known.
-    fn known(&self, fix: &Fix, egress: bool) -> Known {
-        match self.places.iter().find(|place| place.is_at(fix.position, egress)) {
-            None => Known::New,
-            Some(place) if place.times >= FAMILIAR_TIMES || fix.time_ms - place.first_ms > FAMILIAR_MS => Known::Familiar,
-            Some(_) => Known::Seen,
+            _ => None,
         }
     }
 
-    /// Remembers a login's place and device; the one longest unused makes room.
-    fn learn(&mut self, fix: Fix, egress: bool, device: Option<u64>) {
-        if let Some(place) = self.places.iter_mut().find(|place| place.is_at(fix.position, egress)) {
-            place.times = place.times.saturating_add(1);
-            place.first_ms = place.first_ms.min(fix.time_ms);
-            place.newest_ms = place.newest_ms.max(fix.time_ms);
+    /// Judges a login, and learns from it.
+    fn judge(params: &Params, visit: Visit, state: &mut State) -> Option<Signal> {
+        if params.radius_factor <= 0.0 {
+            let found = state.last().and_then(|last| Jump::between(params, &last, &visit.fix));
+            let said = found.map(|jump| signal(&jump, From::Address, &state.evidence(params, &visit, From::Address), params));
+            state.follow(&visit);
+            return said;
+        }
+        let found = state.jump(params, &visit);
+        let evidence = found.map(|(_, from)| state.evidence(params, &visit, from));
+        let is_strange = evidence.is_some_and(|of| !of.is_own_device() && of.suspicion(params) >= params.learned_suspicion_max);
+        let said = found.zip(evidence).map(|((jump, from), evidence)| signal(&jump, from, &evidence, params));
+        if is_strange {
+            state.doubt(visit);
         } else {
-            let place = Place { position: fix.position, egress, times: 1, first_ms: fix.time_ms, newest_ms: fix.time_ms };
-            push(&mut self.places, place, |place| place.newest_ms);
+            state.learn(params, &visit);
         }
-        let Some(device) = device else { return };
-        match self.devices.iter_mut().find(|(known, _)| *known == device) {
-            Some((_, newest_ms)) => *newest_ms = (*newest_ms).max(fix.time_ms),
-            None => push(&mut self.devices, (device, fix.time_ms), |(_, newest_ms)| *newest_ms),
+        said
+    }
+
+    /// A code that was verified after a login that taught nothing, on its device or else at its address, is a second proof of it.
+    fn confirm(params: &Params, event: &Event<'_>, hasher: &KeyHasher, code: &Otp<'_>, state: &mut State) {
+        if code.purpose.get() != Some(&OtpPurpose::Login) {
+            return;
         }
-    }
-}
-
-impl Place {
-    fn is_at(&self, position: Position, egress: bool) -> bool {
-        self.egress == egress && distance_m(self.position, position) <= PLACE_M
-    }
-}
-
-impl Known {
-    fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Seen => "seen",
-            Self::Familiar => "familiar",
-        }
-    }
-}
-
-/// Adds one, in the place of the one longest unused where there are enough.
-fn push<T>(kept: &mut Vec<T>, new: T, newest_ms: impl Fn(&T) -> i64) {
-    if kept.len() < REMEMBERED {
-        kept.push(new);
-    } else if let Some(oldest) = kept.iter_mut().min_by_key(|kept| newest_ms(kept)) {
-        *oldest = new;
-    }
-}
-
-/// How likely a login that nobody can have travelled to is somebody else's, 0 to 1. Weights tuned on generated logins of
-/// 20 000 users over 30 days, a third of which are carrier jumps.
-fn suspicion(login: &Login<'_>, known_device: bool, place: Known, country: Option<Country>, egress: bool) -> f64 {
-    let device = if known_device { 0.0 } else { 0.35 };
-    let place = match place {
-        Known::New => 0.15,
-        Known::Seen => 0.0,
-        Known::Familiar => -0.35,
-    };
-    let network = match login.asn_type {
-        Some(AsnType::Hosting | AsnType::Residential) => 0.1,
-        Some(AsnType::Vpn) => -0.05,
-        Some(AsnType::Corporate) => -0.5,
-        Some(AsnType::Satellite) => -0.6,
-        Some(AsnType::Mobile | AsnType::Unknown) | None => 0.0,
-    };
-    let own_device_on_egress = if known_device && egress { -0.25 } else { 0.0 };
-    let other_country = if country.is_some() && login.country.is_some() && country != login.country { 0.1 } else { 0.0 };
-    f64::clamp(0.5 + device + place + network + own_device_on_egress + other_country, 0.0, 1.0)
-}
-
-/// The radius that geo-IP has on such a network whatever it claims, m.
-fn radius_floor_m(asn_type: Option<AsnType>) -> f64 {
-    match asn_type {
-        Some(AsnType::Mobile) => 200_000.0,
-        Some(AsnType::Residential | AsnType::Unknown) | None => 50_000.0,
-        Some(AsnType::Hosting | AsnType::Vpn | AsnType::Corporate) => 25_000.0,
-        Some(AsnType::Satellite) => 1_500_000.0,
-    }
-}
-
-/// Whether an address of that kind shows where a line ends rather than where a person is.
-fn is_egress(asn_type: AsnType) -> bool {
-    match asn_type {
-        AsnType::Hosting | AsnType::Vpn | AsnType::Corporate | AsnType::Satellite => true,
-        AsnType::Mobile | AsnType::Residential | AsnType::Unknown => false,
-    }
-}
-
-/// The hash of an identifier, where it names somebody or something.
-fn named(text: &str) -> Option<u64> {
-    (!text.is_empty()).then(|| hash(text))
-}
-
-/// Tells a user's own devices and addresses apart; nothing is keyed by it, so it needs no secret.
-fn hash(text: &str) -> u64 {
-    KeyHasher::new([0; 16]).hash(&[text.as_bytes()])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::auth::Login;
-    use crate::event::position::Location;
-    use crate::event::text::{DeviceId, IpAddress, UserId};
-    use crate::event::units::{Kilometres, Latitude, Longitude, Timestamp};
-    use crate::value::OwnedValue;
-    use rstest::rstest;
-
-    const CAIRO: (f64, f64) = (30.0444, 31.2357);
-    const ALEXANDRIA: (f64, f64) = (31.2001, 29.9187);
-    const DUBAI: (f64, f64) = (25.2048, 55.2708);
-
-    fn login(place: (f64, f64), accuracy_km: Option<f64>, at_s: i64) -> Event<'static> {
-        Event {
-            id: "1".into(),
-            source: "s".into(),
-            time: Timestamp::from_millis(1_700_000_000_000 + at_s * 1000),
-            received: None,
-            data: Data::LoginSucceeded(Box::new(Login {
-                user_id: UserId::new("u_1"),
-                device_id: DeviceId::new("d_1"),
-                ip: IpAddress::new(format!("192.0.2.{}", place.0.abs().trunc())), // one address a place
-                location: Some(Location {
-                    lat: Latitude::try_from(place.0).expect("in range"),
-                    lon: Longitude::try_from(place.1).expect("in range"),
-                    accuracy_km: accuracy_km.map(|radius| Reported::Known(Kilometres::try_from(radius).expect("in range"))),
-                    source: None,
-                }),
-                country: None,
-                asn: None,
-                asn_type: None,
-                method: None,
-            })),
-        }
-    }
-
-    fn fires(params: &Params, logins: &[Event<'_>]) -> Vec<bool> {
-        let mut state = State::default();
-        logins.iter().map(|login| ImpossibleTravel::observe(params, login, &mut state).is_some()).collect()
-    }
-
-    fn naive() -> Params {
-        Params { speed_mps_max: 250.0, radius_factor: 0.0, tolerance_s: 0.0, ..Params::default() }
-    }
-
-    /// What the last of some logins is taken for, if it fires.
-    fn suspicion_of(logins: &[Event<'_>]) -> Option<f64> {
-        let mut state = State::default();
-        let last = logins.iter().map(|login| ImpossibleTravel::observe(&Params::default(), login, &mut state)).last().flatten()?;
-        match last.get(4) {
-            Some(OwnedValue::Double(suspicion)) => Some(*suspicion),
-            other => panic!("expected a number, got {other:?}"),
-        }
-    }
-
-    fn by(device: &'static str, mut event: Event<'static>) -> Event<'static> {
-        if let Data::LoginSucceeded(login) = &mut event.data {
-            login.device_id = DeviceId::new(device);
-        }
-        event
-    }
-
-    fn through(asn_type: AsnType, mut event: Event<'static>) -> Event<'static> {
-        if let Data::LoginSucceeded(login) = &mut event.data {
-            login.asn_type = Some(asn_type);
-        }
-        event
-    }
-
-    /// Cairo to Dubai is 2 417 km: 9 668 s at 250 m/s.
-    #[rstest]
-    #[case::just_too_fast(9_600, true)]
-    #[case::just_possible(9_720, false)]
-    #[case::the_same_instant(0, true)]
-    fn the_bound_is_where_the_header_says(#[case] after_s: i64, #[case] expected: bool) {
-        assert_eq!(fires(&naive(), &[login(CAIRO, None, 0), login(DUBAI, None, after_s)]), [false, expected]);
-    }
-
-    #[test]
-    fn the_radius_of_a_carrier_explains_a_jump_but_not_a_continent() {
-        let params = Params::default();
-        assert_eq!(fires(&params, &[login(CAIRO, Some(200.0), 0), login(ALEXANDRIA, Some(200.0), 60)]), [false, false]);
-        assert_eq!(fires(&params, &[login(CAIRO, Some(200.0), 0), login(DUBAI, Some(20.0), 600)]), [false, true]);
-    }
-
-    #[test]
-    fn a_late_login_is_judged_and_does_not_replace_the_newest() {
-        let logins = [login(CAIRO, None, 3_600), login(DUBAI, None, 0), login(CAIRO, None, 3_700)];
-        assert_eq!(fires(&naive(), &logins), [false, true, false]);
-    }
-
-    #[test]
-    fn switching_a_vpn_off_accuses_nobody_and_one_in_between_hides_nothing() {
-        let vpn = |place, at_s| through(AsnType::Vpn, login(place, None, at_s));
-        assert_eq!(fires(&Params::default(), &[vpn(DUBAI, 0), login(CAIRO, None, 60)]), [false, false]);
-        assert_eq!(fires(&Params::default(), &[login(CAIRO, None, 0), vpn(DUBAI, 60), login(DUBAI, None, 120)]), [false, true, true]);
-    }
-
-    #[test]
-    fn suspicion_tells_a_thief_from_the_owner() {
-        let home = || login(CAIRO, None, 0);
-        let thief = by("d_9", through(AsnType::Hosting, login(DUBAI, None, 600)));
-        assert_eq!(suspicion_of(&[home(), thief]), Some(1.0), "another device, another place, a data centre");
-        let owner = through(AsnType::Vpn, login(DUBAI, None, 600));
-        assert_eq!(suspicion_of(&[home(), owner]), Some(0.35), "the owner's device through a VPN");
-        let mut commuter: Vec<Event<'_>> =
-            (0..4_i32).map(|n| login(if n % 2 == 0 { CAIRO } else { DUBAI }, None, i64::from(n) * 86_400)).collect();
-        commuter.push(login(CAIRO, None, 3 * 86_400 + 600));
-        assert_eq!(suspicion_of(&commuter), Some(0.15), "the owner's device at a familiar place");
-    }
-
-    #[test]
-    fn a_thief_does_not_become_familiar() {
-        let mut logins = vec![login(CAIRO, None, 0)];
-        logins.extend((1..6).map(|n| by("d_9", through(AsnType::Residential, login(DUBAI, None, n * 600)))));
-        assert_eq!(suspicion_of(&logins), Some(1.0));
-    }
-
-    #[test]
-    fn one_address_is_one_place_whatever_geo_ip_says_of_it() {
-        let mut moved = login(DUBAI, None, 600);
-        if let Data::LoginSucceeded(login) = &mut moved.data {
-            login.ip = IpAddress::new("192.0.2.30");
-        }
-        assert_eq!(fires(&Params::default(), &[login(CAIRO, None, 0), moved]), [false, false]);
-    }
-
-    #[test]
-    fn memory_of_a_user_is_bounded() {
-        let mut state = State::default();
-        for n in 0..100_u8 {
-            let place = (f64::from(n) / 2.0, f64::from(n));
-            ImpossibleTravel::observe(&Params::default(), &login(place, None, i64::from(n) * 86_400), &mut state);
-        }
-        assert_eq!(state.places.len(), REMEMBERED);
-        assert!(ImpossibleTravel::heap_bytes(&state) < 1_000);
-    }
-
-    #[test]
-    fn the_same_login_twice_is_no_travel() {
-        assert_eq!(fires(&naive(), &[login(CAIRO, None, 0), login(CAIRO, None, 0)]), [false, false]);
-    }
-
-    #[test]
-    fn null_island_is_no_place() {
-        assert_eq!(fires(&naive(), &[login(CAIRO, None, 0), login((0.0, 0.0), None, 60), login(CAIRO, None, 120)]), [false; 3]);
-    }
-
-    #[test]
-    fn a_reader_can_redo_the_sum() {
-        let mut state = State::default();
-        assert!(ImpossibleTravel::observe(&naive(), &login(CAIRO, None, 0), &mut state).is_none());
-        let signal = ImpossibleTravel::observe(&naive(), &login(DUBAI, None, 600), &mut state).expect("fires");
-        let field = |index| match signal.get(index) {
-            Some(OwnedValue::Double(value)) => *value,
-            other => panic!("expected a number, got {other:?}"),
+        let device = code.device_id.as_ref().and_then(|device| named(hasher, EntityKind::Device, device.expose()));
+        let address = named(hasher, EntityKind::Ip, code.ip.expose());
+        let now_ms = time_ms(params, event);
+        let is_its = |visit: &Visit| {
+            let is_same = if visit.device.is_some() { visit.device == device } else { visit.address.is_some() && visit.address == address };
+            is_same && (1..=CONFIRMED_WITHIN_MS).contains(&now_ms.saturating_sub(visit.fix.time_ms))
         };
-        assert!((field(0) / field(1) - field(2)).abs() < 0.1);
-        assert!((1.0 - 250.0 * field(1) / field(0) - field(3)).abs() < 0.001);
+        if let Some(visit) = state.take_doubted(is_its) {
+            state.learn(params, &visit);
+        }
     }
+}
+
+fn signal(jump: &Jump, from: From, evidence: &Evidence, params: &Params) -> Signal {
+    let implied_mps = jump.apart_m / (jump.elapsed_s - params.tolerance_s).max(1.0);
+    Signal::new(
+        FIELDS,
+        [
+            OwnedValue::Double(jump.distance_m),
+            OwnedValue::Double(jump.elapsed_s),
+            OwnedValue::Double(jump.speed_mps),
+            OwnedValue::Double(jump.strength),
+            OwnedValue::Double(evidence.suspicion(params)),
+            OwnedValue::Str(evidence.device_word().into()),
+            OwnedValue::Str(evidence.place_word().into()),
+            OwnedValue::Double(jump.apart_m),
+            OwnedValue::Double(jump.radii_m),
+            OwnedValue::Double(implied_mps),
+            OwnedValue::Str(from.word().into()),
+            OwnedValue::Int(i64::from(evidence.logins)),
+        ],
+    )
 }

@@ -178,8 +178,10 @@ fn every_rule() -> Vec<(&'static str, &'static str)> {
 #[test]
 fn a_snapshot_of_the_release_before_goes_on_as_it_was() {
     let (parts, lasting) = postcard::from_bytes(RELEASE_BEFORE).expect("parts");
-    let mut restored = restore(ruleset(&every_rule()), SECRET, &Saved { parts, lasting }).expect("it is read");
-    let mut now = engine(&every_rule(), Config::default());
+    // What is remembered of logins is another thing since, and starts anew.
+    let rules: Vec<_> = every_rule().into_iter().filter(|(_, text)| !text.contains("impossible_travel")).collect();
+    let mut restored = restore(ruleset(&rules), SECRET, &Saved { parts, lasting }).expect("it is read");
+    let mut now = engine(&rules, Config::default());
     for (id, text) in of_release_before() {
         now.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
     }
@@ -283,7 +285,7 @@ fn what_counts_another_versions_firings_starts_anew() {
         engine.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
     }
     let whole = parts(&mut engine);
-    let other = said_otherwise(&whole, r#""operator":"impossible_travel","version":1"#, r#""operator":"impossible_travel","version":2"#);
+    let other = said_otherwise(&whole, r#""operator":"impossible_travel","version":2"#, r#""operator":"impossible_travel","version":3"#);
     let restored = restore(ruleset(SECOND_RULES), SECRET, &other).expect("it is read");
     assert_eq!(restored.started_anew().collect::<Vec<_>>(), ["payment.refund_of_traveller"]);
     assert_eq!(restored.warming_rules().map(|(rule, _)| rule).collect::<Vec<_>>(), ["payment.refund_of_traveller"]);
