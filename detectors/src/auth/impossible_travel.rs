@@ -32,8 +32,8 @@
 //! address that the account was let in from has not travelled, whatever geo-IP says of it now.
 //!
 //! **Learning.** What fires on a device that is not the account's, with `learned_suspicion_max` or more, teaches nothing: else the
-//! thief's second login would be as familiar as the owner's. It is learned when a login code is verified on that device, or at that
-//! address where there is no device, within a day; or by the next login from there that travel explains. The account's own device always
+//! thief's second login would be as familiar as the owner's. It is learned when a login code is verified after it on that device, or at
+//! that address where there is no device, within a day (the code that let it in is no second proof); or by the next login from there that travel explains. The account's own device always
 //! teaches: else each use of a new VPN would be told again.
 //!
 //! With `radius_factor: 0` this is the naive form that other systems use: place and time alone, every login an anchor.

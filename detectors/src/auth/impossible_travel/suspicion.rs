@@ -6,7 +6,8 @@
 //! line       egress: T / ((c + share of the network) / (n + 1))
 //!            else, and of a device's own place: T · 0.85 / (0.3 · error_share) in another country,
 //!            T · 0.15 / (0.7 · error_share + carrier_share / (n + 1) over a carrier) in one of the user's, both sums where it is not told
-//!            T = how many of thieves' logins come so: data centre 0.4, fixed 0.3, VPN 0.15, mobile 0.1, company and satellite 0.002
+//!            T = how many of thieves' logins come so: data centre 0.4, fixed 0.3, VPN 0.15, mobile 0.1, company and satellite 0.002;
+//!            the rest, to 1, come in ways that no field tells
 //! place      seen: 0.02 / 0.3, familiar: 0.02 / 0.6; new: 1
 //!            n logins are known of the account, c of them by such a line
 //! ```
@@ -21,6 +22,9 @@
 
 use super::Params;
 use super::visit::Network;
+
+// The likelihoods below are judgements, as the header says, and no parameters: only their ratios to the owner's shares count, and those
+// shares are parameters.
 
 /// How many of thieves' logins come on a device that is new to the account; the others have a session of its own.
 const THIEF_ON_NEW_DEVICE: f64 = 0.7;
