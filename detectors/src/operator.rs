@@ -65,7 +65,8 @@ pub trait Operator: 'static {
         setup.window_ms
     }
 
-    /// Reads a state as [`Operator::FORMER_VERSION`] saved it.
+    /// Reads a state as [`Operator::FORMER_VERSION`] saved it. Where there is none, but versions before this one were: as the first
+    /// did, of which snapshots of old formats hold tables that have to be passed over.
     ///
     /// # Errors
     /// Whatever the bytes are wrong in.

@@ -47,11 +47,14 @@ mod tests;
 mod visit;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::entity::{EntityKind, KeyHasher};
 use crate::event::auth::{Otp, OtpPurpose};
+use crate::event::position::Position;
+use crate::event::units::Country;
 use crate::event::{Data, Event, EventType};
+use crate::kernel::lower_bound_speed::Fix;
 use crate::operator::{Fact, Feeds, HeapBounds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
@@ -218,6 +221,13 @@ impl Operator for ImpossibleTravel {
 
     fn ttl_ms(_: &Setup<Params>) -> i64 {
         MEMORY_MS
+    }
+
+    /// Passes over a state of version 1: it had neither addresses nor counts of logins, and a suspicion would be wrong without.
+    fn former<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+        /// Anchor, its address and country, places and devices.
+        type First = (Option<Fix>, u64, Option<Country>, Vec<(Position, bool, u32, i64, i64)>, Vec<(u64, i64)>);
+        First::deserialize(deserializer).map(|_| State::default())
     }
 
     fn heap_bytes(state: &State) -> usize {

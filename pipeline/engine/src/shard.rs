@@ -279,10 +279,22 @@ impl Shard {
         Ok(bytes)
     }
 
-    /// The same of snapshots up to format 4, which gave no lengths.
-    pub(crate) fn load_former<'b>(&mut self, mut bytes: &'b [u8], order: &[Option<GoesOn>]) -> Result<&'b [u8], postcard::Error> {
-        for GoesOn { binding, former } in order.iter().flatten() {
-            bytes = self.tables[*binding].made().load(bytes, *former)?;
+    /// The same of snapshots up to format 4, which gave no lengths: what nothing goes on with is read, to be passed over. `readers`
+    /// gives for each table a binding whose operator reads it, and which is the one that goes on with it if one does.
+    pub(crate) fn load_former<'b>(
+        &mut self,
+        mut bytes: &'b [u8],
+        order: &[Option<GoesOn>],
+        readers: &[usize],
+    ) -> Result<&'b [u8], postcard::Error> {
+        for (goes_on, reader) in order.iter().zip(readers) {
+            let slot = &mut self.tables[*reader];
+            // All were of their first version then.
+            let former = slot.blank.operator.spec().version != 1;
+            bytes = match goes_on {
+                Some(_) => slot.made().load(bytes, former)?,
+                None => new_table(&slot.blank.operator, slot.blank.lateness_ms).load(bytes, former)?,
+            };
         }
         self.count_anew();
         Ok(bytes)

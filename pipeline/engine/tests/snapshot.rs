@@ -1,6 +1,6 @@
 //! Snapshots that are damaged, mixed up or of something else are refused and told; and what taking one costs.
 
-use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::ruleset::{Rule, Ruleset};
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record, RestoreError, Snapshot};
 use rstest::rstest;
@@ -177,15 +177,18 @@ fn every_rule() -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn a_snapshot_of_the_release_before_goes_on_as_it_was() {
-    let (parts, lasting) = postcard::from_bytes(RELEASE_BEFORE).expect("parts");
-    // What is remembered of logins is another thing since, and starts anew.
-    let rules: Vec<_> = every_rule().into_iter().filter(|(_, text)| !text.contains("impossible_travel")).collect();
-    let mut restored = restore(ruleset(&rules), SECRET, &Saved { parts, lasting }).expect("it is read");
-    let mut now = engine(&rules, Config::default());
+    let (sixteen, lasting) = postcard::from_bytes(RELEASE_BEFORE).expect("parts");
+    let mut restored = restore(ruleset(&every_rule()), SECRET, &Saved { parts: sixteen, lasting }).expect("it is read");
+    let mut now = engine(&every_rule(), Config::default());
     for (id, text) in of_release_before() {
         now.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
     }
-    assert_eq!(restored.started_anew().count(), 0);
+    // What is remembered of logins is another thing since: that starts anew, and nothing else does.
+    assert_eq!(restored.started_anew().collect::<Vec<_>>(), ["auth.travel"]);
+    assert!(restored.state_bytes() < now.state_bytes(), "there was something to pass over");
+    let other =
+        said_otherwise(&parts(&mut now), r#""operator":"impossible_travel","version":2"#, r#""operator":"impossible_travel","version":3"#);
+    let mut now = restore(ruleset(&every_rule()), SECRET, &other).expect("it is read");
     assert_eq!((restored.counters(), restored.rule_counters()), (now.counters(), now.rule_counters()));
     let (restored, now) = (Saved::of(&restored.snapshot()), Saved::of(&now.snapshot()));
     // It knew nothing of brakes, and one alert alone of each rule and entity.
@@ -320,12 +323,29 @@ fn another_ruleset_another_secret_and_a_missing_part_are_refused() {
 
 /// The same files, read otherwise by another version of the engine than the one that wrote an older format.
 #[test]
-fn bindings_that_do_not_match_are_told() {
+fn what_a_snapshot_of_an_older_format_has_otherwise_starts_anew() {
     let older = Saved { parts: postcard::from_bytes(BEFORE).expect("sixteen parts"), ..Saved::default() };
-    let mut other = ruleset(&RULES[..2]);
-    other.bindings[0].former.push('!');
-    let error = restore(other, SECRET, &older).err().expect("another binding");
-    assert!(matches!(&error, RestoreError::Binding { canonical } if !canonical.is_empty()), "{error}");
+    let whole = restore(ruleset(&RULES[..2]), SECRET, &older).expect("it is read");
+    assert_eq!((whole.started_anew().count(), whole.warming_rules().count()), (0, 0));
+    let given = ruleset(&RULES[..2]);
+    for number in 0..given.bindings.len() {
+        let reads = |rule: &&Rule| rule.triggers.iter().flat_map(|trigger| &trigger.reads).any(|read| read.binding == number);
+        let readers: Vec<&str> = given.rules.iter().filter(reads).map(|rule| rule.id.as_str()).collect();
+        let mut other = ruleset(&RULES[..2]);
+        other.bindings[number].former.push('!');
+        let restored = restore(other, SECRET, &older).expect("the rest is read");
+        assert_eq!(restored.started_anew().collect::<Vec<_>>(), readers);
+        assert_eq!(restored.warming_rules().map(|(rule, _)| rule).collect::<Vec<_>>(), readers);
+        assert!(restored.state_bytes() < whole.state_bytes());
+    }
+}
+
+#[test]
+fn a_table_of_an_older_format_that_nothing_can_read_is_told() {
+    let older = Saved { parts: postcard::from_bytes(BEFORE).expect("sixteen parts"), ..Saved::default() };
+    let other = said_otherwise(&older, "distinct window", "distinkt window");
+    let error = restore(ruleset(&RULES[..2]), SECRET, &other).err().expect("no such operator");
+    assert!(matches!(&error, RestoreError::Binding { canonical } if canonical.starts_with("distinkt")), "{error}");
 }
 
 #[test]

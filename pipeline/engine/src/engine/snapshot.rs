@@ -109,10 +109,10 @@ pub enum RestoreError {
         /// The hash of the one given.
         given: String,
     },
-    /// The bindings of a snapshot of an older format are not those of the ruleset.
-    #[error("the snapshot and the ruleset do not have the same bindings: {canonical}")]
+    /// A snapshot of an older format has a table of an operator that nothing in the ruleset binds, and so that cannot be passed over.
+    #[error("the snapshot has a table that nothing in the ruleset can read: {canonical}")]
     Binding {
-        /// One that only one of the two has.
+        /// Whose it is.
         canonical: String,
     },
     /// What there is once is not what a snapshot holds.
@@ -190,23 +190,22 @@ struct FirstOnce {
 }
 
 impl FirstOnce {
-    /// What it is today, under a ruleset that has the same bindings.
-    fn today(self, given: &Ruleset) -> Result<Once, RestoreError> {
-        let mut bindings = Vec::new();
+    /// What it is today, and for each of its tables a binding whose operator reads it: where the ruleset has the table's own
+    /// otherwise, as an operator has other parameters since, one of the same operator.
+    fn today(self, given: &Ruleset) -> Result<(Once, Vec<usize>), RestoreError> {
+        let (mut bindings, mut readers) = (Vec::new(), Vec::new());
         for (former, born_ms) in self.bindings {
-            match given.bindings.iter().find(|binding| binding.former == former) {
-                Some(binding) if bindings.iter().all(|saved: &SavedBinding| saved.canonical != binding.canonical) => {
-                    // All were of their first version then.
-                    bindings.push(SavedBinding { born_ms, version: 1, ..saved(binding) });
-                }
-                _ => return Err(RestoreError::Binding { canonical: former }),
-            }
+            let own = given.bindings.iter().position(|binding| binding.former == former);
+            let operator = former.strip_prefix("detector ").unwrap_or(&former).split(' ').next();
+            let of_operator = || given.bindings.iter().position(|binding| Some(binding.operator.spec().name) == operator);
+            let Some(reader) = own.or_else(of_operator) else { return Err(RestoreError::Binding { canonical: former }) };
+            let binding = &given.bindings[reader];
+            let canonical = if own.is_some() { binding.canonical.clone() } else { former };
+            // All were of their first version then.
+            bindings.push(SavedBinding { canonical, born_ms, version: 1, ..saved(binding) });
+            readers.push(reader);
         }
-        let has = |binding: &&Binding| bindings.iter().any(|saved| saved.canonical == binding.canonical);
-        if let Some(missing) = given.bindings.iter().find(|binding| !has(binding)) {
-            return Err(RestoreError::Binding { canonical: missing.former.clone() });
-        }
-        Ok(Once {
+        let once = Once {
             ruleset: self.ruleset,
             secret: self.secret,
             counters: Counters::of_first(self.counters),
@@ -218,7 +217,8 @@ impl FirstOnce {
             memory: None,
             bindings,
             brake: SavedBrake::default(),
-        })
+        };
+        Ok((once, readers))
     }
 }
 
@@ -353,7 +353,7 @@ impl Engine {
         part: &mut dyn FnMut(Part<'_>) -> Result<Vec<u8>, BoxError>,
     ) -> Result<Self, RestoreError> {
         let mut engine = Self::new(ruleset, config, pseudonymizer)?;
-        let mut order = Vec::new();
+        let (mut order, mut readers) = (Vec::new(), Vec::new());
         for number in 0..Snapshot::PARTS {
             let bytes = part(Part::Numbered(number)).map_err(|source| RestoreError::Read { part: number, source })?;
             let place = |place: &'static str| move |source| RestoreError::Decode { part: number, place, source };
@@ -367,7 +367,9 @@ impl Engine {
                 let once;
                 (once, rest) = if header.format < 5 {
                     let (first, rest) = postcard::take_from_bytes::<FirstOnce>(rest).map_err(place("counters"))?;
-                    (first.today(&engine.plan.ruleset)?, rest)
+                    let (once, of_tables) = first.today(&engine.plan.ruleset)?;
+                    readers = of_tables;
+                    (once, rest)
                 } else {
                     let (json, rest) = postcard::take_from_bytes::<&[u8]>(rest).map_err(place("counters"))?;
                     (serde_json::from_slice(json).map_err(RestoreError::Once)?, rest)
@@ -375,7 +377,7 @@ impl Engine {
                 order = engine.set(once)?;
             }
             for shard in engine.shards.iter_mut().skip(number * SHARDS_A_PART).take(SHARDS_A_PART) {
-                let loaded = if header.format < 5 { shard.load_former(rest, &order) } else { shard.load(rest, &order) };
+                let loaded = if header.format < 5 { shard.load_former(rest, &order, &readers) } else { shard.load(rest, &order) };
                 rest = loaded.map_err(place("keyed state"))?;
             }
             rest = match number {
