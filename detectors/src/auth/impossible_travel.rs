@@ -121,8 +121,8 @@ pub struct Params {
     /// Two logins this close are at one place, m. 60 000: a city and its surroundings.
     #[schemars(range(min = 0.0, max = 1_000_000.0), example = 60_000.0)]
     pub place_m: f64,
-    /// A login on another device that fires with this suspicion or more teaches nothing about the user, 0 to 1. 0.5: where a second
-    /// proof is asked for. Lower, and honest people who moved stay strangers; higher, and a thief becomes familiar.
+    /// A login on another device that fires with this suspicion or more teaches nothing about the user, 0 to 1. 0.5: as likely
+    /// somebody else as the owner. Lower, and honest people who moved stay strangers; higher, and a thief becomes familiar.
     #[schemars(range(min = 0.0, max = 1.0), example = 0.5)]
     pub learned_suspicion_max: f64,
     /// How many of all logins are thieves', 0 to 1. Higher raises every suspicion. 0.002: one account in a hundred taken over a
@@ -149,6 +149,10 @@ pub struct Params {
     /// 0.0008.
     #[schemars(range(min = 0.000_001, max = 1.0), example = 0.000_8)]
     pub error_share: f64,
+    /// How many of an owner's logins a device has somewhere else altogether than it told before, 0 to 1: a made-up place, a fix kept
+    /// from another town. 0.00001, a judgement: far below geo-IP's, as fixes are made by the phone's own receivers.
+    #[schemars(range(min = 0.000_001, max = 1.0), example = 0.000_01)]
+    pub device_error_share: f64,
     /// How many of the logins of an owner of whom little is known jump inside one country over a mobile carrier, 0 to 1: to one of its
     /// gateways that he did not come by before. 0.1.
     #[schemars(range(min = 0.000_001, max = 1.0), example = 0.1)]
@@ -180,6 +184,7 @@ impl Default for Params {
             corporate_share: 0.03,
             satellite_share: 0.05,
             error_share: 0.000_8,
+            device_error_share: 0.000_01,
             carrier_share: 0.1,
         }
     }

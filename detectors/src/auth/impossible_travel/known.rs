@@ -47,6 +47,7 @@ pub struct State {
 struct Anchor {
     fix: Fix,
     network: Network,
+    device: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -120,6 +121,10 @@ impl State {
             place: self.place(params, visit),
             network: visit.network,
             by_device: visit.by_device,
+            one_device_told: visit.by_device
+                && from == From::Device
+                && visit.device.is_some()
+                && anchor.is_some_and(|anchor| anchor.device == visit.device),
             over_carrier: !visit.by_device && (is_carrier(visit.network) || anchor.is_some_and(|anchor| is_carrier(anchor.network))),
             abroad: self.is_abroad(visit),
             logins: self.logins.iter().copied().fold(0, u16::saturating_add),
@@ -171,7 +176,7 @@ impl State {
         if let Some(country) = visit.country.filter(|_| !visit.network.is_egress()) {
             use_again(&mut self.countries, country, at_ms, COUNTRIES);
         }
-        let anchor = Anchor { fix: visit.fix, network: visit.network };
+        let anchor = Anchor { fix: visit.fix, network: visit.network, device: visit.device };
         if !visit.shows_person() {
             if !visit.is_middle {
                 anchor.take_place_of(&mut self.exit, params);
@@ -212,7 +217,7 @@ impl State {
     /// The same: remembers nothing else.
     pub(super) fn follow(&mut self, visit: &Visit) {
         if self.address.is_none_or(|anchor| visit.fix.time_ms >= anchor.fix.time_ms) {
-            self.address = Some(Anchor { fix: visit.fix, network: visit.network });
+            self.address = Some(Anchor { fix: visit.fix, network: visit.network, device: visit.device });
         }
     }
 }

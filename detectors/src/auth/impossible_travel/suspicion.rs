@@ -5,7 +5,8 @@
 //! device     new: 0.7 / p, known: 0.3 / (1 − p), with p = device_share / (n + 1); not named: 1
 //! line       egress: T / ((c + share of the network) / (n + 1))
 //!            else, and of a device's own place: T · 0.85 / (0.3 · error_share) in another country,
-//!            T · 0.15 / (0.7 · error_share + carrier_share / (n + 1) over a carrier) in one of the user's, both sums where it is not told
+//!            T · 0.15 / (0.7 · error_share + carrier_share / (n + 1) over a carrier) in one of the user's, both sums where it is not told;
+//!            error_share is device_error_share where one device told both places
 //!            T = how many of thieves' logins come so: data centre 0.4, fixed 0.3, VPN 0.15, mobile 0.1, company and satellite 0.002;
 //!            the rest, to 1, come in ways that no field tells
 //! place      seen: 0.02 / 0.3, familiar: 0.02 / 0.6; new: 1
@@ -56,6 +57,8 @@ pub(super) struct Evidence {
     pub(super) network: Network,
     /// Whether the device itself told the place.
     pub(super) by_device: bool,
+    /// Whether one device told both places.
+    pub(super) one_device_told: bool,
     /// Whether an address of a mobile carrier told one of the two places.
     pub(super) over_carrier: bool,
     /// Whether it is in a country that the user was not in.
@@ -114,8 +117,8 @@ impl Evidence {
             Network::Satellite if !self.by_device => by_egress(params.satellite_share),
             _ => {
                 let carrier = if self.over_carrier { params.carrier_share / (f64::from(self.logins) + 1.0) } else { 0.0 };
-                let (error_abroad, error_at_home) =
-                    (ERROR_ABROAD * params.error_share, (1.0 - ERROR_ABROAD) * params.error_share + carrier);
+                let error = if self.one_device_told { params.device_error_share } else { params.error_share };
+                let (error_abroad, error_at_home) = (ERROR_ABROAD * error, (1.0 - ERROR_ABROAD) * error + carrier);
                 match self.abroad {
                     Some(true) => thief * THIEF_ABROAD / error_abroad,
                     Some(false) => thief * (1.0 - THIEF_ABROAD) / error_at_home,

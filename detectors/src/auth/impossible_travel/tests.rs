@@ -120,7 +120,7 @@ fn suspicions(logins: &[At]) -> Vec<Option<f64>> {
 
 /// Whether any of them makes somebody ask for a second proof.
 fn accuses(logins: &[At]) -> bool {
-    suspicions(logins).iter().flatten().any(|suspicion| *suspicion >= 0.5)
+    suspicions(logins).iter().flatten().any(|suspicion| *suspicion >= 0.4)
 }
 
 fn naive() -> Params {
@@ -208,9 +208,12 @@ fn suspicion_tells_a_thief_from_the_owner() {
 
 #[test]
 fn a_place_of_the_account_is_no_strangers() {
-    let mut commuter: Vec<At> = (0..4).map(|n| at(n * DAY_S, if n % 2 == 0 { CAIRO } else { DUBAI })).collect();
-    commuter.push(at(3 * DAY_S + 600, CAIRO).on("d_9").from("192.0.2.99"));
-    assert!(!accuses(&commuter), "another device at a familiar place");
+    let of = |n| if n % 2 == 0 { at(n * DAY_S, CAIRO).country("EG") } else { at(n * DAY_S, DUBAI).country("AE") };
+    let commuter: Vec<At> = (0..4).map(of).collect();
+    let other = at(3 * DAY_S + 600, CAIRO).on("d_9").from("192.0.2.99");
+    assert!(!accuses(&after(commuter.clone(), [other.clone().country("EG")])), "another device at a familiar place");
+    let said = suspicions(&after(commuter, [other])).pop().flatten().expect("fires");
+    assert!(said < 0.5, "where no country is told it says less: {said}");
 }
 
 #[test]
@@ -222,7 +225,18 @@ fn a_session_of_the_owners_device_in_a_data_centre_is_a_signal_once_the_account_
     assert!(!accuses(&after(days(1), [replay.clone()])), "an account of a day");
     let habit = after(days(20), (1..4).map(|n| At { s: n * 600, ..replay.clone() }.from(&format!("198.51.100.{n}"))));
     let said = suspicions(&habit);
-    assert!(said.iter().rev().take(2).flatten().all(|suspicion| *suspicion < 0.5), "told once: {said:?}");
+    assert!(said.iter().rev().take(2).flatten().all(|suspicion| *suspicion < 0.4), "told once: {said:?}");
+}
+
+#[test]
+fn a_device_that_told_two_places_at_once_is_a_signal() {
+    let home: Vec<At> = days(20).into_iter().map(At::by_device).collect();
+    let there = at(300, ASWAN).over(AsnType::Residential).country("EG").from("203.0.113.9");
+    assert!(accuses(&after(home.clone(), [there.clone().by_device()])));
+    assert!(!accuses(&after(home.clone(), [there.clone()])), "geo-IP has its line wrong");
+    assert!(!accuses(&after(days(20), [there.clone().by_device()])), "geo-IP had it wrong before");
+    let two_phones = home.iter().flat_map(|here| [At { s: here.s - DAY_S / 2, ..here.clone() }.on("d_2"), here.clone()]);
+    assert!(!accuses(&after(two_phones.collect(), [there.on("d_2").by_device()])), "one of the family's phones has left");
 }
 
 #[test]
