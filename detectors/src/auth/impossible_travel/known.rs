@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Params;
 use super::jump::{From, Jump};
-use super::suspicion::{Evidence, Familiar};
+use super::suspicion::{Evidence, Known};
 use super::visit::{Network, Visit};
 use crate::event::position::Position;
 use crate::event::units::Country;
@@ -103,8 +103,8 @@ impl State {
     /// Whether nothing of a login is the account's: neither device, nor place, nor country; of an account of which a place is known.
     fn is_foreign(&self, params: &Params, visit: &Visit) -> bool {
         (self.address.is_some() || self.device.is_some())
-            && self.knows_device(visit) == Familiar::New
-            && self.place(params, visit) == Familiar::New
+            && self.knows_device(visit) == Known::New
+            && self.place(params, visit) == Known::New
             && self.is_abroad(visit) == Some(true)
     }
 
@@ -132,20 +132,20 @@ impl State {
         }
     }
 
-    fn knows_device(&self, visit: &Visit) -> Familiar {
+    fn knows_device(&self, visit: &Visit) -> Known {
         match visit.device {
-            None => Familiar::Unknown,
-            Some(device) if self.devices.iter().any(|used| used.what == device) => Familiar::Familiar,
-            Some(_) => Familiar::New,
+            None => Known::Unknown,
+            Some(device) if self.devices.iter().any(|used| used.what == device) => Known::Familiar,
+            Some(_) => Known::New,
         }
     }
 
     /// How well a place is known. Where a line ends is a place of many people's, and never one of the user's.
-    fn place(&self, params: &Params, visit: &Visit) -> Familiar {
+    fn place(&self, params: &Params, visit: &Visit) -> Known {
         match self.places.iter().find(|place| visit.shows_person() && place.is_at(params, visit.fix.position)) {
-            None => Familiar::New,
-            Some(place) if place.times >= FAMILIAR_TIMES || visit.fix.time_ms - place.first_ms > FAMILIAR_MS => Familiar::Familiar,
-            Some(_) => Familiar::Seen,
+            None => Known::New,
+            Some(place) if place.times >= FAMILIAR_TIMES || visit.fix.time_ms - place.first_ms > FAMILIAR_MS => Known::Familiar,
+            Some(_) => Known::Seen,
         }
     }
 
@@ -184,16 +184,13 @@ impl State {
             return;
         }
         anchor.take_place_of(if visit.by_device { &mut self.device } else { &mut self.address }, params);
-        match self.places.iter_mut().find(|place| place.is_at(params, visit.fix.position)) {
-            Some(place) => {
-                place.times = place.times.saturating_add(1);
-                place.first_ms = place.first_ms.min(at_ms);
-                place.newest_ms = place.newest_ms.max(at_ms);
-            }
-            None => {
-                let place = Place { position: visit.fix.position, times: 1, first_ms: at_ms, newest_ms: at_ms };
-                push(&mut self.places, place, REMEMBERED, |place| place.newest_ms);
-            }
+        if let Some(place) = self.places.iter_mut().find(|place| place.is_at(params, visit.fix.position)) {
+            place.times = place.times.saturating_add(1);
+            place.first_ms = place.first_ms.min(at_ms);
+            place.newest_ms = place.newest_ms.max(at_ms);
+        } else {
+            let place = Place { position: visit.fix.position, times: 1, first_ms: at_ms, newest_ms: at_ms };
+            push(&mut self.places, place, REMEMBERED, |place| place.newest_ms);
         }
     }
 

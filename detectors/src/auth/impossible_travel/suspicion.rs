@@ -40,7 +40,7 @@ const OWNER_AT_FAMILIAR: f64 = 0.6;
 
 /// How well something is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Familiar {
+pub(super) enum Known {
     /// It is not told.
     Unknown,
     New,
@@ -52,8 +52,8 @@ pub(super) enum Familiar {
 /// What speaks for and against a login's being the owner's.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Evidence {
-    pub(super) device: Familiar,
-    pub(super) place: Familiar,
+    pub(super) device: Known,
+    pub(super) place: Known,
     pub(super) network: Network,
     /// Whether the device itself told the place.
     pub(super) by_device: bool,
@@ -71,22 +71,22 @@ pub(super) struct Evidence {
 
 impl Evidence {
     pub(super) fn is_own_device(&self) -> bool {
-        self.device == Familiar::Familiar
+        self.device == Known::Familiar
     }
 
     pub(super) fn device_word(&self) -> &'static str {
         match self.device {
-            Familiar::Unknown => "unknown",
-            Familiar::New => "new",
-            Familiar::Seen | Familiar::Familiar => "known",
+            Known::Unknown => "unknown",
+            Known::New => "new",
+            Known::Seen | Known::Familiar => "known",
         }
     }
 
     pub(super) fn place_word(&self) -> &'static str {
         match self.place {
-            Familiar::Unknown | Familiar::New => "new",
-            Familiar::Seen => "seen",
-            Familiar::Familiar => "familiar",
+            Known::Unknown | Known::New => "new",
+            Known::Seen => "seen",
+            Known::Familiar => "familiar",
         }
     }
 
@@ -100,10 +100,10 @@ impl Evidence {
     fn device_ratio(&self, params: &Params) -> f64 {
         let new = params.device_share / (f64::from(self.logins) + 1.0);
         match self.device {
-            Familiar::Unknown => 1.0,
-            Familiar::New => THIEF_ON_NEW_DEVICE / new,
+            Known::Unknown => 1.0,
+            Known::New => THIEF_ON_NEW_DEVICE / new,
             // A share of all is a parameter's bound, and would leave nothing here.
-            Familiar::Seen | Familiar::Familiar => (1.0 - THIEF_ON_NEW_DEVICE) / (1.0 - new).max(0.01),
+            Known::Seen | Known::Familiar => (1.0 - THIEF_ON_NEW_DEVICE) / (1.0 - new).max(0.01),
         }
     }
 
@@ -130,9 +130,9 @@ impl Evidence {
 
     fn place_ratio(&self) -> f64 {
         match self.place {
-            Familiar::Unknown | Familiar::New => 1.0,
-            Familiar::Seen => THIEF_AT_PLACE / OWNER_AT_SEEN,
-            Familiar::Familiar => THIEF_AT_PLACE / OWNER_AT_FAMILIAR,
+            Known::Unknown | Known::New => 1.0,
+            Known::Seen => THIEF_AT_PLACE / OWNER_AT_SEEN,
+            Known::Familiar => THIEF_AT_PLACE / OWNER_AT_FAMILIAR,
         }
     }
 }
