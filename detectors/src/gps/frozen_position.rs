@@ -289,7 +289,7 @@ mod tests {
         let mut before = still(0, 0.0, 30, false);
         before.extend(still(1_800, 0.0, 11, true));
         assert_eq!(fires(&before).iter().position(|fired| *fired), Some(40), "it began before the order was taken");
-        let mut once = still(0, 0.0, 12, true);
+        let mut once = still(0, 0.0, 11, true);
         once[5].2 = false;
         assert_eq!(count(&once), 1, "one fix without a task");
         let mut two = still(0, 0.0, 8, true);
