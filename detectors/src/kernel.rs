@@ -10,6 +10,7 @@ pub mod moments;
 pub mod newest;
 pub mod numbers;
 pub mod pairs;
+pub mod route;
 pub mod series;
 pub mod sketch;
 pub mod track;

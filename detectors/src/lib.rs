@@ -101,6 +101,7 @@ operators! {
         hurried_track: HurriedTrack,
         speed_mismatch: SpeedMismatch,
         clock_tampering: ClockTampering,
+        off_route: OffRoute,
     }
 
     /// Detectors of the `chat` family.

@@ -28,6 +28,7 @@ macro_rules! operators {
                 gives: <crate::$folder::$module::$operator as Operator>::GIVES,
                 feeds: <crate::$folder::$module::$operator as Operator>::FEEDS,
                 yields: <crate::$folder::$module::$operator as Operator>::YIELDS,
+                fires_on: <crate::$folder::$module::$operator as Operator>::FIRES_ON,
                 form: <crate::$folder::$module::$operator as Operator>::FORM,
                 needs_raw: <crate::$folder::$module::$operator as Operator>::NEEDS_RAW,
                 reads_before: <crate::$folder::$module::$operator as Operator>::READS_BEFORE,

@@ -38,6 +38,8 @@ pub trait Operator: 'static {
     const YIELDS: Yields;
     /// Whose state there is, and whether time alone makes it say something.
     const FORM: Form = Form::Keyed;
+    /// Of a detector: those of its inputs at which it may fire, all of them where none is named. The others only teach it.
+    const FIRES_ON: &'static [EventType] = &[];
     /// Whether an event that feeds it reads it as it was before.
     const READS_BEFORE: bool = false;
     /// Whether it may leave the newest of its window out: `offset`.
@@ -591,6 +593,8 @@ pub struct OperatorSpec {
     pub feeds: Feeds,
     /// See [`Operator::YIELDS`].
     pub yields: Yields,
+    /// See [`Operator::FIRES_ON`].
+    pub fires_on: &'static [EventType],
     /// See [`Operator::FORM`].
     pub form: Form,
     /// See [`Operator::NEEDS_RAW`].

@@ -167,6 +167,7 @@ pub(crate) fn source(place: usize, entry: &Draft) -> Option<Source> {
     match &entry.binding {
         Some((binding, Shape::Signal(spec))) if binding.feeds.iter().all(|feed| feed.firings_of.is_none()) => {
             let fires_on = binding.feeds.iter().filter(|feed| spec.form == Form::Keyed || feed.sides.below).map(|feed| feed.event);
+            let fires_on = fires_on.filter(|event| spec.fires_on.is_empty() || spec.fires_on.contains(event));
             let (inputs, canonical) = (fires_on.collect(), binding.canonical.clone());
             Some(Source { name: entry.name.name.clone(), draft: place, spec, inputs, canonical })
         }

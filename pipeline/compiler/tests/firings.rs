@@ -130,3 +130,14 @@ fn what_fires_may_be_shared(#[case] fires: &str, #[case] counts: &str) {
     let report = compile(&[rule(&counts.replace("leak", "leek")), shared(&fires)]).expect_err("there is none");
     assert!(report.faults.iter().any(|fault| fault.code == Code::UnknownEventType), "{}", report.render(false));
 }
+
+#[test]
+fn what_only_teaches_a_detector_is_not_counted() {
+    // Plans of routes have no region, and the detector fires at positions alone.
+    let lets = "  route: {detector: off_route, by: driver}\n  others: {distinct: route, of: entity_id, by: region, window: 30m}\n";
+    let text = format!("rule: x.a\ntitle: T\non: gps.position\nentity: driver\nlet:\n{lets}when: route.fired && others > 2\nexplain: x\n");
+    let ruleset = good(&[SourceFile { name: "x/a.yaml".to_owned(), text }]);
+    let types = |place: usize| ruleset.bindings[place].feeds.iter().map(|feed| feed.event).collect::<Vec<_>>();
+    assert_eq!(types(0), [EventType::GpsPosition, EventType::RoutePlanned]);
+    assert_eq!(types(1), [EventType::GpsPosition]);
+}
