@@ -21,7 +21,8 @@ const EDGE: f64 = 24.0;
 /// Draws them into a folder; the part of the page that shows them.
 pub(crate) fn all(tracks: &Tracks, verdicts: &Verdicts, folder: &Path) -> Result<String> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut text = "\nGrey is the way that was driven, red what was sent in its place; a ring is an alert. Metres, north up.\n\n".to_owned();
+    let mut text =
+        "\nGrey is the way that was driven, red what was sent in its place; a ring is an alert. Metres, north up.\n\n".to_owned();
     for (word, kinds) in [("caught", CAUGHT), ("missed", MISSED)] {
         for kind in kinds {
             let of = |span: &&Span| span.attack() == kind && verdicts.seen_by(span).is_empty() == (word == "missed");

@@ -165,7 +165,10 @@ mod tests {
         let page = "# Quality\n\nBefore.\n\n## The shipped rules\n\nold\n\n### More\n\n## After\n\nas it was\n";
         let made = replaced(page, "## The shipped rules\n\nnew\n").expect("it has the heading");
         assert_eq!(made, "# Quality\n\nBefore.\n\n## The shipped rules\n\nnew\n\n## After\n\nas it was\n");
-        assert_eq!(replaced(&made, "## After\n\nlast\n").expect("the last one"), "# Quality\n\nBefore.\n\n## The shipped rules\n\nnew\n\n## After\n\nlast\n");
+        assert_eq!(
+            replaced(&made, "## After\n\nlast\n").expect("the last one"),
+            "# Quality\n\nBefore.\n\n## The shipped rules\n\nnew\n\n## After\n\nlast\n"
+        );
         replaced("# Quality\n", "## After\n").expect_err("a page without the heading");
     }
 }

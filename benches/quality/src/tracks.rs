@@ -255,7 +255,8 @@ impl Verdicts {
         let about = oddity.map_or("a clean track", |span| &span.label.attack);
         let at_ms = episode.first().map_or(0, |(at_ms, _)| *at_ms);
         let rules: Vec<&str> = rules.into_iter().collect();
-        let _infallible = writeln!(self.list, "wrong: {} of {driver} about {about}, at {at_ms}, {} alerts", rules.join(", "), episode.len());
+        let _infallible =
+            writeln!(self.list, "wrong: {} of {driver} about {about}, at {at_ms}, {} alerts", rules.join(", "), episode.len());
     }
 
     /// Tables of it.
@@ -280,14 +281,14 @@ impl Verdicts {
         text.push_str("| | caught of | share | by |\n|---|---|---|---|\n");
         for (kinds, oddity) in [(&self.attacks, ""), (&self.oddities, "honest: ")] {
             for (kind, share) in kinds {
-                let by: Vec<String> =
-                    self.seen_by.get(kind).into_iter().flatten().map(|(rule, count)| format!("{rule} {count}")).collect();
+                let by: Vec<String> = self.seen_by.get(kind).into_iter().flatten().map(|(rule, count)| format!("{rule} {count}")).collect();
                 let _infallible =
                     writeln!(text, "| {oddity}{kind} | {} of {} | {:.3} | {} |", share.hits, share.of, share.share(), by.join(", "));
             }
         }
         let wrong: Vec<String> = self.wrong.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
-        let _infallible = writeln!(text, "\nFalse episodes by rule: {}.", if wrong.is_empty() { "none".to_owned() } else { wrong.join(", ") });
+        let _infallible =
+            writeln!(text, "\nFalse episodes by rule: {}.", if wrong.is_empty() { "none".to_owned() } else { wrong.join(", ") });
         text
     }
 }

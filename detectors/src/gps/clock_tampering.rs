@@ -5,11 +5,11 @@
 //! Formula  behind = event clock − device clock; the newest honest `behind` is what the device is known by
 //! Fires    ahead: behind < −ahead_s_max (120 s), where the device was not ahead before
 //!          back:  the device's clock is over back_s_min (180 s) below what it showed, and behind > 300 s
-//!          Each where the step is two days at the most and the clock goes on from there as time does: since then both clocks advance
+//!          Each where the step is eight days at the most and the clock goes on from there as time does: since then both clocks advance
 //!          alike, to 20 s and a tenth, and by a minute. At the `fixes`-th in a row (3), each newer than the one before
 //! Strength min(1, step / 3 600 s)
 //! State    the newest `behind`, the newest device time, the fixes of a step: 100 bytes
-//! Misses   steps of under two or three minutes; a clock that was set before the first fix, or by more than two days
+//! Misses   steps of under two or three minutes; a clock that was set before the first fix, or by more than eight days
 //! Alarms   wrongly on whoever puts a clock right by hand, as on the night when summer time begins
 //! Source   the server's clock as the judge of the device's: traccar `FilterHandler` passes over fixes over a day ahead; a step and
 //!          not an offset, because devices stand wrong for years (GPS week rollovers, traccar #2809) and hand over buffers in any order
@@ -23,13 +23,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventType;
-use crate::kernel::track::{AHEAD_MS_MAX, Ping, RADIUS_M_DEFAULT};
+use crate::kernel::track::{BEHIND_MS_MAX, Ping, RADIUS_M_DEFAULT};
 use crate::operator::{DAY_MS, Fact, Feeds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
-/// A larger step is no lie about the hour, ms.
-const STEP_MS_MAX: i64 = 2 * DAY_MS;
+/// A larger step is no lie about the hour, ms: it reaches past what is believed of a fix that says that it is old (kernel/track.rs).
+const STEP_MS_MAX: i64 = BEHIND_MS_MAX + DAY_MS;
 /// A clock that is put back is behind by so much at the least, ms: less is the network.
 const BEHIND_MS_MIN: i64 = 300_000;
 /// Both clocks advance alike to so much, ms, and to a tenth: what the network delays.
@@ -120,7 +120,7 @@ impl State {
         };
         let (before_ms, shown_ms) = (known.behind_ms, known.device_ms);
         let ahead_ms = millis(params.ahead_s_max);
-        let is_ahead = behind_ms < -ahead_ms && before_ms > -AHEAD_MS_MAX / 2 && before_ms.saturating_sub(behind_ms) <= STEP_MS_MAX;
+        let is_ahead = behind_ms < -ahead_ms && before_ms >= -ahead_ms && before_ms.saturating_sub(behind_ms) <= STEP_MS_MAX;
         let back_ms = shown_ms.saturating_sub(ping.device_ms);
         let is_back = back_ms > millis(params.back_s_min) && back_ms <= STEP_MS_MAX && behind_ms > BEHIND_MS_MIN;
         if !is_ahead && !is_back {
@@ -201,6 +201,9 @@ mod tests {
     #[case::ten_minutes_back(-600, 1)]
     #[case::a_day_back(-86_400, 1)]
     #[case::four_minutes_back(-240, 0)]
+    #[case::three_days_back(-3 * 86_400, 1)]
+    #[case::a_week_back(-7 * 86_400, 1)]
+    #[case::nine_days_back(-9 * 86_400, 0)]
     #[case::a_rollover_of_the_gps_week(-1_024 * 7 * 86_400, 0)]
     #[case::eight_years_back(-252_000_000, 0)]
     #[case::the_year_1970(-1_700_000_000, 0)]
@@ -216,6 +219,13 @@ mod tests {
         }
         let stopped: Vec<_> = (0..60).map(|n| (0, n * 120)).collect();
         assert_eq!(count(&stopped), 0, "it stands still");
+    }
+
+    #[test]
+    fn two_steps_are_no_way_round() {
+        let ahead = |n: i64| if n < 10 { 0 } else if n < 20 { 90 } else { 10_800 };
+        let times: Vec<_> = (0..40).map(|n| (n * 30 + ahead(n), n * 30)).collect();
+        assert_eq!(count(&times), 1, "a little, and then much");
     }
 
     #[test]

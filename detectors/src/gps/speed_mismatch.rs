@@ -128,11 +128,8 @@ impl State {
         if ping.radius_m > RADIUS_M_MAX || !ping.is_dated() {
             return None;
         }
-        // What tells no speed is no part of a stretch: half of its way would be missing.
-        let Some(speed_mps) = speed_mps else {
-            self.stretch = None;
-            return None;
-        };
+        // What tells no speed is passed over: else whoever leaves it out now and then has no stretch.
+        let speed_mps = speed_mps?;
         let Some(stretch) = &mut self.stretch else {
             self.stretch = Some(Stretch::new(ping, speed_mps));
             return None;

@@ -49,14 +49,14 @@ const PEAK_FACTOR: f64 = 1.5;
 /// Faster than this no peak makes him, m/s: 360 km/h, the fastest trains.
 const SPEED_MPS_MAX: f64 = 100.0;
 /// Steps of less time are a receiver's noise and no speed, s.
-const STEP_S_MIN: f64 = 2.0;
+const STEP_S_MIN: f64 = 10.0;
 /// The peak halves in so much time on the way, s.
 const PEAK_HALF_S: f64 = 300.0;
 /// Glitches are forgotten by half in so long, s.
 const GLITCH_HALF_S: f64 = 3_600.0;
 /// So many more fixes glitches ask for at the most.
 const GLITCH_FIXES_MAX: f64 = 3.0;
-/// So many fixes in turn, each unreachable from the one before, and where he is must be learned anew.
+/// So many fixes in turn, each unreachable from the one before, and the first fix of all was the wild one.
 const SCATTERED_MAX: u32 = 6;
 
 /// See the module's header.
@@ -227,7 +227,7 @@ impl State {
             (Some(_), false) => false,
             (Some(jump), true) => {
                 self.scattered += 1;
-                if self.scattered >= SCATTERED_MAX {
+                if self.scattered >= SCATTERED_MAX && self.anchor_fixes == 1 {
                     self.settle(next, 1);
                 } else {
                     self.candidate = Some(Candidate::new(next, &jump));
@@ -246,7 +246,11 @@ impl State {
         let more = u32::from(candidate.jump.distance_m < params.short_m_max);
         let glitches = libm::floor(self.glitches / 2.0).min(GLITCH_FIXES_MAX);
         if late_s > params.confirm_s_max {
-            self.settle(next, candidate.fixes);
+            // It says little of when he came there; what follows at once may say more.
+            match jump {
+                Some(jump) => self.candidate = Some(Candidate::new(next, &jump)),
+                None => self.settle(next, candidate.fixes),
+            }
         } else if f64::from(candidate.fixes) >= f64::from(params.fixes + more) + glitches {
             // One fix alone may have been the wild one, and this is the way home.
             let signal = (self.anchor_fixes > 1).then(|| candidate.signal(self.glitches));
@@ -270,7 +274,7 @@ impl State {
         if elapsed_s > SILENCE_S {
             self.silence = Some((*anchor, next));
         }
-        let step_mps = if elapsed_s >= STEP_S_MIN { distance_m(anchor, &next, 0.0) / elapsed_s } else { 0.0 };
+        let step_mps = if elapsed_s >= STEP_S_MIN { distance_m(anchor, &next, 1.0) / elapsed_s } else { 0.0 };
         // A silence does not slow anybody down.
         self.peak_mps = (self.peak_mps * libm::exp2(-elapsed_s.min(DATED_S_MAX) / PEAK_HALF_S)).max(step_mps).min(SPEED_MPS_MAX);
         let interval_s = elapsed_s.min(SILENCE_S);

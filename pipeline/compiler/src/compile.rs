@@ -14,13 +14,13 @@ use crate::diagnostic::{Code, Diagnostic, Fault, Report};
 use crate::expression::Expr;
 use crate::folder::{self, Read as ReadFile};
 use crate::list::{self, Lists};
-use crate::zone::{self, Zones};
 use crate::lower::{self, Library, Lowered};
 use crate::names::Tables;
 use crate::rates;
 use crate::ruleset::{Binding, KeyPart, Read, Rule, Ruleset};
 use crate::shared::{self, Shared};
 use crate::yaml::{self, Node};
+use crate::zone::{self, Zones};
 
 /// One file: a rule; a list, if its name begins with `lists/`, or the entries of one, if it ends in `.txt` or `.csv` too, or a zone, if it ends in `.geojson`; the shared bindings, if it is `shared.yaml`; the rates, if it is `rates.yaml`.
 #[derive(Clone, PartialEq, Eq)]

@@ -146,6 +146,10 @@ impl Expr {
             Self::InZone(place, zone) => {
                 let [lat, lon] = place.as_ref();
                 let place = library::place(lat, lon, scope)?;
+                // What a device sends when it does not know lies nowhere.
+                if !place.is_place() {
+                    return Err(EvalError::Absent);
+                }
                 Ok(zone.holds(place.lat(), place.lon()))
             }
             Self::Text(subject, test) => subject.with(scope, |subject| match subject {

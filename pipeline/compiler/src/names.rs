@@ -8,9 +8,9 @@ use rasid_detectors::operator::OperatorSpec;
 use rasid_detectors::value::OwnedValue;
 
 use crate::list::Lists;
-use crate::zone::Zones;
 use crate::rates;
 use crate::ty::Ty;
+use crate::zone::Zones;
 
 /// What `let` binds to a name, as conditions see it. `read` is its index among the trigger's reads.
 #[derive(Clone)]

@@ -188,7 +188,9 @@ impl<'a> Checker<'a> {
             Some(["list", name]) => {
                 self.outside(node, "a list by itself", format!("lists stand to the right of `in`: data.phone in list.{name}"))
             }
-            Some(["zone", name]) => self.outside(node, "a zone by itself", format!("zones stand to the right of `in`: place in zone.{name}")),
+            Some(["zone", name]) => {
+                self.outside(node, "a zone by itself", format!("zones stand to the right of `in`: place in zone.{name}"))
+            }
             Some(["values", name]) => {
                 self.outside(node, "this way to reach a value", format!("write {name}; whether it has one is has(values.{name})"))
             }

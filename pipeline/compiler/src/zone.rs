@@ -15,7 +15,7 @@ use crate::reader;
 use crate::yaml::{Node, NodeValue};
 
 /// Most corners of a zone: the coast of a country, drawn to a hundred metres.
-const CORNERS_MAX: usize = 100_000;
+const CORNERS_MAX: usize = 50_000;
 
 /// Every zone by its name; `None`: its file has a fault of its own.
 pub(crate) type Zones = BTreeMap<String, Option<Arc<Zone>>>;
@@ -111,8 +111,7 @@ pub(crate) fn lower(file: &str, root: &Node, faults: &mut Vec<Fault>) -> Option<
 }
 
 /// What a zone may be made of.
-const SHAPES: &str =
-    r#"a zone is a FeatureCollection, a Feature, a GeometryCollection, a Polygon or a MultiPolygon: {"type": "Polygon", "coordinates": [[[31.2, 30.0], …]]}"#;
+const SHAPES: &str = r#"a zone is a FeatureCollection, a Feature, a GeometryCollection, a Polygon or a MultiPolygon: {"type": "Polygon", "coordinates": [[[31.2, 30.0], …]]}"#;
 
 struct Reading<'f> {
     faults: &'f mut Vec<Fault>,
@@ -129,7 +128,8 @@ impl Reading<'_> {
             return;
         };
         let member = |name: &str| members.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
-        let lacks = |name: &str| Fault::new(Code::MissingKey, node.span.clone(), format!("an object of GeoJSON lacks `{name}`")).help(SHAPES);
+        let lacks =
+            |name: &str| Fault::new(Code::MissingKey, node.span.clone(), format!("an object of GeoJSON lacks `{name}`")).help(SHAPES);
         let Some(kind) = member("type") else { return self.faults.push(lacks("type")) };
         let Some(word) = reader::text(kind, "`type`", self.faults) else { return };
         let (inside, each): (&str, fn(&mut Self, &Node)) = match word {
@@ -179,14 +179,22 @@ impl Reading<'_> {
         }
         let is_closed = corners.len() >= 4 && corners.first().map(|one| (one.0, one.1)) == corners.last().map(|one| (one.0, one.1));
         if !is_closed {
-            let message = format!("a ring of {} positions that {} where it begins", corners.len(), if corners.len() < 4 { "cannot end" } else { "does not end" });
-            self.faults.push(Fault::new(Code::BadZone, node.span.clone(), message).help("four positions or more, of which the last is the first again"));
+            let message = format!(
+                "a ring of {} positions that {} where it begins",
+                corners.len(),
+                if corners.len() < 4 { "cannot end" } else { "does not end" }
+            );
+            self.faults.push(
+                Fault::new(Code::BadZone, node.span.clone(), message).help("four positions or more, of which the last is the first again"),
+            );
             return None;
         }
         let across = corners.windows(2).find(|pair| matches!(pair, [from, to] if (from.0 - to.0).abs() > 180.0));
         if let Some([_, to]) = across {
             let fault = Fault::new(Code::BadZone, to.2.clone(), "an edge of more than 180 degrees");
-            self.faults.push(fault.help("cut an area that crosses the 180th meridian into two there, one on either side (RFC 7946, section 3.1.9)"));
+            self.faults.push(
+                fault.help("cut an area that crosses the 180th meridian into two there, one on either side (RFC 7946, section 3.1.9)"),
+            );
             return None;
         }
         Some(LineString::from_iter(corners.into_iter().map(|(lon, lat, _)| (lon, lat))))
@@ -255,7 +263,8 @@ mod tests {
     fn a_map_of_many_is_one_zone() {
         let other = r#"{"type": "MultiPolygon", "coordinates": [[[[29, 31], [30, 31], [30, 32], [29, 31]]], [[[-1, 5], [0, 5], [0, 6, 12.5], [-1, 5]]]]}"#;
         let feature = |geometry: &str| format!(r#"{{"type": "Feature", "id": 7, "properties": {{"name": "a"}}, "geometry": {geometry}}}"#);
-        let all = format!(r#"{{"type": "FeatureCollection", "bbox": [0, 0, 1, 1], "features": [{}, {}]}}"#, feature(ISLAND), feature(other));
+        let all =
+            format!(r#"{{"type": "FeatureCollection", "bbox": [0, 0, 1, 1], "features": [{}, {}]}}"#, feature(ISLAND), feature(other));
         let zone = read(&all).expect("areas");
         assert!(zone.holds(30.055, 31.212) && zone.holds(31.2, 29.9) && zone.holds(5.1, -0.1) && !zone.holds(5.9, -0.9));
         assert_ne!(zone.digest, read(other).expect("areas").digest);
@@ -271,7 +280,10 @@ mod tests {
     #[case::open(r#"{"type": "Polygon", "coordinates": [[[1, 1], [2, 1], [2, 2], [1, 2]]]}"#, "does not end where it begins")]
     #[case::two_corners(r#"{"type": "Polygon", "coordinates": [[[1, 1], [2, 1], [1, 1]]]}"#, "a ring of 3 positions")]
     #[case::turned(r#"{"type": "Polygon", "coordinates": [[[30, 131], [31, 131], [31, 132], [30, 131]]]}"#, "the latitude is 131")]
-    #[case::text(r#"{"type": "Polygon", "coordinates": [[["a", 1], [2, 1], [2, 2], [1, 1]]]}"#, "the longitude, which is the first, is text")]
+    #[case::text(
+        r#"{"type": "Polygon", "coordinates": [[["a", 1], [2, 1], [2, 2], [1, 1]]]}"#,
+        "the longitude, which is the first, is text"
+    )]
     #[case::one_number(r#"{"type": "Polygon", "coordinates": [[[1], [2, 1], [2, 2], [1, 1]]]}"#, "1 numbers")]
     #[case::across(r#"{"type": "Polygon", "coordinates": [[[179, 1], [-179, 1], [-179, 2], [179, 1]]]}"#, "more than 180 degrees")]
     fn what_is_no_area_is_told(#[case] text: &str, #[case] expected: &str) {

@@ -54,7 +54,8 @@ fn every_code_has_a_file() {
         }
     }
     // A test fails, and a mutant survives, in the engine, what is wrong with a folder is in folder.rs, and with a map in zones.rs.
-    let elsewhere = [Code::TestFailed, Code::Survives, Code::BadZone, Code::NotUtf8, Code::Unreadable, Code::NoFile, Code::TooMuch, Code::ReachedTwice];
+    let elsewhere =
+        [Code::TestFailed, Code::Survives, Code::BadZone, Code::NotUtf8, Code::Unreadable, Code::NoFile, Code::TooMuch, Code::ReachedTwice];
     let faults = Code::ALL.iter().filter(|code| !code.is_warning());
     let missing: Vec<&Code> = faults.filter(|code| !seen.contains(code) && !elsewhere.contains(code)).collect();
     assert!(missing.is_empty(), "no file in tests/broken for {missing:?}");

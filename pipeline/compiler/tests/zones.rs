@@ -4,7 +4,8 @@ use rasid_compiler::expression::Expr;
 use rasid_compiler::{Code, Report, SourceFile, compile};
 use rstest::rstest;
 
-const AIRPORT: &str = r#"{"type": "Polygon", "coordinates": [[[31.38, 30.09], [31.44, 30.09], [31.44, 30.14], [31.38, 30.14], [31.38, 30.09]]]}"#;
+const AIRPORT: &str =
+    r#"{"type": "Polygon", "coordinates": [[[31.38, 30.09], [31.44, 30.09], [31.44, 30.14], [31.38, 30.14], [31.38, 30.09]]]}"#;
 
 fn files(on: &str, when: &str, zone: &str) -> Vec<SourceFile> {
     let file = |name: &str, text: String| SourceFile { name: name.to_owned(), text };
@@ -56,7 +57,8 @@ fn a_zone_that_is_drawn_anew_is_another_binding() {
     let canonical = |zone: &str| {
         let rule = "rule: gps.any\ntitle: T\non: gps.position\nentity: driver\nlet:\n  fixes: {count: gps.position, by: driver, window: 1h, where: place in zone.airport}\nwhen: fixes > 3\nexplain: hit\n";
         let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
-        let ruleset = compile(&[file("gps/any.yaml", rule), file("lists/airport.geojson", zone)]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+        let ruleset = compile(&[file("gps/any.yaml", rule), file("lists/airport.geojson", zone)])
+            .unwrap_or_else(|report| panic!("{}", report.render(false)));
         (ruleset.bindings[0].canonical.clone(), ruleset.hash)
     };
     let (one, other) = (canonical(AIRPORT), canonical(&AIRPORT.replace("30.14", "30.15")));
