@@ -46,13 +46,13 @@ pub struct Route {
     thinned_m: f64,
 }
 
-/// Single precision is a decimetre over a thousand kilometres.
+/// Metres; single precision is a decimetre over a thousand kilometres.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Point {
-    north_m: f32,
-    east_m: f32,
+    north: f32,
+    east: f32,
     /// How far along the way it lies.
-    along_m: f32,
+    along: f32,
 }
 
 /// A place on the way.
@@ -112,7 +112,7 @@ impl Route {
 
     /// From its first point to its last, m.
     pub fn length_m(&self) -> f64 {
-        self.points.last().map_or(0.0, |point| f64::from(point.along_m))
+        self.points.last().map_or(0.0, |point| f64::from(point.along))
     }
 
     /// Straight to its first point and to its last, m.
@@ -165,7 +165,7 @@ impl Route {
     fn places(&self, at: Metres, pieces: Range<usize>) -> impl Iterator<Item = Place> {
         self.pieces(pieces).map(move |(piece, from, to)| {
             let (off_m, share) = nearest(at, from.metres(), to.metres());
-            let (from_m, to_m) = (f64::from(from.along_m), f64::from(to.along_m));
+            let (from_m, to_m) = (f64::from(from.along), f64::from(to.along));
             Place { piece, along_m: from_m + share * (to_m - from_m), off_m }
         })
     }
@@ -203,11 +203,11 @@ impl std::fmt::Debug for Route {
 impl Point {
     #[expect(clippy::cast_possible_truncation, reason = "a decimetre over a thousand kilometres is what it is kept to")]
     fn new((north_m, east_m): Metres, along_m: f64) -> Self {
-        Self { north_m: north_m as f32, east_m: east_m as f32, along_m: along_m as f32 }
+        Self { north: north_m as f32, east: east_m as f32, along: along_m as f32 }
     }
 
     fn metres(&self) -> Metres {
-        (f64::from(self.north_m), f64::from(self.east_m))
+        (f64::from(self.north), f64::from(self.east))
     }
 }
 

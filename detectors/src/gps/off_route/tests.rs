@@ -9,8 +9,8 @@ const TASK: u64 = 7;
 const NORTH: &[Metres] = &[(0.0, 0.0), (5_000.0, 0.0)];
 
 fn fix(at: Metres, at_s: f64) -> Ping {
-    let at_ms = START_MS + millis(at_s);
-    Ping { position: around_cairo(at), radius_m: 10.0, device_ms: at_ms, clock_ms: at_ms }
+    let taken_ms = START_MS + millis(at_s);
+    Ping { position: around_cairo(at), radius_m: 10.0, device_ms: taken_ms, clock_ms: taken_ms }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "small in tests")]
@@ -251,9 +251,9 @@ proptest! {
             let at_ms = START_MS.saturating_add(at_ms);
             let ping = Ping { position: shrunk((lat, lon)), radius_m, device_ms: at_ms, clock_ms: at_ms };
             if let Some(signal) = state.drive.as_mut().and_then(|drive| drive.observe(&params, &ping)) {
-                for index in 1..FIELDS.len() {
+                for (index, field) in FIELDS.iter().enumerate() {
                     if let Some(OwnedValue::Double(number)) = signal.get(index) {
-                        prop_assert!(number.is_finite() && *number >= 0.0, "{}", FIELDS[index].name);
+                        prop_assert!(number.is_finite() && *number >= 0.0, "{}", field.name);
                     }
                 }
             }
