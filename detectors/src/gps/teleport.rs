@@ -11,7 +11,7 @@
 //! Strength 1 − v · Δt / d_lb of the jump, in 0..1
 //! State    anchor, the fix before the last silence, candidate, peak speed, interval, glitches; at most twelve fixes on the way
 //! Misses   one fix, there and back (`impossible_speed` sees its two legs); jumps under some kilometres of a device that sends once a
-//!          minute, which a car can drive; a jump after a silence that is long enough for the way
+//!          minute, which a car can drive; a jump of somebody who hops by hundreds of metres a second before, and so has a fast peak; a jump after a silence that is long enough for the way
 //! Alarms   wrongly on a receiver that is wrong alike for minutes, and on batches of fixes that were dated anew by whoever sent them on
 //! Source   the two-state filter of anchor and candidate after traccar `FilterHandler` (distance and speed from the last position) and
 //!          MovingPandas `OutlierCleaner` (from the last one kept), both of which take a single wild fix for a jump
@@ -49,7 +49,7 @@ const PEAK_FACTOR: f64 = 1.5;
 /// Faster than this no peak makes him, m/s: 360 km/h, the fastest trains.
 const SPEED_MPS_MAX: f64 = 100.0;
 /// Steps of less time are a receiver's noise and no speed, s.
-const STEP_S_MIN: f64 = 10.0;
+const STEP_S_MIN: f64 = 2.0;
 /// The peak halves in so much time on the way, s.
 const PEAK_HALF_S: f64 = 300.0;
 /// Glitches are forgotten by half in so long, s.
@@ -274,7 +274,7 @@ impl State {
         if elapsed_s > SILENCE_S {
             self.silence = Some((*anchor, next));
         }
-        let step_mps = if elapsed_s >= STEP_S_MIN { distance_m(anchor, &next, 1.0) / elapsed_s } else { 0.0 };
+        let step_mps = if elapsed_s >= STEP_S_MIN { distance_m(anchor, &next, 0.0) / elapsed_s } else { 0.0 };
         // A silence does not slow anybody down.
         self.peak_mps = (self.peak_mps * libm::exp2(-elapsed_s.min(DATED_S_MAX) / PEAK_HALF_S)).max(step_mps).min(SPEED_MPS_MAX);
         let interval_s = elapsed_s.min(SILENCE_S);
