@@ -192,8 +192,9 @@ mod tests {
     #[test]
     fn a_domestic_flight_accuses_nobody() {
         let params = Params { speed_mps_max: 100.0, ..Params::default() };
-        assert_eq!(fires(&params, &[ping(0.0, None, 0), ping(680_000.0, None, 4_500)]), [false, false], "151 m/s over 75 minutes");
-        assert_eq!(fires(&params, &[ping(0.0, None, 0), ping(680_000.0, None, 1_800)]), [false, true], "within half an hour");
+        let live = |north_m, at_s| Event { received: None, ..ping(north_m, None, at_s) };
+        assert_eq!(fires(&params, &[live(0.0, 0), live(680_000.0, 4_500)]), [false, false], "151 m/s over 75 minutes");
+        assert_eq!(fires(&params, &[live(0.0, 0), live(680_000.0, 1_800)]), [false, true], "within half an hour");
     }
 
     #[test]
