@@ -25,7 +25,7 @@ fn rule_files(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             rule_files(&path, files)?;
-        } else if path.extension().is_some_and(|extension| ["yaml", "txt", "csv"].iter().any(|known| extension == *known)) {
+        } else if path.extension().is_some_and(|extension| ["yaml", "txt", "csv", "geojson"].iter().any(|known| extension == *known)) {
             files.push(path);
         }
     }

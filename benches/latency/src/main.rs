@@ -284,7 +284,7 @@ fn copy_rules(from: &Path, to: &Path) -> Result<(), Failure> {
         let Some(name) = path.file_name() else { continue };
         if path.is_dir() {
             copy_rules(&path, &to.join(name))?;
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+        } else {
             std::fs::copy(&path, to.join(name))?;
         }
     }
