@@ -135,11 +135,15 @@ impl Tracks {
                 alerts.entry(fix.driver.clone()).or_default().push((fix.clock_ms, rule));
             }
         }
-        alerts.values_mut().for_each(|alerts| alerts.sort());
+        for alerts in alerts.values_mut() {
+            alerts.sort();
+        }
         let mut verdicts = Verdicts { clean_km: self.clean_km(), fixes: self.fixes.len(), ..Verdicts::default() };
         for (driver, spans) in &self.spans {
             let alerts = alerts.get(driver).map(Vec::as_slice).unwrap_or_default();
-            spans.iter().for_each(|span| verdicts.attack(span, alerts));
+            for span in spans {
+                verdicts.attack(span, alerts);
+            }
         }
         for (driver, alerts) in &alerts {
             let spans = self.spans.get(driver).map(Vec::as_slice).unwrap_or_default();

@@ -112,8 +112,8 @@ impl ImpossibleSpeed {
             radius_m_max: params.radius_m_max,
         };
         // The time between them, before or after the anchor.
-        let between_ms = millis(between_s);
-        let time_ms = if ping.taken_ms() < anchor.taken_ms() { -between_ms } else { between_ms };
+        let apart_ms = millis(between_s);
+        let time_ms = if ping.taken_ms() < anchor.taken_ms() { -apart_ms } else { apart_ms };
         let fix = Fix { position: ping.position, radius_m: ping.radius_m, time_ms };
         let mut newest = Some(Fix { position: anchor.position, radius_m: anchor.radius_m, time_ms: 0 });
         let found = judge(&mut newest, fix, &bounds);

@@ -120,7 +120,7 @@ struct Reading<'f> {
 }
 
 impl Reading<'_> {
-    /// An object of GeoJSON. Keys that say nothing of an area (`properties`, `id`, `bbox`, a foreign member) are passed over, as
+    /// An object of `GeoJSON`. Keys that say nothing of an area (`properties`, `id`, `bbox`, a foreign member) are passed over, as
     /// the standard has it (section 6.1).
     fn object(&mut self, node: &Node) {
         let NodeValue::Map(members) = &node.value else {
@@ -197,7 +197,7 @@ impl Reading<'_> {
             );
             return None;
         }
-        Some(LineString::from_iter(corners.into_iter().map(|(lon, lat, _)| (lon, lat))))
+        Some(corners.into_iter().map(|(lon, lat, _)| (lon, lat)).collect())
     }
 
     /// Longitude, latitude, and perhaps a height.

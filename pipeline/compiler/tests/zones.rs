@@ -1,4 +1,4 @@
-//! Areas in GeoJSON, and conditions that ask whether a place lies in them.
+//! Areas in `GeoJSON`, and conditions that ask whether a place lies in them.
 
 use rasid_compiler::expression::Expr;
 use rasid_compiler::{Code, Report, SourceFile, compile};
