@@ -219,6 +219,7 @@ impl Operator for ImpossibleTravel {
         inputs: &[EventType::LoginSucceeded, EventType::OtpVerified],
         reads: &["location", "asn_type", "country", "device_id", "ip", "purpose"],
     };
+    const FIRES_ON: &'static [EventType] = &[EventType::LoginSucceeded];
     const YIELDS: Yields = Yields::Signal(FIELDS);
     const NEEDS_RAW: bool = true;
     type Params = Params;

@@ -87,7 +87,8 @@ pub(crate) fn bound(item: &Node, lets: Option<&Node>) -> Option<Fault> {
 fn fires_on(keys: &[(Key, Node)]) -> Vec<&str> {
     if let Some(detector) = word(keys, "detector") {
         let spec = detectors().find(|spec| spec.name == detector);
-        return spec.map_or(&[][..], |spec| spec.inputs()).iter().map(|event| event.name()).collect();
+        let events = spec.map_or(&[][..], |spec| if spec.fires_on.is_empty() { spec.inputs() } else { spec.fires_on });
+        return events.iter().map(|event| event.name()).collect();
     }
     let fires = aggregates().find(|spec| spec.yields.fires() && keys.iter().any(|(key, _)| key.name == spec.name));
     let second = fires.and_then(|spec| spec.named()?.second);

@@ -272,7 +272,7 @@ fn what_a_snapshot_lacks_or_has_of_another_version_starts_anew() {
     assert_eq!(warming, names);
     assert!(bytes < engine.state_bytes());
     // A detector keeps its own time: it starts anew, and is believed at once.
-    let other = said_otherwise(&whole, r#""operator":"impossible_speed","version":2"#, r#""operator":"impossible_speed","version":9"#);
+    let other = said_otherwise(&whole, r#""operator":"impossible_speed","version":1"#, r#""operator":"impossible_speed","version":9"#);
     assert_eq!(anew(&other).0, ["gps.speed"]);
     assert_eq!(anew(&other).1, [""; 0]);
     // A binding that this version reads otherwise.
