@@ -100,9 +100,6 @@ impl ImpossibleSpeed {
     fn observe(params: &Params, event: &Event<'_>, state: &mut State) -> Option<Signal> {
         let Data::GpsPosition(ping) = &event.data else { return None };
         let position = ping.position()?;
-        if position.is_null_island() {
-            return None; // a receiver that does not know where it is
-        }
         let radius_m = ping.accuracy_m.as_ref().and_then(Reported::known).map_or(params.radius_m_default, |radius| radius.get());
         let (device_ms, clock_ms) = (event.time.millis(), event.clock());
         let believed = clock_ms - CLOCK_BEHIND_MS_MAX..=clock_ms + CLOCK_AHEAD_MS_MAX;
