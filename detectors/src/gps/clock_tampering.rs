@@ -223,7 +223,15 @@ mod tests {
 
     #[test]
     fn two_steps_are_no_way_round() {
-        let ahead = |n: i64| if n < 10 { 0 } else if n < 20 { 90 } else { 10_800 };
+        let ahead = |n: i64| {
+            if n < 10 {
+                0
+            } else if n < 20 {
+                90
+            } else {
+                10_800
+            }
+        };
         let times: Vec<_> = (0..40).map(|n| (n * 30 + ahead(n), n * 30)).collect();
         assert_eq!(count(&times), 1, "a little, and then much");
     }

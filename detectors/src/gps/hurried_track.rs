@@ -169,7 +169,8 @@ const FIELDS: &[SignalField] = &[
 impl Operator for HurriedTrack {
     const NAME: &'static str = "hurried_track";
     const VERSION: u16 = 1;
-    const GIVES: &'static str = "A driver is faster, and his velocity changes faster, than he ever drives: a track that is played too fast.";
+    const GIVES: &'static str =
+        "A driver is faster, and his velocity changes faster, than he ever drives: a track that is played too fast.";
     const FEEDS: Feeds = Feeds::Fixed { inputs: &[EventType::GpsPosition], reads: &["lat", "lon", "accuracy_m", "provider"] };
     const YIELDS: Yields = Yields::Signal(FIELDS);
     const NEEDS_RAW: bool = true;

@@ -280,8 +280,7 @@ impl Drive {
     }
 
     fn judge(&mut self, params: &Params, route: &Route, ping: &Ping) -> Option<Signal> {
-        let fix =
-            Fix { at: route.metres(ping.position), doubt_m: params.radius_factor * ping.radius_m, at_ms: ping.device_ms };
+        let fix = Fix { at: route.metres(ping.position), doubt_m: params.radius_factor * ping.radius_m, at_ms: ping.device_ms };
         if self.newest_ms.is_some_and(|newest_ms| fix.at_ms.saturating_sub(newest_ms) > SILENCE_MS) {
             (self.off, self.steps, self.stop) = (None, None, None);
         }
@@ -307,7 +306,9 @@ impl Drive {
         if off_m > limit_m {
             self.steps = None;
             let far_m = params.far_m.max(limit_m);
-            if let Some((since_ms, fixes)) = self.goes_off(params, &fix, (off_m, far_m), place.along_m, ends_m).filter(|_| !self.is_off_told) {
+            if let Some((since_ms, fixes)) =
+                self.goes_off(params, &fix, (off_m, far_m), place.along_m, ends_m).filter(|_| !self.is_off_told)
+            {
                 self.is_off_told = true;
                 told = Some(says("off", (off_m, limit_m), since_ms, fixes, 1.0 - limit_m / off_m));
             }
@@ -315,7 +316,8 @@ impl Drive {
             (self.off, self.is_off_told) = (None, false);
             let below_m = self.goes_on(params, &fix, &place, ends_m.0);
             self.step(route, &fix, &place, limit_m);
-            let steps = self.steps.as_ref().filter(|steps| steps.against >= BACK_STEPS && below_m >= params.back_m_min && !self.is_back_told);
+            let steps =
+                self.steps.as_ref().filter(|steps| steps.against >= BACK_STEPS && below_m >= params.back_m_min && !self.is_back_told);
             if let Some(steps) = steps {
                 let strength = 1.0 - params.back_m_min / below_m;
                 told = Some(says("back", (below_m, params.back_m_min), steps.since_ms, steps.against, strength));

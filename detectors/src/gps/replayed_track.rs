@@ -255,8 +255,7 @@ mod tests {
     #[test]
     fn one_cached_fix_among_live_ones_is_one_hit() {
         let (old, live) = (drive(0, 60, 1), drive(1, 60, 2));
-        let cached: Vec<Ping> =
-            live.iter().flat_map(|ping| [*ping, Ping { position: old[7].position, ..*ping }]).collect();
+        let cached: Vec<Ping> = live.iter().flat_map(|ping| [*ping, Ping { position: old[7].position, ..*ping }]).collect();
         assert_eq!(count(&Params::default(), &[old, cached].concat()), 0);
     }
 
@@ -273,8 +272,16 @@ mod tests {
     #[test]
     fn the_age_is_where_the_header_says() {
         let drive = drive(0, 10, 1);
-        let after =
-            |s: i64| [drive.clone(), drive.iter().map(|ping| Ping { device_ms: ping.device_ms + s * 1000, clock_ms: ping.clock_ms + s * 1000, ..*ping }).collect()].concat();
+        let after = |s: i64| {
+            [
+                drive.clone(),
+                drive
+                    .iter()
+                    .map(|ping| Ping { device_ms: ping.device_ms + s * 1000, clock_ms: ping.clock_ms + s * 1000, ..*ping })
+                    .collect(),
+            ]
+            .concat()
+        };
         let params = Params::default();
         assert_eq!((count(&params, &after(21_540)), count(&params, &after(21_600))), (0, 3));
     }

@@ -146,7 +146,14 @@ fn what_is_vague_late_or_of_no_time_is_passed_over() {
         ("of one instant", changed(|ping| Ping { device_ms: START_MS + 5_000, ..ping })),
         ("before the plan", changed(|ping| Ping { device_ms: ping.device_ms - 3_600_000, ..ping })),
         ("of next year", changed(|ping| Ping { device_ms: ping.device_ms + 31_000_000_000, ..ping })),
-        ("a silence after each", changed(|ping| Ping { device_ms: START_MS + (ping.device_ms - START_MS) * 20, clock_ms: START_MS + (ping.device_ms - START_MS) * 20, ..ping })),
+        (
+            "a silence after each",
+            changed(|ping| Ping {
+                device_ms: START_MS + (ping.device_ms - START_MS) * 20,
+                clock_ms: START_MS + (ping.device_ms - START_MS) * 20,
+                ..ping
+            }),
+        ),
     ] {
         assert_eq!(words(&mut planned(NORTH, 75.0), &pings), [""; 0], "{what}");
     }
