@@ -48,20 +48,17 @@ fn picture(tracks: &Tracks, span: &Span, alerts: &[(i64, String)]) -> String {
     let (north, east) = (bounds(places.iter().map(|place| place.0)), bounds(places.iter().map(|place| place.1)));
     let scale = (SIDE - 2.0 * EDGE) / (north.1 - north.0).max(east.1 - east.0).max(1.0);
     let at = |place: &(f64, f64)| (EDGE + (place.1 - east.0) * scale, SIDE - EDGE - (place.0 - north.0) * scale);
+    let colour = |fix: &Fix| if (span.from_ms..=span.to_ms).contains(&fix.clock_ms) { "#c0392b" } else { "#888" };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIDE} {SIDE}\" width=\"{SIDE}\" height=\"{SIDE}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"{SIDE}\" height=\"{SIDE}\" fill=\"#fff\"/>\n"
     );
     for ((from, to), here) in places.iter().zip(places.iter().skip(1)).zip(fixes.iter().skip(1)) {
-        let is_sent = (span.from_ms..=span.to_ms).contains(&here.clock_ms);
-        let ((x1, y1), (x2, y2)) = (at(from), at(to));
-        let colour = if is_sent { "#c0392b" } else { "#888" };
+        let ((x1, y1), (x2, y2), colour) = (at(from), at(to), colour(here));
         let _infallible = writeln!(svg, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"{colour}\" fill=\"none\"/>");
     }
     for (fix, place) in fixes.iter().zip(&places) {
-        let (x, y) = at(place);
-        let is_sent = (span.from_ms..=span.to_ms).contains(&fix.clock_ms);
-        let colour = if is_sent { "#c0392b" } else { "#888" };
+        let ((x, y), colour) = (at(place), colour(fix));
         let _infallible = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"{colour}\"/>");
         if alerts.iter().any(|(at_ms, _)| *at_ms == fix.clock_ms) {
             let _infallible = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\" stroke=\"#000\" fill=\"none\"/>");

@@ -269,7 +269,7 @@ impl Verdicts {
         let wrong = self.about_oddities + self.about_clean;
         let all = self.attacks.values().fold(Share::default(), |sum, share| Share { hits: sum.hits + share.hits, of: sum.of + share.of });
         let mut text = format!(
-            "{HEADING}\n{} fixes, {:.0} clean km. Of {} episodes {} are right: precision **{:.3}**; {} are false about clean tracks, **{:.2}** in 1 000 km, and \
+            "{HEADING}\nBy `cargo xtask quality tracks`: {} fixes, {:.0} clean km. Of {} episodes {} are right: precision **{:.3}**; {} are false about clean tracks, **{:.2}** in 1 000 km, and \
              {} about oddities. Of {} attacks **{:.3}** are caught.\n\n",
             self.fixes,
             self.clean_km,
