@@ -11,7 +11,8 @@
 //! Strength 1 − v · Δt / d_lb of the jump, in 0..1
 //! State    anchor, the fix before the last silence, candidate, peak speed, interval, glitches; at most twelve fixes on the way
 //! Misses   one fix, there and back (`impossible_speed` sees its two legs); jumps under some kilometres of a device that sends once a
-//!          minute, which a car can drive; a jump of somebody who hops by hundreds of metres a second before, and so has a fast peak; a jump after a silence that is long enough for the way
+//!          minute, which a car can drive; a jump of somebody who hops by hundreds of metres a second before, and so has a fast peak; a
+//!          jump after a silence that is long enough for the way
 //! Alarms   wrongly on a receiver that is wrong alike for minutes, and on batches of fixes that were dated anew by whoever sent them on
 //! Source   the two-state filter of anchor and candidate after traccar `FilterHandler` (distance and speed from the last position) and
 //!          MovingPandas `OutlierCleaner` (from the last one kept), both of which take a single wild fix for a jump

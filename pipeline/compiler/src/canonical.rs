@@ -111,12 +111,16 @@ fn write(expr: &Expr, fields: Fields, out: &mut String) {
 /// A list by its name and a digest of what it holds: its entries may be many, and personal.
 fn list_text(list: &List) -> String {
     let kind = list.kind.map_or("text", EntityKind::name);
-    list.digest.iter().fold(format!("list {} {kind} ", list.name), |hex, byte| hex + &format!("{byte:02x}"))
+    with_digest(format!("list {} {kind} ", list.name), &list.digest)
 }
 
 /// A zone by its name and a digest of its corners.
 fn zone_text(zone: &Zone) -> String {
-    zone.digest.iter().fold(format!("zone {} ", zone.name), |hex, byte| hex + &format!("{byte:02x}"))
+    with_digest(format!("zone {} ", zone.name), &zone.digest)
+}
+
+fn with_digest(text: String, digest: &[u8]) -> String {
+    digest.iter().fold(text, |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn constant(value: Value<'_>, out: &mut String) {
