@@ -44,7 +44,8 @@ impl<'r, 'a> Visit<'r, 'a> {
         let Self { row, record, clock_ms, firing, value_key, holds, steps, .. } = *self;
         let feed = self.feed?;
         let amount = feed.amount(&row.event, row.at_ms).flatten();
-        let fact = Fact {
+        // Not moved once it is made: it is twenty words long.
+        let fact = Some(Fact {
             event: &row.event,
             at_ms: row.at_ms,
             clock_ms,
@@ -58,11 +59,11 @@ impl<'r, 'a> Visit<'r, 'a> {
             below: feed.sides.below,
             steps,
             hasher,
-        };
-        if feed.of.is_some() && !fact.value().is_present() {
+        });
+        if feed.of.is_some() && fact.as_ref().is_some_and(|fact| !fact.value().is_present()) {
             return None;
         }
-        Some(fact)
+        fact
     }
 }
 
@@ -196,7 +197,8 @@ impl<O: Operator> OperatorTable for Typed<O> {
     fn apply(&mut self, visit: &Visit<'_, '_>, hasher: &KeyHasher) -> Cell {
         let Visit { key, clock_ms, read, .. } = *visit;
         let (setup, at_ms) = (&self.setup, visit.row.at_ms);
-        let Some(fact) = visit.fact(hasher) else {
+        let fact = visit.fact(hasher);
+        let Some(fact) = &fact else {
             return match self.table.get(key, clock_ms) {
                 _ if !read => Cell::Absent,
                 Some(state) => value::<O>(setup, at_ms, &state.0),
@@ -207,7 +209,7 @@ impl<O: Operator> OperatorTable for Typed<O> {
         let cell = self.table.update(key, clock_ms, |state| {
             former_ms = first_of::<O>(&state.0);
             let before = if O::READS_BEFORE && read { value::<O>(setup, at_ms, &state.0) } else { Cell::Absent };
-            let said = O::feed(setup, &fact, &mut state.0).map(|signal| Cell::Signal(Box::new(signal)));
+            let said = O::feed(setup, fact, &mut state.0).map(|signal| Cell::Signal(Box::new(signal)));
             first_ms = first_of::<O>(&state.0);
             match O::YIELDS {
                 Yields::Signal(_) => said.unwrap_or_default(),
@@ -216,8 +218,10 @@ impl<O: Operator> OperatorTable for Typed<O> {
                 Yields::Measure(_) | Yields::Value(_) => value::<O>(setup, at_ms, &state.0),
             }
         });
-        self.waiting.note(former_ms, first_ms, key);
-        self.leave_stale();
+        if O::FORM == Form::Timer {
+            self.waiting.note(former_ms, first_ms, key);
+            self.leave_stale();
+        }
         cell
     }
 
