@@ -133,6 +133,11 @@ impl Rng {
         &from[self.below(from.len())]
     }
 
+    /// The same, of what is copied.
+    pub(crate) fn one<T: Copy>(&mut self, from: &[T]) -> T {
+        *self.pick(from)
+    }
+
     /// True `percent` times of a hundred.
     pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
