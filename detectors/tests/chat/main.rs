@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "the tables are what the tests are read for")]
 
+mod honest;
 mod numbers;
 mod plan;
 mod support;
