@@ -28,6 +28,7 @@ mod lexicon;
 mod mask;
 mod normalise;
 mod numbers;
+mod ordinary;
 mod phone;
 mod plan;
 mod split;
@@ -129,7 +130,7 @@ const FIELDS: &[SignalField] = &[
 
 impl Operator for ContactLeak {
     const NAME: &'static str = "contact_leak";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const GIVES: &'static str =
         "A way to reach somebody outside the platform: a number, an address, a link, a name, or the proposal to go there.";
     const FEEDS: Feeds = Feeds::Fixed { inputs: &[EventType::ChatMessage], reads: &["text"] };
@@ -199,7 +200,7 @@ fn address_if(wanted: bool, kind: LeakKind, find: impl FnOnce() -> Option<Addres
 }
 
 fn phone(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<Find> {
-    if !text.has_digits && !text.has_numbers {
+    if !text.has_digits && !text.has_numbers && !text.has_pictures {
         return None;
     }
     let found = |phone: Phone, messages| Find {

@@ -94,7 +94,7 @@ fn table(seed: u64) -> Table {
 #[test]
 fn numbers_are_found_under_every_trick() {
     let table = table(seed());
-    table.print("recall of numbers by trick", 4);
+    table.print("recall of numbers by trick", 6);
     let rows: Vec<String> = table.rows().map(str::to_owned).collect();
     assert_eq!(rows.len(), SLOTS.iter().map(|slot| slot.len()).sum::<usize>());
     let (tuned, _) = table.total(false);

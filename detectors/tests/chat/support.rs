@@ -159,7 +159,7 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     pub(crate) fn with(&self, what: &str) -> String {
-        self.text.replace("{}", what).replace("\\n", "\n")
+        self.text.replace("\\n", "\n").replace("{}", what)
     }
 }
 

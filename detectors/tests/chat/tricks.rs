@@ -40,6 +40,9 @@ pub(crate) fn makes_sense(chain: &[&str]) -> bool {
         && !(has("sep.decoy_word") && (has("pretext") || letters || has("glyph.counted") || has("order")))
         && !(has("sep.emoji") && (has("glyph.counted") || has("glyph.pictograph")))
         && !(has("glyph.counted") && (has("split") || has("form")))
+        && !((has("form.bare") || has("form.foreign_idd")) && (has("pretext") || has("split.called_price")))
+        && !(has("sep.zero_width") && (has("compounds") || has("words.half") || has("words.double") || has("form.misplaced")))
+        && !(has("sep.joining_word") && has("compounds"))
 }
 
 /// What to write: one or more pieces; with more, each is a message of its own.
@@ -58,7 +61,8 @@ pub(crate) fn write(rng: &mut Rng, chain: &[&str]) -> Written {
         _ => Plan::Mobile,
     };
     let mut number = Number::draw(rng, plan);
-    while form == "form.foreign_trunk" && !number.trunk {
+    // Of a country whose numbers vary in length, a part of one may be a whole one.
+    while form == "form.foreign_trunk" && !number.trunk || split.starts_with("split.") && number.country == "49" {
         number = Number::draw(rng, plan);
     }
     let weak = matches!(form, "form.no_zero" | "form.landline" | "form.misplaced");
@@ -182,7 +186,7 @@ const PICTURES: &[&[&str]] = &[
 ];
 const LETTERS: &[&[&str]] = &[&["O", "o"], &["I", "l", "i"], &["Z"], &["E"], &["A"], &["S", "s"], &["G", "b"], &["T"], &["B"], &["g", "q"]];
 const LOOK_ALIKES: &[&[&str]] = &[
-    &["О", "о", "Ο", "ο", "Օ", "〇"], &["І", "Ӏ", "Ι", "|", "і"], &["2"], &["З", "з", "Ʒ"], &["Ч", "ч"], &["Ѕ", "ѕ"], &["б", "6"], &["7"],
+    &["О", "о", "Ο", "ο", "Օ", "〇"], &["І", "Ӏ", "Ι", "і"], &["2"], &["З", "з", "Ʒ"], &["Ч", "ч"], &["Ѕ", "ѕ"], &["б", "6"], &["7"],
     &["В", "8"], &["9"],
 ];
 
@@ -265,7 +269,10 @@ fn written(rng: &mut Rng, trick: &str, groups: &[String]) -> Vec<String> {
                         _ => plain,
                     },
                     "glyph.pictograph" if rng.chance(60) => rng.one(PICTURES[digit]).to_owned(),
-                    "glyph.counted" if (2..=6).contains(&digit) && rng.chance(60) => rng.one(&["🍎", "⭐", "❤️", "🌹"]).repeat(digit),
+                    // Two counts side by side could be one.
+                    "glyph.counted" if (2..=6).contains(&digit) && rng.chance(60) && out.last().is_none_or(|last| last.is_ascii()) => {
+                        rng.one(&["🍎", "⭐", "❤️", "🌹"]).repeat(digit)
+                    }
                     "glyph.letters" if (at + letters_at).is_multiple_of(2) && turned < 6 => {
                         turned += 1;
                         rng.one(LETTERS[digit]).to_owned()
@@ -342,6 +349,12 @@ fn spoken(rng: &mut Rng, group: &str, language: usize) -> String {
             [hundreds @ 1..=9, tens, ones, after @ ..] if language == 0 && rng.chance(20) => {
                 let below = two(words, *tens, *ones, language);
                 out.push(if below.is_empty() { HUNDREDS[*hundreds].to_owned() } else { format!("{} و{below}", HUNDREDS[*hundreds]) });
+                after
+            }
+            // "Twenty" and a digit would be another number.
+            [2..=9, 0, 1..=9, ..] if language == 2 => {
+                let (digit, after) = rest.split_first().expect("three at least");
+                out.push(words[*digit][0].to_owned());
                 after
             }
             [tens @ 1..=9, ones, after @ ..] => {

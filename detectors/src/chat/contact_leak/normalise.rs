@@ -67,6 +67,8 @@ pub(super) struct Text {
     pub(super) has_numbers: bool,
     /// Whether some mark can be part of an address: `@` or `.`.
     pub(super) has_address_marks: bool,
+    /// Whether there are pictures of digits, or things to count.
+    pub(super) has_pictures: bool,
 }
 
 impl Text {
@@ -78,6 +80,7 @@ impl Text {
             has_digits: false,
             has_numbers: false,
             has_address_marks: false,
+            has_pictures: false,
         };
         text.cut();
         text.join_spelled_letters();
@@ -114,6 +117,8 @@ impl Text {
                 Class::Mark => {
                     at += 1;
                     self.has_address_marks |= matches!(first.c, '@' | '.');
+                    let again = self.tokens.last().is_some_and(|last| last.kind == Kind::Mark(first.c));
+                    self.has_pictures |= !first.c.is_ascii() && (glyphs::pictured(first.c).is_some() || again && glyphs::is_thing(first.c));
                     Kind::Mark(first.c)
                 }
                 Class::Arabic => {
