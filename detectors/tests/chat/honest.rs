@@ -127,7 +127,10 @@ fn map_link(rng: &mut Rng) -> String {
         7 => format!("geo:{latitude},{longitude}"),
         8 => format!("https://www.google.com/maps/search/{latitude},+{longitude}?entry=tts"),
         9 => format!("https://www.google.com/maps?q={latitude},{longitude}&z=16"),
-        10 => format!("https://www.google.com/maps/place/x/@{latitude},{longitude},15z/data=!4m6!3m5!1s0x1458{}!8m2!3d{latitude}!4d{longitude}", rng.digits(6)),
+        10 => format!(
+            "https://www.google.com/maps/place/x/@{latitude},{longitude},15z/data=!4m6!3m5!1s0x1458{}!8m2!3d{latitude}!4d{longitude}",
+            rng.digits(6)
+        ),
         _ => format!("https://maps.app.goo.gl/{}", rng.one(&["a1B2c3D4e5", "XyZ01012345678", "kq0100ab"])),
     }
 }
@@ -271,7 +274,11 @@ fn national_id(rng: &mut Rng) -> String {
         _ => id,
     };
     let text = shown(rng, text);
-    if rng.chance(60) { labelled(rng, &["الرقم القومي", "بطاقتي", "national id", "el raqam el qawmy", "ID"], &text) } else { text }
+    if rng.chance(60) {
+        labelled(rng, &["الرقم القومي", "بطاقتي", "national id", "el raqam el qawmy", "ID"], &text)
+    } else {
+        text
+    }
 }
 
 fn in_fours(digits: &str, mark: &str) -> String {
@@ -325,7 +332,11 @@ fn order(rng: &mut Rng) -> String {
     match rng.below(4) {
         0 => format!("{}-{}-{}", rng.one(&["INV", "ORD", "KH", "SO"]), rng.digits(4), rng.digits(4)),
         1 => format!("#{}", rng.digits(7)),
-        _ => identifier(rng, &["order", "رقم الطلب", "اوردر", "order no.", "el order", "booking", "رقم الحجز", "فاتورة رقم", "ticket"], (6, 13)),
+        _ => identifier(
+            rng,
+            &["order", "رقم الطلب", "اوردر", "order no.", "el order", "booking", "رقم الحجز", "فاتورة رقم", "ticket"],
+            (6, 13),
+        ),
     }
 }
 
@@ -405,9 +416,23 @@ fn extension(rng: &mut Rng) -> String {
 
 fn model(rng: &mut Rng) -> String {
     let names = &[
-        "iPhone 12 Pro Max 256GB", "Samsung A52s 5G", "RTX 3060 12GB", "Galaxy S21 FE", "ADQ73214404", "SKF 6203-2RSH", "LG 55UP7550PVG", "Sharp AH-A12YSE",
-        "Carrier 38QHCT12N", "HP LaserJet 1020", "Canon 2900", "R134a R410a", "تكييف شارب 1.5 حصان AH-AP12UHE", "زانوسي ZWF71240W", "Toyota Corolla 2015 1.6",
-        "Intel i5-10210U 1.60GHz", "PVC 110mm 4 inch",
+        "iPhone 12 Pro Max 256GB",
+        "Samsung A52s 5G",
+        "RTX 3060 12GB",
+        "Galaxy S21 FE",
+        "ADQ73214404",
+        "SKF 6203-2RSH",
+        "LG 55UP7550PVG",
+        "Sharp AH-A12YSE",
+        "Carrier 38QHCT12N",
+        "HP LaserJet 1020",
+        "Canon 2900",
+        "R134a R410a",
+        "تكييف شارب 1.5 حصان AH-AP12UHE",
+        "زانوسي ZWF71240W",
+        "Toyota Corolla 2015 1.6",
+        "Intel i5-10210U 1.60GHz",
+        "PVC 110mm 4 inch",
     ];
     let (digits, more) = (rng.digits(4), rng.digits(6));
     match rng.below(3) {
@@ -431,8 +456,36 @@ fn address(rng: &mut Rng) -> String {
 
 fn franco(rng: &mut Rng) -> String {
     let words = &[
-        "3ala", "7aga", "2ol", "ma32ool", "5alas", "el7amdolellah", "6ab3an", "9a7", "m3ak", "2a3da", "7abibi", "3ayez", "3andy", "2ol2as", "5osoosan", "la2",
-        "ba2a", "7ata", "3omry", "el3a4ra", "sa3b", "ra7", "ga2ely", "2elly", "8aly", "5 3yal", "w7da", "el 2oda", "3a4an", "2olt 2 3",
+        "3ala",
+        "7aga",
+        "2ol",
+        "ma32ool",
+        "5alas",
+        "el7amdolellah",
+        "6ab3an",
+        "9a7",
+        "m3ak",
+        "2a3da",
+        "7abibi",
+        "3ayez",
+        "3andy",
+        "2ol2as",
+        "5osoosan",
+        "la2",
+        "ba2a",
+        "7ata",
+        "3omry",
+        "el3a4ra",
+        "sa3b",
+        "ra7",
+        "ga2ely",
+        "2elly",
+        "8aly",
+        "5 3yal",
+        "w7da",
+        "el 2oda",
+        "3a4an",
+        "2olt 2 3",
     ];
     (0..rng.between(3, 9)).map(|_| rng.one(words)).collect::<Vec<_>>().join(" ")
 }
@@ -522,10 +575,22 @@ fn counting(rng: &mut Rng) -> String {
 
 fn words(rng: &mut Rng) -> String {
     rng.one(&[
-        "three rooms and two bathrooms, one kitchen", "عندي تلات اوض وحمامين وصالة واحدة", "3andy talat owad w 7amamein", "five or six hours, two workers",
-        "مية وخمسين متر تلاتة دور", "twenty five chairs, four tables and one zero-gravity seat", "خمسة ستة سبعة ايام بالكتير", "etnein talata bel kteer",
-        "one or two, maybe three", "ساعتين تلاتة", "half past ten or quarter to eleven", "مرتين في الاسبوع", "two times three is six", "ميتين وخمسين جنيه لتلات ساعات",
-        "zero problems, one visit, two men", "واحد فيهم بس من العشرة",
+        "three rooms and two bathrooms, one kitchen",
+        "عندي تلات اوض وحمامين وصالة واحدة",
+        "3andy talat owad w 7amamein",
+        "five or six hours, two workers",
+        "مية وخمسين متر تلاتة دور",
+        "twenty five chairs, four tables and one zero-gravity seat",
+        "خمسة ستة سبعة ايام بالكتير",
+        "etnein talata bel kteer",
+        "one or two, maybe three",
+        "ساعتين تلاتة",
+        "half past ten or quarter to eleven",
+        "مرتين في الاسبوع",
+        "two times three is six",
+        "ميتين وخمسين جنيه لتلات ساعات",
+        "zero problems, one visit, two men",
+        "واحد فيهم بس من العشرة",
     ])
     .to_owned()
 }
@@ -579,7 +644,8 @@ fn list(rng: &mut Rng) -> String {
 }
 
 fn hash(rng: &mut Rng) -> String {
-    let hex = |rng: &mut Rng, count: usize| (0..count).map(|_| rng.one(&['0', '1', '2', '5', '7', '9', 'a', 'b', 'e', 'f'])).collect::<String>();
+    let hex =
+        |rng: &mut Rng, count: usize| (0..count).map(|_| rng.one(&['0', '1', '2', '5', '7', '9', 'a', 'b', 'e', 'f'])).collect::<String>();
     match rng.below(2) {
         0 => format!("{}-{}-4{}-{}-{}", hex(rng, 8), hex(rng, 4), hex(rng, 3), hex(rng, 4), hex(rng, 12)),
         _ => hex(rng, 40),
@@ -629,8 +695,11 @@ fn table(seed: u64) -> Table {
     }
     for talk in TALK {
         let mut sender = Sender::new();
-        let said: Vec<String> = talk.iter().zip(0..).filter_map(|(text, at)| sender.writes(text, 15 * at).map(|found| found.evidence)).collect();
-        table.count("talk over messages", kept_out(&talk.join(" "), 3), !said.is_empty(), !said.is_empty(), || format!("{talk:?} is {said:?}"));
+        let said: Vec<String> =
+            talk.iter().zip(0..).filter_map(|(text, at)| sender.writes(text, 15 * at).map(|found| found.evidence)).collect();
+        table.count("talk over messages", kept_out(&talk.join(" "), 3), !said.is_empty(), !said.is_empty(), || {
+            format!("{talk:?} is {said:?}")
+        });
     }
     table
 }

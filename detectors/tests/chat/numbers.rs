@@ -33,7 +33,15 @@ fn messages(rng: &mut Rng, chain: &[&str], carrier: &Carrier, pieces: &[String])
             .zip(0..)
             .map(|(piece, at)| {
                 let text = if chain.contains(&"split.called_price") {
-                    let price = [("السعر ", " جنيه"), ("", " egp"), ("total ", ""), ("", " geneh"), ("المقاس ", " سم"), ("", " متر"), ("order ", "")];
+                    let price = [
+                        ("السعر ", " جنيه"),
+                        ("", " egp"),
+                        ("total ", ""),
+                        ("", " geneh"),
+                        ("المقاس ", " سم"),
+                        ("", " متر"),
+                        ("order ", ""),
+                    ];
                     let (before, behind) = rng.one(&price);
                     format!("{before}{piece}{behind}")
                 } else if chain.contains(&"split.told_order") {
@@ -80,12 +88,15 @@ fn table(seed: u64) -> Table {
             let sent = messages(&mut rng, chain, carrier, &written.pieces);
             let mut sender = Sender::new();
             let said: Vec<_> = sent.iter().map(|(text, at_s)| sender.writes(text, *at_s)).collect();
-            let found = said.last().and_then(Option::as_ref);
             let expected = written.number.masked();
-            let hit = found.is_some_and(|found| found.evidence == expected);
+            // A national number may be whole before the country's code comes.
+            let hit = said.iter().flatten().any(|found| found.evidence == expected);
+            let found = said.last().and_then(Option::as_ref);
             let name = chain.join("+");
             let part = kept_out(&name, 2) || carrier.kept_out;
-            table.count(trick, part, hit, !hit, || format!("[{name}] {sent:?} is {:?}, {expected} expected", found.map(|found| &found.evidence)));
+            table.count(trick, part, hit, !hit, || {
+                format!("[{name}] {sent:?} is {:?}, {expected} expected", found.map(|found| &found.evidence))
+            });
         }
     }
     table

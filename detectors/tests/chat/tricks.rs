@@ -6,19 +6,61 @@ use crate::support::Rng;
 /// Tricks by where they act; a chain takes at most one of a line.
 pub(crate) const SLOTS: &[&[&str]] = &[
     &[
-        "form.plus", "form.idd", "form.bare_country", "form.no_zero", "form.plus_two", "form.trunk", "form.misplaced", "form.landline",
-        "form.foreign", "form.foreign_idd", "form.foreign_trunk", "form.extension",
+        "form.plus",
+        "form.idd",
+        "form.bare_country",
+        "form.no_zero",
+        "form.plus_two",
+        "form.trunk",
+        "form.misplaced",
+        "form.landline",
+        "form.foreign",
+        "form.foreign_idd",
+        "form.foreign_trunk",
+        "form.extension",
     ],
     &["order.reversed", "order.rtl"],
     &[
-        "glyph.eastern", "glyph.persian", "glyph.fullwidth", "glyph.scripts", "glyph.maths", "glyph.circled", "glyph.superscript",
-        "glyph.keycap", "glyph.mixed", "glyph.pictograph", "glyph.counted", "glyph.letters", "glyph.arabic_letters", "glyph.look_alike",
-        "words.arabic", "words.franco", "words.english", "words.mixed", "words.glued", "words.half", "words.typos", "compounds.arabic",
-        "compounds.franco", "compounds.english", "words.double",
+        "glyph.eastern",
+        "glyph.persian",
+        "glyph.fullwidth",
+        "glyph.scripts",
+        "glyph.maths",
+        "glyph.circled",
+        "glyph.superscript",
+        "glyph.keycap",
+        "glyph.mixed",
+        "glyph.pictograph",
+        "glyph.counted",
+        "glyph.letters",
+        "glyph.arabic_letters",
+        "glyph.look_alike",
+        "words.arabic",
+        "words.franco",
+        "words.english",
+        "words.mixed",
+        "words.glued",
+        "words.half",
+        "words.typos",
+        "compounds.arabic",
+        "compounds.franco",
+        "compounds.english",
+        "words.double",
     ],
     &[
-        "sep.space", "sep.dash", "sep.dot", "sep.slash", "sep.star", "sep.underscore", "sep.emoji", "sep.newline", "sep.joining_word",
-        "sep.zero_width", "sep.decoy_word", "sep.brackets", "sep.many",
+        "sep.space",
+        "sep.dash",
+        "sep.dot",
+        "sep.slash",
+        "sep.star",
+        "sep.underscore",
+        "sep.emoji",
+        "sep.newline",
+        "sep.joining_word",
+        "sep.zero_width",
+        "sep.decoy_word",
+        "sep.brackets",
+        "sep.many",
     ],
     &["split.in_order", "split.late", "split.told_order", "split.called_price", "pretext"],
 ];
@@ -41,7 +83,13 @@ pub(crate) fn makes_sense(chain: &[&str]) -> bool {
         && !(has("sep.emoji") && (has("glyph.counted") || has("glyph.pictograph")))
         && !(has("glyph.counted") && (has("split") || has("form")))
         && !((has("form.bare") || has("form.foreign_idd")) && (has("pretext") || has("split.called_price")))
-        && !(has("sep.zero_width") && (has("compounds") || has("words.half") || has("words.double") || has("form.misplaced")))
+        && !(has("sep.zero_width")
+            && (has("compounds")
+                || has("words.half")
+                || has("words.double")
+                || has("words.typos")
+                || has("form.misplaced")
+                || has("order.rtl")))
         && !(has("sep.joining_word") && has("compounds"))
 }
 
@@ -62,12 +110,14 @@ pub(crate) fn write(rng: &mut Rng, chain: &[&str]) -> Written {
     };
     let mut number = Number::draw(rng, plan);
     // Of a country whose numbers vary in length, a part of one may be a whole one.
-    while form == "form.foreign_trunk" && !number.trunk || split.starts_with("split.") && number.country == "49" {
+    while form == "form.foreign_trunk" && !number.trunk || split.starts_with("split.") && matches!(number.country.as_str(), "49" | "961") {
         number = Number::draw(rng, plan);
     }
     let weak = matches!(form, "form.no_zero" | "form.landline" | "form.misplaced");
+    // Called a price, 00 and a code look like an account's number.
+    let called_otherwise = matches!(split, "pretext" | "split.called_price");
     let cut = !sep.is_empty() || order == "order.rtl" || rng.chance(30);
-    let mut groups = formed(rng, form, &number, cut && !weak && order != "order.rtl" && glyph != "glyph.counted");
+    let mut groups = formed(rng, form, &number, cut && !weak && order != "order.rtl" && glyph != "glyph.counted", called_otherwise);
     if split.starts_with("split.") {
         let (head, digits): (String, String) = groups.concat().chars().partition(|c| !c.is_ascii_digit());
         groups = in_pieces(rng, &digits);
@@ -101,7 +151,7 @@ pub(crate) fn write(rng: &mut Rng, chain: &[&str]) -> Written {
 }
 
 /// The number as it is dialled, in groups.
-fn formed(rng: &mut Rng, form: &str, number: &Number, singles: bool) -> Vec<String> {
+fn formed(rng: &mut Rng, form: &str, number: &Number, singles: bool, called_otherwise: bool) -> Vec<String> {
     let Number { country, national, .. } = number;
     let trunk = if number.trunk { "0" } else { "" };
     let head = |head: &str, rest: &str| {
@@ -117,7 +167,7 @@ fn formed(rng: &mut Rng, form: &str, number: &Number, singles: bool) -> Vec<Stri
         // "+2 010…": the country is taken for 2.
         "form.plus_two" => head(rng.one(&["+2", "002"]), &format!("0{national}")),
         "form.trunk" | "form.foreign_trunk" => {
-            let plus = rng.one(&["+", "00"]);
+            let plus = if called_otherwise { "+" } else { rng.one(&["+", "00"]) };
             match rng.below(2) {
                 0 => vec![format!("{plus}{country}"), "(0)".to_owned(), national.clone()],
                 _ => head(&format!("{plus}{country}"), &format!("0{national}")),
@@ -181,29 +231,66 @@ const CIRCLED: &[&str] = &["⓪①②③④⑤⑥⑦⑧⑨", "⓿❶❷❸❹❺
 const SUPERSCRIPT: &[&str] = &["⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"];
 /// Several pictures of each digit; where there is none, a keycap.
 const PICTURES: &[&[&str]] = &[
-    &["⭕", "🅾️", "0️⃣"], &["🥇", "☝️", "🕐", "1️⃣", "⚀"], &["🥈", "✌️", "🕑", "⚁", "Ⅱ"], &["🥉", "🕒", "⚂", "Ⅲ"], &["🕓", "⚃", "Ⅳ", "🍀"],
-    &["🖐️", "✋", "🕔", "⚄", "Ⅴ"], &["🕕", "⚅", "Ⅵ"], &["🕖", "Ⅶ", "7️⃣"], &["🎱", "🕗", "Ⅷ"], &["🕘", "Ⅸ", "9️⃣"],
+    &["⭕", "🅾️", "0️⃣"],
+    &["🥇", "☝️", "🕐", "1️⃣", "⚀"],
+    &["🥈", "✌️", "🕑", "⚁", "Ⅱ"],
+    &["🥉", "🕒", "⚂", "Ⅲ"],
+    &["🕓", "⚃", "Ⅳ", "🍀"],
+    &["🖐️", "✋", "🕔", "⚄", "Ⅴ"],
+    &["🕕", "⚅", "Ⅵ"],
+    &["🕖", "Ⅶ", "7️⃣"],
+    &["🎱", "🕗", "Ⅷ"],
+    &["🕘", "Ⅸ", "9️⃣"],
 ];
 const LETTERS: &[&[&str]] = &[&["O", "o"], &["I", "l", "i"], &["Z"], &["E"], &["A"], &["S", "s"], &["G", "b"], &["T"], &["B"], &["g", "q"]];
 const LOOK_ALIKES: &[&[&str]] = &[
-    &["О", "о", "Ο", "ο", "Օ", "〇"], &["І", "Ӏ", "Ι", "і"], &["2"], &["З", "з", "Ʒ"], &["Ч", "ч"], &["Ѕ", "ѕ"], &["б", "6"], &["7"],
-    &["В", "8"], &["9"],
+    &["О", "о", "Ο", "ο", "Օ", "〇"],
+    &["І", "Ӏ", "Ι", "і"],
+    &["2"],
+    &["З", "з", "Ʒ"],
+    &["Ч", "ч"],
+    &["Ѕ", "ѕ"],
+    &["б", "6"],
+    &["7"],
+    &["В", "8"],
+    &["9"],
 ];
 
 pub(crate) const ARABIC: &[&[&str]] = &[
-    &["صفر", "زيرو", "صفرر"], &["واحد", "واحدة", "واحدد"], &["اتنين", "اثنين", "إتنين", "إثنان", "أتنين"], &["تلاتة", "ثلاثة", "تلاته", "تلات"],
-    &["اربعة", "أربعة", "اربعه", "أربع"], &["خمسة", "خمسه", "خمس", "خمسـة"], &["ستة", "سته", "ستّة"], &["سبعة", "سبعه", "سبع"],
-    &["تمانية", "تمنية", "ثمانية", "تمانيه", "ثماني"], &["تسعة", "تسعه", "تسع"],
+    &["صفر", "زيرو", "صفرر"],
+    &["واحد", "واحدة", "واحدد"],
+    &["اتنين", "اثنين", "إتنين", "إثنان", "أتنين"],
+    &["تلاتة", "ثلاثة", "تلاته", "تلات"],
+    &["اربعة", "أربعة", "اربعه", "أربع"],
+    &["خمسة", "خمسه", "خمس", "خمسـة"],
+    &["ستة", "سته", "ستّة"],
+    &["سبعة", "سبعه", "سبع"],
+    &["تمانية", "تمنية", "ثمانية", "تمانيه", "ثماني"],
+    &["تسعة", "تسعه", "تسع"],
 ];
 pub(crate) const FRANCO: &[&[&str]] = &[
-    &["sefr", "zero", "sifr", "zeero", "safr"], &["wa7ed", "wahed", "wa7d", "wahid", "wa7id"], &["etnen", "etneen", "itnein", "2etnein", "tnen", "ethneen"],
-    &["talata", "tlata", "talatah", "thalatha", "tlateh"], &["arba3a", "arb3a", "2arba3a", "arbaa", "arba3ah"],
-    &["5amsa", "khamsa", "5amsah", "7amsa", "khamseh"], &["setta", "sitta", "seta", "settah", "sita"], &["sab3a", "sab3ah", "saba3a", "sabaa", "sab3eh"],
-    &["tamanya", "tmanya", "tamania", "tamanyah", "tamaniya", "tmnya"], &["tes3a", "tis3a", "tes3ah", "tesaa", "tess3a"],
+    &["sefr", "zero", "sifr", "zeero", "safr"],
+    &["wa7ed", "wahed", "wa7d", "wahid", "wa7id"],
+    &["etnen", "etneen", "itnein", "2etnein", "tnen", "ethneen"],
+    &["talata", "tlata", "talatah", "thalatha", "tlateh"],
+    &["arba3a", "arb3a", "2arba3a", "arbaa", "arba3ah"],
+    &["5amsa", "khamsa", "5amsah", "7amsa", "khamseh"],
+    &["setta", "sitta", "seta", "settah", "sita"],
+    &["sab3a", "sab3ah", "saba3a", "sabaa", "sab3eh"],
+    &["tamanya", "tmanya", "tamania", "tamanyah", "tamaniya", "tmnya"],
+    &["tes3a", "tis3a", "tes3ah", "tesaa", "tess3a"],
 ];
 pub(crate) const ENGLISH: &[&[&str]] = &[
-    &["zero", "oh", "nil", "Zero", "o"], &["one", "One", "wan"], &["two", "TWO", "tow"], &["three", "thre", "tree"], &["four", "for", "fore"],
-    &["five", "fife", "fiv"], &["six", "siks", "Six"], &["seven", "sevn", "sefen"], &["eight", "eigth", "ate"], &["nine", "nein", "nain"],
+    &["zero", "oh", "nil", "Zero", "o"],
+    &["one", "One", "wan"],
+    &["two", "TWO", "tow"],
+    &["three", "thre", "tree"],
+    &["four", "for", "fore"],
+    &["five", "fife", "fiv"],
+    &["six", "siks", "Six"],
+    &["seven", "sevn", "sefen"],
+    &["eight", "eigth", "ate"],
+    &["nine", "nein", "nain"],
 ];
 
 /// The digits of each group under a trick of glyphs.
@@ -249,7 +336,13 @@ fn written(rng: &mut Rng, trick: &str, groups: &[String]) -> Vec<String> {
             for (at, c) in group.chars().enumerate() {
                 let Some(digit) = digit_of(c) else {
                     let plus = if trick.starts_with("words") { [" زائد ", " plus ", " + "][rng.below(3)] } else { "+" };
-                    out.push(if c == '+' { plus.to_owned() } else if trick.starts_with("words") { String::new() } else { c.to_string() });
+                    out.push(if c == '+' {
+                        plus.to_owned()
+                    } else if trick.starts_with("words") {
+                        String::new()
+                    } else {
+                        c.to_string()
+                    });
                     continue;
                 };
                 let plain = c.to_string();
@@ -329,7 +422,18 @@ const TENS: [[&str; 10]; 3] = [
 ];
 const TEENS: [[&str; 10]; 3] = [
     ["عشرة", "حداشر", "اتناشر", "تلتاشر", "اربعتاشر", "خمستاشر", "ستاشر", "سبعتاشر", "تمنتاشر", "تسعتاشر"],
-    ["3ashara", "7edashar", "etnashar", "talatashar", "arba3tashar", "5amastashar", "settashar", "saba3tashar", "tamantashar", "tes3tashar"],
+    [
+        "3ashara",
+        "7edashar",
+        "etnashar",
+        "talatashar",
+        "arba3tashar",
+        "5amastashar",
+        "settashar",
+        "saba3tashar",
+        "tamantashar",
+        "tes3tashar",
+    ],
     ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"],
 ];
 const HUNDREDS: [&str; 10] = ["", "مية", "ميتين", "تلتمية", "ربعمية", "خمسمية", "ستمية", "سبعمية", "تمنمية", "تسعمية"];
@@ -352,8 +456,8 @@ fn spoken(rng: &mut Rng, group: &str, language: usize) -> String {
                 after
             }
             // "Twenty" and a digit would be another number.
-            [2..=9, 0, 1..=9, ..] if language == 2 => {
-                let (digit, after) = rest.split_first().expect("three at least");
+            [2..=9, 0, ..] if language == 2 => {
+                let (digit, after) = rest.split_first().expect("two at least");
                 out.push(words[*digit][0].to_owned());
                 after
             }
@@ -396,7 +500,9 @@ fn joined(rng: &mut Rng, sep: &str, groups: &[String]) -> String {
         "sep.underscore" => rng.one(&["_", "__", " _ "]),
         "sep.emoji" => emoji.as_str(),
         "sep.newline" => rng.one(&["\n", "\n\n", " \n"]),
-        "sep.joining_word" => rng.one(&[" وبعدين ", " then ", " ba3den ", " و ", " w ", " شرطة ", " dash ", " بعدها ", " comma ", " فاصلة "]),
+        "sep.joining_word" => {
+            rng.one(&[" وبعدين ", " then ", " ba3den ", " و ", " w ", " شرطة ", " dash ", " بعدها ", " comma ", " فاصلة "])
+        }
         "sep.zero_width" => rng.one(&["\u{200b}", "\u{200e}", "\u{2060}", "\u{feff}", "\u{200d}", "ـ"]),
         "sep.many" => rng.one(&[" -- ", ",,, ", " ... ", " *-* ", " >> ", "; ", " :) "]),
         _ => " ",
@@ -406,7 +512,11 @@ fn joined(rng: &mut Rng, sep: &str, groups: &[String]) -> String {
             let (open, close) = rng.one(&[("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("\"", "\"")]);
             groups.iter().map(|group| format!("{open}{group}{close}")).collect::<Vec<_>>().join(if rng.chance(50) { "" } else { " " })
         }
-        "sep.zero_width" => groups.iter().flat_map(|group| group.chars()).flat_map(|c| c.to_string().chars().chain(mark.chars()).collect::<Vec<_>>()).collect(),
+        "sep.zero_width" => groups
+            .iter()
+            .flat_map(|group| group.chars())
+            .flat_map(|c| c.to_string().chars().chain(mark.chars()).collect::<Vec<_>>())
+            .collect(),
         "sep.decoy_word" => {
             let decoys = &["ya", "يا باشا", "sir", "يا ريس", "ok", "تمام", "basha", "please", "w el 7aga", "كده"];
             let mut out = String::new();

@@ -337,10 +337,17 @@ fn franco_key(syms: &[Sym]) -> u64 {
 pub(super) fn arabic(syms: &[Sym]) -> Lex {
     let table = &*TABLE;
     let key = |from: usize| plain_key(syms.iter().skip(from).map(|sym| sym.c));
+    let at = |index: usize| syms.get(index).map_or('\0', |sym| sym.c);
+    // An "and" before a word that begins with its letter: وواحد.
+    if at(0) == 'و'
+        && at(1) == 'و'
+        && let Some(lex) = table.get(key(1))
+    {
+        return Lex { and: true, ..lex };
+    }
     if let Some(lex) = table.get(key(0)) {
         return lex;
     }
-    let at = |index: usize| syms.get(index).map_or('\0', |sym| sym.c);
     // م…ش around a verb negates it.
     if syms.len() >= 5 && at(0) == 'م' && at(syms.len() - 1) == 'ش' {
         return Lex { class: NEG, ..Lex::default() };

@@ -160,7 +160,7 @@ impl Text {
         let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else { return };
         self.has_digits |= matches!(kind, Kind::Digits | Kind::Mixed);
         self.has_numbers |= lex.is_number();
-        if kind == Kind::Word && !self.has_numbers && lex.class == 0 && end - start >= 8 {
+        if kind == Kind::Word && !self.has_numbers && lex.class == 0 && end - start >= 6 {
             self.has_numbers = self.syms.get(usize::from(start)..usize::from(end)).is_some_and(|syms| lexicon::glued(syms).is_some());
         }
         self.classes |= lex.class;
@@ -184,7 +184,9 @@ impl Text {
             if single(token) {
                 let glue =
                     |index: usize| tokens.get(index).map(|token| token.kind).filter(|kind| matches!(kind, Kind::Space | Kind::Mark(_)));
-                while glue(at + 1).is_some() && glue(end + 1) == glue(at + 1) && tokens.get(end + 2).is_some_and(single) {
+                let script = |token: &Token| self.syms.get(usize::from(token.start)).map(|sym| class_of(sym.c));
+                let alike = |next: &Token| single(next) && script(next) == script(token);
+                while glue(at + 1).is_some() && glue(end + 1) == glue(at + 1) && tokens.get(end + 2).is_some_and(alike) {
                     end += 2;
                 }
             }

@@ -60,6 +60,8 @@ pub(super) struct Group {
     pub(super) gap: Gap,
     /// A plus sign follows right behind, as a right-to-left line shows it.
     pub(super) plus_behind: bool,
+    /// Its first token.
+    pub(super) at: usize,
 }
 
 /// How to read what can be read in two ways.
@@ -82,6 +84,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
         if groups.len() >= GROUPS_MAX {
             break;
         }
+        let first = at;
         let mut push = |digits: Digits, origin: u8, gap: &mut Gap| {
             // Pictures and letters that touch other digits make one group with them.
             if gap.soft == 0
@@ -94,7 +97,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                 last.origin |= origin;
                 return;
             }
-            groups.push(Group { digits, origin, gap: std::mem::take(gap), plus_behind: false });
+            groups.push(Group { digits, origin, gap: std::mem::take(gap), plus_behind: false, at: first });
         };
         if let Some(end) = identifier_end(text, at) {
             gap.words = gap.words.saturating_add(1);
@@ -144,9 +147,9 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                     gap.plus = true;
                 }
                 Num::Again => {
-                    let again = groups.last().filter(|last| reading.compounds && gap.words == 0 && last.digits.len() <= 2).map(|last| last.digits.clone());
+                    let again = groups.last().filter(|last| reading.compounds && !reading.guess && gap.words == 0 && last.digits.len() <= 2).map(|last| last.digits.clone());
                     if let Some(digits) = again {
-                        groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap), plus_behind: false });
+                        groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap), plus_behind: false, at: first });
                     } else {
                         gap.words = gap.words.saturating_add(1);
                     }
@@ -170,7 +173,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                             }
                         }
                     } else if reading.guess
-                        && let Some((digits, origin)) = look_alike(text.syms(token))
+                        && let Some((digits, origin)) = look_alike(text.syms(token)).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
                     {
                         push(digits, origin, &mut gap);
                     } else if reading.guess
@@ -181,12 +184,12 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                         && let Some(digits) = slip(text, token, &mut slips)
                     {
                         push(digits, WORDS | GUESSED, &mut gap);
-                    } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
                     } else if token.lex.is(AND | LINK) {
                         gap.soft = gap.soft.saturating_add(1);
                         if gap.mark == '\0' {
                             gap.mark = 'w';
                         }
+                    } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
                     } else {
                         gap.words = gap.words.saturating_add(1);
                     }
@@ -417,20 +420,25 @@ fn slips_before(text: &Text) -> u8 {
     const NUMBERS_MIN: usize = 5;
     let (mut numbers, mut words) = (0, 0);
     for token in &text.tokens {
-        let number = token.lex.is_number() || token.kind == Kind::Digits;
-        numbers += usize::from(number);
-        words += usize::from(!number && matches!(token.kind, Kind::Word | Kind::Mixed));
+        if token.lex.is_number() {
+            numbers += 1;
+        } else if matches!(token.kind, Kind::Word | Kind::Mixed) {
+            words += 1;
+        }
     }
     // A piece of a number is short, and little else is said with it.
-    let piece = numbers > 0 && words <= 3;
-    if numbers >= NUMBERS_MIN || piece { 0 } else { SLIPS_MAX }
+    if numbers == 0 || numbers >= NUMBERS_MIN || words <= 3 {
+        return if numbers == 0 { SLIPS_MAX } else { 0 };
+    }
+    let sound = text.tokens.iter().filter(|token| token.kind == Kind::Word && lexicon::sounds_like(text.syms(token)).is_some());
+    if numbers + sound.take(NUMBERS_MIN).count() >= NUMBERS_MIN { 0 } else { SLIPS_MAX }
 }
 
 /// Arabic letters that look like Arabic digits, right beside some: alif and heh.
 fn letters_beside_digits(text: &Text, at: usize) -> Option<Digits> {
     let syms = text.syms(text.token(at)?);
     let digits = |at: usize| text.token(at).is_some_and(|token| token.kind == Kind::Digits);
-    let beside = (1..=2).any(|step| at.checked_sub(step).is_some_and(digits) || digits(at + step));
+    let beside = (1..=4).any(|step| at.checked_sub(step).is_some_and(digits) || digits(at + step));
     (beside && syms.len() <= 4).then_some(())?;
     syms.iter().map(|sym| if sym.c == 'ا' { Some(1) } else { (sym.c == 'ه').then_some(5) }).collect()
 }

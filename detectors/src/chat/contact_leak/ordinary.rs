@@ -15,6 +15,12 @@ pub(super) fn value(digits: &[u8]) -> u64 {
     digits.iter().take(18).fold(0, |value, digit| value * 10 + u64::from(*digit))
 }
 
+/// Whether digits are a date without marks, year first.
+pub(super) fn is_date(digits: &[u8]) -> bool {
+    let [_, _, _, _, m1, m2, d1, d2] = digits else { return false };
+    digits.get(..4).is_some_and(is_year) && (1..=12).contains(&(m1 * 10 + m2)) && (1..=31).contains(&(d1 * 10 + d2))
+}
+
 pub(super) fn is_year(digits: &[u8]) -> bool {
     digits.len() == 4 && (1900..2100).contains(&value(digits))
 }
@@ -51,7 +57,7 @@ fn is_machine(run: &[Group]) -> bool {
 fn is_card(run: &[Group]) -> bool {
     run.len() == 4
         && run.iter().all(|group| group.digits.len() == 4)
-        && run.first().is_some_and(|first| !first.gap.plus && !first.digits.starts_with(&[0, 0]))
+        && run.first().is_some_and(|first| !first.gap.plus && (!first.digits.starts_with(&[0, 0]) || first.digits.starts_with(&[0, 0, 0])))
 }
 
 /// How many groups a date or a clock time takes that begins a run, and whether it could be nothing else.

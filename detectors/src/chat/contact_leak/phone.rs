@@ -15,7 +15,7 @@
 use super::lexicon::{CALL, CHANNEL, FIND, LOWER, NUMBER, PHONE, REVERSE, TALK, UNIT, ZERO};
 use super::normalise::Text;
 use super::numbers::{self, Digits, EASTERN, GLUED, GUESSED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
-use super::ordinary::{explains, is_calendar, is_counting, is_year};
+use super::ordinary::{explains, is_calendar, is_counting, is_date, is_year};
 use super::plan;
 
 /// Digits of the longest dialled form: 0020, a needless 0, and 10 digits, with one to spare.
@@ -172,15 +172,15 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
         let mut found = shape(&digits, plus).filter(|shape| fits(shape, window, run, text)).map(|shape| shape.phone(window));
         let backwards =
             text.classes & REVERSE != 0 || (window.len() == 1 && text.classes & (CALL | NUMBER) != 0 && text.classes & LOWER == 0);
-        if found.is_none() && backwards {
+        if backwards && (found.is_none() || text.classes & REVERSE != 0) {
             let reversed: Digits = digits.iter().rev().copied().collect();
-            found = shape(&reversed, false)
-                .filter(|shape| shape.form == Form::Mobile)
-                .map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) });
+            let turned = shape(&reversed, false).filter(|shape| shape.form == Form::Mobile);
+            found = turned.map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) }).or(found);
         }
         let guessed: usize = window.iter().filter(|group| group.origin == LETTERS).map(|group| group.digits.len()).sum();
         let spare = run.iter().take(start).chain(run.iter().skip(end + 1));
-        let cut_out = window.len() > 1 && spare.into_iter().any(|group| group.origin != LETTERS);
+        let doubtful = |group: &Group| group.origin & LETTERS != 0 || group.origin & WORDS != 0 && group.origin & GUESSED != 0;
+        let cut_out = window.len() > 1 && window.iter().any(doubtful) && spare.into_iter().any(|group| group.origin != LETTERS);
         if reading.guess && (guessed > 7 || cut_out || window.iter().all(|group| group.origin & (LETTERS | GUESSED) == 0)) {
             found = None;
         }
@@ -253,7 +253,7 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
             continue;
         }
         let plus = first.gap.plus;
-        let is_prefix = is_dialled_mobile(&first.digits) && first.digits.len() < 11;
+        let is_prefix = first.digits.starts_with(&[0, 1]) && first.digits.len() < 11;
         if !(is_prefix || plus || first.digits.starts_with(&[0, 0]) || first.digits.as_slice() == [0]) {
             continue;
         }
@@ -273,7 +273,9 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
             let piece = |group: &Group| group.digits.len() >= 2 || group.digits.as_slice() == [0];
             let pieces = (is_prefix || plus || first.digits.len() > 1) && but_last.iter().all(piece)
                 || plus && start == 0 && end + 1 == groups.len();
-            let spoken = start == 0 && window.iter().all(|group| group.digits.len() == 1 || group.origin & WORDS != 0);
+            let said = |group: &Group| group.digits.len() == 1 || group.origin & WORDS != 0;
+            let all = start == 0 && end + 1 == groups.len() && (first.digits.len() > 1 || first.origin & WORDS != 0);
+            let spoken = start == 0 && window.iter().all(said) || all;
             let mobile = |shape: &Shape| matches!(shape.form, Form::Mobile | Form::MobileInternational) && !is_calendar(window);
             if digits.len() >= 11
                 && whole
@@ -292,7 +294,7 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
 /// Whether a shape is credible, given how it was written and what the message speaks of.
 fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
     let called = text.classes & (CALL | CHANNEL | PHONE | NUMBER | TALK | FIND) != 0;
-    let lowered = text.classes & LOWER != 0;
+    let lowered = text.classes & LOWER != 0 && is_near(text, window, LOWER);
     let measured = text.classes & UNIT != 0;
     let Some(first) = window.first() else { return false };
     let unbroken = window.len() == 1;
@@ -309,8 +311,9 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
         Form::MobileBare => {
             let apart =
                 first.digits.as_slice() == [2, 0] && window.len() <= 5 && !window.iter().skip(1).all(|group| group.digits.len() == 2);
-            let years = window.iter().filter(|group| is_year(&group.digits)).count();
-            unbroken || spoken || (apart && years == 0) || (called && !lowered && years <= 1)
+            let years = window.iter().filter(|group| is_year(&group.digits)).count() + 2 * usize::from(is_date(&first.digits));
+            let whole = window.len() == run.len() && first.digits.len() != 4 && window.len() <= 5 && !measured;
+            unbroken || spoken || (apart && years == 0) || !lowered && (called && years <= 1 || whole && years == 0)
         }
         Form::MobileShort => {
             let code = |group: &Group| group.digits.as_slice() == [2, 0] && (group.gap.plus || group.plus_behind);
@@ -341,6 +344,15 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
             dialled && window.iter().all(|group| group.origin & GLUED == 0) && !window.iter().skip(1).any(clock)
         }
     }
+}
+
+/// Whether a word of some class stands near a window: a number's name comes before it, or soon behind.
+fn is_near(text: &Text, window: &[Group], class: u32) -> bool {
+    const TOKENS_BEFORE: usize = 16;
+    const TOKENS_BEHIND: usize = 8;
+    let (Some(first), Some(last)) = (window.first(), window.last()) else { return false };
+    let tokens = text.tokens.get(first.at.saturating_sub(TOKENS_BEFORE)..text.tokens.len().min(last.at + 1 + TOKENS_BEHIND));
+    tokens.unwrap_or(&[]).iter().any(|token| token.lex.is(class))
 }
 
 /// Whether 00 and the code of a country are not cut in two by the border of the first group: `0096-691220` is an account.

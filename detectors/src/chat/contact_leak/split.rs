@@ -57,7 +57,9 @@ pub(super) fn piece(text: &Text) -> Option<Piece> {
     if words > WORDS_MAX {
         return None;
     }
-    let mixed = text.tokens.iter().any(|token| token.kind == Kind::Mixed && !token.lex.is_number());
+    let mixed = text.tokens.iter().any(|token| {
+        token.kind == Kind::Mixed && !token.lex.is_number() || token.kind == Kind::Word && text.syms(token).iter().all(|sym| matches!(sym.c, 'ا' | 'ه'))
+    });
     let mut groups = numbers::groups(text, Reading { compounds: true, guess: text.has_pictures || text.has_numbers || mixed });
     // A word of letters that look like digits is a word.
     groups.retain(|group| group.origin != LETTERS);
@@ -167,6 +169,11 @@ struct Kept {
 }
 
 impl Kept {
+    /// Whether nothing can stand before it.
+    fn is_begun(&self) -> bool {
+        self.plus || phone::is_dialled_mobile(&self.digits) || self.digits.starts_with(&[0, 0, 2])
+    }
+
     /// Whether it is how a number begins: no price, measure or order does.
     fn opens(&self) -> bool {
         self.plus || phone::is_dialled_mobile(&self.digits) || self.digits.starts_with(&[0, 0])
@@ -188,7 +195,7 @@ fn complete(pieces: &[&Kept], place: usize) -> Option<(Phone, usize)> {
             let found = (plain || first.opens()).then(|| phone::joined(&joined(&mut window.iter()), first.plus)).flatten();
             // The beginning was sent after the rest.
             let found = found.or_else(|| {
-                let opening = window.iter().position(|piece| piece.plus || phone::is_dialled_mobile(&piece.digits)).filter(|opening| *opening > 0 && plain && window.len() <= 4)?;
+                let opening = window.iter().position(|piece| piece.plus || phone::is_dialled_mobile(&piece.digits)).filter(|opening| *opening > 0 && plain && !first.is_begun() && window.len() <= 4)?;
                 let rest = window.iter().enumerate().filter(|(at, _)| *at != opening).map(|(_, piece)| piece);
                 let first = window.get(opening)?;
                 phone::joined(&joined(&mut std::iter::once(first).chain(rest)), first.plus)
