@@ -709,10 +709,15 @@ fn honest_talk_is_left_alone() {
     let table = table(seed());
     table.print("false finds by class", 4);
     assert!(table.rows().count() > 30);
-    let (tuned, _) = table.total(false);
-    let (kept, _) = table.total(true);
-    assert!(tuned <= TOTAL_MAX && kept <= TOTAL_MAX, "{tuned:.2} and {kept:.2} % of honest messages are called leaks");
+    for row in table.rows() {
+        let wrong = table.of_both(row);
+        assert!(wrong <= ROW_MAX, "{wrong:.2} % of {row} are called leaks");
+    }
+    let ((tuned, _), (kept, _)) = (table.total(false), table.total(true));
+    assert!(tuned.max(kept) <= TOTAL_MAX, "{tuned:.2} and {kept:.2} % of honest messages are called leaks");
 }
 
-/// Per cent of all honest messages that may be called leaks.
-const TOTAL_MAX: f64 = 10.0;
+/// Per cent of a class that may be called leaks.
+const ROW_MAX: f64 = 1.5;
+/// The same of all messages.
+const TOTAL_MAX: f64 = 0.3;

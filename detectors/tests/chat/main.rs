@@ -9,5 +9,6 @@
 mod honest;
 mod numbers;
 mod plan;
+mod properties;
 mod support;
 mod tricks;

@@ -108,10 +108,15 @@ fn numbers_are_found_under_every_trick() {
     table.print("recall of numbers by trick", 6);
     let rows: Vec<String> = table.rows().map(str::to_owned).collect();
     assert_eq!(rows.len(), SLOTS.iter().map(|slot| slot.len()).sum::<usize>());
-    let (tuned, _) = table.total(false);
-    let (kept, _) = table.total(true);
-    assert!(tuned >= TOTAL_MIN && kept >= TOTAL_MIN, "{tuned:.2} and {kept:.2} % of numbers were found");
+    for row in rows {
+        let found = table.of_both(&row);
+        assert!(found >= ROW_MIN, "{found:.2} % of numbers under {row} were found");
+    }
+    let ((tuned, _), (kept, _)) = (table.total(false), table.total(true));
+    assert!(tuned.min(kept) >= TOTAL_MIN && (tuned - kept).abs() <= 2.0, "{tuned:.2} and {kept:.2} % of numbers were found");
 }
 
-/// Per cent of all tries that must be found, with the number recovered.
-const TOTAL_MIN: f64 = 40.0;
+/// Per cent of the tries of one trick that must be found, with the number recovered: what fresh seeds hold with room to spare.
+const ROW_MIN: f64 = 90.0;
+/// The same of all tries.
+const TOTAL_MIN: f64 = 97.5;

@@ -203,6 +203,13 @@ impl Table {
         (100.0 * f64::from(hits) / f64::from(tries.max(1)), tries)
     }
 
+    /// The same of both parts together.
+    pub(crate) fn of_both(&self, row: &str) -> f64 {
+        let parts = self.rows.get(row).copied().unwrap_or_default();
+        let (hits, tries) = (parts[0].0 + parts[1].0, parts[0].1 + parts[1].1);
+        100.0 * f64::from(hits) / f64::from(tries.max(1))
+    }
+
     /// The same over all rows.
     pub(crate) fn total(&self, kept_out: bool) -> (f64, u32) {
         let parts = self.rows.values().map(|parts| parts[usize::from(kept_out)]);

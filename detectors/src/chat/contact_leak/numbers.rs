@@ -130,7 +130,9 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                     gap.label = next >= 2 && text.token(next - 2).is_some_and(is_label);
                 }
                 gap.see(mark);
-                gap.tied = next >= 2 && text.token(next - 2).is_some_and(|token| !matches!(token.kind, Kind::Space | Kind::Mark(_)));
+                let before = next.checked_sub(2).and_then(|before| text.token(before));
+                gap.tied = matches!(mark, '.' | '٫' | ',' | '-' | '/')
+                    && before.is_some_and(|token| !matches!(token.kind, Kind::Space | Kind::Mark(_)));
             }
             Kind::Digits if token.lex.num == Num::None => {
                 if let Some((digits, after)) = counted(text, next - 1) {
@@ -192,6 +194,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                     } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
                     } else {
                         gap.words = gap.words.saturating_add(1);
+                        gap.plus = false;
                     }
                 }
                 _ => match number(text, next - 1, reading.compounds) {
@@ -497,6 +500,12 @@ fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, &mut 
     {
         let (digits, origin) = digits_of(digits);
         push(digits, origin, gap);
+        gap.words = gap.words.saturating_add(1);
+        return true;
+    }
+    // Digits and letters in turn are a hash or a serial.
+    let longer = syms.chunk_by(|a, b| a.digit().is_some() == b.digit().is_some()).filter(|run| run.len() > 1 && run.iter().all(|sym| sym.digit().is_some()));
+    if longer.count() > 1 {
         gap.words = gap.words.saturating_add(1);
         return true;
     }

@@ -95,6 +95,9 @@ fn calendar_item(run: &[Group]) -> Option<(usize, bool)> {
 /// Whether a run is dates, months and clock times; days without a year only where there are two at least, set apart from each other
 /// otherwise than in themselves. Something else may follow at the end.
 pub(super) fn is_calendar(run: &[Group]) -> bool {
+    if run.first().is_some_and(|first| first.gap.plus) {
+        return false;
+    }
     let (mut at, mut items, mut sure) = (0, 0, 0);
     while let Some(rest) = run.get(at..).filter(|rest| !rest.is_empty()) {
         let Some((taken, certain)) = calendar_item(rest) else {

@@ -122,7 +122,7 @@ fn stronger(best: Option<Phone>, next: Option<Phone>) -> Option<Phone> {
 
 fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
     let groups = numbers::groups(text, reading);
-    if groups.iter().map(|group| group.digits.len()).sum::<usize>() < 9 {
+    if groups.iter().map(|group| group.digits.len()).sum::<usize>() < *LENGTHS.start() {
         return None;
     }
     let mut best: Option<Phone> = None;
@@ -146,7 +146,7 @@ fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
         }
         from += length;
     }
-    if best.is_none() && (!reading.guess || text.has_pictures) {
+    if best.is_none() && (!reading.guess || text.has_pictures || text.has_numbers) {
         best = across_words(&groups, text);
     }
     best
@@ -162,7 +162,7 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
             break;
         }
         let window = run.get(start..=end).unwrap_or(&[]);
-        if digits.len() < 9 || (!stands_alone(run, start, end) && window.len() > 1) {
+        if digits.len() < *LENGTHS.start() || (!stands_alone(run, start, end) && window.len() > 1) {
             continue;
         }
         let plus = opens_abroad(window, start);
@@ -196,8 +196,7 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
 
 /// Whether a group goes on with what stands before it, as the fraction of a decimal does.
 fn continues(first: &Group, start: usize) -> bool {
-    let gap = first.gap;
-    (start > 0 || gap.words > 0) && gap.tied && matches!(gap.mark, '.' | '٫' | ',' | '-' | '/')
+    (start > 0 || first.gap.words > 0) && first.gap.tied
 }
 
 /// Whether a window stands behind a plus of its own. A plus or 00 inside a longer thing calls no country.
@@ -298,7 +297,7 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
     let measured = text.classes & UNIT != 0;
     let Some(first) = window.first() else { return false };
     let unbroken = window.len() == 1;
-    if !unbroken && (is_calendar(window) || is_counting(window) || is_labelled(first, window)) {
+    if !unbroken && (is_calendar(window) || counts(window) || is_labelled(first, window)) {
         return false;
     }
     let second = window.get(1).map_or(&[][..], |group| group.digits.as_slice());
@@ -344,6 +343,13 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
             dialled && window.iter().all(|group| group.origin & GLUED == 0) && !window.iter().skip(1).any(clock)
         }
     }
+}
+
+/// Whether a window counts, all of it or all but one group at an end.
+fn counts(window: &[Group]) -> bool {
+    const COUNTED_MIN: usize = 7;
+    let part = |part: Option<&[Group]>| part.is_some_and(|part| part.len() >= COUNTED_MIN && is_counting(part));
+    is_counting(window) || part(window.get(1..)) || part(window.get(..window.len().saturating_sub(1)))
 }
 
 /// Whether a word of some class stands near a window: a number's name comes before it, or soon behind.
