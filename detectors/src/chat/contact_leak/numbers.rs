@@ -441,7 +441,7 @@ fn slips_before(text: &Text) -> u8 {
 fn letters_beside_digits(text: &Text, at: usize) -> Option<Digits> {
     let syms = text.syms(text.token(at)?);
     let digits = |at: usize| text.token(at).is_some_and(|token| token.kind == Kind::Digits);
-    let beside = (1..=4).any(|step| at.checked_sub(step).is_some_and(digits) || digits(at + step));
+    let beside = (1..=6).any(|step| at.checked_sub(step).is_some_and(digits) || digits(at + step));
     (beside && syms.len() <= 4).then_some(())?;
     syms.iter().map(|sym| if sym.c == 'ا' { Some(1) } else { (sym.c == 'ه').then_some(5) }).collect()
 }

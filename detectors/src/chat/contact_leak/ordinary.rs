@@ -76,6 +76,7 @@ fn calendar_item(run: &[Group]) -> Option<(usize, bool)> {
     let (second, second_len, second_mark) = part(1)?;
     if let Some((third, third_len, third_mark)) = part(2)
         && second_mark == third_mark
+        && run.get(1).map(|group| group.gap.spaced) == run.get(2).map(|group| group.gap.spaced)
         && short(second_len)
         && matches!(second_mark, '/' | '-' | '.' | ' ')
     {

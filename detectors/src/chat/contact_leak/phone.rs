@@ -98,6 +98,9 @@ impl Form {
     }
 }
 
+/// A find below this strength may be a part of a number that another reading has whole.
+const WEAK: f64 = 0.75;
+
 /// The strongest number of a message.
 pub(super) fn find(text: &Text) -> Option<Phone> {
     let mut best = in_reading(text, Reading { compounds: true, guess: false });
@@ -105,7 +108,8 @@ pub(super) fn find(text: &Text) -> Option<Phone> {
         best = in_reading(text, Reading { compounds: false, guess: false });
     }
     // Pictures of digits are ornaments in the other readings, which may have found a number without them.
-    if text.has_pictures || best.is_none() && (text.has_digits || text.has_numbers) {
+    let weak = best.as_ref().is_none_or(|best| best.strength < WEAK);
+    if text.has_pictures || weak && (text.has_digits || text.has_numbers) {
         best = stronger(best, in_reading(text, Reading { compounds: true, guess: true }));
     }
     best
@@ -244,9 +248,6 @@ fn stands_alone(run: &[Group], start: usize, end: usize) -> bool {
 /// one does, in groups that are all used, and nothing left over.
 fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
     const WORDS_BETWEEN_MAX: u8 = 3;
-    if text.classes & LOWER != 0 {
-        return None;
-    }
     for (start, first) in groups.iter().enumerate() {
         if first.gap.label {
             continue;
@@ -279,6 +280,7 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
             if digits.len() >= 11
                 && whole
                 && (pieces || spoken)
+                && !is_near(text, window, LOWER)
                 && let Some(shape) = shape(&digits, plus).filter(mobile)
             {
                 let phone = shape.phone(window);
@@ -323,7 +325,8 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
             let whole = window.len() == run.len() && !pairs;
             let disguised = window.iter().any(|group| group.origin & (WORDS | SCRIPT) != 0) && !measured;
             let spoken_of = called || disguised || text.classes & ZERO != 0;
-            misplaced || (whole && !lowered && (spoken_of || unbroken && !measured))
+            let fraction = first.gap.words > 0 && first.gap.tied;
+            misplaced || (whole && !fraction && !lowered && (spoken_of || unbroken && !measured))
         }
         Form::Landline => {
             let area = matches!(first.digits.as_slice(), [0, 2 | 3] | [0, 4..=9, _]);
