@@ -349,6 +349,23 @@ fn hundreds(text: &Text, at: usize, value: u16) -> (Digits, usize) {
     (decimal(value + rest), last + 1)
 }
 
+/// Whether a message could have so many digits, all that may be one counted: most have too few for a second look.
+pub(super) fn may_guess(text: &Text, digits: usize) -> bool {
+    let like = |sym: &Sym| matches!(sym.c, 'o' | 'l' | 'i' | 'z' | 'e' | 'a' | 's' | 'b' | 'g' | 't' | 'q' | 'ا' | 'ه');
+    let mut most = 0;
+    text.tokens.iter().any(|token| {
+        let length = usize::from(token.end - token.start);
+        most += match token.kind {
+            Kind::Digits | Kind::Mixed if !token.lex.is_number() => length,
+            _ if token.lex.is_number() => 3,
+            Kind::Word if text.syms(token).iter().all(like) => length,
+            Kind::Word => usize::from(text.has_numbers),
+            _ => 0,
+        };
+        most >= digits
+    })
+}
+
 /// Where a link or an account number ends that begins at a token: its digits are nobody's telephone.
 fn identifier_end(text: &Text, at: usize) -> Option<usize> {
     let token = text.token(at)?;

@@ -109,7 +109,7 @@ pub(super) fn find(text: &Text) -> Option<Phone> {
     }
     // Pictures of digits are ornaments in the other readings, which may have found a number without them.
     let weak = best.as_ref().is_none_or(|best| best.strength < WEAK);
-    if text.has_pictures || weak && (text.has_digits || text.has_numbers) {
+    if text.has_pictures || weak && (text.has_digits || text.has_numbers) && numbers::may_guess(text, *LENGTHS.start()) {
         best = stronger(best, in_reading(text, Reading { compounds: true, guess: true }));
     }
     best
