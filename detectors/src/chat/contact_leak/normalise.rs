@@ -56,6 +56,7 @@ pub(super) struct Token {
 }
 
 /// A message, folded and cut.
+#[expect(clippy::struct_excessive_bools, reason = "each says what there is in the message")]
 pub(super) struct Text {
     syms: Vec<Sym>,
     pub(super) tokens: Vec<Token>,

@@ -33,6 +33,7 @@ pub(super) const EASTERN: u8 = 32;
 pub(super) const GUESSED: u8 = 64;
 
 /// What stands between two groups.
+#[expect(clippy::struct_excessive_bools, reason = "each says what there is in the gap")]
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Gap {
     /// Ordinary words.
@@ -75,10 +76,11 @@ pub(super) struct Reading {
 }
 
 /// The groups of a message.
+#[expect(clippy::too_many_lines, reason = "one arm for each way to write a digit")]
 pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut gap = Gap::default();
-    let mut slips = if reading.guess { slips_before(text) } else { SLIPS_MAX };
+    let mut slips = if reading.guess { slips(text) } else { None };
     let mut at = 0;
     while let Some(token) = text.token(at) {
         if groups.len() >= GROUPS_MAX {
@@ -182,8 +184,8 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                         && let Some(digits) = letters_beside_digits(text, next - 1)
                     {
                         push(digits, SCRIPT | GUESSED, &mut gap);
-                    } else if slips < SLIPS_MAX
-                        && let Some(digits) = slip(text, token, &mut slips)
+                    } else if let Some(left) = &mut slips
+                        && let Some(digits) = slip(text, token, left)
                     {
                         push(digits, WORDS | GUESSED, &mut gap);
                     } else if token.lex.is(AND | LINK) {
@@ -435,9 +437,11 @@ fn pictured(text: &Text, at: usize, mark: char) -> Option<(u8, usize)> {
 /// Words of a message that may be read as a number with a slip in it: each costs some hundred look-ups.
 const SLIPS_MAX: u8 = 4;
 
-/// How many slips are used up before the first: all of them where there is not enough of a number to guess the rest.
-fn slips_before(text: &Text) -> u8 {
+/// How many words may be read as number words with a slip in them; nothing where there is not enough of a number to guess the rest
+/// of it, and none but those that sound like one in a piece of a number, which is short and has little else with it.
+fn slips(text: &Text) -> Option<u8> {
     const NUMBERS_MIN: usize = 5;
+    const WORDS_MAX: usize = 3;
     let (mut numbers, mut words) = (0, 0);
     for token in &text.tokens {
         if token.lex.is_number() {
@@ -446,12 +450,14 @@ fn slips_before(text: &Text) -> u8 {
             words += 1;
         }
     }
-    // A piece of a number is short, and little else is said with it.
-    if numbers == 0 || numbers >= NUMBERS_MIN || words <= 3 {
-        return if numbers == 0 { SLIPS_MAX } else { 0 };
+    if numbers == 0 || numbers >= NUMBERS_MIN {
+        return (numbers > 0).then_some(SLIPS_MAX);
+    }
+    if words <= WORDS_MAX {
+        return Some(0);
     }
     let sound = text.tokens.iter().filter(|token| token.kind == Kind::Word && lexicon::sounds_like(text.syms(token)).is_some());
-    if numbers + sound.take(NUMBERS_MIN).count() >= NUMBERS_MIN { 0 } else { SLIPS_MAX }
+    (numbers + sound.take(NUMBERS_MIN).count() >= NUMBERS_MIN).then_some(SLIPS_MAX)
 }
 
 /// Arabic letters that look like Arabic digits, right beside some: alif and heh.
@@ -464,15 +470,15 @@ fn letters_beside_digits(text: &Text, at: usize) -> Option<Digits> {
 }
 
 /// A word that sounds like a number word, or is one with a letter too many, too few, wrong or swapped.
-fn slip(text: &Text, token: &Token, slips: &mut u8) -> Option<Digits> {
+fn slip(text: &Text, token: &Token, left: &mut u8) -> Option<Digits> {
     let syms = text.syms(token);
     if let Some(digit) = lexicon::sounds_like(syms) {
         return Some(smallvec::smallvec![digit]);
     }
-    if token.lex.class != 0 || syms.len() < 4 || syms.len() > 12 {
+    if *left == 0 || token.lex.class != 0 || !(4..=12).contains(&syms.len()) {
         return None;
     }
-    *slips += 1;
+    *left -= 1;
     lexicon::misspelt(syms).map(decimal)
 }
 
