@@ -105,7 +105,7 @@ pub(crate) fn seed() -> u64 {
     std::env::var("RASID_SEED").map_or(1, |text| text.parse().expect("RASID_SEED is a number"))
 }
 
-/// Draws: SplitMix64.
+/// Draws: `SplitMix64`.
 pub(crate) struct Rng(u64);
 
 impl Rng {

@@ -492,7 +492,6 @@ fn joined(rng: &mut Rng, sep: &str, groups: &[String]) -> String {
     let emoji = rng.one(&["🌟", "💬", "🙂", "🔥", "➡️", "👉🏽"]);
     let emoji = if rng.chance(30) { format!(" {emoji} ") } else { emoji.to_owned() };
     let mark = match sep {
-        "" | "sep.space" | "sep.decoy_word" => " ",
         "sep.dash" => rng.one(&["-", " - ", "–", "—", "--"]),
         "sep.dot" => rng.one(&[".", "..", " . ", "...", "·", "•"]),
         "sep.slash" => rng.one(&["/", " / ", "\\", "|", " | "]),
@@ -523,7 +522,7 @@ fn joined(rng: &mut Rng, sep: &str, groups: &[String]) -> String {
             for (at, group) in groups.iter().enumerate() {
                 if at > 0 {
                     let decoy = if group.len() > 1 { rng.one(decoys) } else { "" };
-                    out.push_str(&format!(" {decoy} "));
+                    out.extend([" ", decoy, " "]);
                 }
                 out.push_str(group);
             }
