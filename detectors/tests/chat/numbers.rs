@@ -117,6 +117,6 @@ fn numbers_are_found_under_every_trick() {
 }
 
 /// Per cent of the tries of one trick that must be found, with the number recovered: what fresh seeds hold with room to spare.
-const ROW_MIN: f64 = 90.0;
+const ROW_MIN: f64 = 91.0;
 /// The same of all tries.
-const TOTAL_MIN: f64 = 97.5;
+const TOTAL_MIN: f64 = 98.5;

@@ -501,6 +501,20 @@ mod tests {
     #[case::words_between("block 010 unit 1234 door 5678", "201012345678")]
     #[case::reversed("backwards: 87654321010", "201012345678")]
     #[case::second_of_two("0123 456 7890 - 0101 234 5678", "201234567890")]
+    #[case::trunk_zero_behind_a_code("+971 (0)50 123 4567", "971501234567")]
+    #[case::trunk_zero_of_a_landline("+20 (0)2 2345 6780", "20223456780")]
+    #[case::country_at_the_wrong_end("1012345678 (+20)", "201012345678")]
+    #[case::plus_behind("201012345678+", "201012345678")]
+    #[case::extension("01012345678 x204", "201012345678")]
+    #[case::pause("010 1234 5678p12", "201012345678")]
+    #[case::right_to_left("رقمي 5678 1234 010", "201012345678")]
+    #[case::right_to_left_with_country("رقمي 5678 1234 10 20+", "201012345678")]
+    #[case::pictures("⭕🥇0️⃣ 🥇✌️🥉🕓 ✋🕕🕖🎱", "201012345678")]
+    #[case::counted("01🍎🍎 5123 4567", "201251234567")]
+    #[case::arabic_letters("٠ا٠ ا٢٣٤ ه٦٧٨", "201012345678")]
+    #[case::slips("call zero wan zero one tow tree for fiv siks sevne ate", "201012345678")]
+    #[case::and_before_its_own_letter("صفر عشرة ميتين وواحد وعشرين ميتين وواحد وعشرين خمسة وخمسين", "201022122155")]
+    #[case::talk_between("010 يا باشا 1234 please 5678", "201012345678")]
     fn numbers_are_found(#[case] raw: &str, #[case] expected: &str) {
         assert_eq!(number(raw).as_deref(), Some(expected));
     }
@@ -535,6 +549,17 @@ mod tests {
     #[case::sum("3 x 250 + 2 x 175 = 1100")]
     #[case::model("ADQ73214404")]
     #[case::plus_of_no_country("+0 123 456 789")]
+    #[case::pin_whose_fraction_begins_as_a_call_abroad("30.004698, 31.297242")]
+    #[case::pin_with_its_letters("N30.00502 E31.114477")]
+    #[case::link_to_a_map("https://www.google.com/maps/@30.0046,31.2972422,17z")]
+    #[case::id_in_a_link("https://shop.example/p/01112345678?v=2")]
+    #[case::months_of_a_history("01/2019 – 5/2024, 02/2011-01/2015")]
+    #[case::days_of_a_range("01-09 - 12-05 530")]
+    #[case::decimals_in_columns("0.125 0.250 0.375 0.5")]
+    #[case::machine("10.123.45.67 / 255.255.255.0")]
+    #[case::account_that_begins_with_zeros("0096-691220-025")]
+    #[case::account_in_fours("0006 0064 3051 3133")]
+    #[case::hash("f2be70e055055ae0a29250f90577bb1105920577")]
     fn other_numbers_are_left_alone(#[case] raw: &str) {
         assert_eq!(number(raw), None);
     }
