@@ -257,7 +257,8 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         let classes = scan.text.classes;
         let own = (classes & MINE != 0 && classes & SITE != 0) || (classes & CALL != 0 && classes & TALK != 0);
         let named = scan.chars(index).count() >= 3 && scan.chars(index).any(char::is_alphabetic) && !scan.is_lex(index, MAIL | CHANNEL);
-        let whole = scan.is_lex(label, TLD) && touching && path.is_none() && !scan.is_mark(label + 1, '.');
+        let deep = slash && scan.at(after + 1).is_some_and(|next| next.kind != Kind::Space);
+        let whole = scan.is_lex(label, TLD) && touching && !deep && !scan.is_mark(label + 1, '.');
         return if own && named && whole { found(0.6, "website") } else { None };
     };
     if (*needs_path || !touching) && path.is_none() {

@@ -49,6 +49,10 @@ files! {
     COUNTRIES = "countries.tsv" by 2,
     /// What strange characters are read as.
     GLYPHS = "glyphs.tsv" by 1,
+    /// Pictures of digits.
+    PICTURES = "pictures.tsv" by 1,
+    /// Words that sound like a digit's.
+    SOUNDS = "sounds.tsv" by 2,
 }
 
 /// A line that is not as its file should be.

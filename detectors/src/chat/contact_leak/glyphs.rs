@@ -66,6 +66,27 @@ pub(super) fn read(c: char) -> Fold {
     glyphs.map_or_else(|| Fold::One(c.to_lowercase().next().unwrap_or(c), 0), |glyphs| glyphs.read(code))
 }
 
+/// Pictures of digits, in the order of their codes.
+static PICTURES: LazyLock<Vec<(char, u8)>> = LazyLock::new(|| {
+    let mut pictures = data::PICTURES.each(|[code, digit, _]| {
+        let code = code.strip_prefix("U+").and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+        Ok((code.ok_or("found no U+ and hexadecimal digits")?, data::number(digit)?))
+    });
+    pictures.sort_unstable();
+    pictures
+});
+
+/// The digit that a picture shows.
+pub(super) fn pictured(c: char) -> Option<u8> {
+    let place = PICTURES.binary_search_by_key(&c, |(picture, _)| *picture).ok()?;
+    PICTURES.get(place).map(|(_, digit)| *digit)
+}
+
+/// Whether a mark shows a thing that may be counted: emoji, and the symbols from which they come.
+pub(super) fn is_thing(c: char) -> bool {
+    matches!(c, '\u{2600}'..='\u{27BF}' | '\u{2B00}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

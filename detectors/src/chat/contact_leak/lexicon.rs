@@ -337,10 +337,17 @@ fn franco_key(syms: &[Sym]) -> u64 {
 pub(super) fn arabic(syms: &[Sym]) -> Lex {
     let table = &*TABLE;
     let key = |from: usize| plain_key(syms.iter().skip(from).map(|sym| sym.c));
+    let at = |index: usize| syms.get(index).map_or('\0', |sym| sym.c);
+    // An "and" before a word that begins with its letter: وواحد.
+    if at(0) == 'و'
+        && at(1) == 'و'
+        && let Some(lex) = table.get(key(1))
+    {
+        return Lex { and: true, ..lex };
+    }
     if let Some(lex) = table.get(key(0)) {
         return lex;
     }
-    let at = |index: usize| syms.get(index).map_or('\0', |sym| sym.c);
     // م…ش around a verb negates it.
     if syms.len() >= 5 && at(0) == 'م' && at(syms.len() - 1) == 'ش' {
         return Lex { class: NEG, ..Lex::default() };
@@ -390,6 +397,73 @@ pub(super) fn latin(syms: &[Sym], has_digits: bool) -> Lex {
     let end = |back: usize| syms.len().checked_sub(back).map_or('\0', at);
     let negated = (at(0) == 'm' && syms.len() >= 6 && end(2) == 's' && end(1) == 'h') || (end(3) == 'n' && end(2) == '\'' && end(1) == 't');
     Lex { class: if negated { NEG } else { 0 }, ..Lex::default() }
+}
+
+/// Words that sound like a digit's, by the key of the word.
+static SOUNDS: LazyLock<Vec<(u64, u8)>> = LazyLock::new(|| {
+    let mut sounds = data::SOUNDS.each(|[word, language, digit]| {
+        let syms = normalise::fold(data::word(word)?);
+        let franco = Language::named(language)? == Language::Franco;
+        Ok((if franco { franco_key(&syms) } else { plain_key(syms.iter().map(|sym| sym.c)) }, data::number(digit)?))
+    });
+    sounds.sort_unstable();
+    sounds
+});
+
+/// The digit whose word a word sounds like.
+pub(super) fn sounds_like(syms: &[Sym]) -> Option<u8> {
+    [plain_key(syms.iter().map(|sym| sym.c)), franco_key(syms)].iter().find_map(|key| {
+        let place = SOUNDS.binary_search_by_key(key, |(of, _)| *of).ok()?;
+        SOUNDS.get(place).map(|(_, digit)| *digit)
+    })
+}
+
+/// The value below a hundred of a number word that `syms` is with one letter too many, too few, wrong, or swapped with its neighbour.
+pub(super) fn misspelt(syms: &[Sym]) -> Option<u16> {
+    let table = &*TABLE;
+    let latin = syms.first()?.c.is_ascii();
+    let value = |word: &[Sym]| {
+        let found = table.get(plain_key(word.iter().map(|sym| sym.c))).filter(|lex| lex.is_number());
+        match found.or_else(|| if latin { table.get(franco_key(word)) } else { None })?.num {
+            Num::Value { value, .. } if value < 100 => Some(value),
+            _ => None,
+        }
+    };
+    let letters = || if latin { 'a'..='z' } else { '\u{0627}'..='\u{064A}' };
+    let mut word: smallvec::SmallVec<[Sym; 16]> = syms.iter().copied().collect();
+    for at in 0..syms.len() {
+        let removed = word.remove(at);
+        if let Some(value) = value(&word) {
+            return Some(value);
+        }
+        word.insert(at, removed);
+        if at + 1 < syms.len() {
+            word.swap(at, at + 1);
+            if let Some(value) = value(&word) {
+                return Some(value);
+            }
+            word.swap(at, at + 1);
+        }
+        for c in letters() {
+            if let Some(sym) = word.get_mut(at) {
+                sym.c = c;
+            }
+            if let Some(value) = value(&word) {
+                return Some(value);
+            }
+        }
+        if let Some(sym) = word.get_mut(at) {
+            *sym = removed;
+        }
+        for c in letters() {
+            word.insert(at, Sym { c, flags: 0 });
+            if let Some(value) = value(&word) {
+                return Some(value);
+            }
+            word.remove(at);
+        }
+    }
+    None
 }
 
 /// The numbers in words that were run together (`صفرواحد`, `zerooneone`), if the whole of `syms` is that: at least two,

@@ -56,6 +56,7 @@ pub(super) struct Token {
 }
 
 /// A message, folded and cut.
+#[expect(clippy::struct_excessive_bools, reason = "each says what there is in the message")]
 pub(super) struct Text {
     syms: Vec<Sym>,
     pub(super) tokens: Vec<Token>,
@@ -67,6 +68,8 @@ pub(super) struct Text {
     pub(super) has_numbers: bool,
     /// Whether some mark can be part of an address: `@` or `.`.
     pub(super) has_address_marks: bool,
+    /// Whether there are pictures of digits, or things to count.
+    pub(super) has_pictures: bool,
 }
 
 impl Text {
@@ -78,6 +81,7 @@ impl Text {
             has_digits: false,
             has_numbers: false,
             has_address_marks: false,
+            has_pictures: false,
         };
         text.cut();
         text.join_spelled_letters();
@@ -114,6 +118,8 @@ impl Text {
                 Class::Mark => {
                     at += 1;
                     self.has_address_marks |= matches!(first.c, '@' | '.');
+                    let again = self.tokens.last().is_some_and(|last| last.kind == Kind::Mark(first.c));
+                    self.has_pictures |= !first.c.is_ascii() && (glyphs::pictured(first.c).is_some() || again && glyphs::is_thing(first.c));
                     Kind::Mark(first.c)
                 }
                 Class::Arabic => {
@@ -155,7 +161,7 @@ impl Text {
         let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else { return };
         self.has_digits |= matches!(kind, Kind::Digits | Kind::Mixed);
         self.has_numbers |= lex.is_number();
-        if kind == Kind::Word && !self.has_numbers && lex.class == 0 && end - start >= 8 {
+        if kind == Kind::Word && !self.has_numbers && lex.class == 0 && end - start >= 6 {
             self.has_numbers = self.syms.get(usize::from(start)..usize::from(end)).is_some_and(|syms| lexicon::glued(syms).is_some());
         }
         self.classes |= lex.class;
@@ -179,7 +185,9 @@ impl Text {
             if single(token) {
                 let glue =
                     |index: usize| tokens.get(index).map(|token| token.kind).filter(|kind| matches!(kind, Kind::Space | Kind::Mark(_)));
-                while glue(at + 1).is_some() && glue(end + 1) == glue(at + 1) && tokens.get(end + 2).is_some_and(single) {
+                let script = |token: &Token| self.syms.get(usize::from(token.start)).map(|sym| class_of(sym.c));
+                let alike = |next: &Token| single(next) && script(next) == script(token);
+                while glue(at + 1).is_some() && glue(end + 1) == glue(at + 1) && tokens.get(end + 2).is_some_and(alike) {
                     end += 2;
                 }
             }

@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::glyphs;
 use super::lexicon::{self, AND, LINK, Num};
 use super::normalise::{ARABIC, Kind, ODD, Sym, Text, Token, UPPER};
 
@@ -28,8 +29,11 @@ pub(super) const GLUED: u8 = 8;
 pub(super) const WESTERN: u8 = 16;
 /// There are Arabic-Indic or Persian digits.
 pub(super) const EASTERN: u8 = 32;
+/// Read as digits only by guess: pictures, counted things, misspelt words.
+pub(super) const GUESSED: u8 = 64;
 
 /// What stands between two groups.
+#[expect(clippy::struct_excessive_bools, reason = "each says what there is in the gap")]
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Gap {
     /// Ordinary words.
@@ -38,10 +42,14 @@ pub(super) struct Gap {
     pub(super) soft: u8,
     /// The first mark that is no space, else the space, else NUL.
     pub(super) mark: char,
-    /// A plus sign.
+    /// A plus sign that opens what follows: no digit touches it on its left.
     pub(super) plus: bool,
     /// A letter stands right before the mark: `KH-2026`.
     pub(super) label: bool,
+    /// There is a space or a line break.
+    pub(super) spaced: bool,
+    /// The last of it is a mark right behind a word or a digit, as a decimal point is.
+    pub(super) tied: bool,
 }
 
 /// Digits written as one thing.
@@ -51,6 +59,10 @@ pub(super) struct Group {
     pub(super) origin: u8,
     /// Before it.
     pub(super) gap: Gap,
+    /// A plus sign follows right behind, as a right-to-left line shows it.
+    pub(super) plus_behind: bool,
+    /// Its first token.
+    pub(super) at: usize,
 }
 
 /// How to read what can be read in two ways.
@@ -58,36 +70,71 @@ pub(super) struct Group {
 pub(super) struct Reading {
     /// "Forty four" is 44, not 40 4.
     pub(super) compounds: bool,
-    /// Letters that look like digits are digits.
-    pub(super) letters: bool,
+    /// What may be a digit is one: letters that look like digits, pictures of digits, things that are counted, words that sound like
+    /// a number or are one with a slip in it.
+    pub(super) guess: bool,
 }
 
 /// The groups of a message.
+#[expect(clippy::too_many_lines, reason = "one arm for each way to write a digit")]
 pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut gap = Gap::default();
+    let mut slips = if reading.guess { slips(text) } else { None };
     let mut at = 0;
     while let Some(token) = text.token(at) {
         if groups.len() >= GROUPS_MAX {
             break;
         }
+        let first = at;
         let mut push = |digits: Digits, origin: u8, gap: &mut Gap| {
-            groups.push(Group { digits, origin, gap: std::mem::take(gap) });
+            // Pictures and letters that touch other digits make one group with them.
+            if gap.soft == 0
+                && gap.words == 0
+                && let Some(last) = groups.last_mut()
+                && (last.origin | origin) & (LETTERS | GUESSED) != 0
+                && (last.origin | origin) & WORDS == 0
+            {
+                last.digits.extend(digits.into_iter().take(GROUP_DIGITS_MAX.saturating_sub(last.digits.len())));
+                last.origin |= origin;
+                return;
+            }
+            groups.push(Group { digits, origin, gap: std::mem::take(gap), plus_behind: false, at: first });
         };
+        if let Some(end) = identifier_end(text, at) {
+            gap.words = gap.words.saturating_add(1);
+            at = end;
+            continue;
+        }
         let next = at + 1;
         at = next;
         match token.kind {
-            Kind::Space => gap.see(if text.syms(token).first().is_some_and(|sym| sym.c == '\n') { '\n' } else { ' ' }),
-            Kind::Mark('+') => {
-                gap.see('+');
-                gap.plus = true;
+            Kind::Space => {
+                gap.see(if text.syms(token).first().is_some_and(|sym| sym.c == '\n') { '\n' } else { ' ' });
+                gap.spaced = true;
+                gap.tied = false;
             }
-            Kind::Mark('°' | '%' | '$' | '€' | '£' | '=') => gap.words = gap.words.saturating_add(1),
+            Kind::Mark('+') => {
+                let behind = next >= 2 && text.token(next - 2).is_some_and(|token| token.kind == Kind::Digits);
+                if behind && let Some(last) = groups.last_mut() {
+                    last.plus_behind = true;
+                }
+                gap.see('+');
+                gap.plus = !behind;
+            }
+            Kind::Mark('°' | '%' | '$' | '€' | '£') => gap.words = gap.words.saturating_add(1),
+            Kind::Mark(mark) if reading.guess && let Some((digit, after)) = pictured(text, next - 1, mark) => {
+                push(smallvec::smallvec![digit], GUESSED, &mut gap);
+                at = after;
+            }
             Kind::Mark(mark) => {
                 if matches!(mark, '-' | '/' | '_') {
                     gap.label = next >= 2 && text.token(next - 2).is_some_and(is_label);
                 }
                 gap.see(mark);
+                let before = next.checked_sub(2).and_then(|before| text.token(before));
+                gap.tied = matches!(mark, '.' | '٫' | ',' | '-' | '/')
+                    && before.is_some_and(|token| !matches!(token.kind, Kind::Space | Kind::Mark(_)));
             }
             Kind::Digits if token.lex.num == Num::None => {
                 if let Some((digits, after)) = counted(text, next - 1) {
@@ -104,9 +151,9 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                     gap.plus = true;
                 }
                 Num::Again => {
-                    let again = groups.last().filter(|last| gap.words == 0 && last.digits.len() <= 2).map(|last| last.digits.clone());
+                    let again = groups.last().filter(|last| reading.compounds && !reading.guess && gap.words == 0 && last.digits.len() <= 2).map(|last| last.digits.clone());
                     if let Some(digits) = again {
-                        groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap) });
+                        groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap), plus_behind: false, at: first });
                     } else {
                         gap.words = gap.words.saturating_add(1);
                     }
@@ -129,18 +176,27 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                                 _ => {}
                             }
                         }
-                    } else if reading.letters
-                        && let Some((digits, origin)) = look_alike(text.syms(token))
+                    } else if reading.guess
+                        && let Some((digits, origin)) = look_alike(text.syms(token)).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
                     {
                         push(digits, origin, &mut gap);
-                    } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
+                    } else if reading.guess
+                        && let Some(digits) = letters_beside_digits(text, next - 1)
+                    {
+                        push(digits, SCRIPT | GUESSED, &mut gap);
+                    } else if let Some(left) = &mut slips
+                        && let Some(digits) = slip(text, token, left)
+                    {
+                        push(digits, WORDS | GUESSED, &mut gap);
                     } else if token.lex.is(AND | LINK) {
                         gap.soft = gap.soft.saturating_add(1);
                         if gap.mark == '\0' {
                             gap.mark = 'w';
                         }
+                    } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
                     } else {
                         gap.words = gap.words.saturating_add(1);
+                        gap.plus = false;
                     }
                 }
                 _ => match number(text, next - 1, reading.compounds) {
@@ -295,6 +351,137 @@ fn hundreds(text: &Text, at: usize, value: u16) -> (Digits, usize) {
     (decimal(value + rest), last + 1)
 }
 
+/// Whether a message could have so many digits, all that may be one counted: most have too few for a second look.
+pub(super) fn may_guess(text: &Text, digits: usize) -> bool {
+    let like = |sym: &Sym| matches!(sym.c, 'o' | 'l' | 'i' | 'z' | 'e' | 'a' | 's' | 'b' | 'g' | 't' | 'q' | 'ا' | 'ه');
+    let mut most = 0;
+    text.tokens.iter().any(|token| {
+        let length = usize::from(token.end - token.start);
+        most += match token.kind {
+            Kind::Digits | Kind::Mixed if !token.lex.is_number() => length,
+            _ if token.lex.is_number() => 3,
+            Kind::Word if text.syms(token).iter().all(like) => length,
+            Kind::Word => usize::from(text.has_numbers),
+            _ => 0,
+        };
+        most >= digits
+    })
+}
+
+/// Where a link or an account number ends that begins at a token: its digits are nobody's telephone.
+fn identifier_end(text: &Text, at: usize) -> Option<usize> {
+    let token = text.token(at)?;
+    match token.kind {
+        Kind::Mixed => iban_end(text, at, token),
+        Kind::Word if text.has_address_marks && at.checked_sub(1).is_none_or(|before| !touches(text, before)) => link_end(text, at),
+        _ => None,
+    }
+}
+
+/// Whether a token belongs to what stands right behind it.
+fn touches(text: &Text, at: usize) -> bool {
+    text.token(at).is_some_and(|token| matches!(token.kind, Kind::Mixed | Kind::Digits | Kind::Mark('.' | '/' | '@' | '-' | '_')))
+}
+
+/// The end of a link: `scheme://host`, `www.host`, `host.tld/path`, `geo:`. It goes on to the next space.
+fn link_end(text: &Text, at: usize) -> Option<usize> {
+    let mark = |at: usize, mark: char| text.token(at).is_some_and(|token| token.kind == Kind::Mark(mark));
+    let word = |at: usize| text.token(at).is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Mixed));
+    let spelled = |at: usize, word: &str| text.token(at).is_some_and(|token| text.syms(token).iter().map(|sym| sym.c).eq(word.chars()));
+    let scheme = mark(at + 1, ':') && (mark(at + 2, '/') && mark(at + 3, '/') && word(at + 4) || spelled(at, "geo"));
+    let www = spelled(at, "www") && mark(at + 1, '.') && word(at + 2);
+    let mut last = at;
+    while mark(last + 1, '.') && word(last + 2) {
+        last += 2;
+    }
+    let host = last > at && mark(last + 1, '/') && text.token(last).is_some_and(|token| token.end - token.start >= 2);
+    if !(scheme || www || host) {
+        return None;
+    }
+    let rest = text.tokens.get(at..)?;
+    Some(at + rest.iter().take_while(|token| token.kind != Kind::Space).count())
+}
+
+/// The end of an IBAN in fours: two letters and two digits, then at least twelve digits, four and four.
+fn iban_end(text: &Text, at: usize, token: &Token) -> Option<usize> {
+    let [first, second, third, fourth] = text.syms(token) else { return None };
+    let opens = first.c.is_ascii_lowercase() && second.c.is_ascii_lowercase() && third.digit().is_some() && fourth.digit().is_some();
+    if !opens {
+        return None;
+    }
+    let (mut end, mut digits) = (at + 1, 0);
+    while text.token(end).is_some_and(|token| matches!(token.kind, Kind::Space | Kind::Mark('-')))
+        && let Some(part) = text.token(end + 1).filter(|part| part.kind == Kind::Digits && part.end - part.start <= 4)
+    {
+        digits += part.end - part.start;
+        end += 2;
+        if part.end - part.start < 4 {
+            break;
+        }
+    }
+    (digits >= 12).then_some(end)
+}
+
+/// A picture of a digit, or things to be counted: the digit, and where that ends.
+fn pictured(text: &Text, at: usize, mark: char) -> Option<(u8, usize)> {
+    if mark.is_ascii() {
+        return None;
+    }
+    if let Some(digit) = glyphs::pictured(mark) {
+        return Some((digit, at + 1));
+    }
+    let alike = text.tokens.get(at..)?.iter().take(10).take_while(|token| token.kind == Kind::Mark(mark)).count();
+    u8::try_from(alike).ok().filter(|count| (2..=9).contains(count) && glyphs::is_thing(mark)).map(|count| (count, at + alike))
+}
+
+/// Words of a message that may be read as a number with a slip in it: each costs some hundred look-ups.
+const SLIPS_MAX: u8 = 4;
+
+/// How many words may be read as number words with a slip in them; nothing where there is not enough of a number to guess the rest
+/// of it, and none but those that sound like one in a piece of a number, which is short and has little else with it.
+fn slips(text: &Text) -> Option<u8> {
+    const NUMBERS_MIN: usize = 5;
+    const WORDS_MAX: usize = 3;
+    let (mut numbers, mut words) = (0, 0);
+    for token in &text.tokens {
+        if token.lex.is_number() {
+            numbers += 1;
+        } else if matches!(token.kind, Kind::Word | Kind::Mixed) {
+            words += 1;
+        }
+    }
+    if numbers == 0 || numbers >= NUMBERS_MIN {
+        return (numbers > 0).then_some(SLIPS_MAX);
+    }
+    if words <= WORDS_MAX {
+        return Some(0);
+    }
+    let sound = text.tokens.iter().filter(|token| token.kind == Kind::Word && lexicon::sounds_like(text.syms(token)).is_some());
+    (numbers + sound.take(NUMBERS_MIN).count() >= NUMBERS_MIN).then_some(SLIPS_MAX)
+}
+
+/// Arabic letters that look like Arabic digits, right beside some: alif and heh.
+fn letters_beside_digits(text: &Text, at: usize) -> Option<Digits> {
+    let syms = text.syms(text.token(at)?);
+    let digits = |at: usize| text.token(at).is_some_and(|token| token.kind == Kind::Digits);
+    let beside = (1..=6).any(|step| at.checked_sub(step).is_some_and(digits) || digits(at + step));
+    (beside && syms.len() <= 4).then_some(())?;
+    syms.iter().map(|sym| if sym.c == 'ا' { Some(1) } else { (sym.c == 'ه').then_some(5) }).collect()
+}
+
+/// A word that sounds like a number word, or is one with a letter too many, too few, wrong or swapped.
+fn slip(text: &Text, token: &Token, left: &mut u8) -> Option<Digits> {
+    let syms = text.syms(token);
+    if let Some(digit) = lexicon::sounds_like(syms) {
+        return Some(smallvec::smallvec![digit]);
+    }
+    if *left == 0 || token.lex.class != 0 || !(4..=12).contains(&syms.len()) {
+        return None;
+    }
+    *left -= 1;
+    lexicon::misspelt(syms).map(decimal)
+}
+
 /// A token all of whose letters look like digits.
 fn look_alike(syms: &[Sym]) -> Option<(Digits, u8)> {
     let mut digits = Digits::new();
@@ -308,11 +495,17 @@ fn look_alike(syms: &[Sym]) -> Option<(Digits, u8)> {
             ('a', true) => 4,
             ('s', _) => 5,
             ('b', false) | ('g', true) => 6,
+            ('t', true) => 7,
             ('b', true) => 8,
             ('q' | 'g', false) => 9,
             _ => sym.digit()?,
         });
-        origin |= if sym.digit().is_some() { WESTERN } else { LETTERS };
+        origin |= match sym.digit() {
+            Some(_) => WESTERN,
+            // A letter of another script stands there for its looks.
+            None if sym.flags & ODD != 0 => SCRIPT | GUESSED,
+            None => LETTERS,
+        };
     }
     (digits.len() <= GROUP_DIGITS_MAX).then_some((digits, origin))
 }
@@ -320,6 +513,25 @@ fn look_alike(syms: &[Sym]) -> Option<(Digits, u8)> {
 /// Long digit runs inside a word: `callme01155500156please`. Short ones are Franco letters or model numbers.
 fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, &mut Gap)) -> bool {
     const RUN_MIN: usize = 7;
+    // "…67p12", "…67x12": digits to be dialled after a pause, or an extension.
+    let leading = syms.iter().take_while(|sym| sym.digit().is_some()).count();
+    if let (digits, [pause, extension @ ..]) = syms.split_at(leading)
+        && leading > 0
+        && matches!(pause.c, 'p' | 'x' | 'w')
+        && (1..=5).contains(&extension.len())
+        && extension.iter().all(|sym| sym.digit().is_some())
+    {
+        let (digits, origin) = digits_of(digits);
+        push(digits, origin, gap);
+        gap.words = gap.words.saturating_add(1);
+        return true;
+    }
+    // Digits and letters in turn are a hash or a serial.
+    let longer = syms.chunk_by(|a, b| a.digit().is_some() == b.digit().is_some()).filter(|run| run.len() > 1 && run.iter().all(|sym| sym.digit().is_some()));
+    if longer.count() > 1 {
+        gap.words = gap.words.saturating_add(1);
+        return true;
+    }
     let mut found = false;
     let mut rest = syms;
     while !rest.is_empty() {
@@ -347,7 +559,7 @@ mod tests {
     use rstest::rstest;
 
     fn read(raw: &str, letters: bool) -> Vec<String> {
-        let groups = groups(&Text::new(raw), Reading { compounds: true, letters });
+        let groups = groups(&Text::new(raw), Reading { compounds: true, guess: letters });
         groups.iter().map(|group| group.digits.iter().map(|digit| char::from(b'0' + digit)).collect()).collect()
     }
 

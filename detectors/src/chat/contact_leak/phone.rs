@@ -12,13 +12,16 @@
 //!
 //! Source: the plans of [`super::plan`].
 
-use super::lexicon::{CALL, CHANNEL, LOWER, NUMBER, REVERSE, ZERO};
+use super::lexicon::{CALL, CHANNEL, FIND, LOWER, NUMBER, PHONE, REVERSE, TALK, UNIT, ZERO};
 use super::normalise::Text;
-use super::numbers::{self, Digits, EASTERN, GLUED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
+use super::numbers::{self, Digits, EASTERN, GLUED, GUESSED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
+use super::ordinary::{explains, is_calendar, is_counting, is_date, is_year};
 use super::plan;
 
 /// Digits of the longest dialled form: 0020, a needless 0, and 10 digits, with one to spare.
 const WINDOW_DIGITS_MAX: usize = 18;
+/// Digits of any number, as it is dialled.
+pub(super) const LENGTHS: std::ops::RangeInclusive<usize> = 8..=WINDOW_DIGITS_MAX;
 /// Spaces, marks and joining words between two groups of one number.
 const GAP_SOFT_MAX: u8 = 12;
 
@@ -95,14 +98,19 @@ impl Form {
     }
 }
 
+/// A find below this strength may be a part of a number that another reading has whole.
+const WEAK: f64 = 0.75;
+
 /// The strongest number of a message.
 pub(super) fn find(text: &Text) -> Option<Phone> {
-    let mut best = in_reading(text, Reading { compounds: true, letters: false });
+    let mut best = in_reading(text, Reading { compounds: true, guess: false });
     if best.is_none() && text.has_numbers {
-        best = in_reading(text, Reading { compounds: false, letters: false });
+        best = in_reading(text, Reading { compounds: false, guess: false });
     }
-    if best.is_none() && text.has_digits {
-        best = in_reading(text, Reading { compounds: true, letters: true });
+    // Pictures of digits are ornaments in the other readings, which may have found a number without them.
+    let weak = best.as_ref().is_none_or(|best| best.strength < WEAK);
+    if text.has_pictures || weak && (text.has_digits || text.has_numbers) && numbers::may_guess(text, *LENGTHS.start()) {
+        best = stronger(best, in_reading(text, Reading { compounds: true, guess: true }));
     }
     best
 }
@@ -118,7 +126,7 @@ fn stronger(best: Option<Phone>, next: Option<Phone>) -> Option<Phone> {
 
 fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
     let groups = numbers::groups(text, reading);
-    if groups.iter().map(|group| group.digits.len()).sum::<usize>() < 9 {
+    if groups.iter().map(|group| group.digits.len()).sum::<usize>() < *LENGTHS.start() {
         return None;
     }
     let mut best: Option<Phone> = None;
@@ -127,56 +135,102 @@ fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
         let joined = |group: &&Group| group.gap.words == 0 && group.gap.soft <= GAP_SOFT_MAX;
         let length = 1 + groups.iter().skip(from + 1).take_while(joined).count();
         let run = groups.get(from..from + length).unwrap_or(&[]);
-        if !is_national_id(run) {
+        if !explains(run) {
             for start in 0..run.len() {
                 let found = longest(run, start, text, reading);
-                best = stronger(best, found);
+                let all = start == 0 && found.as_ref().is_some_and(|(_, end)| end + 1 == run.len());
+                best = stronger(best, found.map(|(phone, _)| phone));
+                if all {
+                    break;
+                }
+            }
+            if best.is_none() {
+                best = right_to_left(run, reading);
             }
         }
         from += length;
     }
-    if best.is_none() && !reading.letters {
+    if best.is_none() && (!reading.guess || text.has_pictures || text.has_numbers) {
         best = across_words(&groups, text);
     }
     best
 }
 
-/// The best number that starts with that group of a run.
-fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option<Phone> {
+/// The best number that starts with that group of a run, and its last group.
+fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option<(Phone, usize)> {
     let mut digits = Digits::new();
-    let mut best: Option<Phone> = None;
+    let mut best: Option<(Phone, usize)> = None;
     for (end, group) in run.iter().enumerate().skip(start) {
         digits.extend_from_slice(&group.digits);
         if digits.len() > WINDOW_DIGITS_MAX {
             break;
         }
         let window = run.get(start..=end).unwrap_or(&[]);
-        if digits.len() < 9 || (!stands_alone(run, start, end) && window.len() > 1) {
+        if digits.len() < *LENGTHS.start() || (!stands_alone(run, start, end) && window.len() > 1) {
             continue;
         }
-        let plus = window.first().is_some_and(|group| group.gap.plus);
+        let plus = opens_abroad(window, start);
+        if !plus && digits.starts_with(&[0, 0]) && window.first().is_some_and(|first| continues(first, start)) {
+            continue;
+        }
         let mut found = shape(&digits, plus).filter(|shape| fits(shape, window, run, text)).map(|shape| shape.phone(window));
         let backwards =
             text.classes & REVERSE != 0 || (window.len() == 1 && text.classes & (CALL | NUMBER) != 0 && text.classes & LOWER == 0);
-        if found.is_none() && backwards {
+        if backwards && (found.is_none() || text.classes & REVERSE != 0) {
             let reversed: Digits = digits.iter().rev().copied().collect();
-            found = shape(&reversed, false)
-                .filter(|shape| shape.form == Form::Mobile)
-                .map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) });
+            let turned = shape(&reversed, false).filter(|shape| shape.form == Form::Mobile);
+            found = turned.map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) }).or(found);
         }
         let guessed: usize = window.iter().filter(|group| group.origin == LETTERS).map(|group| group.digits.len()).sum();
         let spare = run.iter().take(start).chain(run.iter().skip(end + 1));
-        let cut_out = window.len() > 1 && spare.into_iter().any(|group| group.origin != LETTERS);
-        if reading.letters && (guessed > 7 || cut_out || window.iter().all(|group| group.origin & LETTERS == 0)) {
+        let doubtful = |group: &Group| group.origin & LETTERS != 0 || group.origin & WORDS != 0 && group.origin & GUESSED != 0;
+        let cut_out = window.len() > 1 && window.iter().any(doubtful) && spare.into_iter().any(|group| group.origin != LETTERS);
+        if reading.guess && (guessed > 7 || cut_out || window.iter().all(|group| group.origin & (LETTERS | GUESSED) == 0)) {
             found = None;
         }
-        best = stronger(best, found);
+        // Of two of one start, the stronger, or that which leaves nothing over.
+        if let Some(found) = found
+            && best.as_ref().is_none_or(|(old, _)| found.strength > old.strength || end + 1 == run.len() && found.strength >= old.strength)
+        {
+            best = Some((found, end));
+        }
     }
     best
 }
 
+/// Whether a group goes on with what stands before it, as the fraction of a decimal does.
+fn continues(first: &Group, start: usize) -> bool {
+    (start > 0 || first.gap.words > 0) && first.gap.tied
+}
+
+/// Whether a window stands behind a plus of its own. A plus or 00 inside a longer thing calls no country.
+fn opens_abroad(window: &[Group], start: usize) -> bool {
+    let behind = matches!(window, [only] if only.plus_behind && only.digits.len() > 9);
+    behind || window.first().is_some_and(|group| group.gap.plus && (start == 0 || group.gap.spaced || group.gap.soft > 1))
+}
+
+/// A number whose groups stand in the order in which a right-to-left line shows them: all of a run, its last group the beginning of a
+/// mobile number, or the country with its plus on either side.
+fn right_to_left(run: &[Group], reading: Reading) -> Option<Phone> {
+    const GROUPS: std::ops::RangeInclusive<usize> = 2..=6;
+    let last = run.last()?;
+    let plus = last.gap.plus || last.plus_behind;
+    let short = |group: &Group| group.digits.len() < 2 && group.digits.as_slice() != [0];
+    let guessed = run.iter().any(|group| group.origin & (LETTERS | GUESSED) != 0);
+    if reading.guess && !guessed || !GROUPS.contains(&run.len()) {
+        return None;
+    }
+    if run.iter().any(|group| group.origin & GLUED != 0) || run.iter().rev().skip(usize::from(plus)).any(short) {
+        return None;
+    }
+    let digits: Digits = run.iter().rev().flat_map(|group| group.digits.iter().copied()).take(WINDOW_DIGITS_MAX).collect();
+    let opens = is_dialled_mobile(&last.digits) || plus || last.digits.starts_with(&[0, 0, 2]);
+    let found = shape(&digits, plus).filter(|shape| opens && matches!(shape.form, Form::Mobile | Form::MobileInternational))?;
+    Some(Phone { strength: 0.75, disguise: Disguise::Reversed, ..found.phone(run) })
+}
+
 /// Whether digits begin as a mobile number is dialled here.
-fn is_dialled_mobile(digits: &[u8]) -> bool {
+pub(super) fn is_dialled_mobile(digits: &[u8]) -> bool {
     matches!(digits, [0, national @ ..] if plan::is_mobile(national))
 }
 
@@ -190,40 +244,44 @@ fn stands_alone(run: &[Group], start: usize, end: usize) -> bool {
     (start <= 1 || (9..=14).contains(&before)) && (right <= 1 || another)
 }
 
-/// Numbers whose groups have ordinary words between them (`street 010 building 0338 flat 8330`): only a full mobile
-/// number whose first group is its prefix, or eleven single digits, and nothing left over.
+/// Numbers whose groups have ordinary words between them (`street 010 building 0338 flat 8330`): only a mobile number that begins as
+/// one does, in groups that are all used, and nothing left over.
 fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
     const WORDS_BETWEEN_MAX: u8 = 3;
-    if text.classes & LOWER != 0 {
-        return None;
-    }
     for (start, first) in groups.iter().enumerate() {
         if first.gap.label {
             continue;
         }
-        let is_prefix = is_dialled_mobile(&first.digits) && first.digits.len() < 11;
-        if !(is_prefix || first.digits.as_slice() == [0]) {
+        let plus = first.gap.plus;
+        let is_prefix = first.digits.starts_with(&[0, 1]) && first.digits.len() < 11;
+        if !(is_prefix || plus || first.digits.starts_with(&[0, 0]) || first.digits.as_slice() == [0]) {
             continue;
         }
         let mut digits = Digits::new();
-        let mut spoken = true;
         for (end, group) in groups.iter().enumerate().skip(start) {
             let gap = group.gap;
             if end > start && (gap.words > WORDS_BETWEEN_MAX || gap.soft > GAP_SOFT_MAX || gap.plus) {
                 break;
             }
             digits.extend_from_slice(&group.digits);
-            spoken &= group.digits.len() == 1;
-            if digits.len() > 11 {
+            if digits.len() > WINDOW_DIGITS_MAX {
                 break;
             }
             let whole = end + 1 == groups.len() || groups.len() <= 4;
             let window = groups.get(start..=end).unwrap_or(&[]);
-            let pieces = is_prefix && window.iter().all(|group| group.digits.len() >= 2);
-            if digits.len() == 11
+            let but_last = window.get(..window.len().saturating_sub(1)).unwrap_or(&[]);
+            let piece = |group: &Group| group.digits.len() >= 2 || group.digits.as_slice() == [0];
+            let pieces = (is_prefix || plus || first.digits.len() > 1) && but_last.iter().all(piece)
+                || plus && start == 0 && end + 1 == groups.len();
+            let said = |group: &Group| group.digits.len() == 1 || group.origin & WORDS != 0;
+            let all = start == 0 && end + 1 == groups.len() && (first.digits.len() > 1 || first.origin & WORDS != 0);
+            let spoken = start == 0 && window.iter().all(said) || all;
+            let mobile = |shape: &Shape| matches!(shape.form, Form::Mobile | Form::MobileInternational) && !is_calendar(window);
+            if digits.len() >= 11
                 && whole
-                && (pieces || spoken && start == 0)
-                && let Some(shape) = shape(&digits, false).filter(|shape| shape.form == Form::Mobile && !is_calendar(window))
+                && (pieces || spoken)
+                && !is_near(text, window, LOWER)
+                && let Some(shape) = shape(&digits, plus).filter(mobile)
             {
                 let phone = shape.phone(window);
                 let disguise = if phone.disguise == Disguise::None { Disguise::Separators } else { phone.disguise };
@@ -236,46 +294,79 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
 
 /// Whether a shape is credible, given how it was written and what the message speaks of.
 fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
-    let called = text.classes & CALL != 0;
-    let lowered = text.classes & LOWER != 0;
+    let called = text.classes & (CALL | CHANNEL | PHONE | NUMBER | TALK | FIND) != 0;
+    let lowered = text.classes & LOWER != 0 && is_near(text, window, LOWER);
+    let measured = text.classes & UNIT != 0;
     let Some(first) = window.first() else { return false };
     let unbroken = window.len() == 1;
-    if !unbroken && (is_calendar(window) || is_counting(window) || is_labelled(first, window)) {
+    if !unbroken && (is_calendar(window) || counts(window) || is_labelled(first, window)) {
         return false;
     }
     let second = window.get(1).map_or(&[][..], |group| group.digits.as_slice());
     let spoken = window.iter().all(|group| group.digits.len() == 1 || group.origin & WORDS != 0);
     match shape.form {
-        Form::Mobile | Form::MobileInternational => true,
-        // 2010, 2011, 2012 and 2015 are years: bare 20 is believed unbroken, apart from the rest, or digit by digit.
+        Form::Mobile => true,
+        Form::MobileInternational => first.gap.plus || is_code_whole(first, window, shape) || first.plus_behind,
+        // 2010, 2011, 2012 and 2015 are years: bare 20 is believed unbroken, apart from the rest, digit by digit, or where somebody
+        // speaks of calling.
         Form::MobileBare => {
             let apart =
                 first.digits.as_slice() == [2, 0] && window.len() <= 5 && !window.iter().skip(1).all(|group| group.digits.len() == 2);
-            unbroken || spoken || (apart && !window.iter().skip(1).any(|group| is_year(&group.digits)))
+            let years = window.iter().filter(|group| is_year(&group.digits)).count() + 2 * usize::from(is_date(&first.digits));
+            let whole = window.len() == run.len() && first.digits.len() != 4 && window.len() <= 5 && !measured;
+            unbroken || spoken || (apart && years == 0) || !lowered && (called && years <= 1 || whole && years == 0)
         }
         Form::MobileShort => {
-            (called || text.classes & (ZERO | CHANNEL) != 0)
-                && !lowered
-                && window.len() == run.len()
-                && (window.len() <= 4 || spoken)
-                && first.digits.len() > 1
+            let code = |group: &Group| group.digits.as_slice() == [2, 0] && (group.gap.plus || group.plus_behind);
+            // The country may stand at the wrong end.
+            let misplaced = run.len() == window.len() + 1 && (run.first().is_some_and(code) || run.last().is_some_and(code));
+            // Pairs may be a list of hours or of sizes.
+            let pairs = !spoken && window.iter().all(|group| group.digits.len() <= 2) && window.iter().any(|group| group.digits.len() == 2);
+            let whole = window.len() == run.len() && !pairs;
+            let disguised = window.iter().any(|group| group.origin & (WORDS | SCRIPT) != 0) && !measured;
+            let spoken_of = called || disguised || text.classes & ZERO != 0;
+            let fraction = first.gap.words > 0 && first.gap.tied;
+            misplaced || (whole && !fraction && !lowered && (spoken_of || unbroken && !measured))
         }
         Form::Landline => {
             let area = matches!(first.digits.as_slice(), [0, 2 | 3] | [0, 4..=9, _]);
             let rest = window.get(1..).unwrap_or(&[]);
-            let grouped = area
-                && !unbroken
-                && rest.len() <= 3
-                && rest.iter().all(|group| group.digits.len() >= 3 && matches!(group.gap.mark, ' ' | '-' | ')'))
-                && !is_year(second);
-            let plain = unbroken || grouped || spoken || rest.iter().all(|group| group.digits.len() >= 2);
-            !lowered && first.origin & GLUED == 0 && (called && plain || grouped)
+            let one_mark = |group: &Group| matches!(group.gap.mark, ' ' | '-' | ')' | '_' | '*' | '\n');
+            let grouped =
+                area && !unbroken && rest.len() <= 3 && rest.iter().all(|group| group.digits.len() >= 3 && one_mark(group)) && !is_year(second);
+            let plain = unbroken || grouped || spoken || window.len() == run.len();
+            let elsewhere = !matches!(first.digits.as_slice(), [0, 1, ..]) && !measured && (unbroken || spoken);
+            !lowered && first.origin & GLUED == 0 && (called && plain || grouped || elsewhere)
         }
         Form::LandlineInternational | Form::Foreign => {
-            let dialled = first.gap.plus || (!lowered && (first.digits.len() >= 4 || called || spoken));
-            dialled && window.iter().all(|group| group.origin & GLUED == 0 && group.gap.mark != ':')
+            let dialled = first.gap.plus
+                || first.plus_behind
+                || (!lowered && (first.digits.len() >= 4 || called || spoken) && is_code_whole(first, window, shape));
+            let clock = |group: &Group| group.gap.mark == ':' && group.gap.soft == 1;
+            dialled && window.iter().all(|group| group.origin & GLUED == 0) && !window.iter().skip(1).any(clock)
         }
     }
+}
+
+/// Whether a window counts, all of it or all but one group at an end.
+fn counts(window: &[Group]) -> bool {
+    const COUNTED_MIN: usize = 7;
+    let part = |part: Option<&[Group]>| part.is_some_and(|part| part.len() >= COUNTED_MIN && is_counting(part));
+    is_counting(window) || part(window.get(1..)) || part(window.get(..window.len().saturating_sub(1)))
+}
+
+/// Whether a word of some class stands near a window: a number's name comes before it, or soon behind.
+fn is_near(text: &Text, window: &[Group], class: u32) -> bool {
+    const TOKENS_BEFORE: usize = 16;
+    const TOKENS_BEHIND: usize = 8;
+    let (Some(first), Some(last)) = (window.first(), window.last()) else { return false };
+    let tokens = text.tokens.get(first.at.saturating_sub(TOKENS_BEFORE)..text.tokens.len().min(last.at + 1 + TOKENS_BEHIND));
+    tokens.unwrap_or(&[]).iter().any(|token| token.lex.is(class))
+}
+
+/// Whether 00 and the code of a country are not cut in two by the border of the first group: `0096-691220` is an account.
+fn is_code_whole(first: &Group, window: &[Group], shape: &Shape) -> bool {
+    window.len() == 1 || first.digits.len() >= 2 + shape.country_len || first.digits.len() <= 3
 }
 
 impl Shape {
@@ -314,7 +405,7 @@ pub(super) fn joined(digits: &Digits, plus: bool) -> Option<Phone> {
     let shape = shape(digits, plus)?;
     match shape.form {
         Form::Mobile | Form::MobileBare | Form::MobileInternational => {}
-        Form::Foreign | Form::LandlineInternational if plus => {}
+        Form::Foreign | Form::LandlineInternational if plus || digits.starts_with(&[0, 0]) => {}
         _ => return None,
     }
     Some(Phone {
@@ -337,7 +428,7 @@ fn shape(digits: &[u8], plus: bool) -> Option<Shape> {
     };
     let international = |rest: &[u8]| match rest {
         [2, 0, 0, national @ ..] | [2, 0, national @ ..] if plan::is_mobile(national) => mobile(national, Form::MobileInternational),
-        [2, 0, national @ ..] => fixed(national, Form::LandlineInternational),
+        [2, 0, 0, national @ ..] | [2, 0, national @ ..] => fixed(national, Form::LandlineInternational),
         _ => foreign(rest),
     };
     match digits {
@@ -359,81 +450,23 @@ fn fixed(national: &[u8], form: Form) -> Option<Shape> {
     })
 }
 
-/// A number of another country, after its + or 00.
+/// A number of another country, after its + or 00, also with the trunk zero that is dialled within that country.
 fn foreign(digits: &[u8]) -> Option<Shape> {
-    plan::country_len(digits).map(|country_len| Shape {
-        e164: digits.iter().copied().collect(),
-        country_len,
-        prefix_len: 0,
-        form: Form::Foreign,
-    })
-}
-
-fn value(digits: &[u8]) -> u64 {
-    digits.iter().take(WINDOW_DIGITS_MAX).fold(0, |value, digit| value * 10 + u64::from(*digit))
-}
-
-fn is_year(digits: &[u8]) -> bool {
-    digits.len() == 4 && (1900..2100).contains(&value(digits))
-}
-
-/// Whether a window is dates and clock times from end to end.
-fn is_calendar(window: &[Group]) -> bool {
-    let part = |at: usize| window.get(at).map(|group| (value(&group.digits), group.digits.len(), group.gap.mark));
-    let mut at = 0;
-    while let Some((first, first_len, _)) = part(at) {
-        let date = match (part(at + 1), part(at + 2)) {
-            (Some((second, second_len, mark)), Some((third, third_len, other)))
-                if mark == other && matches!(mark, '/' | '-' | '.' | ' ') =>
-            {
-                let day_month = |day, month| (1..=31).contains(&day) && (1..=12).contains(&month);
-                let short = |length| length <= 2;
-                (short(first_len)
-                    && short(second_len)
-                    && (third_len == 4 && (1900..2100).contains(&third) || third_len == 2 && mark != ' ')
-                    && (day_month(first, second) || day_month(second, first)))
-                    || (first_len == 4
-                        && (1900..2100).contains(&first)
-                        && short(second_len)
-                        && short(third_len)
-                        && day_month(third, second))
-            }
-            _ => false,
-        };
-        if date {
-            at += 3;
-            continue;
-        }
-        let clock = |at: usize| part(at).is_some_and(|(minutes, length, mark)| mark == ':' && length == 2 && minutes < 60);
-        if first < 24 && first_len <= 2 && clock(at + 1) {
-            at += if clock(at + 2) { 3 } else { 2 };
-            continue;
-        }
-        return false;
-    }
-    true
-}
-
-/// Whether a window counts up in equal steps: "1 2 3 4 …".
-fn is_counting(window: &[Group]) -> bool {
-    let values = || window.iter().map(|group| value(&group.digits));
-    window.len() >= 4 && values().zip(values().skip(1)).all(|(a, b)| b == a + 1)
+    let of = |digits: Digits| {
+        let country_len = plan::country_len(&digits)?;
+        Some(Shape { e164: digits, country_len, prefix_len: 0, form: Form::Foreign })
+    };
+    let trunk = |place: usize| {
+        let mut without: Digits = digits.iter().copied().collect();
+        (digits.get(place) == Some(&0)).then(|| without.remove(place))?;
+        of(without).filter(|shape| shape.country_len == place)
+    };
+    of(digits.iter().copied().collect()).or_else(|| (2..=3).find_map(trunk))
 }
 
 /// Whether a window is the tail of an identifier: `INV-0102-2026-001`.
 fn is_labelled(first: &Group, window: &[Group]) -> bool {
     first.gap.label && window.iter().skip(1).all(|group| group.gap.mark == first.gap.mark)
-}
-
-/// Whether a run is the 14 digits of a national id, century, birthday and governorate first, written in several groups.
-fn is_national_id(run: &[Group]) -> bool {
-    let digits: Digits = run.iter().flat_map(|group| group.digits.iter().copied()).take(15).collect();
-    match digits.as_slice() {
-        [2 | 3, _, _, m1, m2, d1, d2, ..] if run.len() > 1 && digits.len() == 14 => {
-            (1..=12).contains(&(m1 * 10 + m2)) && (1..=31).contains(&(d1 * 10 + d2)) && !matches!(run, [_, only] if only.digits.len() == 11)
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -468,6 +501,20 @@ mod tests {
     #[case::words_between("block 010 unit 1234 door 5678", "201012345678")]
     #[case::reversed("backwards: 87654321010", "201012345678")]
     #[case::second_of_two("0123 456 7890 - 0101 234 5678", "201234567890")]
+    #[case::trunk_zero_behind_a_code("+971 (0)50 123 4567", "971501234567")]
+    #[case::trunk_zero_of_a_landline("+20 (0)2 2345 6780", "20223456780")]
+    #[case::country_at_the_wrong_end("1012345678 (+20)", "201012345678")]
+    #[case::plus_behind("201012345678+", "201012345678")]
+    #[case::extension("01012345678 x204", "201012345678")]
+    #[case::pause("010 1234 5678p12", "201012345678")]
+    #[case::right_to_left("رقمي 5678 1234 010", "201012345678")]
+    #[case::right_to_left_with_country("رقمي 5678 1234 10 20+", "201012345678")]
+    #[case::pictures("⭕🥇0️⃣ 🥇✌️🥉🕓 ✋🕕🕖🎱", "201012345678")]
+    #[case::counted("01🍎🍎 5123 4567", "201251234567")]
+    #[case::arabic_letters("٠ا٠ ا٢٣٤ ه٦٧٨", "201012345678")]
+    #[case::slips("call zero wan zero one tow tree for fiv siks sevne ate", "201012345678")]
+    #[case::and_before_its_own_letter("صفر عشرة ميتين وواحد وعشرين ميتين وواحد وعشرين خمسة وخمسين", "201022122155")]
+    #[case::talk_between("010 يا باشا 1234 please 5678", "201012345678")]
     fn numbers_are_found(#[case] raw: &str, #[case] expected: &str) {
         assert_eq!(number(raw).as_deref(), Some(expected));
     }
@@ -502,6 +549,17 @@ mod tests {
     #[case::sum("3 x 250 + 2 x 175 = 1100")]
     #[case::model("ADQ73214404")]
     #[case::plus_of_no_country("+0 123 456 789")]
+    #[case::pin_whose_fraction_begins_as_a_call_abroad("30.004698, 31.297242")]
+    #[case::pin_with_its_letters("N30.00502 E31.114477")]
+    #[case::link_to_a_map("https://www.google.com/maps/@30.0046,31.2972422,17z")]
+    #[case::id_in_a_link("https://shop.example/p/01112345678?v=2")]
+    #[case::months_of_a_history("01/2019 – 5/2024, 02/2011-01/2015")]
+    #[case::days_of_a_range("01-09 - 12-05 530")]
+    #[case::decimals_in_columns("0.125 0.250 0.375 0.5")]
+    #[case::machine("10.123.45.67 / 255.255.255.0")]
+    #[case::account_that_begins_with_zeros("0096-691220-025")]
+    #[case::account_in_fours("0006 0064 3051 3133")]
+    #[case::hash("f2be70e055055ae0a29250f90577bb1105920577")]
     fn other_numbers_are_left_alone(#[case] raw: &str) {
         assert_eq!(number(raw), None);
     }

@@ -89,7 +89,8 @@ mod tests {
 
     #[rstest]
     #[case::at_the_shortest("9715012345", None)]
-    #[case::short("97150123456", Some(3))]
+    #[case::short("97141234567", Some(3))]
+    #[case::short_for_a_mobile("97150123456", None)]
     #[case::long("971501234567", Some(3))]
     #[case::past_the_longest("9715012345678", None)]
     #[case::next_digit("12125550100", Some(1))]

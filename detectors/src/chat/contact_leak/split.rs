@@ -1,17 +1,19 @@
 //! Numbers handed over piece by piece, in several messages of one sender.
 //!
 //! ```text
-//! State    64 bytes a key: up to 28 digits as nibbles, and for each of up to 12 pieces its length, its age and
-//!          whether a plus stood before it. Nothing else of any message is kept.
-//! Admit    a message with one run of 1–10 digits, few words, none of them a measure, a price or an order
-//! Join     whole pieces, newest backwards, when together they are exactly one number
+//! State    64 bytes a key: up to 28 digits as nibbles, and for each of up to 12 pieces its length, its age,
+//!          whether a plus stood before it and whether it is in doubt. Nothing else of any message is kept.
+//! Admit    a message with one run of 1–10 digits and few words; where one of them is a measure, a price or an order, it is
+//!          in doubt, and admitted only beside a piece that begins as mobile numbers do
+//! Join     whole pieces in the order in which they were written, or the beginning of a number before what was written
+//!          first, when together they are exactly one number; those in doubt only behind such a beginning
 //! ```
 
 use serde::{Deserialize, Serialize};
 
 use super::lexicon::{LOWER, UNIT};
 use super::normalise::{Kind, Text};
-use super::numbers::{self, Digits, Group, Reading};
+use super::numbers::{self, Digits, Group, LETTERS, Reading};
 use super::phone::{self, Phone};
 
 const PIECES_MAX: usize = 12;
@@ -27,7 +29,7 @@ pub struct Pieces {
     newest_ms: i64,
     /// Two digits a byte, oldest piece first.
     nibbles: [u8; DIGITS_MAX / 2],
-    /// Length in the low nibble, plus sign in bit 7.
+    /// Length in the low nibble, doubt in bit 6, plus sign in bit 7.
     lengths: [u8; PIECES_MAX],
     /// Seconds before `newest_ms`.
     ages_s: [u16; PIECES_MAX],
@@ -44,18 +46,23 @@ impl std::fmt::Debug for Pieces {
 pub(super) struct Piece {
     digits: Digits,
     plus: bool,
+    /// It is called a price, a measure or an order.
+    doubtful: bool,
 }
 
 /// The piece that a message hands over, if it looks like one.
 pub(super) fn piece(text: &Text) -> Option<Piece> {
-    if text.classes & (LOWER | UNIT) != 0 {
-        return None;
-    }
+    let doubtful = text.classes & (LOWER | UNIT) != 0;
     let words = text.tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Mixed) && !token.lex.is_number()).count();
     if words > WORDS_MAX {
         return None;
     }
-    let groups = numbers::groups(text, Reading { compounds: true, letters: false });
+    let mixed = text.tokens.iter().any(|token| {
+        token.kind == Kind::Mixed && !token.lex.is_number() || token.kind == Kind::Word && text.syms(token).iter().all(|sym| matches!(sym.c, 'ا' | 'ه'))
+    });
+    let mut groups = numbers::groups(text, Reading { compounds: true, guess: text.has_pictures || text.has_numbers || mixed });
+    // A word of letters that look like digits is a word.
+    groups.retain(|group| group.origin != LETTERS);
     let mut best: Option<Piece> = None;
     let mut rest = groups.as_slice();
     let mut runs = 0;
@@ -69,7 +76,7 @@ pub(super) fn piece(text: &Text) -> Option<Piece> {
         let digits: Digits = run.iter().flat_map(|group| group.digits.iter().copied()).take(PIECE_DIGITS_MAX + 1).collect();
         runs += usize::from(digits.len() > 1);
         if best.as_ref().is_none_or(|best| best.digits.len() < digits.len()) {
-            best = Some(Piece { digits, plus: first.gap.plus });
+            best = Some(Piece { digits, plus: first.gap.plus, doubtful });
         }
     }
     best.filter(|piece| runs <= 1 && piece.digits.len() <= PIECE_DIGITS_MAX)
@@ -88,11 +95,12 @@ impl Pieces {
 
     /// Adds a piece and returns the number that it completes, with the number of messages that it took.
     ///
-    /// A piece older than the newest counts as written together with it, in order of arrival: order is all that
-    /// joining needs.
+    /// Pieces stand in the order in which they were written, to the second; within one second, in that of their arrival.
     pub(super) fn add(&mut self, piece: &Piece, at_ms: i64, span_s: u32) -> Option<(Phone, usize)> {
         let mut kept = self.read();
-        let elapsed_s = u32::try_from((at_ms - self.newest_ms).max(0) / 1000).unwrap_or(u32::MAX);
+        let seconds = |ms: i64| u32::try_from(ms.max(0) / 1000).unwrap_or(u32::MAX);
+        let elapsed_s = if kept.is_empty() { 0 } else { seconds(at_ms - self.newest_ms) };
+        let age_s = if kept.is_empty() { 0 } else { seconds(self.newest_ms - at_ms) };
         if kept.is_empty() || at_ms > self.newest_ms {
             self.newest_ms = at_ms;
         }
@@ -100,15 +108,22 @@ impl Pieces {
             old.age_s = old.age_s.saturating_add(elapsed_s);
         }
         kept.retain(|old| old.age_s <= span_s && u16::try_from(old.age_s).is_ok());
-        kept.push(Kept { digits: piece.digits.clone(), plus: piece.plus, age_s: 0 });
+        let new = Kept { digits: piece.digits.clone(), plus: piece.plus, doubtful: piece.doubtful, age_s };
+        let begun = new.opens() || kept.iter().any(Kept::opens);
+        if piece.doubtful && !begun || age_s > span_s || u16::try_from(age_s).is_err() {
+            self.write(&kept);
+            return None;
+        }
+        let mut place = kept.iter().take_while(|old| old.age_s >= age_s).count();
+        kept.insert(place, new);
         while kept.len() > PIECES_MAX || kept.iter().map(|piece| piece.digits.len()).sum::<usize>() > DIGITS_MAX {
             kept.remove(0);
+            place = place.saturating_sub(1);
         }
-        let found = (0..kept.len().saturating_sub(1)).find_map(|start| {
-            let pieces = kept.get(start..)?;
-            let digits: Digits = pieces.iter().flat_map(|piece| piece.digits.iter().copied()).collect();
-            phone::joined(&digits, pieces.first()?.plus).map(|phone| (phone, pieces.len()))
-        });
+        let certain: Vec<&Kept> = kept.iter().filter(|kept| !kept.doubtful).collect();
+        let all: Vec<&Kept> = kept.iter().collect();
+        let among = kept.iter().take(place).filter(|kept| !kept.doubtful).count();
+        let found = if piece.doubtful { None } else { complete(&certain, among) }.or_else(|| complete(&all, place));
         if found.is_some() {
             self.clear();
         } else {
@@ -125,7 +140,7 @@ impl Pieces {
             .map(|(length, age_s)| {
                 let start = at;
                 at += usize::from(length & 15);
-                Kept { digits: (start..at).map(nibble).collect(), plus: length & 128 != 0, age_s: u32::from(*age_s) }
+                Kept { digits: (start..at).map(nibble).collect(), plus: length & 128 != 0, doubtful: length & 64 != 0, age_s: u32::from(*age_s) }
             })
             .collect()
     }
@@ -139,7 +154,7 @@ impl Pieces {
         }
         self.count = 0;
         for ((piece, length), age_s) in kept.iter().zip(&mut self.lengths).zip(&mut self.ages_s) {
-            *length = u8::try_from(piece.digits.len()).unwrap_or(0) | if piece.plus { 128 } else { 0 };
+            *length = u8::try_from(piece.digits.len()).unwrap_or(0) | if piece.plus { 128 } else { 0 } | if piece.doubtful { 64 } else { 0 };
             *age_s = u16::try_from(piece.age_s).unwrap_or(u16::MAX);
             self.count += 1;
         }
@@ -149,7 +164,45 @@ impl Pieces {
 struct Kept {
     digits: Digits,
     plus: bool,
+    doubtful: bool,
     age_s: u32,
+}
+
+impl Kept {
+    /// Whether nothing can stand before it.
+    fn is_begun(&self) -> bool {
+        self.plus || phone::is_dialled_mobile(&self.digits) || self.digits.starts_with(&[0, 0, 2])
+    }
+
+    /// Whether it is how a number begins: no price, measure or order does.
+    fn opens(&self) -> bool {
+        self.plus || phone::is_dialled_mobile(&self.digits) || self.digits.starts_with(&[0, 0])
+    }
+}
+
+/// The number that neighbours among `pieces` make, the one at `place` with them, and how many they are.
+fn complete(pieces: &[&Kept], place: usize) -> Option<(Phone, usize)> {
+    (0..=place).find_map(|start| {
+        (place.max(start + 1)..pieces.len()).find_map(|end| {
+            let window = pieces.get(start..=end)?;
+            let length: usize = window.iter().map(|piece| piece.digits.len()).sum();
+            if !phone::LENGTHS.contains(&length) {
+                return None;
+            }
+            let joined = |order: &mut dyn Iterator<Item = &&Kept>| order.flat_map(|piece| piece.digits.iter().copied()).collect::<Digits>();
+            let first = window.first()?;
+            let plain = window.iter().all(|piece| !piece.doubtful);
+            let found = (plain || first.opens()).then(|| phone::joined(&joined(&mut window.iter()), first.plus)).flatten();
+            // The beginning was sent after the rest.
+            let found = found.or_else(|| {
+                let opening = window.iter().position(|piece| piece.plus || phone::is_dialled_mobile(&piece.digits)).filter(|opening| *opening > 0 && plain && !first.is_begun() && window.len() <= 4)?;
+                let rest = window.iter().enumerate().filter(|(at, _)| *at != opening).map(|(_, piece)| piece);
+                let first = window.get(opening)?;
+                phone::joined(&joined(&mut std::iter::once(first).chain(rest)), first.plus)
+            });
+            found.map(|phone| (phone, window.len()))
+        })
+    })
 }
 
 #[cfg(test)]
