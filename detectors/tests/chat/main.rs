@@ -6,4 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "the tables are what the tests are read for")]
 
+mod addresses;
+mod proposals;
 mod support;
+mod words_speed;
