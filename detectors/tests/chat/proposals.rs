@@ -139,12 +139,17 @@ fn honest_talk_in_the_same_words_is_left_alone() {
     let table = tried(HONEST, "honest talk", false, |_, text| found(text).is_some());
     table.print("honest talk, false", 12);
     let (tuned, kept) = (table.total(false).0, table.total(true).0);
-    assert!(tuned <= FALSE_MAX && kept <= KEPT_FALSE_MAX, "{tuned}, {kept}");
+    assert!(tuned <= ALL_FALSE_MAX && kept <= ALL_FALSE_MAX, "{tuned}, {kept}");
+    for row in table.rows() {
+        let (tuned, kept) = (table.share(row, false).0, table.share(row, true).0);
+        assert!(tuned <= FALSE_MAX && kept <= FALSE_MAX, "{row}: {tuned}, {kept}");
+    }
 }
 
 /// Least recall, of the part that was tuned on and of the one kept out, per cent.
-const RECALL_MIN: f64 = 0.0;
-const KEPT_RECALL_MIN: f64 = 0.0;
-/// Most false finds, of both parts, per cent.
-const FALSE_MAX: f64 = 100.0;
-const KEPT_FALSE_MAX: f64 = 100.0;
+const RECALL_MIN: f64 = 98.0;
+const KEPT_RECALL_MIN: f64 = 96.0;
+/// Most false finds of a class, of both parts, per cent: letters that are doubled by chance make a stranger of a word that refuses.
+const FALSE_MAX: f64 = 2.0;
+/// The same over all classes.
+const ALL_FALSE_MAX: f64 = 0.3;

@@ -12,10 +12,12 @@ use std::sync::LazyLock;
 
 use super::data;
 use super::lexicon::{
-    ASK, AT, CALL, CHANNEL, DEAL, DOT, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, SITE, SLASH, TALK, TLD, UNDERSCORE, USER, YOURS,
+    ASK, AT, CALL, CHANNEL, DEAL, DOT, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, SITE, SLASH, TALK, TLD, UNDERSCORE, USER, YOURS,
 };
 use super::mask;
-use super::normalise::{Kind, Text, Token};
+use super::speech::{self, HIRE, MIND, PLACE, SOMEBODY};
+
+use super::normalise::{Kind, Sym, Text, Token, UPPER};
 
 /// What was found, ready for the signal.
 pub(super) struct Address {
@@ -65,6 +67,13 @@ static HOSTS: LazyLock<Vec<Listed>> = LazyLock::new(|| {
 /// First path segments under a profile host that lead to one post or a shop, not to a person.
 static POSTS: LazyLock<Vec<&str>> = LazyLock::new(|| data::POSTS.each(|[segment]| data::word(segment)));
 
+/// A bracket of any width.
+macro_rules! bracket {
+    () => {
+        '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '（' | '）' | '［' | '］' | '｛' | '｝' | '＜' | '＞'
+    };
+}
+
 struct Scan<'a> {
     text: &'a Text,
 }
@@ -82,8 +91,12 @@ impl Scan<'_> {
         self.at(index).is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Mixed | Kind::Digits))
     }
 
-    fn chars(&self, index: usize) -> impl Iterator<Item = char> {
-        self.at(index).map_or(&[][..], |token| self.text.syms(token)).iter().map(|sym| sym.c)
+    fn syms(&self, index: usize) -> &[Sym] {
+        self.at(index).map_or(&[], |token| self.text.syms(token))
+    }
+
+    fn chars(&self, index: usize) -> impl Iterator<Item = char> + Clone {
+        self.syms(index).iter().map(|sym| sym.c)
     }
 
     fn is(&self, index: usize, word: &str) -> bool {
@@ -93,7 +106,7 @@ impl Scan<'_> {
     /// The next token from `index` that is neither space nor bracket nor quote.
     fn solid(&self, mut index: usize) -> usize {
         while self.at(index).is_some_and(|token| {
-            matches!(token.kind, Kind::Space | Kind::Mark('(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '"' | '\'' | '*' | '«' | '»'))
+            matches!(token.kind, Kind::Space | Kind::Mark(bracket!() | '"' | '\'' | '*' | '«' | '»'))
         }) {
             index += 1;
         }
@@ -104,7 +117,7 @@ impl Scan<'_> {
     fn solid_before(&self, index: usize) -> Option<usize> {
         (0..index).rev().find(|at| {
             !self.at(*at).is_some_and(|token| {
-                matches!(token.kind, Kind::Space | Kind::Mark('(' | '[' | '{' | '<' | '"' | '\'' | '*' | ')' | ']' | '}' | '>'))
+                matches!(token.kind, Kind::Space | Kind::Mark(bracket!() | '"' | '\'' | '*'))
             })
         })
     }
@@ -113,6 +126,10 @@ impl Scan<'_> {
     fn dot(&self, index: usize) -> Option<bool> {
         let token = self.at(index)?;
         if token.kind == Kind::Mark('.') { Some(false) } else { token.lex.is(DOT).then_some(true) }
+    }
+
+    fn is_bracket(&self, index: usize) -> bool {
+        self.at(index).is_some_and(|token| matches!(token.kind, Kind::Mark(bracket!())))
     }
 
     fn is_lex(&self, index: usize, class: u32) -> bool {
@@ -135,9 +152,12 @@ pub(super) fn email(text: &Text) -> Option<Address> {
         }
         let before = scan.solid_before(index).filter(|before| scan.is_word(*before) && !scan.is_lex(*before, CHANNEL))?;
         let start = scan.solid(index + 1);
-        if !scan.is_word(start) {
+        if !scan.is_word(start) || wallet(&scan, start) {
             return None;
         }
+        // "(at)": nobody brackets the word.
+        let sign = sign || index.checked_sub(1).is_some_and(|left| scan.is_bracket(left)) && scan.is_bracket(index + 1);
+        let host = provider(&scan, start, sign || identifier(&scan, local_start(&scan, before)).is_some());
         let named = Address {
             strength: if sign { 0.95 } else { 0.85 },
             disguise: if !sign {
@@ -147,16 +167,18 @@ pub(super) fn email(text: &Text) -> Option<Address> {
             } else {
                 "separators"
             },
-            evidence: format!("{}@•••", mask::name(local_start(&scan, before))),
+            evidence: format!("{}@•••", mask::name(scan.chars(local_start(&scan, before)).next())),
         };
         // Labels of the domain: the last must be a known one, unless a plain address leaves no doubt.
-        let (mut last, mut dots, mut spoken, mut loose) = (start, 0, false, false);
+        let (mut last, mut dots, mut spoken, mut loose) = (host.unwrap_or(start), 0, false, false);
         loop {
             while scan.is_mark(last + 1, '-') && scan.is_word(last + 2) {
                 last += 2;
             }
             let dot = scan.solid(last + 1);
-            let Some(word) = scan.dot(dot) else { break };
+            // Behind a provider, a comma is a dot that slipped.
+            let slip = host.is_some() && matches!(scan.at(dot).map(|token| token.kind), Some(Kind::Mark(',' | ';' | '،' | '，')));
+            let Some(word) = scan.dot(dot).or_else(|| slip.then_some(false)) else { break };
             let label = scan.solid(dot + 1);
             let touching = touch(last, dot) && touch(dot, label);
             // Past a space, a full stop ends the sentence unless a known label follows.
@@ -168,28 +190,67 @@ pub(super) fn email(text: &Text) -> Option<Address> {
             last = label;
             dots += 1;
         }
-        let provider = scan.is_lex(start, MAIL);
+        let provider = host.is_some();
         let known = dots > 0 && scan.is_lex(last, TLD);
         let lettered = scan.chars(last).count() >= 2 && scan.chars(last).all(char::is_alphabetic);
         let plain = sign && dots > 0 && !loose && lettered && touch(before, index) && touch(index, start);
         let found = if sign {
             provider || known || plain
         } else {
-            (provider && (dots > 0 || identifier(&scan, before).is_some() || text.classes & (TALK | ASK) != 0)) || (known && spoken)
+            (provider && (dots > 0 || identifier(&scan, local_start(&scan, before)).is_some() || text.classes & (TALK | ASK) != 0))
+                || (known && spoken)
         };
         found.then_some(if spoken || !sign { Address { disguise: "words", ..named } } else { named })
     })
 }
 
-/// The first letter of the local part whose last token is `before`.
-fn local_start(scan: &Scan<'_>, before: usize) -> Option<char> {
+/// Where the local part begins whose last token is `before`.
+fn local_start(scan: &Scan<'_>, before: usize) -> usize {
     let mut start = before;
     while start >= 1
         && (scan.is_word(start - 1) || matches!(scan.at(start - 1).map(|token| token.kind), Some(Kind::Mark('.' | '_' | '-' | '+'))))
     {
         start -= 1;
     }
-    scan.chars(start).next()
+    start
+}
+
+/// Providers whose names are mistyped most.
+const PROVIDERS: [&str; 6] = ["gmail", "yahoo", "hotmail", "outlook", "icloud", "live"];
+
+/// The last token of a provider's name that begins at `start`: as it is, in two pieces, or, behind what can only be an address, with one
+/// slip of the hand.
+fn provider(scan: &Scan<'_>, start: usize, sure: bool) -> Option<usize> {
+    if scan.is_lex(start, MAIL) {
+        return Some(start);
+    }
+    let behind = scan.solid(start + 1);
+    let pieces = PROVIDERS.iter().any(|name| scan.chars(start).chain(scan.chars(behind)).eq(name.chars()));
+    if pieces && scan.is_word(behind) && scan.chars(start).next().is_some() {
+        return Some(behind);
+    }
+    let slipped = sure && PROVIDERS.iter().any(|name| name.len() > 4 && one_slip(scan.chars(start), name));
+    slipped.then_some(start)
+}
+
+/// Whether a word is a name with one letter too many, missing, another, or two changed about (Damerau–Levenshtein distance 1), a run of
+/// one letter counted once.
+fn one_slip(word: impl Iterator<Item = char>, name: &str) -> bool {
+    let single = |chars: &mut dyn Iterator<Item = char>| {
+        let mut letters: smallvec::SmallVec<[char; 16]> = chars.take(16).collect();
+        letters.dedup();
+        letters
+    };
+    let (word, name) = (single(&mut { word }), single(&mut name.chars()));
+    let same = word.iter().zip(&name).take_while(|(a, b)| a == b).count();
+    let (word, name) = (word.get(same..).unwrap_or(&[]), name.get(same..).unwrap_or(&[]));
+    match (word, name) {
+        ([a, b, word @ ..], [c, d, name @ ..]) if a == d && b == c && word == name => true,
+        ([_, word @ ..], [_, rest @ ..]) if word == rest || word == name => true,
+        ([_, word @ ..], _) if word == name => true,
+        (_, [_, rest @ ..]) => word == rest,
+        _ => word.is_empty(),
+    }
 }
 
 /// A mailbox named by its provider alone: "my gmail is first.last77".
@@ -206,22 +267,37 @@ pub(super) fn link(text: &Text) -> Option<Address> {
     (0..text.tokens.len()).find_map(|index| scheme(&scan, index).or_else(|| host(&scan, index)))
 }
 
+/// Schemes whose links an app opens, each with what must follow its colon: `//`, or anything that touches.
+const SCHEMES: [(&str, &str, bool); 14] = [
+    ("tg", "telegram link", false),
+    ("whatsapp", "whatsapp link", true),
+    ("viber", "viber link", true),
+    ("skype", "skype link", false),
+    ("fb", "facebook link", true),
+    ("messenger", "messenger link", true),
+    ("instagram", "instagram link", true),
+    ("snapchat", "snapchat link", true),
+    ("twitter", "twitter link", true),
+    ("sgnl", "signal link", false),
+    ("imo", "imo link", true),
+    ("line", "line link", true),
+    ("tiktok", "tiktok link", true),
+    ("mailto", "mail link", false),
+];
+
 fn scheme(scan: &Scan<'_>, index: usize) -> Option<Address> {
     if !scan.is_mark(index + 1, ':') {
         return None;
     }
     let digits = scan.at(index + 2).is_some_and(|token| matches!(token.kind, Kind::Digits | Kind::Mark('+' | '/')));
+    let slashes = scan.is_mark(index + 2, '/') && scan.is_mark(index + 3, '/');
     let service = if scan.is(index, "tel") && digits {
         "tel link"
     } else if scan.is(index, "sms") && digits {
         "sms link"
-    } else if ["whatsapp", "tg", "viber", "skype", "fb"].iter().any(|name| scan.is(index, name))
-        && scan.is_mark(index + 2, '/')
-        && scan.is_mark(index + 3, '/')
-    {
-        "messenger link"
     } else {
-        return None;
+        let opens = |behind: bool| slashes || !behind && scan.is_word(index + 2);
+        SCHEMES.iter().find(|(scheme, _, slashed)| scan.is(index, scheme) && opens(*slashed)).map(|(_, service, _)| *service)?
     };
     Some(Address { strength: 0.95, disguise: "none", evidence: service.to_owned() })
 }
@@ -232,7 +308,8 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         return None;
     }
     let dot = scan.solid(index + 1);
-    let spoken = scan.dot(dot)?;
+    let slip = matches!(scan.at(dot).map(|token| token.kind), Some(Kind::Mark(',' | '،' | '，')));
+    let spoken = scan.dot(dot).or_else(|| slip.then_some(false))?;
     let label = scan.solid(dot + 1);
     if !scan.is_word(label) || scan.is_mark(label + 1, '@') || scan.is_mark(index.wrapping_sub(1), '@') {
         return None;
@@ -252,6 +329,9 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         "separators"
     };
     let found = |strength, service: &str| Some(Address { strength, disguise, evidence: format!("{service} link") });
+    if slip && (listed.is_none() || path.is_none()) {
+        return None;
+    }
     let Some(Listed { host, needs_path, .. }) = listed else {
         // Other hosts are shops and pictures; a site is a contact when the writer calls it so, and gives no deep path.
         let classes = scan.text.classes;
@@ -264,14 +344,15 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         return None;
     }
     // maps.app.goo.gl and its like point at places.
-    if parent.is_some_and(|parent| scan.is(parent, "app") || scan.is(parent, "maps")) {
+    // vm.tiktok.com at one video.
+    if parent.is_some_and(|parent| ["app", "maps", "vm", "vt"].iter().any(|name| scan.is(parent, name))) {
         return None;
     }
     match host {
         Host::Messenger(service) => found(0.95, service),
         Host::Profile(service) => {
             let post = path.is_some_and(|path| POSTS.iter().any(|post| scan.is(path, post)));
-            if post { None } else { found(0.85, service) }
+            if post || place(scan.text) { None } else { found(0.85, service) }
         }
         Host::Shortener => {
             let map = path.is_some_and(|path| scan.is(path, "maps"));
@@ -281,12 +362,43 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
     }
 }
 
+/// Names of ways to pay by a name.
+const WALLETS: [&str; 5] = ["instapay", "insta-pay", "ipa", "انستاباي", "انستابي"];
+
+fn wallet(scan: &Scan<'_>, index: usize) -> bool {
+    WALLETS.iter().any(|name| scan.is(index, name))
+        || (scan.is(index, "insta") || scan.is(index, "انستا"))
+            && scan.at(index + 1).is_some_and(|token| token.kind == Kind::Space)
+            && (scan.is(index + 2, "pay") || scan.is(index + 2, "باي"))
+}
+
+/// A name that takes money: `name@instapay`, "my instapay is name".
+fn payment(scan: &Scan<'_>) -> Option<Address> {
+    let count = scan.text.tokens.len();
+    (0..count).filter(|index| wallet(scan, *index)).find_map(|index| {
+        let sign = scan.solid_before(index).filter(|before| scan.is_mark(*before, '@') || scan.is_lex(*before, AT));
+        let before = sign.and_then(|sign| scan.solid_before(sign)).filter(|before| scan.is_word(*before));
+        let behind = || (index + 1..count.min(index + 12)).find(|index| identifier(scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'));
+        let name = before.map(|before| local_start(scan, before)).or_else(behind)?;
+        Some(Address { strength: 0.85, disguise: "none", evidence: format!("@{}", mask::name(scan.chars(name).next())) })
+    })
+}
+
+/// Platforms whose short names are words of their own: a name must touch them, or somebody be told to look there.
+const ORDINARY: [&str; 7] = ["tele", "face", "signal", "snap", "line", "twitter", "messenger"];
+
+/// Words of networks that have a name and are nobody.
+const NETWORKS: [&str; 9] = ["wifi", "wi", "router", "network", "ssid", "واي", "شبكه", "راوتر", "shabaket"];
+
 /// The first handle of a message.
 pub(super) fn handle(text: &Text) -> Option<Address> {
     let scan = Scan { text };
+    if let Some(found) = payment(&scan) {
+        return Some(found);
+    }
     let count = text.tokens.len();
     let service = (0..count).find(|index| scan.is_lex(*index, CHANNEL));
-    let directed = text.classes & (TALK | FIND | USER | MINE | CALL | CHANNEL) != 0;
+    let directed = text.classes & (FIND | USER | CHANNEL) != 0;
     // @name
     for index in 0..count {
         if !scan.is_mark(index, '@') || (index > 0 && scan.is_word(index - 1)) || !scan.is_word(index + 1) {
@@ -301,48 +413,127 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         }
     }
     let platform = service.or_else(|| (0..count).find(|index| scan.is_lex(*index, USER)))?;
-    let evidence = |index: usize| format!("@{}", mask::name(scan.chars(index).next()));
+    if service.is_none() && (0..count).any(|index| NETWORKS.iter().any(|name| scan.is(index, name))) {
+        return None;
+    }
+    let named = |strength, disguise, index: usize| {
+        Some(Address { strength, disguise, evidence: format!("@{}", mask::name(scan.chars(index).next())) })
+    };
     // A name with dots, underscores or figures in it, near the platform
     let mut near = platform.saturating_sub(8)..count.min(platform + 16);
+    let cued = text.classes & (TALK | FIND | USER | MINE) != 0;
+    let ordinary = service.is_some_and(|service| ORDINARY.iter().any(|name| scan.is(service, name)));
+    let nothing_between = |name: usize| {
+        let (from, to) = (platform.min(name) + 1, platform.max(name));
+        (from..to).all(|index| !scan.is_word(index) || scan.is_lex(index, FILLER | USER | MINE) || scan.is_mark(index - 1, '_') || scan.is_mark(index - 1, '.'))
+    };
     if let Some(name) =
         near.find(|index| *index != platform && identifier(&scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'))
     {
         let trusted = service.is_some() || text.classes & (TALK | FIND) != 0;
-        if trusted {
-            return Some(Address { strength: 0.85, disguise: "none", evidence: evidence(name) });
+        if trusted && (!ordinary || cued || nothing_between(name)) {
+            return named(0.85, "none", name);
         }
     }
     service?;
-    if text.classes & (NEG | JOB) != 0 {
+    // "No problem" denies nothing.
+    let denied = |index: usize| {
+        let next = (index + 1..count).find(|index| scan.is_word(*index));
+        scan.is_lex(index, NEG) && next.is_none_or(|next| speech::of(scan.syms(next)) & MIND == 0)
+    };
+    if text.classes & JOB != 0 || text.classes & NEG != 0 && (0..count).any(denied) {
         return None;
     }
     // An underscore that is spelled out
     if let Some(mark) = (0..count).find(|index| scan.is_lex(*index, UNDERSCORE)) {
-        return Some(Address { strength: 0.8, disguise: "words", evidence: evidence(scan.solid(mark + 1)) });
+        return named(0.8, "words", scan.solid(mark + 1));
     }
     // "insta: name", or a platform with a cue and a name behind both
-    let colon = (platform + 1..count.min(platform + 6)).find(|index| scan.is_mark(*index, ':') || scan.is_mark(*index, '='));
+    let colon = (platform + 1..count.min(platform + 6)).find(|index| scan.is_mark(*index, ':') || scan.is_mark(*index, '=') || scan.is_mark(*index, '>'));
     if let Some(colon) = colon {
         let between = (platform + 1..colon).all(|index| !scan.is_word(index) || scan.is_lex(index, FILLER | USER | MINE));
         let name = scan.solid(colon + 1);
         let alone = (name + 1..count).filter(|index| scan.is_word(*index)).count() <= 1;
         if between && alone && scan.at(name).is_some_and(|token| names_somebody(&scan, name, token)) {
-            return Some(Address { strength: 0.7, disguise: "none", evidence: evidence(name) });
+            return named(0.7, "none", name);
         }
+    }
+    if let Some(name) = lettered(&scan, platform) {
+        return named(0.65, "none", name);
     }
     let cue = (0..count).find(|index| scan.is_lex(*index, USER | FIND) && !scan.is_lex(*index, YOURS))?;
     if text.classes & YOURS != 0 || text.classes & (FIND | MINE) == 0 && !scan.at(cue).is_some_and(|token| token.lex.is(USER)) {
         return None;
     }
-    let name = (platform.max(cue) + 1..count.min(platform.max(cue) + 10))
-        .find(|index| scan.at(*index).is_some_and(|token| names_somebody(&scan, *index, token)))?;
-    Some(Address { strength: 0.65, disguise: "words", evidence: evidence(name) })
+    let said = |index: &usize| scan.is_word(*index) && !scan.is_lex(*index, KNOWN);
+    let name = (platform.max(cue) + 1..count.min(platform.max(cue) + 10)).find(said)?;
+    if !scan.at(name).is_some_and(|token| names_somebody(&scan, name, token)) {
+        return None;
+    }
+    named(0.65, "words", name)
 }
 
-/// A word that the lexicon does not know, long enough for a name.
+/// A name of letters alone beside a platform: "my snap is somebody", "add somebody on insta", انستا somebody. That it is a name and no
+/// word shows by whose the platform is, by a word for looking, by its being the only Latin word among Arabic ones, or by its length
+/// where nothing makes it a thing.
+fn lettered(scan: &Scan<'_>, platform: usize) -> Option<usize> {
+    let count = scan.text.tokens.len();
+    // The platform is the job, or another's.
+    let others = |index: usize| speech::of(scan.syms(index)) & (HIRE | speech::JOB | SOMEBODY) != 0;
+    if scan.text.classes & YOURS != 0 || (0..count).any(|index| scan.is_word(index) && others(index)) {
+        return None;
+    }
+    let words = |range: std::ops::Range<usize>| range.filter(|index| scan.is_word(*index));
+    let joins = |index: usize| scan.is_lex(index, FILLER | USER | MINE | CHANNEL | FIND) && !is_name(scan, index);
+    let behind = words(platform + 1..count.min(platform + 14)).find(|index| !joins(*index)).filter(|index| is_name(scan, *index));
+    let before = (platform.saturating_sub(10)..platform).rev().filter(|index| scan.is_word(*index)).find(|index| !joins(*index)).filter(|index| is_name(scan, *index));
+    let name = behind.or(before)?;
+    let arabic = |index: usize| scan.chars(index).next().is_some_and(|c| !c.is_ascii());
+    let article = scan.solid_before(name).is_some_and(|before| ["the", "a", "an", "el", "al", "some"].iter().any(|word| scan.is(before, word)));
+    let letters = scan.chars(name).count();
+    let mine = |index: usize| scan.is_lex(index, MINE) && !scan.is_lex(index, NUMBER | PHONE);
+    let next = words(platform + 1..count).next();
+    let own = behind.is_some() && (mine(platform) || scan.solid_before(platform).is_some_and(mine) || next.is_some_and(mine));
+    let looked_for = scan.text.classes & FIND != 0;
+    let foreign = words(0..count).all(|index| index == name || arabic(index) || scan.is_lex(index, CHANNEL));
+    (!article && (own && letters >= 5 || looked_for && letters >= 5 || foreign && letters >= 5 || letters >= 8)).then_some(name)
+}
+
+/// Endings of English words, which a name seldom has.
+const ENDINGS: [&str; 14] = ["ing", "ings", "ers", "ment", "ments", "tion", "tions", "day", "able", "ness", "ally", "ures", "ture", "ted"];
+
+/// A word of Latin letters that no list knows and that is not formed as a word of a sentence.
+fn is_name(scan: &Scan<'_>, index: usize) -> bool {
+    let Some(token) = scan.at(index) else { return false };
+    let letters = scan.chars(index);
+    let ends = |ending: &str| {
+        let skip = scan.chars(index).count().checked_sub(ending.len());
+        skip.is_some_and(|skip| scan.chars(index).skip(skip).eq(ending.chars()))
+    };
+    token.kind == Kind::Word
+        && token.lex.class == 0
+        && !token.lex.is_number()
+        && letters.clone().count() >= 5
+        && letters.clone().all(|c| c.is_ascii_lowercase())
+        && speech::latin(scan.text.syms(token)) == 0
+        && !ENDINGS.iter().any(|ending| ends(ending))
+}
+
+/// Whether a message speaks of a shop, a hall, a place, and not of the writer.
+fn place(text: &Text) -> bool {
+    text.classes & (MINE | TALK | FIND | CALL) == 0 && text.tokens.iter().any(|token| token.kind == Kind::Word && speech::of(text.syms(token)) & PLACE != 0)
+}
+
+/// Words between a platform and a name on it.
+const KNOWN: u32 = CHANNEL | USER | FIND | FILLER | TALK | ASK | CALL | MAIL | DEAL | OUTSIDE | NUMBER | MINE;
+
+/// A word that no list knows, or one with a capital, long enough for a name.
 fn names_somebody(scan: &Scan<'_>, index: usize, token: &Token) -> bool {
-    let known = CHANNEL | USER | FIND | FILLER | TALK | ASK | CALL | MAIL | DEAL | OUTSIDE | NUMBER | MINE;
-    matches!(token.kind, Kind::Word | Kind::Mixed) && !token.lex.is(known) && !token.lex.is_number() && scan.chars(index).count() >= 4
+    matches!(token.kind, Kind::Word | Kind::Mixed)
+        && !token.lex.is(KNOWN)
+        && !token.lex.is_number()
+        && scan.chars(index).count() >= 4
+        && (speech::of(scan.syms(index)) == 0 || scan.syms(index).first().is_some_and(|sym| sym.flags & UPPER != 0))
 }
 
 /// A name that nobody would write in a sentence: Latin letters with `_` or `.` inside, or figures at the end. Returns

@@ -65,7 +65,7 @@ pub(super) struct Text {
     pub(super) has_digits: bool,
     /// Whether there are number words.
     pub(super) has_numbers: bool,
-    /// Whether some mark can be part of an address: `@` or `.`.
+    /// Whether some mark can be part of an address: `@`, `.`, or `/` and `=` of links.
     pub(super) has_address_marks: bool,
 }
 
@@ -91,8 +91,8 @@ impl Text {
 
     /// Whether there is something that addresses are made of.
     pub(super) fn may_hold_address(&self) -> bool {
-        use lexicon::{AT, CHANNEL, DOT, MAIL, USER};
-        self.has_address_marks || self.classes & (AT | CHANNEL | DOT | MAIL | USER) != 0
+        use lexicon::{AT, CHANNEL, DOT, MAIL, SLASH, USER};
+        self.has_address_marks || self.classes & (AT | CHANNEL | DOT | MAIL | SLASH | USER) != 0
     }
 
     /// The token of that index.
@@ -113,7 +113,7 @@ impl Text {
                 }
                 Class::Mark => {
                     at += 1;
-                    self.has_address_marks |= matches!(first.c, '@' | '.');
+                    self.has_address_marks |= matches!(first.c, '@' | '.' | '/' | '=');
                     Kind::Mark(first.c)
                 }
                 Class::Arabic => {
