@@ -3,8 +3,8 @@
 //! ```text
 //! Input    chat.message                                       Key  user(sender_id), alone or with conversation
 //! Method   glyphs folded, words looked up (normalise, lexicon); digits and number words to groups (numbers); whole
-//!          groups that the numbering plan takes for a number (phone), also over messages (split); addresses by their
-//!          grammar (address); proposals, and one-time codes asked for, by what their clauses' words do (intent, speech)
+//!          groups that the numbering plan takes for a number (phone), also over messages (split); addresses and names by their
+//!          grammar (address, handle); proposals, and one-time codes asked for, by what their clauses' words do (intent, speech)
 //! Fires    on the strongest find of a kind in `kinds` with strength ≥ strength_min (0.5)
 //! Strength by form: email 0.95 (worded 0.85, provider alone 0.75), messenger link 0.95, profile 0.85, shortener 0.75,
 //!          own site 0.6; mobile 0.9, with +20 0.95, foreign or +20 landline 0.85, over messages 0.85, words between
@@ -25,6 +25,7 @@
 mod address;
 mod data;
 mod glyphs;
+mod handle;
 mod intent;
 mod lexicon;
 mod mask;
@@ -40,6 +41,7 @@ use serde::{Deserialize, Serialize};
 
 use self::address::Address;
 use self::intent::{Direction, Proposal};
+use self::lexicon::LOWER;
 use self::normalise::Text;
 use self::phone::Phone;
 use crate::event::{Data, Event, EventType};
@@ -192,12 +194,12 @@ fn look(params: &Params, raw: &str, at_ms: i64, state: &mut Pieces) -> Option<Fi
             address::email(&text).or_else(|| address::mailbox(&text))
         }),
         wanted(LeakKind::Phone).then(|| phone(params, &text, at_ms, state)).flatten(),
-        address_if(wanted(LeakKind::Handle) && text.may_hold_address(), LeakKind::Handle, || address::handle(&text)),
+        address_if(wanted(LeakKind::Handle) && text.may_hold_address(), LeakKind::Handle, || handle::handle(&text)),
     ];
     // The first of equals: a link to a number is a link.
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
     // A code is asked for, whatever else is said.
-    let speaks = if wanted(LeakKind::Intent) && best.is_none() || wanted(LeakKind::Code) { intent::proposal(&text) } else { None };
+    let speaks = if wanted(LeakKind::Intent) && best.is_none() || wanted(LeakKind::Code) && text.classes & LOWER != 0 { intent::proposal(&text) } else { None };
     let proposal = speaks.filter(|proposal| if proposal.code { wanted(LeakKind::Code) } else { wanted(LeakKind::Intent) });
     match proposal {
         Some(Proposal { code, direction, evidence }) if code || best.is_none() => Some(Find {

@@ -1,5 +1,11 @@
 //! Proposals to go on, deal or pay elsewhere, and honest talk in the same words: sentences of a grammar, spelt as people do.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::explicit_auto_deref,
+    reason = "a test that panics fails; without the star, a text is taken for its own type"
+)]
+
 use crate::support::{Rng, Table, found, kept_out, seed};
 
 const PROPOSALS: &str = include_str!("proposals.tsv");

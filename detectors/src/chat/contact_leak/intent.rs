@@ -15,8 +15,8 @@ use super::lexicon::{
 };
 use super::normalise::{Kind, Text, Token};
 use super::speech::{
-    self, AGREE, APP, ASK, ASKED, AUX, AVOID, BETTER, BOOKING, BUT, CANCEL, CASH, CODE, CONTACT, DEAL, DIRECT, EXCHANGE, FEE, FIND, FROMME, GIVE, HAVE,
-    HERE, HIRE, IN, IT, JOB, MIND, MINE, NAME, NEED, NEG, OUT, PAY, PHOTO, POLITE, REACH, RETOLD, RULE, SAME, SAYS, SENT, SOMEBODY, STAY, SUPPOSE, TALK, THEY,
+    self, AGREE, APP, ASK, ASKED, AUX, AVOID, BETTER, BOOKING, BUT, CAME, CANCEL, CASH, CODE, CONTACT, DEAL, DIRECT, DONT, EXCHANGE, FEE, FIND, FROMME, GIVE, HAVE,
+    HERE, HIRE, IN, IT, JOB, MIND, MINE, NAME, NEED, NEG, OUT, PAY, PHOTO, POLITE, REACH, RETOLD, RULE, SAME, SAYS, SELF, SENT, SOMEBODY, STAY, SUPPOSE, TALK, THEM, THEY,
     THING, TOME, TOYOU, VERIFYNUMBER, WALLET, WARN, WE, WHEN, WHY, WRITTEN, YOURS,
 };
 
@@ -97,7 +97,7 @@ impl Message {
     fn new(text: &Text) -> Self {
         let mut message = Self { words: Words::new(), asks: false };
         let (mut clause, mut quoted, mut ended) = (0, false, false);
-        for token in text.tokens.iter() {
+        for token in &text.tokens {
             match token.kind {
                 Kind::Mark('?' | '؟') => {
                     message.asks = true;
@@ -134,15 +134,22 @@ impl Message {
 impl Message {
     /// Takes away what a word is not, given the one behind it: "no problem" denies nothing, "whats the" is no messenger.
     fn idioms(&mut self) {
+        let mut suggestion = None;
         for at in 0..self.words.len() {
             let behind = |steps: usize| self.words.get(at + steps).copied();
             let mind = (1..=2).any(|steps| behind(steps).is_some_and(|word| word.does(MIND)));
             let opens = at.checked_sub(1).and_then(|before| self.words.get(before)).is_none_or(|before| {
                 before.does(AGREE | POLITE) || before.acts == 0 && before.class == 0 || self.words.get(at).is_some_and(|word| word.clause != before.clause)
             });
+            // "Why don't you …" proposes.
+            let suggested = behind(1).is_some_and(|word| word.does(DONT)) && behind(2).is_some_and(|word| word.does(TOYOU | WE));
             let asked = behind(1).is_some_and(|next| next.is(FILLER) || next.does(YOURS));
             if let Some(word) = self.words.get_mut(at) {
-                if mind {
+                if suggested && word.does(WHY) {
+                    word.acts &= !WHY;
+                    suggestion = Some(at + 1);
+                }
+                if mind || suggestion == Some(at) {
                     word.acts &= !NEG;
                     word.class &= !LEXICON_NEG;
                 }
@@ -163,6 +170,7 @@ fn word(text: &Text, token: &Token) -> Word {
 
 /// What the clauses that speak say together.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what is said of a message, each for itself")]
 struct Said {
     words: Words,
     acts: u64,
@@ -173,6 +181,8 @@ struct Said {
     against: bool,
     /// The marketplace's share is to be saved.
     saved: bool,
+    /// Some clause, also a silent one, is about work on telephones or networks.
+    job: bool,
 }
 
 impl Said {
@@ -195,12 +205,13 @@ impl Said {
     }
 }
 
-/// Classes of the lexicon of which every proposal has one.
-const ANY: u32 = PLACE_HERE | CALL | OF_YOURS | CHANNEL | NUMBER | PHONE | OUTSIDE | PLATFORM | LOWER | USER | MAIL | LEXICON_DEAL | LEXICON_DIRECT;
+/// Classes of the lexicon of which every proposal has one, but for "not here".
+const ANY: u32 = CHANNEL | NUMBER | PHONE | OUTSIDE | PLATFORM | USER | MAIL | LEXICON_DEAL | LEXICON_DIRECT;
 
 /// What a message proposes.
 pub(super) fn proposal(text: &Text) -> Option<Proposal> {
-    if text.classes & ANY == 0 {
+    let not_here = text.classes & PLACE_HERE != 0 && text.classes & LEXICON_NEG != 0;
+    if text.classes & ANY == 0 && !not_here {
         return None;
     }
     let message = Message::new(text);
@@ -214,13 +225,14 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
     if outside(&said) {
         return found(proposes, "outside the app");
     }
-    if said.saved && said.does(DEAL | PAY | WE | CASH | DIRECT | CANCEL | AVOID) {
+    let brief = said.saved && said.words.len() <= 3 && !message.asks;
+    if brief || said.does(FEE) && said.does(DIRECT) && said.does(DEAL | PAY | TOME | WE | BETTER) || said.saved && said.does(DEAL | PAY | WE | CASH | DIRECT | CANCEL | AVOID) {
         return found(proposes, "without the fee");
     }
     if paid_elsewhere(&said) {
         return found(proposes, "a payment elsewhere");
     }
-    if said.does(JOB) || said.is(PLATFORM_JOB) || hires(&said) {
+    if said.job || hires(&said) {
         return None;
     }
     if gives_number(&said) {
@@ -236,7 +248,7 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
         return found(proposes, "messenger");
     }
     let called = said.words.iter().any(|word| word.is(CALL) && word.does(TALK));
-    let spoken = said.is(PHONE) && said.does(TALK) && (said.against || said.does(BETTER));
+    let spoken = said.is(PHONE) && said.does(TALK) && (said.against || said.does(BETTER) || said.does(WE) && !said.does(APP | HERE));
     if spoken || called && (said.is(PHONE) || said.does(DIRECT)) && (said.does(BETTER) || said.against || !said.does(APP | HERE)) && said.does(TOME) {
         return found(proposes, "a call");
     }
@@ -256,6 +268,7 @@ fn said(message: &Message) -> Option<Said> {
         if clause.iter().any(|word| word.does(WARN)) {
             return None;
         }
+        said.job |= clause.iter().any(|word| word.does(JOB) || word.is(PLATFORM_JOB));
         let rule = clause.iter().any(|word| word.does(RULE));
         let supposed = clause.iter().any(|word| word.does(SUPPOSE)) && !clause.iter().any(|word| word.does(TOME));
         let when = clause.iter().zip(clause.iter().skip(1)).any(|(word, next)| word.does(WHEN) && next.does(AUX));
@@ -268,14 +281,23 @@ fn said(message: &Message) -> Option<Said> {
         }
         // What the app does, it is asked.
         let of_app = clause.iter().enumerate().any(|(at, word)| {
-            word.does(AUX) && !word.does(NEG) && clause.iter().skip(at + 1).take(2).any(|word| word.does(APP))
+            word.does(AUX) && !word.does(NEG) && clause.iter().skip(at + 1).take(2).any(|word| word.does(APP) && !word.does(TALK))
         });
-        if rule || supposed && !hires_in(clause) || wonders || of_app {
+        // "Is your number …" asks of it, and not for it.
+        let of_it = clause.iter().enumerate().any(|(at, word)| {
+            let opens = at.checked_sub(1).and_then(|before| clause.get(before)).is_none_or(|before| before.does(AGREE | POLITE));
+            opens && word.does(AUX) && !word.does(ASK) && clause.get(at + 1).is_some_and(|next| next.does(YOURS))
+        });
+        if rule || of_it || supposed && !hires_in(clause) || wonders || of_app {
             continue;
         }
         match refusal(clause) {
             Refusal::Other => continue,
-            Refusal::Here => said.against = true,
+            Refusal::Here => {
+                said.against = true;
+                said.out |= clause.iter().any(|word| word.does(NEED)) && clause.iter().any(|word| word.does(APP));
+                said.out |= clause.iter().any(|word| word.does(DONT)) && clause.iter().any(|word| word.does(APP | HERE)) && clause.iter().any(|word| word.does(BOOKING | PAY | DEAL));
+            }
             Refusal::None => {}
         }
         said.out |= is_out(clause, app);
@@ -313,11 +335,13 @@ enum Refusal {
 fn refusal(clause: &[Word]) -> Refusal {
     let Some(negation) = clause.iter().position(|word| word.does(NEG)) else { return Refusal::None };
     // "no need": the word itself may be one of "without".
+    let dont = clause.iter().any(|word| word.does(DONT)) && !clause.iter().any(|word| word.does(CANCEL));
+    let here = if dont { APP | HERE | FEE | BOOKING } else { APP | HERE | FEE };
     let of = clause.iter().skip(negation).enumerate().find(|(at, word)| {
-        word.does(APP | HERE | FEE) || (*at > 0 || !word.does(OUT)) && word.is_contact()
+        word.does(here) || (*at > 0 || !word.does(OUT)) && word.is_contact()
     });
     match of {
-        Some((_, word)) if word.does(APP | HERE | FEE) => Refusal::Here,
+        Some((_, word)) if word.does(here) => Refusal::Here,
         _ => Refusal::Other,
     }
 }
@@ -326,7 +350,7 @@ fn refusal(clause: &[Word]) -> Refusal {
 fn is_out(clause: &[Word], app: bool) -> bool {
     clause.iter().enumerate().filter(|(_, word)| word.does(OUT)).any(|(index, _)| {
         let behind = clause.iter().skip(index + 1).take(REACH_OUT);
-        behind.clone().any(|word| word.does(APP)) || app && behind.take(1).any(|word| word.does(IT)) || app && clause.get(index).is_some_and(|word| word.does(IT))
+        behind.clone().any(|word| word.does(APP)) || behind.clone().take(1).any(|word| word.does(THEM)) || app && behind.take(1).any(|word| word.does(IT)) || app && clause.get(index).is_some_and(|word| word.does(IT))
     })
 }
 
@@ -338,26 +362,35 @@ fn is_saved(clause: &[Word]) -> bool {
 }
 
 fn asks_code(said: &Said) -> bool {
-    let code = said.words.iter().any(|word| word.does(CODE)) || said.is(NUMBER) && said.does(VERIFYNUMBER);
-    let sent = said.words.iter().any(|word| word.does(SENT) && !word.does(CODE)) || said.words.iter().filter(|word| word.does(SENT)).count() > 1;
+    let number = said.is(NUMBER) && (said.does(VERIFYNUMBER) || said.does(CAME) && said.does(GIVE) && (said.does(TOME) || said.does(VERIFYNUMBER)));
+    let code = said.does(CODE) || number;
+    let sent = said.words.iter().any(|word| word.does(REACH) && word.does(TOYOU))
+        || said.words.iter().any(|word| word.does(SENT) && !word.does(CODE)) || said.words.iter().filter(|word| word.does(SENT)).count() > 1;
     // "The app sends you a code."
     let told = said.words.iter().position(|word| word.does(APP)).is_some_and(|app| said.near(app, 0, 3, |word| word.does(GIVE))) && !said.does(TOME);
     code && sent && said.does(ASK | GIVE) && !said.does(THING) && !told && !said.against
 }
 
 fn outside(said: &Said) -> bool {
-    let act = said.does(DEAL | PAY | TALK | REACH | CASH | GIVE | DIRECT | CANCEL | WALLET | FIND | STAY | WE) || said.is(CHANNEL);
-    let instead = said.does(DIRECT) || said.does(WALLET) || said.does(CASH) && said.does(GIVE | PAY) || said.is(CHANNEL) && said.does(TALK);
-    let unbooked = said.does(CANCEL) && (said.does(DIRECT) || said.does(WE) && said.does(DEAL))
-        || said.words.iter().enumerate().any(|(index, word)| word.does(OUT) && said.near(index, 0, 2, |word| word.does(BOOKING))) && said.does(DIRECT | WE);
-    said.out && act || said.against && (instead || said.does(NEED) && said.does(DEAL)) || unbooked
+    let all = |acts: &[u64]| acts.iter().all(|acts| said.does(*acts));
+    let act = said.does(DEAL | PAY | TALK | REACH | CASH | GIVE | DIRECT | CANCEL | WALLET | FIND | STAY | WE | NEED) || said.is(CHANNEL);
+    let instead = said.does(DIRECT | WALLET) || all(&[CASH, GIVE | PAY]) || said.is(CHANNEL) && said.does(TALK) || all(&[NEED, DEAL]);
+    let unbooked = said.words.iter().enumerate().any(|(index, word)| word.does(OUT) && said.near(index, 0, 2, |word| word.does(BOOKING)));
+    said.out && (act || said.does(BETTER | TOME | TOYOU))
+        || all(&[BETTER, DIRECT, TOME])
+        || said.against && instead
+        || said.does(CANCEL) && (said.does(DIRECT) || all(&[DEAL, WE]) || said.words.iter().any(|word| word.does(DEAL) && word.does(TOYOU)))
+        || unbooked && said.does(DIRECT | WE)
+        || all(&[BOOKING, TOME, DIRECT | OUT])
+        || said.against && said.does(PAY) && said.does(TOME | TOYOU)
+        || all(&[PAY, CASH, OUT]) && said.does(TOYOU | TOME | WE)
 }
 
 fn paid_elsewhere(said: &Said) -> bool {
     let wallet = said.does(WALLET);
     let in_app = said.words.iter().enumerate().any(|(index, word)| word.does(APP) && said.near(index, 2, 0, |word| word.does(IN)));
     let both = said.does(TOME | TOYOU) || said.does(MINE);
-    wallet && said.does(PAY | GIVE) && (both || !in_app && !said.does(APP)) && (both || !said.does(ASK))
+    wallet && said.does(PAY | GIVE | BETTER) && (both || !in_app && !said.does(APP)) && (both || !said.does(ASK))
         || said.does(CASH) && said.does(PAY) && said.does(BETTER) && said.saved
         || said.does(PAY) && said.does(DIRECT) && said.does(TOME)
         || said.does(PAY) && owned(said, MINE, OF_MINE, NUMBER | PHONE).is_some()
@@ -382,18 +415,26 @@ fn owned(said: &Said, theirs: u64, class: u32, things: u32) -> Option<usize> {
     said.words.iter().enumerate().position(|(index, word)| {
         (word.is(things) || word.does(CONTACT))
             && reaches(said, index)
-            && (word.is(class) && word.is(things) || said.near(index, 2, 3, |word| word.does(theirs) || word.is(class) && word.is(NUMBER | PHONE | CHANNEL)))
+            && (word.is(class) && word.is(things) || word.does(theirs) || said.near(index, 2, 3, |word| word.does(theirs) || word.is(class) && word.is(NUMBER | PHONE | CHANNEL)))
     })
 }
 
 fn gives_number(said: &Said) -> bool {
-    let mine = owned(said, MINE, OF_MINE, NUMBER | PHONE).is_some();
+    let mine = owned(said, MINE, OF_MINE, NUMBER | PHONE);
     let shown = said.does(PHOTO) && said.words.iter().enumerate().any(|(index, word)| word.is(NUMBER) && reaches(said, index));
-    mine && said.is(NUMBER | PHONE) && (said.does(GIVE | TALK | PHOTO) || said.does(WRITTEN | TOYOU)) && !said.does(YOURS) || shown && (said.does(WRITTEN | IN) || mine)
+    let number = mine.is_some() && said.is(NUMBER) && said.does(GIVE | TALK | PHOTO | WRITTEN | TOYOU);
+    // "Call me on my line", but not "my phone is dead, write here".
+    let line = mine.is_some_and(|mine| {
+        let rung = said.near(mine, 5, 0, |word| word.does(TOME)) && said.does(TALK | GIVE) || said.near(mine, 3, 0, |word| word.does(TALK));
+        rung && !said.near(mine, 4, 4, |word| word.does(HERE) || word.does(APP) && !word.does(TALK))
+    });
+    let seen = mine.is_some() && said.does(PHOTO) && said.does(WRITTEN | IN);
+    (number || line || seen) && !said.does(YOURS) || shown && (said.does(WRITTEN | IN) || mine.is_some())
 }
 
 fn same_name(said: &Said) -> bool {
-    said.does(SAME) && (said.does(NAME) && (said.is(CHANNEL) || said.does(FIND | TALK)) || said.is(CHANNEL) && said.does(FIND))
+    let named = said.words.iter().any(|word| word.does(NAME) && word.does(MINE));
+    named && said.is(CHANNEL) || said.does(SAME) && (said.does(NAME) && (said.is(CHANNEL) || said.does(FIND | TALK)) || said.is(CHANNEL) && said.does(FIND | PHOTO))
 }
 
 fn messenger(said: &Said, message: &Message) -> bool {
@@ -412,7 +453,9 @@ fn messenger(said: &Said, message: &Message) -> bool {
     }
     let third = said.does(THEY) && !said.does(TOME | TOYOU | WE);
     let act = said.does(TALK | REACH | BETTER | DIRECT)
-        || said.does(HAVE) && (said.does(TOYOU) || said.words.len() <= 4 || message.asks)
+        || said.near(there, 0, 1, |word| word.does(TOME))
+        || said.does(SELF) && said.near(there, 2, 0, |word| word.does(HAVE))
+        || said.does(HAVE) && (said.does(TOYOU) || message.asks || said.words.len() <= 4 && !said.does(SELF))
         || said.does(FIND) && said.does(TOME | TOYOU)
         || said.does(GIVE) && said.does(TOME | TOYOU)
         || said.does(YOURS) && said.does(ASK | GIVE | NAME)
@@ -425,8 +468,9 @@ fn messenger(said: &Said, message: &Message) -> bool {
 fn asks_number(said: &Said, message: &Message) -> bool {
     let numbers = said.words.iter().any(|word| word.is(NUMBER));
     let short = said.words.len() <= 5;
-    let request = said.does(ASK | GIVE | EXCHANGE) || numbers && (said.does(TALK) || short) || message.asks;
-    let theirs = owned(said, YOURS, OF_YOURS, NUMBER | PHONE | MAIL).is_some() && request && (numbers || said.does(ASK | GIVE));
+    let request = said.does(ASK | GIVE | EXCHANGE) || said.does(TALK) && said.does(TOME) || numbers && (said.does(TALK) || short) || message.asks;
+    let contacts = said.does(EXCHANGE) && said.does(CONTACT);
+    let theirs = contacts || owned(said, YOURS, OF_YOURS, NUMBER | PHONE | MAIL).is_some() && request && (numbers || said.does(ASK | GIVE) || said.does(TALK) && said.does(TOME));
     let any = said.words.iter().enumerate().any(|(index, word)| word.is(NUMBER) && reaches(said, index) && said.near(index, 3, 5, |word| word.does(TALK | REACH | EXCHANGE) || word.is(CHANNEL)));
     theirs || any && said.does(ASK | GIVE | WE) && !said.does(MINE)
 }

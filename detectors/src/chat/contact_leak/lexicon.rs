@@ -269,7 +269,7 @@ impl Table {
 
 /// Where a key stands in the filter: the word, and the bit in it.
 #[inline]
-fn filter_bit(key: u64) -> (usize, u64) {
+pub(super) fn filter_bit(key: u64) -> (usize, u64) {
     let word = (key >> 55) as usize;
     (word, 1 << ((key >> 49) & 63))
 }

@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use super::data;
-use super::lexicon::{franco_key, plain_key};
+use super::lexicon::{filter_bit, franco_key, plain_key};
 use super::normalise::{self, Sym};
 
 macro_rules! acts {
@@ -143,6 +143,14 @@ acts! {
     POLITE,
     /// A word of many sentences, which is nobody's name.
     COMMON,
+    /// It came to the other.
+    CAME,
+    /// "do not": asked of the other.
+    DONT,
+    /// The writer, as who acts.
+    SELF,
+    /// Others: "away from them".
+    THEM,
     /// A shop, a hall: what has a page and is nobody.
     PLACE,
 }
@@ -160,6 +168,8 @@ enum Form {
 /// Keys and classes: open addressing.
 struct Table {
     slots: Vec<(u64, u64)>,
+    /// One bit a key, small enough for the first-level cache: most words are in no list.
+    filter: Box<[u64; 512]>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
@@ -169,7 +179,7 @@ const FRANCO_STEM: u64 = 0x5C1D_7B0E_93F4_A6C1;
 
 impl Table {
     fn new() -> Self {
-        let mut table = Self { slots: vec![(0, 0); 8192] };
+        let mut table = Self { slots: vec![(0, 0); 8192], filter: Box::new([0; 512]) };
         let entries = data::SPEECH.each(|[word, language, classes]| {
             let form = match language {
                 "arabic" => Form::Arabic,
@@ -195,6 +205,10 @@ impl Table {
                 Form::ArabicStem => plain ^ ARABIC_STEM,
                 Form::FrancoStem => plain ^ FRANCO_STEM,
             };
+            let (word, bit) = filter_bit(key);
+            if let Some(bits) = table.filter.get_mut(word) {
+                *bits |= bit;
+            }
             let slot = table.slot(key);
             if let Some((hash, has)) = table.slots.get_mut(slot) {
                 *hash = key;
@@ -213,7 +227,12 @@ impl Table {
         slot
     }
 
+    #[inline]
     fn get(&self, key: u64) -> Option<u64> {
+        let (word, bit) = filter_bit(key);
+        if self.filter.get(word).is_none_or(|bits| bits & bit == 0) {
+            return None;
+        }
         self.slots.get(self.slot(key)).filter(|(hash, _)| *hash == key).map(|(_, classes)| *classes)
     }
 }
@@ -240,6 +259,7 @@ fn arabic(syms: &[Sym]) -> u64 {
     }
     match letters.as_slice() {
         // م…ش around a verb, and behind a "with": بيتعاملش.
+        ['م', 'ت', inner @ .., 'ش'] if inner.len() >= 2 => NEG | DONT | verb(inner).unwrap_or(0),
         ['م', inner @ .., 'ش'] if inner.len() >= 3 => NEG | verb(inner).unwrap_or(0),
         ['و' | 'ف', rest @ ..] if rest.len() >= 2 => match rest {
             ['م', inner @ .., 'ش'] if inner.len() >= 3 => NEG | verb(inner).unwrap_or(0),
@@ -337,6 +357,7 @@ pub(super) fn latin(syms: &[Sym]) -> u64 {
         [.., 'n', '\'', 't'] => NEG,
         // The e-mail's, the tasker's.
         [.., '\'', 's'] => syms.get(..syms.len() - 2).and_then(english).unwrap_or(0),
+        ['m', 'a', 't', inner @ .., 's', 'h'] | ['m', 't', inner @ .., 's', 'h'] if inner.len() >= 2 => NEG | DONT | franco_verb(inner).unwrap_or(0),
         ['m', inner @ .., 's', 'h'] if inner.len() >= 3 => NEG | franco_verb(inner).unwrap_or(0),
         letters => franco_verb(letters).unwrap_or(0),
     }
@@ -361,7 +382,7 @@ fn franco_verb(letters: &[char]) -> Option<u64> {
             let whom = match behind {
                 [] | ['h' | 't'] => 0,
                 ['n' | 'l'] | ['h', 'l'] | ['l', 'n'] | ['t', 'n' | 'l'] => TOME,
-                ['k'] | ['l', 'k'] | ['h', 'l', 'k'] | ['t', 'k'] | ['t', 'l', 'k'] => TOYOU,
+                ['k'] | ['l' | 't', 'k'] | ['h' | 't', 'l', 'k'] => TOYOU,
                 _ => return None,
             };
             table.get(plain_key(stem.iter().copied()) ^ FRANCO_STEM).map(|classes| classes | with | person | whom)
