@@ -4,17 +4,20 @@
 //! Input    chat.message                                       Key  user(sender_id), alone or with conversation
 //! Method   glyphs folded, words looked up (normalise, lexicon); digits and number words to groups (numbers), less those
 //!          that are something else by their form (ordinary); whole groups that the numbering plan takes for a number
-//!          (phone), also over messages (split); addresses by their grammar (address); proposals by the classes of their
-//!          words (intent)
+//!          (phone), also over messages (split); addresses and names by their grammar (address, handle); proposals, and
+//!          one-time codes asked for, by what their clauses' words do (intent, speech)
 //! Fires    on the strongest find of a kind in `kinds` with strength ≥ strength_min (0.5)
 //! Strength by form: email 0.95 (worded 0.85, provider alone 0.75), messenger link 0.95, profile 0.85, shortener 0.75,
 //!          own site 0.6; mobile 0.9, with +20 0.95, foreign or +20 landline 0.85, over messages 0.85, words between
-//!          or from right to left 0.75, without 0 0.7, landline 0.65, ±0.05 for a disguise; handle 0.65–0.9; intent 0.55
+//!          or from right to left 0.75, without 0 0.7, landline 0.65, ±0.05 for a disguise; handle 0.65–0.9; code 0.8;
+//!          intent 0.55
 //! State    64 bytes: the last digit pieces of the sender, no text; event-time TTL split_s_max (15 min)
 //! Misses   pictures and voice notes; local numbers of other countries; landlines, bare 20 and missing zeros in groups where
 //!          nobody speaks of calling; pieces in an order that neither time nor the number's beginning tells; number words
-//!          with two slips in one
-//! Alarms   wrongly on identifiers of 11 digits that begin with 010, 011, 012 or 015, and on other people's handles
+//!          with two slips in one; names of letters alone of which nothing says that they are names; proposals in words
+//!          that no list has; what is refused in jest
+//! Alarms   wrongly on identifiers of 11 digits that begin with 010, 011, 012 or 015, on other people's handles, and on what
+//!          somebody retells without saying whose words they are
 //! Source   numbering plan of Egypt (libphonenumber 9.0.43, region EG); UTS 39 look-alikes; obfuscation of numbers in
 //!          advertisements: Chambers et al., W-NUT 2019 (D19-5507)
 //! ```
@@ -25,6 +28,7 @@
 mod address;
 mod data;
 mod glyphs;
+mod handle;
 mod intent;
 mod lexicon;
 mod mask;
@@ -33,12 +37,15 @@ mod numbers;
 mod ordinary;
 mod phone;
 mod plan;
+mod speech;
 mod split;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::address::Address;
+use self::intent::{Direction, Proposal};
+use self::lexicon::LOWER;
 use self::normalise::Text;
 use self::phone::Phone;
 use crate::event::{Data, Event, EventType};
@@ -65,6 +72,8 @@ pub enum LeakKind {
     Handle,
     /// No address yet: a number asked for or offered, or a proposal to go on elsewhere.
     Intent,
+    /// A one-time code that the other was sent is asked for: whoever has it has his account.
+    Code,
 }
 
 impl LeakKind {
@@ -75,6 +84,7 @@ impl LeakKind {
             Self::Link => "link",
             Self::Handle => "handle",
             Self::Intent => "intent",
+            Self::Code => "code",
         }
     }
 }
@@ -83,8 +93,8 @@ impl LeakKind {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// What to look for. All by default; `intent` is the one that goes by words alone, and the first to leave out
-    /// where an alert must show an address.
+    /// What to look for. All by default; `intent` goes by words alone, and is the first to leave out where an alert must show an
+    /// address. `code` is no leak but a theft: a rule of its own takes it alone.
     pub kinds: Vec<LeakKind>,
     /// Weakest find that fires, 0 to 1. 0.5: everything found. 0.7 leaves out landlines, own sites, names without
     /// figures and intent; higher misses more.
@@ -99,7 +109,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            kinds: vec![LeakKind::Phone, LeakKind::Email, LeakKind::Link, LeakKind::Handle, LeakKind::Intent],
+            kinds: vec![LeakKind::Phone, LeakKind::Email, LeakKind::Link, LeakKind::Handle, LeakKind::Intent, LeakKind::Code],
             strength_min: 0.5,
             split_s_max: 900,
         }
@@ -113,11 +123,12 @@ struct Find {
     disguise: &'static str,
     messages: usize,
     evidence: String,
+    direction: Direction,
 }
 
 /// What its signal carries.
 const FIELDS: &[SignalField] = &[
-    SignalField { name: "kind", ty: SignalType::Text, doc: "What leaked: phone, email, link, handle or intent" },
+    SignalField { name: "kind", ty: SignalType::Text, doc: "What leaked: phone, email, link, handle or intent; code: a one-time code is asked for" },
     SignalField { name: "strength", ty: SignalType::Double { decimals: 2 }, doc: "How sure the find is, 0 to 1, by its form" },
     SignalField {
         name: "disguise",
@@ -128,11 +139,17 @@ const FIELDS: &[SignalField] = &[
     SignalField {
         name: "evidence", ty: SignalType::Text, doc: "What was found, masked: +20 10•• ••• •42, a•••@•••, whatsapp link"
     },
+    SignalField {
+        name: "direction",
+        ty: SignalType::Text,
+        doc: "What the writer does: gives a contact, asks for one or for a code, proposes to go elsewhere, or agrees to that",
+    },
 ];
 
 impl Operator for ContactLeak {
     const NAME: &'static str = "contact_leak";
     const VERSION: u16 = 2;
+    const FORMER_VERSION: Option<u16> = Some(1);
     const GIVES: &'static str =
         "A way to reach somebody outside the platform: a number, an address, a link, a name, or the proposal to go there.";
     const FEEDS: Feeds = Feeds::Fixed { inputs: &[EventType::ChatMessage], reads: &["text"] };
@@ -166,6 +183,7 @@ impl ContactLeak {
                 OwnedValue::Str(found.disguise.into()),
                 OwnedValue::Int(i64::try_from(found.messages).unwrap_or(i64::MAX)),
                 OwnedValue::Str(found.evidence.into()),
+                OwnedValue::Str(found.direction.name().into()),
             ],
         ))
     }
@@ -180,25 +198,29 @@ fn look(params: &Params, raw: &str, at_ms: i64, state: &mut Pieces) -> Option<Fi
             address::email(&text).or_else(|| address::mailbox(&text))
         }),
         wanted(LeakKind::Phone).then(|| phone(params, &text, at_ms, state)).flatten(),
-        address_if(wanted(LeakKind::Handle) && text.may_hold_address(), LeakKind::Handle, || address::handle(&text)),
+        address_if(wanted(LeakKind::Handle) && text.may_hold_address(), LeakKind::Handle, || handle::handle(&text)),
     ];
     // The first of equals: a link to a number is a link.
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
-    best.or_else(|| {
-        let proposal = if wanted(LeakKind::Intent) { intent::proposal(&text) } else { None };
-        proposal.map(|evidence| Find {
-            kind: LeakKind::Intent,
-            strength: 0.55,
+    // A code is asked for, whatever else is said.
+    let speaks = if wanted(LeakKind::Intent) && best.is_none() || wanted(LeakKind::Code) && text.classes & LOWER != 0 { intent::proposal(&text) } else { None };
+    let proposal = speaks.filter(|proposal| if proposal.code { wanted(LeakKind::Code) } else { wanted(LeakKind::Intent) });
+    match proposal {
+        Some(Proposal { code, direction, evidence }) if code || best.is_none() => Some(Find {
+            kind: if code { LeakKind::Code } else { LeakKind::Intent },
+            strength: if code { 0.8 } else { 0.55 },
             disguise: "none",
             messages: 1,
             evidence: evidence.to_owned(),
-        })
-    })
+            direction,
+        }),
+        _ => best,
+    }
 }
 
 fn address_if(wanted: bool, kind: LeakKind, find: impl FnOnce() -> Option<Address>) -> Option<Find> {
     let Address { strength, disguise, evidence } = if wanted { find()? } else { return None };
-    Some(Find { kind, strength, disguise, messages: 1, evidence })
+    Some(Find { kind, strength, disguise, messages: 1, evidence, direction: Direction::Gives })
 }
 
 fn phone(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<Find> {
@@ -211,6 +233,7 @@ fn phone(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option
         disguise: phone.disguise.name(),
         messages,
         evidence: mask::phone(&phone.e164, phone.country_len, phone.prefix_len),
+        direction: Direction::Gives,
     };
     if let Some(phone) = phone::find(text) {
         state.clear();

@@ -7,9 +7,12 @@
 #![allow(clippy::print_stdout, reason = "the tables are what the tests are read for")]
 #![allow(clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic, and what it cuts are digits")]
 
+mod addresses;
 mod honest;
 mod numbers;
 mod plan;
 mod properties;
+mod proposals;
 mod support;
 mod tricks;
+mod words_speed;

@@ -47,6 +47,8 @@ files! {
     AREAS = "areas.tsv" by 2,
     /// Codes of other countries.
     COUNTRIES = "countries.tsv" by 2,
+    /// What words of proposals do.
+    SPEECH = "speech.tsv" by 2,
     /// What strange characters are read as.
     GLYPHS = "glyphs.tsv" by 1,
     /// Pictures of digits.

@@ -269,7 +269,7 @@ impl Table {
 
 /// Where a key stands in the filter: the word, and the bit in it.
 #[inline]
-fn filter_bit(key: u64) -> (usize, u64) {
+pub(super) fn filter_bit(key: u64) -> (usize, u64) {
     let word = (key >> 55) as usize;
     (word, 1 << ((key >> 49) & 63))
 }
@@ -287,7 +287,7 @@ fn mix(hash: u64, c: char) -> u64 {
 
 /// The hash of letters, a run of one letter counted once. Never 0, which marks a free slot.
 #[inline]
-fn plain_key(chars: impl Iterator<Item = char>) -> u64 {
+pub(super) fn plain_key(chars: impl Iterator<Item = char>) -> u64 {
     let (mut hash, mut last) = (PLAIN, '\0');
     for c in chars {
         if c != last || c.is_ascii_digit() {
@@ -299,7 +299,7 @@ fn plain_key(chars: impl Iterator<Item = char>) -> u64 {
 }
 
 /// The hash of how a Franco word sounds.
-fn franco_key(syms: &[Sym]) -> u64 {
+pub(super) fn franco_key(syms: &[Sym]) -> u64 {
     let (mut hash, mut last) = (FRANCO, '\0');
     let at = |index: usize| syms.get(index).map_or('\0', |sym| sym.c);
     let mut index = 0;

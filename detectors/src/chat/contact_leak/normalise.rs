@@ -66,7 +66,7 @@ pub(super) struct Text {
     pub(super) has_digits: bool,
     /// Whether there are number words.
     pub(super) has_numbers: bool,
-    /// Whether some mark can be part of an address: `@` or `.`.
+    /// Whether some mark can be part of an address: `@`, `.`, or `/` and `=` of links.
     pub(super) has_address_marks: bool,
     /// Whether there are pictures of digits, or things to count.
     pub(super) has_pictures: bool,
@@ -95,8 +95,8 @@ impl Text {
 
     /// Whether there is something that addresses are made of.
     pub(super) fn may_hold_address(&self) -> bool {
-        use lexicon::{AT, CHANNEL, DOT, MAIL, USER};
-        self.has_address_marks || self.classes & (AT | CHANNEL | DOT | MAIL | USER) != 0
+        use lexicon::{AT, CHANNEL, DOT, MAIL, SLASH, USER};
+        self.has_address_marks || self.classes & (AT | CHANNEL | DOT | MAIL | SLASH | USER) != 0
     }
 
     /// The token of that index.
@@ -117,7 +117,7 @@ impl Text {
                 }
                 Class::Mark => {
                     at += 1;
-                    self.has_address_marks |= matches!(first.c, '@' | '.');
+                    self.has_address_marks |= matches!(first.c, '@' | '.' | '/' | '=');
                     let again = self.tokens.last().is_some_and(|last| last.kind == Kind::Mark(first.c));
                     self.has_pictures |= !first.c.is_ascii() && (glyphs::pictured(first.c).is_some() || again && glyphs::is_thing(first.c));
                     Kind::Mark(first.c)
