@@ -128,7 +128,11 @@ struct Find {
 
 /// What its signal carries.
 const FIELDS: &[SignalField] = &[
-    SignalField { name: "kind", ty: SignalType::Text, doc: "What leaked: phone, email, link, handle or intent; code: a one-time code is asked for" },
+    SignalField {
+        name: "kind",
+        ty: SignalType::Text,
+        doc: "What leaked: phone, email, link, handle or intent; code: a one-time code is asked for",
+    },
     SignalField { name: "strength", ty: SignalType::Double { decimals: 2 }, doc: "How sure the find is, 0 to 1, by its form" },
     SignalField {
         name: "disguise",
@@ -203,7 +207,11 @@ fn look(params: &Params, raw: &str, at_ms: i64, state: &mut Pieces) -> Option<Fi
     // The first of equals: a link to a number is a link.
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
     // A code is asked for, whatever else is said.
-    let speaks = if wanted(LeakKind::Intent) && best.is_none() || wanted(LeakKind::Code) && text.classes & LOWER != 0 { intent::proposal(&text) } else { None };
+    let speaks = if wanted(LeakKind::Intent) && best.is_none() || wanted(LeakKind::Code) && text.classes & LOWER != 0 {
+        intent::proposal(&text)
+    } else {
+        None
+    };
     let proposal = speaks.filter(|proposal| if proposal.code { wanted(LeakKind::Code) } else { wanted(LeakKind::Intent) });
     match proposal {
         Some(Proposal { code, direction, evidence }) if code || best.is_none() => Some(Find {

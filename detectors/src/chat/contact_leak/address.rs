@@ -366,7 +366,8 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
 
 /// Whether a message speaks of a shop, a hall, a place, and not of the writer.
 fn place(text: &Text) -> bool {
-    text.classes & (MINE | TALK | FIND | CALL) == 0 && text.tokens.iter().any(|token| token.kind == Kind::Word && speech::of(text.syms(token)) & PLACE != 0)
+    text.classes & (MINE | TALK | FIND | CALL) == 0
+        && text.tokens.iter().any(|token| token.kind == Kind::Word && speech::of(text.syms(token)) & PLACE != 0)
 }
 
 /// A name that nobody would write in a sentence: Latin letters with `_` or `.` inside, or figures at the end. Returns

@@ -9,7 +9,9 @@
 //! ```
 
 use super::address::{Address, Scan, identifier, local_start};
-use super::lexicon::{ASK, AT, CALL, CHANNEL, DEAL, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, TALK, UNDERSCORE, USER, YOURS};
+use super::lexicon::{
+    ASK, AT, CALL, CHANNEL, DEAL, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, TALK, UNDERSCORE, USER, YOURS,
+};
 use super::mask;
 use super::normalise::{Kind, Text, Token, UPPER};
 use super::speech::{self, HIRE, MIND, SOMEBODY};
@@ -29,7 +31,9 @@ fn payment(scan: &Scan<'_>) -> Option<Address> {
     (0..count).filter(|index| scan.is_lex(*index, USER | CHANNEL) && wallet(scan, *index)).find_map(|index| {
         let sign = scan.solid_before(index).filter(|before| scan.is_mark(*before, '@') || scan.is_lex(*before, AT));
         let before = sign.and_then(|sign| scan.solid_before(sign)).filter(|before| scan.is_word(*before));
-        let behind = || (index + 1..count.min(index + 12)).find(|index| identifier(scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'));
+        let behind = || {
+            (index + 1..count.min(index + 12)).find(|index| identifier(scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'))
+        };
         let name = before.map(|before| local_start(scan, before)).or_else(behind)?;
         Some(Address { strength: 0.85, disguise: "none", evidence: format!("@{}", mask::name(scan.chars(name).next())) })
     })
@@ -76,7 +80,9 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
     let ordinary = service.is_some_and(|service| ORDINARY.iter().any(|name| scan.is(service, name)));
     let nothing_between = |name: usize| {
         let (from, to) = (platform.min(name) + 1, platform.max(name));
-        (from..to).all(|index| !scan.is_word(index) || scan.is_lex(index, FILLER | USER | MINE) || scan.is_mark(index - 1, '_') || scan.is_mark(index - 1, '.'))
+        (from..to).all(|index| {
+            !scan.is_word(index) || scan.is_lex(index, FILLER | USER | MINE) || scan.is_mark(index - 1, '_') || scan.is_mark(index - 1, '.')
+        })
     };
     if let Some(name) =
         near.find(|index| *index != platform && identifier(&scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'))
@@ -100,7 +106,8 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         return named(0.8, "words", scan.solid(mark + 1));
     }
     // "insta: name", or a platform with a cue and a name behind both
-    let colon = (platform + 1..count.min(platform + 6)).find(|index| scan.is_mark(*index, ':') || scan.is_mark(*index, '=') || scan.is_mark(*index, '>'));
+    let colon = (platform + 1..count.min(platform + 6))
+        .find(|index| scan.is_mark(*index, ':') || scan.is_mark(*index, '=') || scan.is_mark(*index, '>'));
     if let Some(colon) = colon {
         let between = (platform + 1..colon).all(|index| !scan.is_word(index) || scan.is_lex(index, FILLER | USER | MINE));
         let name = scan.solid(colon + 1);
@@ -137,13 +144,19 @@ fn lettered(scan: &Scan<'_>, platform: usize) -> Option<usize> {
     let words = |range: std::ops::Range<usize>| range.filter(|index| scan.is_word(*index));
     let joins = |index: usize| scan.is_lex(index, FILLER | USER | MINE | CHANNEL | FIND) && !is_name(scan, index);
     let behind = words(platform + 1..count.min(platform + 14)).find(|index| !joins(*index)).filter(|index| is_name(scan, *index));
-    let before = (platform.saturating_sub(10)..platform).rev().filter(|index| scan.is_word(*index)).find(|index| !joins(*index)).filter(|index| is_name(scan, *index));
+    let before = (platform.saturating_sub(10)..platform)
+        .rev()
+        .filter(|index| scan.is_word(*index))
+        .find(|index| !joins(*index))
+        .filter(|index| is_name(scan, *index));
     let name = behind.or(before)?;
     let arabic = |index: usize| scan.chars(index).next().is_some_and(|c| !c.is_ascii());
-    let article = scan.solid_before(name).is_some_and(|before| ["the", "a", "an", "el", "al", "some"].iter().any(|word| scan.is(before, word)));
+    let article =
+        scan.solid_before(name).is_some_and(|before| ["the", "a", "an", "el", "al", "some"].iter().any(|word| scan.is(before, word)));
     let letters = scan.chars(name).count();
     // "The facebook table": a thing, and a sentence goes on behind it.
-    let thing = scan.solid_before(platform).is_some_and(|before| ["the", "this", "that", "a", "an"].iter().any(|word| scan.is(before, word)));
+    let thing =
+        scan.solid_before(platform).is_some_and(|before| ["the", "this", "that", "a", "an"].iter().any(|word| scan.is(before, word)));
     let on = words(platform.max(name) + 1..count).count();
     let mine = |index: usize| scan.is_lex(index, MINE) && !scan.is_lex(index, NUMBER | PHONE);
     let next = words(platform + 1..count).next();

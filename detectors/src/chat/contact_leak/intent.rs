@@ -10,14 +10,15 @@
 //! ```
 
 use super::lexicon::{
-    APP as PLATFORM, CALL, CHANNEL, DEAL as LEXICON_DEAL, DIRECT as LEXICON_DIRECT, FILLER, HERE as PLACE_HERE, JOB as PLATFORM_JOB, LOWER, MAIL, MINE as OF_MINE,
-    NEG as LEXICON_NEG, NUMBER, OUTSIDE, PHONE, UNIT, USER, YOURS as OF_YOURS,
+    APP as PLATFORM, CALL, CHANNEL, DEAL as LEXICON_DEAL, DIRECT as LEXICON_DIRECT, FILLER, HERE as PLACE_HERE, JOB as PLATFORM_JOB, LOWER,
+    MAIL, MINE as OF_MINE, NEG as LEXICON_NEG, NUMBER, OUTSIDE, PHONE, UNIT, USER, YOURS as OF_YOURS,
 };
 use super::normalise::{Kind, Text, Token};
 use super::speech::{
-    self, AGREE, APP, ASK, ASKED, AUX, AVOID, BETTER, BOOKING, BUT, CAME, CANCEL, CASH, CODE, CONTACT, DEAL, DIRECT, DONT, EXCHANGE, FEE, FIND, FROMME, GIVE, HAVE,
-    HERE, HIRE, IN, IT, JOB, MIND, MINE, NAME, NEED, NEG, OUT, PAY, PHOTO, POLITE, REACH, RETOLD, RULE, SAME, SAYS, SELF, SENT, SOMEBODY, STAY, SUPPOSE, TALK, THEM, THEY,
-    THING, TOME, TOYOU, VERIFYNUMBER, WALLET, WARN, WE, WHEN, WHY, WRITTEN, YOURS,
+    self, AGREE, APP, ASK, ASKED, AUX, AVOID, BETTER, BOOKING, BUT, CAME, CANCEL, CASH, CODE, CONTACT, DEAL, DIRECT, DONT, EXCHANGE, FEE,
+    FIND, FROMME, GIVE, HAVE, HERE, HIRE, IN, IT, JOB, MIND, MINE, NAME, NEED, NEG, OUT, PAY, PHOTO, POLITE, REACH, RETOLD, RULE, SAME,
+    SAYS, SELF, SENT, SOMEBODY, STAY, SUPPOSE, TALK, THEM, THEY, THING, TOME, TOYOU, VERIFYNUMBER, WALLET, WARN, WE, WHEN, WHY, WRITTEN,
+    YOURS,
 };
 
 /// What is proposed.
@@ -139,7 +140,9 @@ impl Message {
             let behind = |steps: usize| self.words.get(at + steps).copied();
             let mind = (1..=2).any(|steps| behind(steps).is_some_and(|word| word.does(MIND)));
             let opens = at.checked_sub(1).and_then(|before| self.words.get(before)).is_none_or(|before| {
-                before.does(AGREE | POLITE) || before.acts == 0 && before.class == 0 || self.words.get(at).is_some_and(|word| word.clause != before.clause)
+                before.does(AGREE | POLITE)
+                    || before.acts == 0 && before.class == 0
+                    || self.words.get(at).is_some_and(|word| word.clause != before.clause)
             });
             // "Why don't you …" proposes.
             let suggested = behind(1).is_some_and(|word| word.does(DONT)) && behind(2).is_some_and(|word| word.does(TOYOU | WE));
@@ -226,7 +229,10 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
         return found(proposes, "outside the app");
     }
     let brief = said.saved && said.words.len() <= 3 && !message.asks;
-    if brief || said.does(FEE) && said.does(DIRECT) && said.does(DEAL | PAY | TOME | WE | BETTER) || said.saved && said.does(DEAL | PAY | WE | CASH | DIRECT | CANCEL | AVOID) {
+    if brief
+        || said.does(FEE) && said.does(DIRECT) && said.does(DEAL | PAY | TOME | WE | BETTER)
+        || said.saved && said.does(DEAL | PAY | WE | CASH | DIRECT | CANCEL | AVOID)
+    {
         return found(proposes, "without the fee");
     }
     if paid_elsewhere(&said) {
@@ -249,7 +255,12 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
     }
     let called = said.words.iter().any(|word| word.is(CALL) && word.does(TALK));
     let spoken = said.is(PHONE) && said.does(TALK) && (said.against || said.does(BETTER) || said.does(WE) && !said.does(APP | HERE));
-    if spoken || called && (said.is(PHONE) || said.does(DIRECT)) && (said.does(BETTER) || said.against || !said.does(APP | HERE)) && said.does(TOME) {
+    if spoken
+        || called
+            && (said.is(PHONE) || said.does(DIRECT))
+            && (said.does(BETTER) || said.against || !said.does(APP | HERE))
+            && said.does(TOME)
+    {
         return found(proposes, "a call");
     }
     None
@@ -296,7 +307,9 @@ fn said(message: &Message) -> Option<Said> {
             Refusal::Here => {
                 said.against = true;
                 said.out |= clause.iter().any(|word| word.does(NEED)) && clause.iter().any(|word| word.does(APP));
-                said.out |= clause.iter().any(|word| word.does(DONT)) && clause.iter().any(|word| word.does(APP | HERE)) && clause.iter().any(|word| word.does(BOOKING | PAY | DEAL));
+                said.out |= clause.iter().any(|word| word.does(DONT))
+                    && clause.iter().any(|word| word.does(APP | HERE))
+                    && clause.iter().any(|word| word.does(BOOKING | PAY | DEAL));
             }
             Refusal::None => {}
         }
@@ -318,7 +331,8 @@ fn retold(clause: &[Word]) -> bool {
         let next = |acts| at(index + 1).is_some_and(|next| next.does(acts));
         word.does(RETOLD)
             || word.does(ASKED) && next(FROMME | RETOLD)
-            || word.does(SAYS) && (next(TOME) || (index.saturating_sub(4)..index).any(|before| at(before).is_some_and(|word| word.does(SOMEBODY))))
+            || word.does(SAYS)
+                && (next(TOME) || (index.saturating_sub(4)..index).any(|before| at(before).is_some_and(|word| word.does(SOMEBODY))))
     })
 }
 
@@ -337,9 +351,8 @@ fn refusal(clause: &[Word]) -> Refusal {
     // "no need": the word itself may be one of "without".
     let dont = clause.iter().any(|word| word.does(DONT)) && !clause.iter().any(|word| word.does(CANCEL));
     let here = if dont { APP | HERE | FEE | BOOKING } else { APP | HERE | FEE };
-    let of = clause.iter().skip(negation).enumerate().find(|(at, word)| {
-        word.does(here) || (*at > 0 || !word.does(OUT)) && word.is_contact()
-    });
+    let of =
+        clause.iter().skip(negation).enumerate().find(|(at, word)| word.does(here) || (*at > 0 || !word.does(OUT)) && word.is_contact());
     match of {
         Some((_, word)) if word.does(here) => Refusal::Here,
         _ => Refusal::Other,
@@ -350,7 +363,10 @@ fn refusal(clause: &[Word]) -> Refusal {
 fn is_out(clause: &[Word], app: bool) -> bool {
     clause.iter().enumerate().filter(|(_, word)| word.does(OUT)).any(|(index, _)| {
         let behind = clause.iter().skip(index + 1).take(REACH_OUT);
-        behind.clone().any(|word| word.does(APP)) || behind.clone().take(1).any(|word| word.does(THEM)) || app && behind.take(1).any(|word| word.does(IT)) || app && clause.get(index).is_some_and(|word| word.does(IT))
+        behind.clone().any(|word| word.does(APP))
+            || behind.clone().take(1).any(|word| word.does(THEM))
+            || app && behind.take(1).any(|word| word.does(IT))
+            || app && clause.get(index).is_some_and(|word| word.does(IT))
     })
 }
 
@@ -362,12 +378,15 @@ fn is_saved(clause: &[Word]) -> bool {
 }
 
 fn asks_code(said: &Said) -> bool {
-    let number = said.is(NUMBER) && (said.does(VERIFYNUMBER) || said.does(CAME) && said.does(GIVE) && (said.does(TOME) || said.does(VERIFYNUMBER)));
+    let number =
+        said.is(NUMBER) && (said.does(VERIFYNUMBER) || said.does(CAME) && said.does(GIVE) && (said.does(TOME) || said.does(VERIFYNUMBER)));
     let code = said.does(CODE) || number;
     let sent = said.words.iter().any(|word| word.does(REACH) && word.does(TOYOU))
-        || said.words.iter().any(|word| word.does(SENT) && !word.does(CODE)) || said.words.iter().filter(|word| word.does(SENT)).count() > 1;
+        || said.words.iter().any(|word| word.does(SENT) && !word.does(CODE))
+        || said.words.iter().filter(|word| word.does(SENT)).count() > 1;
     // "The app sends you a code."
-    let told = said.words.iter().position(|word| word.does(APP)).is_some_and(|app| said.near(app, 0, 3, |word| word.does(GIVE))) && !said.does(TOME);
+    let told = said.words.iter().position(|word| word.does(APP)).is_some_and(|app| said.near(app, 0, 3, |word| word.does(GIVE)))
+        && !said.does(TOME);
     code && sent && said.does(ASK | GIVE) && !said.does(THING) && !told && !said.against
 }
 
@@ -402,12 +421,15 @@ fn hires(said: &Said) -> bool {
 }
 
 fn hires_in(words: &[Word]) -> bool {
-    words.iter().enumerate().any(|(index, word)| word.does(HIRE) && (index.saturating_sub(3)..index).any(|before| words.get(before).is_some_and(|word| word.does(ASK | FIND | WE))))
+    words.iter().enumerate().any(|(index, word)| {
+        word.does(HIRE) && (index.saturating_sub(3)..index).any(|before| words.get(before).is_some_and(|word| word.does(ASK | FIND | WE)))
+    })
 }
 
 /// Whether the number at `index` is one that somebody is reached by, and not of an order or a flat.
 fn reaches(said: &Said, index: usize) -> bool {
-    !said.near(index, 2, 2, |word| word.is(LOWER | UNIT) && !word.is(PHONE) && !word.does(PAY) || word.does(THING)) && said.at(index).is_some_and(|word| !word.does(NEG))
+    !said.near(index, 2, 2, |word| word.is(LOWER | UNIT) && !word.is(PHONE) && !word.does(PAY) || word.does(THING))
+        && said.at(index).is_some_and(|word| !word.does(NEG))
 }
 
 /// A number or telephone of the one whom `theirs` and `class` mean.
@@ -415,7 +437,9 @@ fn owned(said: &Said, theirs: u64, class: u32, things: u32) -> Option<usize> {
     said.words.iter().enumerate().position(|(index, word)| {
         (word.is(things) || word.does(CONTACT))
             && reaches(said, index)
-            && (word.is(class) && word.is(things) || word.does(theirs) || said.near(index, 2, 3, |word| word.does(theirs) || word.is(class) && word.is(NUMBER | PHONE | CHANNEL)))
+            && (word.is(class) && word.is(things)
+                || word.does(theirs)
+                || said.near(index, 2, 3, |word| word.does(theirs) || word.is(class) && word.is(NUMBER | PHONE | CHANNEL)))
     })
 }
 
@@ -434,7 +458,9 @@ fn gives_number(said: &Said) -> bool {
 
 fn same_name(said: &Said) -> bool {
     let named = said.words.iter().any(|word| word.does(NAME) && word.does(MINE));
-    named && said.is(CHANNEL) || said.does(SAME) && (said.does(NAME) && (said.is(CHANNEL) || said.does(FIND | TALK)) || said.is(CHANNEL) && said.does(FIND | PHOTO))
+    named && said.is(CHANNEL)
+        || said.does(SAME)
+            && (said.does(NAME) && (said.is(CHANNEL) || said.does(FIND | TALK)) || said.is(CHANNEL) && said.does(FIND | PHOTO))
 }
 
 fn messenger(said: &Said, message: &Message) -> bool {
@@ -468,10 +494,16 @@ fn messenger(said: &Said, message: &Message) -> bool {
 fn asks_number(said: &Said, message: &Message) -> bool {
     let numbers = said.words.iter().any(|word| word.is(NUMBER));
     let short = said.words.len() <= 5;
-    let request = said.does(ASK | GIVE | EXCHANGE) || said.does(TALK) && said.does(TOME) || numbers && (said.does(TALK) || short) || message.asks;
+    let request =
+        said.does(ASK | GIVE | EXCHANGE) || said.does(TALK) && said.does(TOME) || numbers && (said.does(TALK) || short) || message.asks;
     let contacts = said.does(EXCHANGE) && said.does(CONTACT);
-    let theirs = contacts || owned(said, YOURS, OF_YOURS, NUMBER | PHONE | MAIL).is_some() && request && (numbers || said.does(ASK | GIVE) || said.does(TALK) && said.does(TOME));
-    let any = said.words.iter().enumerate().any(|(index, word)| word.is(NUMBER) && reaches(said, index) && said.near(index, 3, 5, |word| word.does(TALK | REACH | EXCHANGE) || word.is(CHANNEL)));
+    let theirs = contacts
+        || owned(said, YOURS, OF_YOURS, NUMBER | PHONE | MAIL).is_some()
+            && request
+            && (numbers || said.does(ASK | GIVE) || said.does(TALK) && said.does(TOME));
+    let any = said.words.iter().enumerate().any(|(index, word)| {
+        word.is(NUMBER) && reaches(said, index) && said.near(index, 3, 5, |word| word.does(TALK | REACH | EXCHANGE) || word.is(CHANNEL))
+    });
     theirs || any && said.does(ASK | GIVE | WE) && !said.does(MINE)
 }
 

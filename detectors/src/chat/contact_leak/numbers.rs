@@ -123,7 +123,10 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                 gap.plus = !behind;
             }
             Kind::Mark('°' | '%' | '$' | '€' | '£') => gap.words = gap.words.saturating_add(1),
-            Kind::Mark(mark) if reading.guess && let Some((digit, after)) = pictured(text, next - 1, mark) => {
+            Kind::Mark(mark)
+                if reading.guess
+                    && let Some((digit, after)) = pictured(text, next - 1, mark) =>
+            {
                 push(smallvec::smallvec![digit], GUESSED, &mut gap);
                 at = after;
             }
@@ -151,7 +154,10 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                     gap.plus = true;
                 }
                 Num::Again => {
-                    let again = groups.last().filter(|last| reading.compounds && !reading.guess && gap.words == 0 && last.digits.len() <= 2).map(|last| last.digits.clone());
+                    let again = groups
+                        .last()
+                        .filter(|last| reading.compounds && !reading.guess && gap.words == 0 && last.digits.len() <= 2)
+                        .map(|last| last.digits.clone());
                     if let Some(digits) = again {
                         groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap), plus_behind: false, at: first });
                     } else {
@@ -177,7 +183,8 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                             }
                         }
                     } else if reading.guess
-                        && let Some((digits, origin)) = look_alike(text.syms(token)).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
+                        && let Some((digits, origin)) =
+                            look_alike(text.syms(token)).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
                     {
                         push(digits, origin, &mut gap);
                     } else if reading.guess
@@ -527,7 +534,9 @@ fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, &mut 
         return true;
     }
     // Digits and letters in turn are a hash or a serial.
-    let longer = syms.chunk_by(|a, b| a.digit().is_some() == b.digit().is_some()).filter(|run| run.len() > 1 && run.iter().all(|sym| sym.digit().is_some()));
+    let longer = syms
+        .chunk_by(|a, b| a.digit().is_some() == b.digit().is_some())
+        .filter(|run| run.len() > 1 && run.iter().all(|sym| sym.digit().is_some()));
     if longer.count() > 1 {
         gap.words = gap.words.saturating_add(1);
         return true;

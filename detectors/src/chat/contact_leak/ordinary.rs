@@ -32,7 +32,9 @@ fn tied(group: &Group, mark: impl Fn(char) -> bool) -> bool {
 
 /// A decimal number: its whole part as people write one, then a point and what follows it.
 fn is_decimal(whole: &Group, part: &Group) -> bool {
-    tied(part, |mark| matches!(mark, '.' | '٫')) && (1..=3).contains(&whole.digits.len()) && (whole.digits.len() == 1 || !whole.digits.starts_with(&[0]))
+    tied(part, |mark| matches!(mark, '.' | '٫'))
+        && (1..=3).contains(&whole.digits.len())
+        && (whole.digits.len() == 1 || !whole.digits.starts_with(&[0]))
 }
 
 /// Two or more decimals side by side, the marks between them others than the point: columns of a table, latitude and longitude.
@@ -50,7 +52,8 @@ fn is_machine(run: &[Group]) -> bool {
     if rest.first().is_some_and(|next| tied(next, |mark| mark == '.')) {
         return false;
     }
-    [second, third, fourth].iter().all(|group| tied(group, |mark| mark == '.')) && [first, second, third, fourth].iter().all(|group| part(group))
+    [second, third, fourth].iter().all(|group| tied(group, |mark| mark == '.'))
+        && [first, second, third, fourth].iter().all(|group| part(group))
 }
 
 /// Four groups of four.

@@ -332,8 +332,11 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
             let area = matches!(first.digits.as_slice(), [0, 2 | 3] | [0, 4..=9, _]);
             let rest = window.get(1..).unwrap_or(&[]);
             let one_mark = |group: &Group| matches!(group.gap.mark, ' ' | '-' | ')' | '_' | '*' | '\n');
-            let grouped =
-                area && !unbroken && rest.len() <= 3 && rest.iter().all(|group| group.digits.len() >= 3 && one_mark(group)) && !is_year(second);
+            let grouped = area
+                && !unbroken
+                && rest.len() <= 3
+                && rest.iter().all(|group| group.digits.len() >= 3 && one_mark(group))
+                && !is_year(second);
             let plain = unbroken || grouped || spoken || window.len() == run.len();
             let elsewhere = !matches!(first.digits.as_slice(), [0, 1, ..]) && !measured && (unbroken || spoken);
             !lowered && first.origin & GLUED == 0 && (called && plain || grouped || elsewhere)

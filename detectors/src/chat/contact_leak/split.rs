@@ -58,7 +58,8 @@ pub(super) fn piece(text: &Text) -> Option<Piece> {
         return None;
     }
     let mixed = text.tokens.iter().any(|token| {
-        token.kind == Kind::Mixed && !token.lex.is_number() || token.kind == Kind::Word && text.syms(token).iter().all(|sym| matches!(sym.c, 'ا' | 'ه'))
+        token.kind == Kind::Mixed && !token.lex.is_number()
+            || token.kind == Kind::Word && text.syms(token).iter().all(|sym| matches!(sym.c, 'ا' | 'ه'))
     });
     let mut groups = numbers::groups(text, Reading { compounds: true, guess: text.has_pictures || text.has_numbers || mixed });
     // A word of letters that look like digits is a word.
@@ -140,7 +141,12 @@ impl Pieces {
             .map(|(length, age_s)| {
                 let start = at;
                 at += usize::from(length & 15);
-                Kept { digits: (start..at).map(nibble).collect(), plus: length & 128 != 0, doubtful: length & 64 != 0, age_s: u32::from(*age_s) }
+                Kept {
+                    digits: (start..at).map(nibble).collect(),
+                    plus: length & 128 != 0,
+                    doubtful: length & 64 != 0,
+                    age_s: u32::from(*age_s),
+                }
             })
             .collect()
     }
@@ -154,7 +160,8 @@ impl Pieces {
         }
         self.count = 0;
         for ((piece, length), age_s) in kept.iter().zip(&mut self.lengths).zip(&mut self.ages_s) {
-            *length = u8::try_from(piece.digits.len()).unwrap_or(0) | if piece.plus { 128 } else { 0 } | if piece.doubtful { 64 } else { 0 };
+            *length =
+                u8::try_from(piece.digits.len()).unwrap_or(0) | if piece.plus { 128 } else { 0 } | if piece.doubtful { 64 } else { 0 };
             *age_s = u16::try_from(piece.age_s).unwrap_or(u16::MAX);
             self.count += 1;
         }
@@ -195,7 +202,10 @@ fn complete(pieces: &[&Kept], place: usize) -> Option<(Phone, usize)> {
             let found = (plain || first.opens()).then(|| phone::joined(&joined(&mut window.iter()), first.plus)).flatten();
             // The beginning was sent after the rest.
             let found = found.or_else(|| {
-                let opening = window.iter().position(|piece| piece.plus || phone::is_dialled_mobile(&piece.digits)).filter(|opening| *opening > 0 && plain && !first.is_begun() && window.len() <= 4)?;
+                let opening = window
+                    .iter()
+                    .position(|piece| piece.plus || phone::is_dialled_mobile(&piece.digits))
+                    .filter(|opening| *opening > 0 && plain && !first.is_begun() && window.len() <= 4)?;
                 let rest = window.iter().enumerate().filter(|(at, _)| *at != opening).map(|(_, piece)| piece);
                 let first = window.get(opening)?;
                 phone::joined(&joined(&mut std::iter::once(first).chain(rest)), first.plus)
