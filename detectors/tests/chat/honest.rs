@@ -536,7 +536,7 @@ fn one_time_code(rng: &mut Rng) -> String {
         0 => format!("الكود {code} جالي ومش هقوله لحد"),
         1 => format!("I got the code {code} and will not share it"),
         2 => format!("kood {code} geh w msh hab3ato le 7ad"),
-        3 => format!("G-{code} is a verification code"),
+        3 => format!("G-{code}, which came by SMS and is for nobody"),
         _ => format!("رمز التحقق {code} لا تشاركه"),
     };
     shown(rng, text)

@@ -10,7 +10,7 @@ use rasid_connectors::storage::{Disk, Storage};
 
 use crate::judge;
 use crate::service::PATIENCE;
-use crate::site::{SECRET, Site};
+use crate::site::{SECRET, Site, until};
 use crate::traffic::Traffic;
 
 const DAY_MS: i64 = 86_400_000;
@@ -26,9 +26,12 @@ async fn a_log_gives_its_alerts_again_beside_the_service_and_after_it() {
     service.heard("up", PATIENCE).await;
     let traffic = Traffic::start(&site.path("events"), 7, "1");
     traffic.rounds(100).await;
+    let told = |risk: &str| judge::accepted(&site).values().any(|alert| alert.contains("auth.burst") && alert.contains(risk));
+    until("an alert of the first ruleset", async || told("\"risk\":30")).await;
     site.switch_rules(1);
     service.heard("ruleset switched", PATIENCE).await;
     traffic.rounds(300).await;
+    until("one of the second", async || told("\"risk\":45")).await;
     let beside = judge::detect(&site);
     let retract = ["retract", "payment.refunds", "--reason", "a test"];
     let retracted = site.rasid(&retract).output().expect("it starts");

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::judge;
 use crate::service::{PATIENCE, POLL, Service};
-use crate::site::Site;
+use crate::site::{Site, until};
 use crate::traffic::{Traffic, now_ms};
 
 /// How long a receiver is away; `RASID_OUTAGE_S` says another time.
@@ -88,16 +88,6 @@ async fn scores_that_redis_has_lost_are_published_again() {
     eprintln!("{} scores were back after {} ms", before.len(), now_ms() - flushed_ms);
     traffic.stop().await;
     end(&site, service).await;
-}
-
-/// Looks again and again until it holds.
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let held = tokio::time::timeout(PATIENCE, async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    });
-    assert!(held.await.is_ok(), "not within {PATIENCE:?}: {what}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

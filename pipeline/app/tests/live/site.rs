@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::producers::PRODUCERS;
-use crate::service::{Service, Trap};
+use crate::service::{PATIENCE, Service, Trap};
 
 pub(crate) const SECRET: &str = "a secret for the live tests, long enough";
 const CORE_SECRET: &str = "whsec_bGl2ZSB0ZXN0cywgYSBzZWNyZXQgZm9yIHRoZW0=";
@@ -252,4 +252,14 @@ fn offset(status: &Value, path: &Path) -> Option<u64> {
     let stream = stream_of(path);
     let source = sources.iter().find(|source| source.get("stream").and_then(Value::as_str) == Some(&stream))?;
     source.get("offset").and_then(Value::as_u64)
+}
+
+/// Looks again and again until it holds.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let held = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(held.await.is_ok(), "not within {PATIENCE:?}: {what}");
 }
