@@ -183,11 +183,12 @@ fn a_snapshot_of_the_release_before_goes_on_as_it_was() {
     for (id, text) in of_release_before() {
         now.process(&[Record { position: id as u64 + 1, arrival_ms: ARRIVAL_MS, bytes: text.as_bytes() }]);
     }
-    // What is remembered of logins is another thing since: that starts anew, and nothing else does.
-    assert_eq!(restored.started_anew().collect::<Vec<_>>(), ["auth.travel"]);
+    // What is remembered of logins is another thing since, and of messages more is asked: those start anew, and nothing else does.
+    assert_eq!(restored.started_anew().collect::<Vec<_>>(), ["auth.travel", "chat.leak"]);
     assert!(restored.state_bytes() < now.state_bytes(), "there was something to pass over");
     let other =
         said_otherwise(&parts(&mut now), r#""operator":"impossible_travel","version":2"#, r#""operator":"impossible_travel","version":3"#);
+    let other = said_otherwise(&other, r#""operator":"contact_leak","version":2"#, r#""operator":"contact_leak","version":3"#);
     let mut now = restore(ruleset(&every_rule()), SECRET, &other).expect("it is read");
     assert_eq!((restored.counters(), restored.rule_counters()), (now.counters(), now.rule_counters()));
     let (restored, now) = (Saved::of(&restored.snapshot()), Saved::of(&now.snapshot()));
