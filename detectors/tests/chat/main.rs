@@ -9,6 +9,7 @@
 
 mod addresses;
 mod honest;
+mod hostile;
 mod numbers;
 mod plan;
 mod properties;

@@ -234,14 +234,18 @@ pub(super) fn is_dialled_mobile(digits: &[u8]) -> bool {
     matches!(digits, [0, national @ ..] if plan::is_mobile(national))
 }
 
+/// Digits of a number that may stand before another one.
+const BEFORE: std::ops::RangeInclusive<usize> = 9..=14;
+
 /// Whether `start..=end` is all of the run but one group at either end, or the rest is another number.
 fn stands_alone(run: &[Group], start: usize, end: usize) -> bool {
     let right = run.len() - 1 - end;
     let opens = |group: &Group| group.gap.plus || is_dialled_mobile(&group.digits);
     let another = right >= 2 && run.get(end + 1).is_some_and(opens);
-    // In front there may be the end of another number.
-    let before: usize = run.iter().take(start).map(|group| group.digits.len()).sum();
-    (start <= 1 || (9..=14).contains(&before)) && (right <= 1 || another)
+    // In front there may be the end of another number. More groups than it has digits are none, and not counted: a message of five hundred
+    // groups would be gone through for each of its windows.
+    let before = || run.iter().take(start).map(|group| group.digits.len()).sum::<usize>();
+    (start <= 1 || start <= *BEFORE.end() && BEFORE.contains(&before())) && (right <= 1 || another)
 }
 
 /// Numbers whose groups have ordinary words between them (`street 010 building 0338 flat 8330`): only a mobile number that begins as
