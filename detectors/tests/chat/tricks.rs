@@ -390,14 +390,16 @@ fn written(rng: &mut Rng, trick: &str, groups: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// What a group that is said begins with, and its digits.
+fn begun(group: &str) -> (Vec<String>, Vec<usize>) {
+    let plus = group.starts_with('+').then(|| "plus".to_owned());
+    (plus.into_iter().collect(), group.chars().filter_map(|c| c.to_digit(10)).map(|digit| digit as usize).collect())
+}
+
 /// "Double five", "three zeros", a word for every other digit.
 fn doubled(rng: &mut Rng, group: &str, language: usize) -> String {
     let words = [ARABIC, FRANCO, ENGLISH][language];
-    let digits: Vec<usize> = group.chars().filter_map(|c| c.to_digit(10)).map(|digit| digit as usize).collect();
-    let mut out = Vec::new();
-    if group.starts_with('+') {
-        out.push("plus".to_owned());
-    }
+    let (mut out, digits) = begun(group);
     let mut rest = digits.as_slice();
     while let Some((first, _)) = rest.split_first() {
         let times = rest.iter().take_while(|digit| *digit == first).count().min(3);
@@ -441,11 +443,7 @@ const HUNDREDS: [&str; 10] = ["", "مية", "ميتين", "تلتمية", "رب�
 /// A group said in twos and threes: zeros one by one, then what is left as tens or hundreds.
 fn spoken(rng: &mut Rng, group: &str, language: usize) -> String {
     let words = [ARABIC, FRANCO, ENGLISH][language];
-    let digits: Vec<usize> = group.chars().filter_map(|c| c.to_digit(10)).map(|digit| digit as usize).collect();
-    let mut out = Vec::new();
-    if group.starts_with('+') {
-        out.push("plus".to_owned());
-    }
+    let (mut out, digits) = begun(group);
     let mut rest = digits.as_slice();
     loop {
         rest = match rest {

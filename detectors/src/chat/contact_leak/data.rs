@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::BitOr;
 
 use super::normalise::fold;
 
@@ -114,6 +115,31 @@ pub(super) fn word(column: &'static str) -> Result<&'static str, String> {
 /// A number in decimal.
 pub(super) fn number<T: std::str::FromStr>(column: &str) -> Result<T, String> {
     column.parse().map_err(|_| format!("found {column}, expected a number"))
+}
+
+/// Names for the bits of classes, and a list of them all: `CLASSES: u32; …`.
+macro_rules! named_bits {
+    ($all:ident: $bits:ty; $($(#[$meta:meta])* $name:ident,)*) => {
+        /// Every class by its name, which the files have in small letters.
+        const $all: &[(&str, $bits)] = &[$((stringify!($name), $name),)*];
+
+        data::named_bits!(@ $bits, 0; $($(#[$meta])* $name,)*);
+    };
+    (@ $bits:ty, $bit:expr; $(#[$meta:meta])* $name:ident, $($rest:tt)*) => {
+        $(#[$meta])*
+        pub(super) const $name: $bits = 1 << ($bit);
+        data::named_bits!(@ $bits, $bit + 1; $($rest)*);
+    };
+    (@ $bits:ty, $bit:expr;) => {};
+}
+pub(super) use named_bits;
+
+/// The classes that a column names, a space between them; `at` says where they all stand.
+pub(super) fn classes<T: Copy + Default + BitOr<Output = T>>(text: &str, all: &[(&str, T)], at: &str) -> Result<T, String> {
+    text.split(' ').try_fold(T::default(), |sum, name| {
+        let class = all.iter().find(|(of, _)| of.to_lowercase() == name);
+        class.map(|(_, class)| sum | *class).ok_or_else(|| format!("found the class {name}, expected one of those in {at}"))
+    })
 }
 
 #[cfg(test)]

@@ -86,22 +86,8 @@ impl Lex {
     }
 }
 
-macro_rules! classes {
-    ($($(#[$meta:meta])* $name:ident,)*) => {
-        /// Every class by its name, which the files have in small letters.
-        const CLASSES: &[(&str, u32)] = &[$((stringify!($name), $name),)*];
-
-        classes!(@ 0_u32; $($(#[$meta])* $name,)*);
-    };
-    (@ $bit:expr; $(#[$meta:meta])* $name:ident, $($rest:tt)*) => {
-        $(#[$meta])*
-        pub(super) const $name: u32 = 1 << ($bit);
-        classes!(@ $bit + 1; $($rest)*);
-    };
-    (@ $bit:expr;) => {};
-}
-
-classes! {
+data::named_bits! {
+    CLASSES: u32;
     /// Telephones, and ringing somebody: what follows may well be a number.
     CALL,
     /// A telephone or its number, as a thing that somebody has.
@@ -170,10 +156,7 @@ classes! {
 
 /// The classes that a file names, a space between them.
 fn classes(text: &str) -> Result<u32, String> {
-    text.split(' ').try_fold(0, |sum, name| {
-        let class = CLASSES.iter().find(|(of, _)| of.to_lowercase() == name);
-        class.map(|(_, class)| sum | class).ok_or_else(|| format!("found the class {name}, expected one of those in lexicon.rs"))
-    })
+    data::classes(text, CLASSES, "lexicon.rs")
 }
 
 /// Hashes and what they mean: open addressing, a quarter full, so that a miss is one probe.

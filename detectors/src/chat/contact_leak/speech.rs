@@ -11,22 +11,8 @@ use super::data;
 use super::lexicon::{filter_bit, franco_key, plain_key};
 use super::normalise::{self, Sym};
 
-macro_rules! acts {
-    ($($(#[$meta:meta])* $name:ident,)*) => {
-        /// Every class by its name, which the file has in small letters.
-        const ACTS: &[(&str, u64)] = &[$((stringify!($name), $name),)*];
-
-        acts!(@ 0_u64; $($(#[$meta])* $name,)*);
-    };
-    (@ $bit:expr; $(#[$meta:meta])* $name:ident, $($rest:tt)*) => {
-        $(#[$meta])*
-        pub(super) const $name: u64 = 1 << ($bit);
-        acts!(@ $bit + 1; $($rest)*);
-    };
-    (@ $bit:expr;) => {};
-}
-
-acts! {
+data::named_bits! {
+    ACTS: u64;
     /// The app, its chat.
     APP,
     /// This place.
@@ -189,11 +175,7 @@ impl Table {
                 "franco stem" => Form::FrancoStem,
                 _ => return Err(format!("found the language {language}")),
             };
-            let classes = classes.split(' ').try_fold(0, |sum, name| {
-                let class = ACTS.iter().find(|(of, _)| of.to_lowercase() == name);
-                class.map(|(_, class)| sum | class).ok_or_else(|| format!("found the class {name}, expected one of those in speech.rs"))
-            })?;
-            Ok((data::word(word)?, form, classes))
+            Ok((data::word(word)?, form, data::classes(classes, ACTS, "speech.rs")?))
         });
         for (word, form, classes) in entries {
             let syms = normalise::fold(word);
