@@ -57,16 +57,24 @@ impl Signal {
     /// A signal whose real numbers are rounded to the step that `fields` declares, so that the last bits of a
     /// computation never reach an alert.
     pub fn new(fields: &[SignalField], values: impl IntoIterator<Item = OwnedValue>) -> Self {
-        let values = fields.iter().zip(values).map(|(field, value)| match (field.ty, value) {
-            (SignalType::Double { decimals }, OwnedValue::Double(number)) => OwnedValue::Double(round_to(number, decimals)),
-            (_, value) => value,
-        });
-        Self { values: values.collect() }
+        let mut taken = SmallVec::with_capacity(fields.len());
+        taken.extend(values.into_iter().take(fields.len()));
+        round(fields, &mut taken);
+        Self { values: taken }
     }
 
     /// The value of the field of that index.
     pub fn get(&self, index: usize) -> Option<&OwnedValue> {
         self.values.get(index)
+    }
+}
+
+/// Each real number to the step of its field.
+fn round(fields: &[SignalField], values: &mut [OwnedValue]) {
+    for (field, value) in fields.iter().zip(values) {
+        if let (SignalType::Double { decimals }, OwnedValue::Double(number)) = (field.ty, value) {
+            *number = round_to(*number, decimals);
+        }
     }
 }
 

@@ -144,7 +144,7 @@ fn free(event: EventType, read: &BTreeSet<FieldPath>) -> Vec<(Option<&'static st
 }
 
 /// So many rules have the garbage among them.
-const GARBAGE_TURNS: usize = 4;
+const GARBAGE_TURNS: usize = 8;
 /// A silence in which every wait of a rule comes due, ms.
 const SILENCE_MS: i64 = 400 * 86_400_000;
 
@@ -276,7 +276,7 @@ fn every_rule_that_does_not_read_a_field_fires_without_it() {
             }
         }
     }
-    assert!(runs > 3_000 && bad > 1_500, "{runs} runs, {bad} of them with bad fields");
+    assert!(runs > 1_500 && bad > 750, "{runs} runs, {bad} of them with bad fields");
 }
 
 /// Any JSON, as text: half pairs, huge numbers, names given twice, nesting.
