@@ -1,8 +1,10 @@
 //! One command at a time, with its name before and its duration after.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -101,6 +103,44 @@ pub(crate) fn check(name: &str, status: ExitStatus) -> Result<()> {
     }
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Err(Failed::new(name, code).into())
+}
+
+/// A task of this program beside the others, whose words are kept until it is waited for: what leaves a core idle, such as a crate that is
+/// compiled in one unit. Stopped where nobody waits for it any more.
+pub(crate) struct Beside {
+    name: &'static str,
+    child: Child,
+    said: PathBuf,
+}
+
+impl Beside {
+    /// Starts it.
+    pub(crate) fn start(name: &'static str) -> Result<Self> {
+        let said = root().join(format!("target/{name}.log"));
+        std::fs::create_dir_all(root().join("target"))?;
+        let file = File::create(&said).with_context(|| format!("cannot write {}", said.display()))?;
+        let mut task = command(std::env::current_exe()?);
+        task.arg(name).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
+        let child = task.spawn().with_context(|| format!("cannot start {name} beside the rest"))?;
+        Ok(Self { name, child, said })
+    }
+
+    /// Waits for its end, and shows what it said.
+    pub(crate) fn wait(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        eprint!("{}", std::fs::read_to_string(&self.said).with_context(|| format!("cannot read {}", self.said.display()))?);
+        check(self.name, status)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            // With all that it has started. Where that fails it ends by itself, some minutes later.
+            drop(Command::new("kill").args(["--", &format!("-{}", self.child.id())]).status());
+            drop(self.child.wait());
+        }
+    }
 }
 
 /// Whether a program is there and answers `--version`.

@@ -14,9 +14,7 @@ use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Alert, Config, Engine, Part, Pseudonymizer, Record, ScoreChange};
 
-mod common;
-
-use common::{ARRIVAL_MS, FORM_RULES, RULES, START_MS, Saved, ruleset};
+use crate::common::{ARRIVAL_MS, FORM_RULES, RULES, START_MS, Saved, ruleset};
 
 const MINUTE_MS: i64 = 60_000;
 /// How long the rules wait.
@@ -221,7 +219,7 @@ fn most_logs_fill_the_tables() {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 256,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/full.proptest-regressions"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/engine/proptest-regressions/full.txt"))),
         ..ProptestConfig::default()
     })]
 

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rasid_engine::{Alert, Config, Engine, Opened, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, Draw, Kept, LEDGER_RULES, START_MS, astray, draws_of, engine, is_ahead, json, lines, strays};
+use crate::common::{ARRIVAL_MS, Draw, Kept, LEDGER_RULES, START_MS, astray, draws_of, engine, is_ahead, json, lines, strays};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -164,7 +162,7 @@ tests:
     alerts: [{at: 0s, entity: "account:cash"}, {at: 0s, entity: "account:t_0"}, {at: 1m, entity: "account:cash"}, {at: 1m, entity: "account:t_1"}]
 "#;
     let text = format!("{}{tests}", LEDGER_RULES[0].1);
-    let outcome = rasid_engine::run_tests(&common::ruleset(&[(LEDGER_RULES[0].0, &text)])).expect("an engine");
+    let outcome = rasid_engine::run_tests(&crate::common::ruleset(&[(LEDGER_RULES[0].0, &text)])).expect("an engine");
     assert!(outcome.failures.is_none(), "{}", outcome.failures.expect("some").render(false));
     assert_eq!(outcome.tests, 1);
 }

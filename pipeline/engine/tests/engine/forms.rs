@@ -10,9 +10,7 @@ use rasid_detectors::event::envelope::Limits;
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Alert, Config, Engine, Opened, Output, Pseudonymizer, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, Draw, FORM_RULES, START_MS, Saved, astray, draws_of, engine, is_ahead, json, strays};
+use crate::common::{ARRIVAL_MS, Draw, FORM_RULES, START_MS, Saved, astray, draws_of, engine, is_ahead, json, strays};
 
 const MINUTE_MS: i64 = 60_000;
 const LATENESS_MS: i64 = 5 * MINUTE_MS;
@@ -163,7 +161,7 @@ fn a_wait_that_cannot_be_read_any_more_ends() {
     let secret = Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough");
     let config = Config { limits, ..Config::default() };
     let mut after =
-        Engine::restore(common::ruleset(&FORM_RULES[..1]), config, secret, &mut |part| saved.get(part)).expect("what was saved");
+        Engine::restore(crate::common::ruleset(&FORM_RULES[..1]), config, secret, &mut |part| saved.get(part)).expect("what was saved");
     assert!(after.tick(2, START_MS + 60 * MINUTE_MS).alerts.is_empty());
     assert_eq!(after.counters().waits_lost, 1);
     assert!(after.tick(3, START_MS + 90 * MINUTE_MS).alerts.is_empty());
@@ -192,7 +190,7 @@ fn a_test_says_how_far_a_quantile_is_from_a_value() {
     let events: Vec<String> = (1..4).map(refund).collect();
     let tests = format!("tests: [{{name: n, events: [{}], alerts: [{{at: 3m, entity: user}}]}}]\n", events.join(", "));
     let text = format!("{}{tests}", FORM_RULES[3].1);
-    let outcome = rasid_engine::run_tests(&common::ruleset(&[(FORM_RULES[3].0, &text)])).expect("an engine");
+    let outcome = rasid_engine::run_tests(&crate::common::ruleset(&[(FORM_RULES[3].0, &text)])).expect("an engine");
     let shown = outcome.failures.expect("no alert").render(false);
     assert!(shown.contains("→ no value: `high` has 2 of at_least 5"), "{shown}");
 }
@@ -306,7 +304,7 @@ proptest! {
     #[test]
     fn a_batch_that_is_decoded_once_may_be_taken_by_many(draws in draws_of(6, 200), strays in strays(), sizes in prop::collection::vec(1_usize..100, 1..5), threads in 1_usize..5) {
         let log = log_of(&astray(draws, &strays));
-        let all: Vec<(&str, &str)> = common::all_rules().into_iter().chain(FORM_RULES.iter().copied()).collect();
+        let all: Vec<(&str, &str)> = crate::common::all_rules().into_iter().chain(FORM_RULES.iter().copied()).collect();
         let rulesets = [&all[..], FORM_RULES, &all[..3]];
         let mut together = rulesets.map(|rules| engine(rules, Config { threads, ..Config::default() }));
         let mut apart = rulesets.map(|rules| engine(rules, Config::default()));
@@ -360,16 +358,16 @@ proptest! {
 /// Keys, prefixes, counts of different ones, a last value that is compared, waits, populations; two that need what is raw; and one
 /// that looks into a phone.
 const COLUMN_RULES: &[(&str, &str)] = &[
-    common::RULES[0],
-    common::RULES[1],
-    common::MORE_RULES[0],
-    common::MORE_RULES[1],
-    common::SECOND_RULES[0],
+    crate::common::RULES[0],
+    crate::common::RULES[1],
+    crate::common::MORE_RULES[0],
+    crate::common::MORE_RULES[1],
+    crate::common::SECOND_RULES[0],
     FORM_RULES[0],
     FORM_RULES[1],
     FORM_RULES[3],
-    common::RING_RULES[0],
-    common::RING_RULES[1],
+    crate::common::RING_RULES[0],
+    crate::common::RING_RULES[1],
     (
         "auth/other_address.yaml",
         r#"

@@ -10,9 +10,7 @@ use std::time::Duration;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Config, Engine, Pseudonymizer, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, START_MS, ruleset};
+use crate::common::{ARRIVAL_MS, START_MS, ruleset};
 
 const BATCH: u64 = 4_096;
 

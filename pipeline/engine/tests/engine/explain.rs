@@ -3,9 +3,7 @@
 use rasid_engine::{Config, Record};
 use rstest::rstest;
 
-mod common;
-
-use common::{ARRIVAL_MS, START_MS, engine};
+use crate::common::{ARRIVAL_MS, START_MS, engine};
 
 const PAID: (&str, &str) = (
     "payment/paid.yaml",

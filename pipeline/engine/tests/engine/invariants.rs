@@ -5,9 +5,7 @@ use proptest::test_runner::FileFailurePersistence;
 use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Alert, Config, Engine, Output, Record, Score};
 
-mod common;
-
-use common::{
+use crate::common::{
     ALERT_RULES, ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, LEDGER_RULES, PROBE, RULES, SECOND_RULES, all_rules, astray,
     draws, draws_of, engine, is_ahead, json, strays,
 };
@@ -64,7 +62,7 @@ fn every_rule() -> Vec<(&'static str, &'static str)> {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/invariants.proptest-regressions"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/engine/proptest-regressions/invariants.txt"))),
         ..ProptestConfig::default()
     })]
 

@@ -5,9 +5,7 @@ use rasid_detectors::event::time::parse_rfc3339;
 use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record, RestoreError, Snapshot};
 use rstest::rstest;
 
-mod common;
-
-use common::{ARRIVAL_MS, DETECTOR_RULES, Draw, RULES, SECOND_RULES, START_MS, Saved, all_rules, engine, json, ruleset};
+use crate::common::{ARRIVAL_MS, DETECTOR_RULES, Draw, RULES, SECOND_RULES, START_MS, Saved, all_rules, engine, json, ruleset};
 
 fn fed(events: usize) -> Engine {
     let mut engine = engine(&all_rules(), Config::default());

@@ -3,9 +3,7 @@
 use rasid_compiler::{SourceFile, compile};
 use rasid_engine::{Config, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, engine};
+use crate::common::{ARRIVAL_MS, engine};
 
 const RULES: [(&str, &str); 3] = [
     (

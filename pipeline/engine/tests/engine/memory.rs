@@ -7,9 +7,7 @@ use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record};
 use rstest::rstest;
 
-mod common;
-
-use common::{ARRIVAL_MS, FORM_RULES, RULES, START_MS, Saved, engine, ruleset};
+use crate::common::{ARRIVAL_MS, FORM_RULES, RULES, START_MS, Saved, engine, ruleset};
 
 /// Memory is dealt at each position that this divides.
 const DEAL_EVERY: u64 = 65_536;

@@ -2,8 +2,6 @@
 
 use rstest::rstest;
 
-mod common;
-
 const STARS: &str = r#"
 rule: review.praise
 title: Somebody is praised five times and never blamed
@@ -116,6 +114,6 @@ tests:
 fn a_rule_passes_its_tests(#[case] text: &str) {
     let id = text.trim_start().lines().next().and_then(|line| line.strip_prefix("rule: ")).expect("its id");
     let name = format!("{}.yaml", id.replace('.', "/"));
-    let outcome = rasid_engine::run_tests(&common::ruleset(&[(&name, text)])).expect("an engine");
+    let outcome = rasid_engine::run_tests(&crate::common::ruleset(&[(&name, text)])).expect("an engine");
     assert!(outcome.tests >= 2 && outcome.failures.is_none(), "{}", outcome.failures.expect("a failure").render(false));
 }

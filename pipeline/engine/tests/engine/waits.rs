@@ -7,9 +7,7 @@ use rasid_detectors::event::time::{format_rfc3339, parse_rfc3339};
 use rasid_engine::{Alert, Config, Engine, Opened, Part, Pseudonymizer, Record, ScoreChange};
 use rstest::rstest;
 
-mod common;
-
-use common::{ARRIVAL_MS, FORM_RULES, START_MS, Saved, engine, ruleset};
+use crate::common::{ARRIVAL_MS, FORM_RULES, START_MS, Saved, engine, ruleset};
 
 const MINUTE_MS: i64 = 60_000;
 const LATENESS_MS: i64 = 5 * MINUTE_MS;

@@ -8,9 +8,7 @@ use rasid_compiler::ruleset::Ruleset;
 use rasid_detectors::currency::minor_digits;
 use rasid_engine::{Config, Engine, Pseudonymizer, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, Kept, START_MS, Saved};
+use crate::common::{ARRIVAL_MS, Kept, START_MS, Saved};
 
 const HOUR_MS: i64 = 3_600_000;
 

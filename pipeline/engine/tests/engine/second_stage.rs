@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rasid_engine::{Alert, Config, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, Draw, Kept, SECOND_RULES, draws_of, engine, json};
+use crate::common::{ARRIVAL_MS, Draw, Kept, SECOND_RULES, draws_of, engine, json};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -80,12 +78,12 @@ proptest! {
         let mut of: BTreeMap<(u8, &str), Kept<(f64, u8)>> = BTreeMap::new();
         let mut clock_ms = i64::MIN;
         for (position, draw) in (1_u64..).zip(&draws) {
-            clock_ms = clock_ms.max(common::START_MS + draw.at_ms);
+            clock_ms = clock_ms.max(crate::common::START_MS + draw.at_ms);
             if draw.kind != 5 { continue; }
             let mut visit = |name: &'static str, window_ms: i64, feeds: bool| {
                 let plain = of.entry((draw.who % 2, name)).or_default();
                 let strength = fired.get(&position).copied().filter(|_| feeds);
-                plain.visit(common::START_MS + draw.at_ms, clock_ms, window_ms, strength.map(|strength| (strength, draw.who % 3)))
+                plain.visit(crate::common::START_MS + draw.at_ms, clock_ms, window_ms, strength.map(|strength| (strength, draw.who % 3)))
             };
             let is_sure = fired.get(&position).is_some_and(|strength| *strength > 0.8);
             let leaks = visit("leaks", 10 * MINUTE_MS, true).map(|found| found.len());

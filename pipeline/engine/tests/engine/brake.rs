@@ -4,9 +4,7 @@ use proptest::prelude::*;
 use rasid_compiler::ruleset::{Mode, Receiver};
 use rasid_engine::{Alert, Config, Engine, Output, Pseudonymizer, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, START_MS, Saved, engine, ruleset};
+use crate::common::{ARRIVAL_MS, START_MS, Saved, engine, ruleset};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;

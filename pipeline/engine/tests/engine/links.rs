@@ -4,9 +4,7 @@ use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{Config, Engine, Part, Pseudonymizer, Record, run_tests};
 use serde_json::{Value, json};
 
-mod common;
-
-use common::{ARRIVAL_MS, Saved, ruleset};
+use crate::common::{ARRIVAL_MS, Saved, ruleset};
 
 /// The beginning of an hour.
 const START_MS: i64 = 1_790_002_800_000;

@@ -250,7 +250,7 @@ fn page(families: &[Family], ruleset: &Ruleset) -> String {
     let attempts: Vec<&Attempt> = families.iter().flat_map(|family| &family.attempts).collect();
     let passed = attempts.iter().filter(|attempt| attempt.caught_by.is_empty()).count();
     let mut page = format!(
-        "# What it costs to get round the rules\n\nMade from [fixtures/evasion/](../fixtures/evasion/) by a test (`RASID_BLESS=1 cargo test -p rasid-engine --test evasion`), which runs each of the\n\
+        "# What it costs to get round the rules\n\nMade from [fixtures/evasion/](../fixtures/evasion/) by a test (`RASID_BLESS=1 cargo test -p rasid-engine --test engine evasion`), which runs each of the\n\
          {} attempts against all shipped rules and holds the page to what comes of it: {} are seen, {passed} pass. An attacker who has read the rules\n\
          stays under each limit; what counts is what that leaves him. Rules that a sentence names, as seeing him later by what he does next, are stated there and not tried.\n\n\
          For each attack the naive form stands first; of the others, **nothing** in the second column is a way round. Where the alerts that open are all\n\

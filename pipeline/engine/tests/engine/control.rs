@@ -6,9 +6,7 @@ use rasid_compiler::ruleset::{Mode, Receiver};
 use rasid_engine::{Alert, Config, Engine, Level, Output, Record};
 use rstest::rstest;
 
-mod common;
-
-use common::{ARRIVAL_MS, Draw, RULES, START_MS, engine, json, ruleset};
+use crate::common::{ARRIVAL_MS, Draw, RULES, START_MS, engine, json, ruleset};
 
 const MINUTE: i64 = 60_000;
 /// The codes that one phone is sent in ten minutes, and a rule that counts something else.

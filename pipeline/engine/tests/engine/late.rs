@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use rasid_engine::{Config, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, Draw, RULES, engine, json};
+use crate::common::{ARRIVAL_MS, Draw, RULES, engine, json};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;

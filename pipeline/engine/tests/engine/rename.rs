@@ -3,9 +3,7 @@
 use proptest::prelude::*;
 use rasid_engine::{Alert, Config, Engine, Output, Part, Pseudonymizer, Record, ScoreChange};
 
-mod common;
-
-use common::{ARRIVAL_MS, Draw, Saved, all_rules, draws_of, engine, json, ruleset};
+use crate::common::{ARRIVAL_MS, Draw, Saved, all_rules, draws_of, engine, json, ruleset};
 
 fn first() -> Pseudonymizer {
     Pseudonymizer::new(b"a secret for the tests", 1).expect("long enough")

@@ -6,9 +6,7 @@ use proptest::prelude::*;
 use rasid_engine::{Alert, Config, Record};
 use rstest::rstest;
 
-mod common;
-
-use common::{ALERT_RULES, ARRIVAL_MS, Draw, Kept, RULES, START_MS, astray, code_event, draws_of, engine, is_ahead, json, strays};
+use crate::common::{ALERT_RULES, ARRIVAL_MS, Draw, Kept, RULES, START_MS, astray, code_event, draws_of, engine, is_ahead, json, strays};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -80,7 +78,7 @@ tests:
     alerts: [{at: 0s, entity: all}, {at: 1m, entity: all}, {at: 2m, entity: all}]
 "#;
     let text = format!("{}{tests}", ALERT_RULES[0].1);
-    let outcome = rasid_engine::run_tests(&common::ruleset(&[(ALERT_RULES[0].0, &text)])).expect("an engine");
+    let outcome = rasid_engine::run_tests(&crate::common::ruleset(&[(ALERT_RULES[0].0, &text)])).expect("an engine");
     assert!(outcome.failures.is_none(), "{}", outcome.failures.expect("some").render(false));
     assert_eq!(outcome.tests, 1);
 }

@@ -3,9 +3,7 @@
 use rasid_compiler::ruleset::Advice;
 use rasid_engine::{Config, Engine, Output, Pseudonymizer, Record, Score, ScoreChange};
 
-mod common;
-
-use common::{ARRIVAL_MS, START_MS, Saved, code_event as event, engine, ruleset};
+use crate::common::{ARRIVAL_MS, START_MS, Saved, code_event as event, engine, ruleset};
 
 const MINUTE: i64 = 60_000;
 

@@ -3,9 +3,7 @@
 use rasid_engine::{Alert, Config, Engine, Pseudonymizer, Record};
 use rstest::rstest;
 
-mod common;
-
-use common::{ARRIVAL_MS, Saved, code_event as event, engine, ruleset};
+use crate::common::{ARRIVAL_MS, Saved, code_event as event, engine, ruleset};
 
 const SENT: (&str, &str) = (
     "auth/sent.yaml",

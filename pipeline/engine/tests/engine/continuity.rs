@@ -11,9 +11,7 @@ use proptest::test_runner::FileFailurePersistence;
 use rasid_compiler::ruleset::{Receiver, Ruleset};
 use rasid_engine::{Config, DeadLetter, Engine, Part, Pseudonymizer, Record, ScoreChange, Snapshot};
 
-mod common;
-
-use common::{
+use crate::common::{
     ALERT_RULES, ARRIVAL_MS, DETECTOR_RULES, Draw, FORM_RULES, JOIN_RULES, LEDGER_RULES, PROBE, RULES, SECOND_RULES, START_MS, Saved,
     Stray, astray, draws_of, json, ruleset, strays,
 };
@@ -30,7 +28,7 @@ enum Entry {
 
 fn all_rules() -> Vec<(&'static str, &'static str)> {
     let more = DETECTOR_RULES.iter().chain(SECOND_RULES).chain(FORM_RULES).chain(JOIN_RULES).chain(LEDGER_RULES).chain(ALERT_RULES);
-    common::all_rules().into_iter().chain(more.copied()).collect()
+    crate::common::all_rules().into_iter().chain(more.copied()).collect()
 }
 
 /// Rulesets that differ in each way: as it is; another window, one rule off; one rule gone, one in shadow; more rules.
@@ -203,7 +201,7 @@ fn versions_rise(changes: &[ScoreChange]) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/continuity.proptest-regressions"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/engine/proptest-regressions/continuity.txt"))),
         ..ProptestConfig::default()
     })]
 

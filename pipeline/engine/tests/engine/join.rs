@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use rasid_engine::{Alert, Config, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, Draw, JOIN_RULES, Kept, START_MS, draws_of, engine, json};
+use crate::common::{ARRIVAL_MS, Draw, JOIN_RULES, Kept, START_MS, draws_of, engine, json};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;

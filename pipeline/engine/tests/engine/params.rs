@@ -3,9 +3,7 @@
 use rasid_compiler::ruleset::{Receiver, Severity};
 use rasid_engine::{Config, Record};
 
-mod common;
-
-use common::{ARRIVAL_MS, START_MS, engine, ruleset};
+use crate::common::{ARRIVAL_MS, START_MS, engine, ruleset};
 
 const UNDER: (&str, &str) = (
     "payment/under_limit.yaml",
