@@ -63,6 +63,7 @@ commands! {
     check: Check,
     diff: Diff,
     backtest: Backtest,
+    why_not: WhyNot,
     simulate: Simulate,
     config: Config,
     status: Status,

@@ -36,7 +36,7 @@ fn the_page_is_true() {
     let (tutorial, after) = rest.split_once("## Labels").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let rule = tutorial.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    for (name, text) in [("tight", rule.to_owned()), ("better", rule.replace("sends_max: 2", "sends_max: 6"))] {
+    for (name, text) in [("tight", rule.to_owned()), ("better", rule.replace("sends_max: 2", "sends_max: 5"))] {
         std::fs::create_dir_all(folder.path().join(name).join("auth")).unwrap();
         std::fs::write(folder.path().join(name).join("auth/codes.yaml"), text).unwrap();
     }

@@ -62,7 +62,12 @@ pub fn direction(old: &Ruleset, new: &Ruleset, id: &str) -> Option<Direction> {
             return None;
         }
         for (then, now) in then.programs.iter().zip(&now.programs) {
-            if !same(&then.applies, &now.applies) {
+            let applies = match (&then.applies, &now.applies) {
+                (None, None) => true,
+                (Some(then), Some(now)) => then.is_same(now),
+                _ => false,
+            };
+            if !applies {
                 return None;
             }
             all = all.with(of_condition(&then.when, &now.when)?)?;
@@ -88,13 +93,8 @@ fn shared(ruleset: &Ruleset) -> Vec<(&str, &str)> {
     shared.map(|(_, source)| (source.name.as_str(), source.text.as_str())).collect()
 }
 
-/// Whether two programs are written alike. Lists and zones are told by their names.
-fn same<T: std::fmt::Debug>(one: &T, two: &T) -> bool {
-    format!("{one:?}") == format!("{two:?}")
-}
-
 fn of_condition(old: &Expr, new: &Expr) -> Option<Direction> {
-    if same(old, new) {
+    if old.is_same(new) {
         return Some(Direction::Same);
     }
     let parts = match (old, new) {
@@ -170,7 +170,7 @@ fn of_comparison(old: (Comparison, &Expr, &Expr), new: (Comparison, &Expr, &Expr
 }
 
 fn trend(old: &Expr, new: &Expr) -> Option<Trend> {
-    if same(old, new) {
+    if old.is_same(new) {
         return Some(Trend::Still);
     }
     match (old, new) {
@@ -180,8 +180,8 @@ fn trend(old: &Expr, new: &Expr) -> Option<Trend> {
             Arithmetic::Add => trend(a, c)?.with(trend(b, d)?),
             Arithmetic::Subtract => trend(a, c)?.with(trend(b, d)?.flipped()),
             // By a number that stands there and is not below 0.
-            Arithmetic::Multiply if is_factor(a) && same(a, c) => trend(b, d),
-            Arithmetic::Multiply if is_factor(b) && same(b, d) => trend(a, c),
+            Arithmetic::Multiply if is_factor(a) && a.is_same(c) => trend(b, d),
+            Arithmetic::Multiply if is_factor(b) && b.is_same(d) => trend(a, c),
             _ => None,
         },
         _ => None,

@@ -12,10 +12,10 @@ use crate::report::Report;
 use crate::sweep::Curve;
 use crate::text::{self, grouped, number, percent, seconds, short};
 
-/// Alerts on the page; a browser shows a thousand rows without effort, and nobody reads more.
-const HITS_MAX: usize = 500;
+/// Alerts on the page; nobody reads more.
+const HITS_MAX: usize = 200;
 /// Differences on the page.
-const DIFFERENCES_MAX: usize = 200;
+const DIFFERENCES_MAX: usize = 50;
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -89,7 +89,7 @@ pub fn page(report: &Report, found: &[Found]) -> Result<String, askama::Error> {
         of,
         beside: of.beside.iter().map(|(other, count)| (other.as_str(), grouped(*count))).collect(),
         severity: severity(of.severity, of.active),
-        days: chart::spark(&of.by_day, &format!("alerts of {} on each day", of.rule)),
+        days: chart::spark(&of.over_time, &format!("alerts of {} over time", of.rule)),
         right: of.precision.share().map_or_else(|| "–".to_owned(), percent),
         interval: of.precision.interval().map_or_else(String::new, |(low, high)| format!("{} to {}", percent(low), percent(high))),
     });
@@ -105,7 +105,7 @@ pub fn page(report: &Report, found: &[Found]) -> Result<String, askama::Error> {
         baseline: report.baseline.as_deref().map(short),
         tiles: tiles(report, labelled),
         gates: report.gates.iter().map(gate).collect(),
-        volume: chart::days(&measures.by_day, measures.extent.from_ms),
+        volume: chart::over_time(&measures.over_time, measures.extent),
         labelled,
         rules: rules.collect(),
         differing: differing.filter(|(_, counts)| counts.same != counts.old || counts.same != counts.new).collect(),

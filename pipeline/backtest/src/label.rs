@@ -95,6 +95,7 @@ struct Line {
     look_alike: Option<String>,
     label: Option<String>,
     verdict: Option<String>,
+    #[serde(alias = "id")]
     alert: Option<String>,
     rule: Option<String>,
     entity: Option<String>,
@@ -234,7 +235,10 @@ impl Labels {
 }
 
 /// `kind:id` as it leaves; what is a pseudonym stays one.
-fn leave(entity: &str, pseudonymizer: &Pseudonymizer) -> Result<String, String> {
+///
+/// # Errors
+/// It is of another form; the text does not quote it.
+pub fn leave(entity: &str, pseudonymizer: &Pseudonymizer) -> Result<String, String> {
     let wrong = || "an entity is not of the form kind:id".to_owned();
     let (kind, id) = entity.split_once(':').ok_or_else(wrong)?;
     if kind == "all" {

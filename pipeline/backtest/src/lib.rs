@@ -22,3 +22,4 @@ pub mod saw;
 pub mod share;
 pub mod sweep;
 pub mod text;
+pub mod why_not;

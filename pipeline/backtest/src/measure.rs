@@ -9,7 +9,10 @@ use crate::found::Found;
 use crate::label::{Labels, Truth};
 use crate::share::Share;
 
-const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// Most parts: of days some ten years.
+const PARTS_MAX: i64 = 4_000;
 /// Two rules speak of the same when they name one entity within this, ms.
 const BESIDE_MS: i64 = DAY_MS;
 /// Other rules that a rule is told to speak beside.
@@ -33,10 +36,21 @@ impl Extent {
         self.to_ms.saturating_sub(self.from_ms).max(1_000) as f64 / DAY_MS as f64
     }
 
-    /// Its days by UTC: as many as it touches, one at the least.
-    fn whole_days(self) -> usize {
-        let (first, last) = (self.from_ms.div_euclid(DAY_MS), self.to_ms.div_euclid(DAY_MS));
-        usize::try_from(last.saturating_sub(first).saturating_add(1).clamp(1, 4_000)).unwrap_or(1)
+    /// How long the parts are in which alerts are counted, ms: hours of up to three days, else days by UTC.
+    pub fn part_ms(self) -> i64 {
+        if self.to_ms.saturating_sub(self.from_ms) <= 3 * DAY_MS { HOUR_MS } else { DAY_MS }
+    }
+
+    /// Its parts: as many as it touches, one at the least.
+    fn parts(self) -> usize {
+        let part = |at_ms: i64| at_ms.div_euclid(self.part_ms());
+        usize::try_from(part(self.to_ms).saturating_sub(part(self.from_ms)).saturating_add(1).clamp(1, PARTS_MAX)).unwrap_or(1)
+    }
+
+    /// The part that an instant falls into; what lies outside falls into the first or the last.
+    fn part(self, at_ms: i64) -> usize {
+        let part = |at_ms: i64| at_ms.div_euclid(self.part_ms());
+        usize::try_from(part(at_ms).saturating_sub(part(self.from_ms)).clamp(0, PARTS_MAX - 1)).unwrap_or(0).min(self.parts() - 1)
     }
 }
 
@@ -61,8 +75,8 @@ pub struct OfRule {
     pub first: String,
     /// The last one, RFC 3339.
     pub last: String,
-    /// Alerts on each day of the period, by UTC.
-    pub by_day: Vec<u64>,
+    /// Alerts in each part of the period, [`Extent::part_ms`] long.
+    pub over_time: Vec<u64>,
     /// Of its alerts those about somebody whom no other rule named within a day.
     pub alone: u64,
     /// The rules that most often named the same within a day, and in how many of its alerts.
@@ -90,8 +104,8 @@ pub struct Measures {
     pub alerts: u64,
     /// Different entities of all alerts.
     pub entities: u64,
-    /// Alerts of all rules on each day of the period, by UTC.
-    pub by_day: Vec<u64>,
+    /// Alerts of all rules in each part of the period, [`Extent::part_ms`] long.
+    pub over_time: Vec<u64>,
     /// How often all of them were right, of those that have a label.
     pub precision: Share,
     /// Stories of harm that any rule saw, of all in the period.
@@ -130,16 +144,13 @@ impl Seen {
 
 /// Measures the alerts of one run.
 pub fn measure(found: &[Found], labels: &Labels, extent: Extent) -> Measures {
-    let days = extent.whole_days();
-    let first_day = extent.from_ms.div_euclid(DAY_MS);
-    let day = |at_ms: i64| usize::try_from((at_ms.div_euclid(DAY_MS) - first_day).clamp(0, 3_999)).unwrap_or(0).min(days - 1);
-    let mut all = Measures { extent, by_day: vec![0; days], ..Measures::default() };
+    let mut all = Measures { extent, over_time: vec![0; extent.parts()], ..Measures::default() };
     let mut of: BTreeMap<&str, Vec<&Found>> = BTreeMap::new();
     let mut about: HashMap<&str, Vec<(i64, &str)>> = HashMap::new();
     for alert in found {
         of.entry(&alert.rule).or_default().push(alert);
         about.entry(&alert.entity).or_default().push((alert.opened_ms, &alert.rule));
-        if let Some(count) = all.by_day.get_mut(day(alert.opened_ms)) {
+        if let Some(count) = all.over_time.get_mut(extent.part(alert.opened_ms)) {
             *count += 1;
         }
     }
@@ -157,7 +168,7 @@ pub fn measure(found: &[Found], labels: &Labels, extent: Extent) -> Measures {
     let mut seen_by: BTreeMap<usize, u64> = BTreeMap::new();
     seen.values().flat_map(|seen| seen.first_ms.keys()).for_each(|story| *seen_by.entry(*story).or_default() += 1);
     for (rule, alerts) in of {
-        let measured = of_rule(rule, &alerts, &about, labels, extent, &day);
+        let measured = of_rule(rule, &alerts, &about, labels, extent);
         all.precision.hits += measured.precision.hits;
         all.precision.of += measured.precision.of;
         let own = seen.remove(rule).unwrap_or_default();
@@ -203,13 +214,12 @@ fn of_rule(
     about: &HashMap<&str, Vec<(i64, &str)>>,
     labels: &Labels,
     extent: Extent,
-    day: &impl Fn(i64) -> usize,
 ) -> OfRule {
-    let mut by_day = vec![0; extent.whole_days()];
+    let mut over_time = vec![0; extent.parts()];
     let mut precision = Share::default();
     let (mut alone, mut beside): (u64, BTreeMap<&str, u64>) = (0, BTreeMap::new());
     for alert in alerts {
-        if let Some(count) = by_day.get_mut(day(alert.opened_ms)) {
+        if let Some(count) = over_time.get_mut(extent.part(alert.opened_ms)) {
             *count += 1;
         }
         match labels.truth(alert) {
@@ -240,7 +250,7 @@ fn of_rule(
         entities: entities.len() as u64,
         first: opened(alerts.iter().min_by_key(|alert| alert.opened_ms)),
         last: opened(alerts.iter().max_by_key(|alert| alert.opened_ms)),
-        by_day,
+        over_time,
         alone,
         beside,
         precision,
@@ -281,9 +291,9 @@ mod tests {
         let alerts = [found("a.a", "user:u_1", 2 * HOUR), found("a.a", "user:u_2", 30 * HOUR), found("a.b", "user:u_1", 3 * HOUR), found("a.a", "user:u_5", HOUR)];
         let extent = Extent { events: 1_000, from_ms: 0, to_ms: 2 * DAY_MS - 1 };
         let measures = measure(&alerts, &labels, extent);
-        assert_eq!((measures.alerts, measures.entities, measures.by_day.as_slice()), (4, 3, [3, 1].as_slice()));
+        assert_eq!((measures.alerts, measures.entities, measures.over_time.iter().sum::<u64>()), (4, 3, 4));
         let (a, b) = (&measures.rules[0], &measures.rules[1]);
-        assert_eq!((a.rule.as_str(), a.alerts, a.entities, a.by_day.as_slice()), ("a.a", 3, 3, [2, 1].as_slice()));
+        assert_eq!((a.rule.as_str(), a.alerts, a.entities, (a.over_time[1], a.over_time[2], a.over_time[30])), ("a.a", 3, 3, (1, 1, 1)));
         assert_eq!((a.alone, a.beside.as_slice()), (2, [("a.b".to_owned(), 1)].as_slice()));
         assert_eq!((a.precision, b.precision), (Share { hits: 1, of: 2 }, Share { hits: 1, of: 1 }));
         assert_eq!((a.harms, a.harms_alone, a.seconds_to_detect, b.seconds_to_detect), (1, 0, Some(3_600), Some(7_200)));
@@ -302,6 +312,6 @@ mod tests {
     fn instants_at_the_ends_of_time_are_counted() {
         let alerts = [found("a.a", "user:u", i64::MIN + 1), found("a.a", "user:u", i64::MAX)];
         let measures = measure(&alerts, &Labels::default(), Extent { events: 1, from_ms: 0, to_ms: DAY_MS });
-        assert_eq!(measures.by_day.iter().sum::<u64>(), 2);
+        assert_eq!(measures.over_time.iter().sum::<u64>(), 2);
     }
 }

@@ -199,7 +199,8 @@ impl Diff {
         let mut comparison = compare(old.run.into_found(), all.clone(), |rule| covers.get(rule).copied().unwrap_or_default());
         comparison.directions = directions;
         for difference in &mut comparison.differences {
-            let found = difference.found();
+            // Of one that has moved: at the event that opened it before.
+            let found = difference.old.as_ref().unwrap_or_else(|| difference.found());
             // One event may open an alert about one person before and about another one after.
             difference.why = why.get(&(found.rule.clone(), found.position)).cloned();
         }

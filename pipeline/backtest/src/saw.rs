@@ -52,6 +52,18 @@ impl Saw {
         Self { came, terms, values: trace.values.clone() }
     }
 
+    /// In lines, for a person: values, and each term with what it came to.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let shown = |(name, value): &(String, serde_json::Value)| format!("{name} {}", crate::text::plain(value));
+        if !self.values.0.is_empty() {
+            lines.push(format!("  {}", self.values.0.iter().map(shown).collect::<Vec<_>>().join(", ")));
+        }
+        lines.extend(self.terms.iter().map(|term| format!("  `{}` {}", term.text, term.came)));
+        lines.push(format!("  → {}", self.came));
+        lines
+    }
+
     /// Whether the condition held.
     pub fn is_hit(&self) -> bool {
         self.came == "hit"

@@ -24,10 +24,10 @@ pub fn report(report: &Report) -> String {
     let mut out = String::new();
     let measures = &report.measures;
     let days = measures.extent.days();
-    line(&mut out, &format!("{} to {}, {} of a day and {} events, by {}", report.from, report.to, number(days), grouped(measures.extent.events), short(&report.ruleset)));
+    line(&mut out, &format!("{} to {}, {} days and {} events, by {}", report.from, report.to, number(days), grouped(measures.extent.events), short(&report.ruleset)));
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
     let a_day = measures.alerts as f64 / days;
-    line(&mut out, &format!("{} alerts, {} a day, about {} entities  {}", grouped(measures.alerts), number(a_day), grouped(measures.entities), spark(&measures.by_day)));
+    line(&mut out, &format!("{} alerts, {} a day, about {} entities  {}", grouped(measures.alerts), number(a_day), grouped(measures.entities), spark(&measures.over_time)));
     if measures.precision.of > 0 || measures.recall.of > 0 {
         line(&mut out, &format!("right {}; harm seen {}; {} until the first alert, the median", share(measures.precision), share(measures.recall), seconds(measures.seconds_to_detect)));
     }
@@ -66,7 +66,7 @@ pub fn report(report: &Report) -> String {
 
 fn rules(measures: &Measures) -> String {
     let labelled = measures.precision.of > 0 || measures.recall.of > 0;
-    let mut header = vec!["rule", "", "alerts", "a day", "entities", "alone", "most often beside", "day by day"];
+    let mut header = vec!["rule", "", "alerts", "a day", "entities", "alone", "most often beside", "over time"];
     if labelled {
         header.extend(["right", "95 %", "harm", "only it", "until"]);
     }
@@ -82,7 +82,7 @@ fn rules(measures: &Measures) -> String {
             grouped(rule.entities),
             grouped(rule.alone),
             beside,
-            spark(&rule.by_day),
+            spark(&rule.over_time),
         ];
         if labelled {
             row.extend(labels(rule));
@@ -180,7 +180,10 @@ pub fn why_lines(difference: &Difference) -> Vec<String> {
         if old.mode != new.mode {
             said.push(format!("{:?} → {:?}", old.mode, new.mode).to_lowercase());
         }
-        said.extend(values(Some(&old.values.0), Some(&new.values.0)));
+        // Those of one that has moved are of two events; what both saw at the first stands below.
+        if difference.why.is_none() {
+            said.extend(values(Some(&old.values.0), Some(&new.values.0)));
+        }
         if !said.is_empty() {
             lines.push(said.join(", "));
         }
@@ -330,7 +333,8 @@ fn names(all: &[String]) -> String {
     }
 }
 
-fn plain(value: &serde_json::Value) -> String {
+/// A value as a person reads it; a dash where there is none.
+pub(crate) fn plain(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => "–".to_owned(),
         serde_json::Value::String(text) => text.clone(),

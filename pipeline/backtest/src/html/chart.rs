@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use rasid_detectors::event::time::format_rfc3339;
 
+use crate::measure::Extent;
 use crate::sweep::{Curve, Point};
 use crate::text::{grouped, number};
 
@@ -41,30 +42,35 @@ pub(super) fn spark(counts: &[u64], says: &str) -> String {
     out + "</svg>"
 }
 
-/// Alerts on each day, with the first and the last day named.
+/// Alerts in each part of the period, with the first and the last part named.
 #[expect(clippy::cast_precision_loss, reason = "pixels")]
-pub(super) fn days(counts: &[u64], from_ms: i64) -> String {
+pub(super) fn over_time(counts: &[u64], extent: Extent) -> String {
     let most = counts.iter().copied().max().unwrap_or(0);
-    let mut out = open(WIDTH, HEIGHT, &format!("alerts on each of {} days, {} at the most", counts.len(), grouped(most)));
+    let unit = if extent.part_ms() < DAY_MS { "hours" } else { "days" };
+    let mut out = open(WIDTH, HEIGHT, &format!("alerts in each of {} {unit}, {} at the most", counts.len(), grouped(most)));
     frame(&mut out, most as f64);
     let inner = WIDTH - LEFT - RIGHT;
     let step = inner / counts.len().max(1) as f64;
     for (at, count) in counts.iter().enumerate() {
         let tall = *count as f64 / most.max(1) as f64 * (HEIGHT - TOP - BOTTOM);
         let (x, y, wide) = (LEFT + at as f64 * step, HEIGHT - BOTTOM - tall, (step - 1.5).clamp(0.7, 60.0));
-        let says = format!("{}: {}", day(from_ms, at), grouped(*count));
+        let says = format!("{}: {}", part(extent, at), grouped(*count));
         write!(out, "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"><title>{says}</title></rect>").expect("a String takes all");
     }
-    label(&mut out, LEFT, &day(from_ms, 0), "start");
+    label(&mut out, LEFT, &part(extent, 0), "start");
     if counts.len() > 1 {
-        label(&mut out, WIDTH - RIGHT, &day(from_ms, counts.len() - 1), "end");
+        label(&mut out, WIDTH - RIGHT, &part(extent, counts.len() - 1), "end");
     }
     out + "</svg>"
 }
 
-fn day(from_ms: i64, at: usize) -> String {
-    let days = i64::try_from(at).unwrap_or(0);
-    format_rfc3339(from_ms.saturating_add(days.saturating_mul(DAY_MS))).chars().take(10).collect()
+/// A day, or an hour of one.
+fn part(extent: Extent, at: usize) -> String {
+    let parts = i64::try_from(at).unwrap_or(0);
+    let at_ms = extent.from_ms.saturating_add(parts.saturating_mul(extent.part_ms()));
+    let time = format_rfc3339(at_ms);
+    let length = if extent.part_ms() < DAY_MS { 13 } else { 10 };
+    time.chars().take(length).map(|c| if c == 'T' { ' ' } else { c }).chain(if length == 13 { "h" } else { "" }.chars()).collect()
 }
 
 /// Alerts a day by value.
