@@ -16,6 +16,10 @@ use rasid_service::operate::control::Who;
 
 use crate::user;
 
+mod past_options;
+
+pub(crate) use self::detect::Progress;
+
 /// What a command does.
 pub(crate) trait Command {
     /// Whether it sets its log up by itself, as the configuration says; else it is what `RASID_LOG` says, on stderr.
@@ -57,6 +61,9 @@ commands! {
     detect: Detect,
     run: Run,
     check: Check,
+    diff: Diff,
+    backtest: Backtest,
+    why_not: WhyNot,
     simulate: Simulate,
     config: Config,
     status: Status,

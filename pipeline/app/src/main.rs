@@ -9,6 +9,8 @@ mod key;
 mod memory;
 mod metrics;
 mod notify;
+mod past;
+mod rulesets;
 mod shipped;
 mod telemetry;
 mod user;

@@ -7,6 +7,7 @@ use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
+use crate::canonical;
 use crate::items::Item;
 pub use crate::library::Function;
 use crate::list::members::Members;
@@ -207,6 +208,12 @@ impl Expr {
     /// The programs that it is made of.
     pub fn parts(&self) -> Vec<&Expr> {
         parts!(self,)
+    }
+
+    /// Whether it is the same program, constants and lists' entries included.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let text = |expr: &Self| canonical::text(expr, canonical::Fields::Numbered);
+        text(self) == text(other)
     }
 
     /// The same, to change them.

@@ -33,6 +33,13 @@ pub(crate) struct Read {
     pub(crate) faults: Vec<Fault>,
 }
 
+/// Whether a file is looked at whose path below the rules folder is `name`, with `/`.
+pub fn is_rule_file(name: &str) -> bool {
+    let is_yaml = Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let is_hidden = name.split('/').any(|part| part.starts_with('.'));
+    !is_hidden && (is_yaml || list::lines::is_entries(name) || zone::is_zone(name))
+}
+
 /// Every rule file below `dir`.
 ///
 /// # Errors
@@ -224,8 +231,7 @@ impl Walk {
             return;
         }
         let shown = format!("{prefix}{lossy}");
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        let is_rule_file = is_yaml || list::lines::is_entries(&shown) || zone::is_zone(&shown);
+        let is_rule_file = is_rule_file(&shown);
         let meta = match std::fs::metadata(&path) {
             Ok(meta) => meta,
             // A link to nowhere may have been a folder of rules.

@@ -32,6 +32,13 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Whether it is judged by what other rules opened: their scores, or their alerts.
+    pub fn reads_others(&self) -> bool {
+        self.reads_score() || self.triggers.iter().any(|trigger| trigger.event.is_alert())
+    }
+}
+
 impl Ruleset {
     /// Whether what the trigger reads is not all there outside the raw zone: free text, exact places, what an event is made up
     /// of, what a detector looks for in a raw value.

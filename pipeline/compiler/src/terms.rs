@@ -60,8 +60,8 @@ impl Terms {
         let program = triggers.first().and_then(|trigger| trigger.programs.last());
         let when = when.zip(program).map(|(source, program)| Term::of(text, source, &source.root, inside(&program.when, spared)));
         let items =
-            if let Some(NodeValue::Seq(items)) = member(root, "overrides").map(|node| &node.value) { items.as_slice() } else { &[] };
-        let applies = items.iter().filter_map(|item| Some(member(item, "if")?.span.clone()));
+            if let Some(NodeValue::Seq(items)) = root.member("overrides").map(|node| &node.value) { items.as_slice() } else { &[] };
+        let applies = items.iter().filter_map(|item| Some(item.member("if")?.span.clone()));
         Self { when: when.unwrap_or_else(|| Term::alone(0..0)), applies: applies.collect(), spared }
     }
 
@@ -89,11 +89,6 @@ impl Terms {
     pub fn program<'p>(&self, program: &'p Program) -> &'p Expr {
         inside(&program.when, self.spared)
     }
-}
-
-fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    let NodeValue::Map(entries) = &node.value else { return None };
-    entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
 }
 
 /// The condition inside the tests of those who are spared.

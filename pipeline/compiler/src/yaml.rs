@@ -66,6 +66,12 @@ impl Node {
         }
     }
 
+    /// What stands under a key, of a map.
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        let NodeValue::Map(entries) = &self.value else { return None };
+        entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+    }
+
     /// The node as JSON.
     pub(crate) fn to_json(&self) -> Value {
         match &self.value {

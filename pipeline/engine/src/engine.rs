@@ -260,9 +260,7 @@ impl Engine {
     pub fn process_traced(&mut self, records: &[Record<'_>]) -> (Output, Vec<Trace>) {
         let opened = Opened::default();
         let batch = self.decode(records, &opened);
-        let (mut output, mut traces) = (Output::default(), Vec::new());
-        self.take(&batch, &mut output, Some(&mut traces));
-        (output, traces)
+        self.step_traced(&batch)
     }
 
     /// Takes the state over a batch, which any engine may have decoded that has the same secret and the same bounds on one
@@ -274,6 +272,16 @@ impl Engine {
         let mut output = Output::default();
         self.take(batch, &mut output, None);
         output
+    }
+
+    /// Does the same, and says what every condition saw on the way.
+    ///
+    /// # Panics
+    /// As [`Engine::step`].
+    pub fn step_traced(&mut self, batch: &Batch<'_>) -> (Output, Vec<Trace>) {
+        let (mut output, mut traces) = (Output::default(), Vec::new());
+        self.take(batch, &mut output, Some(&mut traces));
+        (output, traces)
     }
 
     /// Every score of 1 or more as of the event clock, by entity.

@@ -5,7 +5,7 @@ use rasid_compiler::ruleset::{Program, Trigger};
 use rasid_compiler::terms::Came;
 use rasid_detectors::operator::Lacking;
 
-use crate::alert::Values;
+use crate::alert::{Values, entity_of};
 use crate::batch::{At, Chunk};
 use crate::condition::{Verdict, scope, verdict};
 use crate::plan::{Plan, TriggerPlan};
@@ -23,6 +23,8 @@ pub struct Trace {
     pub due: bool,
     /// The rule.
     pub rule: String,
+    /// Whom an alert would be about, as it leaves: `kind:id`; `None` where the event names nobody.
+    pub entity: Option<String>,
     /// What the condition gave; `None` where the event does not name an entity that the rule needs.
     pub held: Option<Result<bool, EvalError>>,
     /// What the `if` of each override and then each term of the condition came to, in the order of the rule's terms; nothing where the
@@ -65,7 +67,8 @@ pub(crate) fn trace_of(
         }
     };
     let (at_ms, due) = (at.row.at_ms, at.mark.due.is_some());
-    Trace { position: chunk.record(at.row).position, at_ms, due, rule: rule.id.clone(), held, came, values, lacking }
+    let entity = entity_of(at.row, trigger, pseudonymizer);
+    Trace { position: chunk.record(at.row).position, at_ms, due, rule: rule.id.clone(), entity, held, came, values, lacking }
 }
 
 /// Of the bindings that a program shows, those that have no value and can tell how far they are from one.

@@ -5,6 +5,7 @@ pub(crate) mod exposure;
 pub mod layout;
 pub mod lock;
 pub(crate) mod open;
+pub mod past;
 pub(crate) mod remembered;
 pub mod replay;
 pub mod rulesets;

@@ -232,18 +232,18 @@ impl Run {
 }
 
 /// A line on stderr each second, if a person is there to see it.
-struct Progress {
+pub(crate) struct Progress {
     watch: Stopwatch,
     shown: Option<Duration>,
     terminal: bool,
 }
 
 impl Progress {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { watch: Stopwatch::start(), shown: None, terminal: std::io::stderr().is_terminal() }
     }
 
-    fn show(&mut self, records: u64) {
+    pub(crate) fn show(&mut self, records: u64) {
         let elapsed = self.watch.elapsed();
         if self.terminal && elapsed.saturating_sub(self.shown.unwrap_or_default()) >= Duration::from_secs(1) {
             eprint!("\r{} records", grouped(records));
@@ -251,7 +251,7 @@ impl Progress {
         }
     }
 
-    fn end(self) -> Duration {
+    pub(crate) fn end(self) -> Duration {
         if self.shown.is_some() {
             eprint!("\r{:40}\r", "");
         }

@@ -1,0 +1,211 @@
+//! A ruleset over the past, with all that is asked of it, in one pass.
+
+use rasid_compiler::ruleset::{Mode, Ruleset};
+use rasid_detectors::event::time::format_rfc3339;
+use rasid_engine::{Config, Counters, EngineError, Opened, Pseudonymizer, Record};
+
+use crate::found::Found;
+use crate::gate::Gate;
+use crate::label::{Labels, Truth};
+use crate::measure::{Extent, measure};
+use crate::pass::{Diff, LOOKED_INTO_MAX, Period, Run};
+use crate::report::Report;
+use crate::sweep::{Curve, Sweep, SweepError, Trial, curve};
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Question {
+    /// The rules.
+    pub ruleset: Ruleset,
+    /// What they are held against.
+    pub baseline: Option<Ruleset>,
+    /// Parameters to be tried.
+    pub sweeps: Vec<Sweep>,
+    /// From when to when alerts count.
+    pub period: Period,
+    /// What is known of the past.
+    pub labels: Labels,
+    /// What must not be.
+    pub gates: Vec<Gate>,
+}
+
+/// Why there is no backtest.
+#[derive(Debug, thiserror::Error)]
+pub enum BacktestError {
+    /// A sweep asks for what is not there.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// A gate does.
+    #[error("{0}")]
+    Gate(String),
+    /// No engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The rules that are asked about, alone or beside others.
+enum Main {
+    Alone(Run),
+    Beside(Box<Diff>),
+}
+
+impl Main {
+    fn run(&mut self) -> &mut Run {
+        match self {
+            Self::Alone(run) => run,
+            Self::Beside(diff) => diff.new_run(),
+        }
+    }
+}
+
+/// A backtest on its way through the past.
+pub struct Backtest {
+    main: Main,
+    trials: Vec<(Trial, Run)>,
+    period: Period,
+    labels: Labels,
+    gates: Vec<Gate>,
+    ruleset: String,
+    baseline: Option<String>,
+    /// Rules in force.
+    rules: Vec<String>,
+    /// The first event's clock, Unix ms.
+    from_ms: Option<i64>,
+}
+
+impl Backtest {
+    /// At the beginning.
+    ///
+    /// # Errors
+    /// [`BacktestError`].
+    pub fn new(question: Question, config: &Config, pseudonymizer: &Pseudonymizer) -> Result<Self, BacktestError> {
+        let Question { ruleset, baseline, sweeps, period, labels, gates } = question;
+        for gate in &gates {
+            if gate.rule().is_some_and(|rule| ruleset.rules.iter().all(|other| other.id != rule)) {
+                return Err(BacktestError::Gate(format!("`{gate}`: there is no such rule")));
+            }
+            if gate.compares() && baseline.is_none() {
+                return Err(BacktestError::Gate(format!("`{gate}` speaks of a difference, and there is no baseline: add --baseline")));
+            }
+        }
+        let trials = Trial::of(&sweeps, &ruleset)?;
+        let trials = trials.into_iter().map(|trial| {
+            let run = Run::new(trial.ruleset.clone(), config, pseudonymizer, period)?;
+            Ok((trial, run))
+        });
+        let trials = trials.collect::<Result<Vec<_>, EngineError>>()?;
+        let rules = ruleset.rules.iter().filter(|rule| rule.mode != Mode::Off).map(|rule| rule.id.clone()).collect();
+        let (hash, baseline_hash) = (ruleset.hash.clone(), baseline.as_ref().map(|baseline| baseline.hash.clone()));
+        let main = match baseline {
+            None => Main::Alone(Run::new(ruleset, config, pseudonymizer, period)?),
+            Some(baseline) => Main::Beside(Box::new(Diff::new((baseline, ruleset), config, pseudonymizer, period)?)),
+        };
+        Ok(Self { main, trials, period, labels, gates, ruleset: hash, baseline: baseline_hash, rules, from_ms: None })
+    }
+
+    /// Takes the next records of the past; their positions rise.
+    pub fn step(&mut self, mut records: &[Record<'_>]) {
+        // The first event by itself, for its clock.
+        while self.from_ms.is_none()
+            && let Some((first, rest)) = records.split_first()
+        {
+            self.take(std::slice::from_ref(first));
+            let clock_ms = self.main.run().engine().clock_ms();
+            self.from_ms = (clock_ms > i64::MIN).then_some(clock_ms);
+            records = rest;
+        }
+        if !records.is_empty() {
+            self.take(records);
+        }
+    }
+
+    fn take(&mut self, records: &[Record<'_>]) {
+        let opened = Opened::default();
+        let batch = self.main.run().decode(records, &opened);
+        match &mut self.main {
+            Main::Alone(run) => {
+                run.step(&batch);
+            }
+            Main::Beside(diff) => diff.step(&batch),
+        }
+        for (_, run) in &mut self.trials {
+            run.step(&batch);
+        }
+        self.main.run().recycle(batch);
+    }
+
+    /// Whether nothing that is still to come can open an alert in the period.
+    pub fn is_over(&mut self) -> bool {
+        let (clock_ms, until_ms) = (self.main.run().engine().clock_ms(), self.period.until_ms);
+        until_ms < i64::MAX && clock_ms > until_ms.saturating_add(Config::default().lateness_ms)
+    }
+
+    /// Counts so far.
+    pub fn counters(&mut self) -> Counters {
+        self.main.run().engine().counters()
+    }
+
+    /// The report, and the alerts that the rules opened in the period, when all is read.
+    pub fn finish(mut self) -> (Report, Vec<Found>) {
+        let counters = self.counters();
+        let clock_ms = self.main.run().engine().clock_ms();
+        let (from_ms, to_ms) = match self.from_ms {
+            None => (0, 0),
+            Some(first_ms) => (first_ms.max(self.period.since_ms), clock_ms.min(self.period.until_ms.saturating_sub(1))),
+        };
+        let extent = Extent { events: counters.events, from_ms, to_ms: to_ms.max(from_ms) };
+        let mut report = Report {
+            ruleset: self.ruleset,
+            baseline: self.baseline,
+            from: format_rfc3339(from_ms),
+            to: format_rfc3339(to_ms),
+            records: counters.records,
+            dead_letters: counters.dead_letters,
+            duplicates: counters.duplicates,
+            evicted: counters.evicted,
+            labels: (self.labels.stories.len(), self.labels.verdicts()),
+            ..Report::default()
+        };
+        let mut found = match self.main {
+            Main::Alone(run) => run.into_found(),
+            Main::Beside(diff) => {
+                report.changed_rules = diff.changed().to_vec();
+                let (comparison, found) = diff.finish();
+                report.comparison = Some(comparison);
+                found
+            }
+        };
+        report.measures = measure(&found, &self.labels, extent);
+        report.silent = self.rules.into_iter().filter(|rule| report.measures.rules.iter().all(|of| of.rule != *rule)).collect();
+        let curve = |(trial, run): (Trial, Run)| -> Curve {
+            let sorted = trial.sort(run.into_found());
+            curve(&trial, &sorted, &self.labels, extent)
+        };
+        report.sweeps = self.trials.into_iter().map(curve).collect();
+        report.notes = notes(&report, self.labels.is_empty());
+        for alert in &mut found {
+            alert.right = match self.labels.truth(alert) {
+                Truth::Right => Some(true),
+                Truth::Wrong => Some(false),
+                Truth::Unknown => None,
+            };
+        }
+        report.gates = self.gates.iter().map(|gate| gate.judge(&report)).collect();
+        (report, found)
+    }
+}
+
+fn notes(report: &Report, unlabelled: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.evicted > 0 {
+        notes.push(format!("{} states did not fit into memory: what looks far back saw less than it should; give more with --memory", report.evicted));
+    }
+    if !unlabelled && report.measures.precision.is_thin() {
+        notes.push(format!("not enough labels: {} alerts have one, and fewer than 30 say little", report.measures.precision.of));
+    }
+    if report.changed_rules.len() > LOOKED_INTO_MAX {
+        let more = report.changed_rules.len() - LOOKED_INTO_MAX;
+        notes.push(format!("{} rules differ; what the conditions of {more} of them saw was not looked into", report.changed_rules.len()));
+    }
+    notes
+}

@@ -1,0 +1,226 @@
+//! A ruleset over the past, and two beside each other: each has an engine of its own, and all take the same batches, which are decoded
+//! once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rasid_compiler::gather::{Chosen, gather};
+use rasid_compiler::ruleset::{Mode, Rule, Ruleset};
+use rasid_engine::{Batch, Config, Engine, EngineError, Opened, Output, Pseudonymizer, Record, Trace};
+
+use crate::compare::{Comparison, compare};
+use crate::direction::{Direction, direction};
+use crate::found::{Found, covers};
+use crate::saw::{Saw, Why};
+
+/// Rules whose conditions are looked into, event by event, where old and new differ: each is asked at every event that it watches.
+pub const LOOKED_INTO_MAX: usize = 20;
+
+/// From when to when alerts count; what came before warms up what looks back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// The first instant that counts, Unix ms.
+    pub since_ms: i64,
+    /// The first one that does not, Unix ms.
+    pub until_ms: i64,
+}
+
+impl Period {
+    /// Everything there is.
+    pub const ALL: Self = Self { since_ms: i64::MIN, until_ms: i64::MAX };
+
+    /// Whether an instant counts.
+    pub fn contains(self, at_ms: i64) -> bool {
+        (self.since_ms..self.until_ms).contains(&at_ms)
+    }
+}
+
+/// An engine on its way through the past, and the alerts that it has opened in the period.
+pub struct Run {
+    engine: Engine,
+    period: Period,
+    found: Vec<Found>,
+}
+
+impl Run {
+    /// At the beginning. Rules that are off stay so; what is in shadow is told with the rest.
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub fn new(ruleset: Ruleset, config: &Config, pseudonymizer: &Pseudonymizer, period: Period) -> Result<Self, EngineError> {
+        Ok(Self { engine: Engine::new(ruleset, config.clone(), pseudonymizer.clone())?, period, found: Vec::new() })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The alerts in the period so far, in the order in which they opened.
+    pub fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// The same, when all is read.
+    pub fn into_found(self) -> Vec<Found> {
+        self.found
+    }
+
+    /// Decodes records for every run that has the same secret and the same bounds on a record.
+    pub fn decode<'a>(&mut self, records: &'a [Record<'a>], opened: &'a Opened) -> Batch<'a> {
+        self.engine.decode(records, opened)
+    }
+
+    /// Takes a batch's memory back, for the next one.
+    pub fn recycle(&mut self, batch: Batch<'_>) {
+        self.engine.recycle(batch);
+    }
+
+    /// Takes a batch; gives the alerts of the period that it opened.
+    pub fn step(&mut self, batch: &Batch<'_>) -> &[Found] {
+        let before = self.found.len();
+        let Output { alerts, .. } = self.engine.step(batch);
+        let found = alerts.into_iter().map(Found::from).filter(|found| self.period.contains(found.opened_ms));
+        self.found.extend(found);
+        self.found.get(before..).unwrap_or_default()
+    }
+}
+
+/// Old rules and new ones over one past.
+pub struct Diff {
+    old: Side,
+    new: Side,
+    /// How long an alert covers what follows: the longer of both, ms.
+    covers: BTreeMap<String, i64>,
+    /// What both saw at events where they differ, by rule and position.
+    why: BTreeMap<(String, u64), Why>,
+    /// Rules that say something else, more than [`LOOKED_INTO_MAX`] of which are not looked into.
+    changed: Vec<String>,
+    /// What their change can do at all.
+    directions: BTreeMap<String, Direction>,
+}
+
+/// One side of a comparison.
+struct Side {
+    run: Run,
+    ruleset: Ruleset,
+    /// The rules that are looked into, by themselves.
+    traced: Option<Engine>,
+}
+
+impl Side {
+    fn rule(&self, id: &str) -> Option<&Rule> {
+        self.ruleset.rules.iter().find(|rule| rule.id == id)
+    }
+
+    fn traces(&mut self, batch: &Batch<'_>) -> Vec<Trace> {
+        self.traced.as_mut().map(|engine| engine.step_traced(batch).1).unwrap_or_default()
+    }
+
+    /// What a rule saw at an event.
+    fn saw(&self, traces: &[Trace], rule: &str, position: u64) -> Option<Saw> {
+        let found = self.rule(rule)?;
+        let mut of_event = traces.iter().filter(|trace| trace.position == position && trace.rule == rule);
+        let first = of_event.clone().next()?;
+        let hit = of_event.find(|trace| trace.held == Some(Ok(true))).unwrap_or(first);
+        Some(Saw::of(hit, &self.ruleset, found))
+    }
+}
+
+impl Diff {
+    /// At the beginning of the past.
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub fn new(
+        (old, new): (Ruleset, Ruleset),
+        config: &Config,
+        pseudonymizer: &Pseudonymizer,
+        period: Period,
+    ) -> Result<Self, EngineError> {
+        let mut covers: BTreeMap<String, i64> = BTreeMap::new();
+        for (rule, ms) in self::covers(&old).into_iter().chain(self::covers(&new)) {
+            let known = covers.entry(rule.to_owned()).or_default();
+            *known = ms.max(*known);
+        }
+        let changed = changed(&old, &new);
+        let directions = changed.iter().filter_map(|rule| Some((rule.clone(), direction(&old, &new, rule)?))).collect();
+        let side = |ruleset: Ruleset| -> Result<Side, EngineError> {
+            let chosen = ruleset.rules.iter().enumerate().filter(|(_, rule)| changed.iter().take(LOOKED_INTO_MAX).any(|id| *id == rule.id));
+            // What reads other rules' alerts and scores would see none here.
+            let chosen = chosen.filter(|(_, rule)| !rule.reads_others() && rule.mode != Mode::Off);
+            let chosen: Vec<Chosen<'_>> = chosen.map(|(rule, found)| Chosen { ruleset: &ruleset, rule, id: &found.id }).collect();
+            let small = (!chosen.is_empty()).then(|| gather(chosen));
+            let traced = small.map(|small| Engine::new(small, config.clone(), pseudonymizer.clone())).transpose()?;
+            Ok(Side { run: Run::new(ruleset.clone(), config, pseudonymizer, period)?, ruleset, traced })
+        };
+        Ok(Self { old: side(old)?, new: side(new)?, covers, why: BTreeMap::new(), changed, directions })
+    }
+
+    /// The run of the new rules.
+    pub fn new_run(&mut self) -> &mut Run {
+        &mut self.new.run
+    }
+
+    /// Takes a batch that one of its runs, or another of the same secret and bounds, has decoded.
+    pub fn step(&mut self, batch: &Batch<'_>) {
+        let key = |found: &Found| (found.rule.clone(), found.position, found.entity.clone());
+        let then: BTreeSet<_> = self.old.run.step(batch).iter().map(key).collect();
+        let now: BTreeSet<_> = self.new.run.step(batch).iter().map(key).collect();
+        let (old, new) = (self.old.traces(batch), self.new.traces(batch));
+        for (rule, position, _) in then.symmetric_difference(&now) {
+            if self.changed.iter().take(LOOKED_INTO_MAX).any(|id| id == rule) {
+                let why = Why { old: self.old.saw(&old, rule, *position), new: self.new.saw(&new, rule, *position) };
+                if why.old.is_some() || why.new.is_some() {
+                    self.why.insert((rule.clone(), *position), why);
+                }
+            }
+        }
+    }
+
+    /// The engine of the new rules.
+    pub fn engine(&self) -> &Engine {
+        self.new.run.engine()
+    }
+
+    /// How far behind the newest event one may still open an alert that is not late, ms.
+    pub fn lateness_ms(&self) -> i64 {
+        Config::default().lateness_ms
+    }
+
+    /// Ids of the rules that are not word for word the same on both sides, in order; all of them where what rules share differs.
+    pub fn changed(&self) -> &[String] {
+        &self.changed
+    }
+
+    /// What differs, when all is read, and the alerts of the new rules.
+    pub fn finish(self) -> (Comparison, Vec<Found>) {
+        let Self { old, new, covers, why, directions, .. } = self;
+        let all = new.run.into_found();
+        let mut comparison = compare(old.run.into_found(), all.clone(), |rule| covers.get(rule).copied().unwrap_or_default());
+        comparison.directions = directions;
+        for difference in &mut comparison.differences {
+            // Of one that has moved: at the event that opened it before.
+            let found = difference.old.as_ref().unwrap_or_else(|| difference.found());
+            // One event may open an alert about one person before and about another one after.
+            difference.why = why.get(&(found.rule.clone(), found.position)).cloned();
+        }
+        (comparison, all)
+    }
+}
+
+/// The rules whose files differ, in order of their ids. Where lists, rates, zones or shared bindings do, that may be any.
+fn changed(old: &Ruleset, new: &Ruleset) -> Vec<String> {
+    let is_rule = |ruleset: &Ruleset, index: usize| ruleset.rules.iter().any(|rule| rule.source == index);
+    let shared = |ruleset: &Ruleset| -> Vec<(String, String)> {
+        let shared = ruleset.sources.iter().enumerate().filter(|(index, _)| !is_rule(ruleset, *index));
+        shared.map(|(_, source)| (source.name.clone(), source.text.clone())).collect()
+    };
+    let texts = |ruleset: &Ruleset| -> BTreeMap<String, String> {
+        let text = |rule: &Rule| ruleset.sources.get(rule.source).map(|source| source.text.clone()).unwrap_or_default();
+        ruleset.rules.iter().map(|rule| (rule.id.clone(), text(rule))).collect()
+    };
+    let (before, after) = (texts(old), texts(new));
+    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let others = shared(old) != shared(new);
+    all.into_iter().filter(|id| others || before.get(*id) != after.get(*id)).cloned().collect()
+}

@@ -1,0 +1,429 @@
+//! One rule under many values of its parameters, over one decoding pass.
+//!
+//! Each value makes a rule of its own in one small ruleset. What is counted under equal definitions is counted once for all of them, so
+//! values of a parameter that stands in `when` alone share all state. A rule that reads other rules' scores or alerts gets all other
+//! rules of its ruleset beside it.
+
+use std::collections::BTreeMap;
+
+use rasid_compiler::gather::{Chosen, gather};
+use rasid_compiler::param::params;
+use rasid_compiler::ruleset::Ruleset;
+use rasid_compiler::{SourceFile, compile};
+use serde::Serialize;
+
+use crate::found::Found;
+use crate::label::Labels;
+use crate::measure::{Extent, Measures, measure, rounded};
+use crate::share::Share;
+
+/// Most rules that one pass tries.
+pub const VARIANTS_MAX: usize = 400;
+const WEEK_MS: i64 = 7 * 86_400_000;
+
+/// `rule.param=from..to:step`, or a list: `rule.param=3,5,8`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// The rule.
+    pub rule: String,
+    /// The parameter.
+    pub param: String,
+    /// Its values, as the rule file would have them.
+    pub values: Vec<String>,
+}
+
+/// Why there is no sweep.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// It is written otherwise.
+    #[error("`{text}`: {what}; a sweep is written rule.param=from..to:step or rule.param=3,5,8, such as auth.otp_flood.sends_max=5..12:1")]
+    Written {
+        /// What was given.
+        text: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// There is no such rule or parameter.
+    #[error("{0}")]
+    Unknown(String),
+    /// A value makes no rule.
+    #[error("{rule} with {values} is no rule: {what}")]
+    Faulty {
+        /// The rule.
+        rule: String,
+        /// The parameters.
+        values: String,
+        /// The first fault.
+        what: String,
+    },
+    /// Too many.
+    #[error("{count} combinations of values, and {VARIANTS_MAX} at the most are tried at once: make the steps larger")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl std::str::FromStr for Sweep {
+    type Err = SweepError;
+
+    fn from_str(text: &str) -> Result<Self, SweepError> {
+        let wrong = |what: &str| SweepError::Written { text: text.to_owned(), what: what.to_owned() };
+        let (name, values) = text.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
+        let (rule, param) = name.rsplit_once('.').filter(|(rule, _)| rule.contains('.')).ok_or_else(|| wrong("`rule.param` stands before `=`"))?;
+        let values = match values.split_once("..") {
+            None => values.split(',').map(|value| value.trim().to_owned()).collect(),
+            Some((from, rest)) => {
+                let (to, step) = rest.split_once(':').ok_or_else(|| wrong("there is no `:step` behind the range"))?;
+                range(from, to, step).map_err(|what| wrong(&what))?
+            }
+        };
+        if values.iter().any(String::is_empty) {
+            return Err(wrong("a value is empty"));
+        }
+        Ok(Self { rule: rule.to_owned(), param: param.to_owned(), values })
+    }
+}
+
+/// The values of a range of numbers or of times in one unit, both ends included.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred steps")]
+fn range(from: &str, to: &str, step: &str) -> Result<Vec<String>, String> {
+    let unit = |text: &str| text.trim().trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-').to_owned();
+    let number = |text: &str| -> Result<f64, String> {
+        let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        digits.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| format!("`{text}` is no number"))
+    };
+    if unit(from) != unit(to) || unit(to) != unit(step) {
+        return Err("both ends and the step are in one unit".to_owned());
+    }
+    let (first, last, by) = (number(from)?, number(to)?, number(step)?);
+    if by <= 0.0 || last < first {
+        return Err("the step is above 0, and the first value not above the last".to_owned());
+    }
+    let steps = ((last - first) / by + 1e-9).floor();
+    if steps >= VARIANTS_MAX as f64 {
+        return Err(format!("more than {VARIANTS_MAX} values"));
+    }
+    let whole = [first, by].iter().all(|number| number.fract() == 0.0) && !from.contains('.') && !step.contains('.');
+    let written = |at: u32| {
+        let value = first + f64::from(at) * by;
+        // Steps of a tenth give no 0.30000000000000004.
+        let value = (value * 1e9).round() / 1e9;
+        if whole { format!("{value:.0}{}", unit(from)) } else { format!("{value:?}{}", unit(from)) }
+    };
+    Ok((0..=steps as u32).map(written).collect())
+}
+
+/// One combination of values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Variant {
+    /// Parameters and their values, in the order in which they were asked for.
+    pub values: Vec<(String, String)>,
+    /// Whether it is what the rule says now.
+    pub current: bool,
+}
+
+impl Variant {
+    fn shown(&self) -> String {
+        self.values.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A rule under all its variants, ready to run.
+#[derive(Debug)]
+pub struct Trial {
+    /// The rule.
+    pub rule: String,
+    /// Its variants.
+    pub variants: Vec<Variant>,
+    /// All of them as rules of one ruleset, named by [`Trial::id`].
+    pub ruleset: Ruleset,
+    /// Parameters that an override sets, too: where it applies, the sweep changes nothing.
+    pub overridden: Vec<String>,
+}
+
+impl Trial {
+    /// What the rule of that variant is called.
+    pub fn id(&self, variant: usize) -> String {
+        format!("{}~{variant:04}", self.rule)
+    }
+
+    /// The trials that some sweeps of rules of `ruleset` come to: one a rule, of every combination of its parameters' values.
+    ///
+    /// # Errors
+    /// [`SweepError`].
+    pub fn of(sweeps: &[Sweep], ruleset: &Ruleset) -> Result<Vec<Self>, SweepError> {
+        let mut by_rule: BTreeMap<&str, Vec<&Sweep>> = BTreeMap::new();
+        for sweep in sweeps {
+            by_rule.entry(&sweep.rule).or_default().push(sweep);
+        }
+        let count: usize = by_rule.values().map(|of_rule| of_rule.iter().map(|sweep| sweep.values.len()).product::<usize>()).sum();
+        if count > VARIANTS_MAX {
+            return Err(SweepError::TooMany { count });
+        }
+        by_rule.into_iter().map(|(rule, sweeps)| Self::of_rule(rule, &sweeps, ruleset)).collect()
+    }
+
+    fn of_rule(rule: &str, sweeps: &[&Sweep], ruleset: &Ruleset) -> Result<Self, SweepError> {
+        let unknown = || SweepError::Unknown(format!("there is no rule `{rule}`"));
+        let place = ruleset.rules.iter().position(|other| other.id == rule).ok_or_else(unknown)?;
+        let found = ruleset.rules.get(place).ok_or_else(unknown)?;
+        let file = ruleset.sources.get(found.source).ok_or_else(unknown)?;
+        let written = params(file);
+        for sweep in sweeps {
+            if !written.iter().any(|param| param.name == sweep.param) {
+                let names: Vec<&str> = written.iter().map(|param| param.name.as_str()).collect();
+                let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+                return Err(SweepError::Unknown(format!("{rule} has no parameter `{}`: {has}", sweep.param)));
+            }
+        }
+        let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
+        for sweep in sweeps {
+            let with = |before: &Vec<(String, String)>| -> Vec<Vec<(String, String)>> {
+                let one = |value: &String| before.iter().cloned().chain([(sweep.param.clone(), value.clone())]).collect();
+                sweep.values.iter().map(one).collect()
+            };
+            combinations = combinations.iter().flat_map(with).collect();
+        }
+        // What rules share, and no other rule.
+        let is_rule = |index: usize| ruleset.rules.iter().any(|other| other.source == index);
+        let shared = ruleset.sources.iter().enumerate().filter(|(index, _)| !is_rule(*index));
+        let shared: Vec<SourceFile> = shared.map(|(_, source)| source.clone()).collect();
+        let now = |name: &str| written.iter().find(|param| param.name == name).map(|param| param.value.trim_matches(['"', '\'']));
+        let mut rulesets = Vec::with_capacity(combinations.len());
+        let mut variants = Vec::with_capacity(combinations.len());
+        for values in combinations {
+            let current = values.iter().all(|(name, value)| now(name) == Some(value));
+            let variant = Variant { values, current };
+            rulesets.push(varied(file, &variant, &shared, rule)?);
+            variants.push(variant);
+        }
+        let mut trial = Self {
+            rule: rule.to_owned(),
+            variants,
+            ruleset: ruleset.clone(),
+            overridden: written.iter().filter(|param| param.overridden && sweeps.iter().any(|sweep| sweep.param == param.name)).map(|param| param.name.clone()).collect(),
+        };
+        let ids: Vec<String> = (0..rulesets.len()).map(|variant| trial.id(variant)).collect();
+        let mut chosen: Vec<Chosen<'_>> = rulesets.iter().zip(&ids).map(|(ruleset, id)| Chosen { ruleset, rule: 0, id }).collect();
+        if found.reads_others() {
+            let others = ruleset.rules.iter().enumerate().filter(|(other, _)| *other != place);
+            chosen.extend(others.map(|(rule, other)| Chosen { ruleset, rule, id: &other.id }));
+        }
+        trial.ruleset = gather(chosen);
+        Ok(trial)
+    }
+
+    /// What came of it: the alerts of each variant, by its place.
+    pub fn sort(&self, found: Vec<Found>) -> Vec<Vec<Found>> {
+        let mut sorted: Vec<Vec<Found>> = vec![Vec::new(); self.variants.len()];
+        for mut alert in found {
+            let number = alert.rule.strip_prefix(self.rule.as_str()).and_then(|rest| rest.strip_prefix('~')?.parse::<usize>().ok());
+            if let Some(own) = number.and_then(|number| sorted.get_mut(number)) {
+                self.rule.clone_into(&mut alert.rule);
+                own.push(alert);
+            }
+        }
+        sorted
+    }
+}
+
+/// The rule of that file with other values, by itself.
+fn varied(file: &SourceFile, variant: &Variant, shared: &[SourceFile], rule: &str) -> Result<Ruleset, SweepError> {
+    let mut varied = file.clone();
+    for (name, value) in &variant.values {
+        // Places shift with each value that is put in.
+        let Some(param) = params(&varied).into_iter().find(|param| param.name == *name) else { continue };
+        let quoted = param.value.starts_with(['"', '\'']);
+        varied = param.with(&varied, &if quoted { format!("\"{value}\"") } else { value.clone() });
+    }
+    let files: Vec<SourceFile> = shared.iter().cloned().chain([varied]).collect();
+    compile(&files).map_err(|report| {
+        let what = report.faults.first().map(|fault| fault.message.clone()).unwrap_or_default();
+        SweepError::Faulty { rule: rule.to_owned(), values: variant.shown(), what }
+    })
+}
+
+/// One point of the curve.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// The values.
+    #[serde(flatten)]
+    pub variant: Variant,
+    /// Alerts.
+    pub alerts: u64,
+    /// Alerts a day.
+    pub alerts_per_day: f64,
+    /// Different entities.
+    pub entities: u64,
+    /// How often the rule was right, of the alerts that have a label.
+    pub precision: Share,
+    /// Stories of harm that the rule saw, of all in the period.
+    pub recall: Share,
+    /// Whether the curve turns here: from here on little is lost for many alerts more, or many alerts come for little.
+    pub knee: bool,
+}
+
+impl Point {
+    /// The harmonic mean of precision and recall; `None` where one of them has none.
+    pub fn f1(&self) -> Option<f64> {
+        let (precision, recall) = (self.precision.share()?, self.recall.share()?);
+        Some(if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 })
+    }
+}
+
+/// A rule's curve.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Curve {
+    /// The rule.
+    pub rule: String,
+    /// A point each variant, in the order of the values.
+    pub points: Vec<Point>,
+    /// Parameters that an override sets, too.
+    pub overridden: Vec<String>,
+    /// How the best value of the other weeks fares in each week, where there are labels and two weeks or more.
+    pub weeks: Vec<OfWeek>,
+}
+
+/// A week judged by the rest.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OfWeek {
+    /// Its first instant, RFC 3339.
+    pub from: String,
+    /// The values that are best in all other weeks.
+    pub values: Vec<(String, String)>,
+    /// What they give in this one: the harmonic mean of precision and recall.
+    pub f1: Option<f64>,
+    /// What the best values of this week itself give in it.
+    pub best_f1: Option<f64>,
+}
+
+/// The curve of a trial whose variants opened these alerts.
+pub fn curve(trial: &Trial, found: &[Vec<Found>], labels: &Labels, extent: Extent) -> Curve {
+    let measured = |alerts: &[Found], extent: Extent| measure(alerts, labels, extent);
+    let point = |(variant, alerts): (&Variant, &Vec<Found>)| point(variant, &measured(alerts, extent));
+    let mut points: Vec<Point> = trial.variants.iter().zip(found).map(point).collect();
+    if let Some(knee) = knee(&points).and_then(|at| points.get_mut(at)) {
+        knee.knee = true;
+    }
+    let weeks = if labels.is_empty() { Vec::new() } else { weeks(trial, found, labels, extent) };
+    Curve { rule: trial.rule.clone(), points, overridden: trial.overridden.clone(), weeks }
+}
+
+fn point(variant: &Variant, measures: &Measures) -> Point {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    let alerts_per_day = rounded(measures.alerts as f64 / measures.extent.days());
+    Point {
+        variant: variant.clone(),
+        alerts: measures.alerts,
+        alerts_per_day,
+        entities: measures.entities,
+        precision: measures.precision,
+        recall: measures.recall,
+        knee: false,
+    }
+}
+
+/// Where the curve of alerts a day turns: the point furthest from the straight line between its ends, both axes from 0 to 1
+/// (Satopää and others, "Finding a kneedle in a haystack", 2011, for curves that bend one way). `None` of fewer than three points, or
+/// where alerts do not change, or for more than one parameter, where there is no line.
+#[expect(clippy::cast_precision_loss, reason = "some hundred points")]
+fn knee(points: &[Point]) -> Option<usize> {
+    if points.len() < 3 || points.iter().any(|point| point.variant.values.len() != 1) {
+        return None;
+    }
+    let (first, last) = (points.first()?.alerts_per_day, points.last()?.alerts_per_day);
+    let height = last - first;
+    if height.abs() < f64::EPSILON {
+        return None;
+    }
+    let off = |(at, point): (usize, &Point)| {
+        let x = at as f64 / (points.len() - 1) as f64;
+        (at, ((point.alerts_per_day - first) / height - x).abs())
+    };
+    let furthest = points.iter().enumerate().map(off).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+    (furthest.1 > 0.05).then_some(furthest.0)
+}
+
+/// Each week of the period, judged with the values that are best in the others; none where there are fewer than two.
+fn weeks(trial: &Trial, found: &[Vec<Found>], labels: &Labels, extent: Extent) -> Vec<OfWeek> {
+    let count = (extent.to_ms.saturating_sub(extent.from_ms) + WEEK_MS / 2) / WEEK_MS;
+    if !(2..=52).contains(&count) {
+        return Vec::new();
+    }
+    let week = |number: i64| {
+        let from_ms = extent.from_ms + number * WEEK_MS;
+        let to_ms = if number + 1 == count { extent.to_ms } else { from_ms + WEEK_MS - 1 };
+        Extent { from_ms, to_ms, ..extent }
+    };
+    // Stories are told by the week that they begin in, so that none is counted in two.
+    let part = |alerts: &[Found], inside: &dyn Fn(i64) -> bool| -> Option<f64> {
+        let mut labels = labels.clone();
+        labels.keep(|story| inside(story.from_ms.max(extent.from_ms)));
+        let alerts: Vec<Found> = alerts.iter().filter(|alert| inside(alert.opened_ms)).cloned().collect();
+        point(&Variant { values: Vec::new(), current: false }, &measure(&alerts, &labels, extent)).f1()
+    };
+    let best = |inside: &dyn Fn(i64) -> bool| -> Option<(usize, f64)> {
+        let scored = found.iter().enumerate().filter_map(|(at, alerts)| Some((at, part(alerts, inside)?)));
+        scored.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
+    };
+    let judged = |number: i64| {
+        let own = week(number);
+        let within = |at_ms: i64| (own.from_ms..=own.to_ms).contains(&at_ms);
+        let chosen = best(&|at_ms| !within(at_ms))?.0;
+        let f1 = part(found.get(chosen)?, &within).map(rounded);
+        let values = trial.variants.get(chosen)?.values.clone();
+        Some(OfWeek { from: rasid_detectors::event::time::format_rfc3339(own.from_ms), values, f1, best_f1: best(&within).map(|(_, f1)| rounded(f1)) })
+    };
+    (0..count).filter_map(judged).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Result<Vec<String>, String> {
+        text.parse::<Sweep>().map(|sweep| sweep.values).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_sweep_is_a_range_or_a_list() {
+        let sweep: Sweep = "auth.otp_flood.sends_max=5..8:1".parse().expect("a sweep");
+        assert_eq!((sweep.rule.as_str(), sweep.param.as_str(), sweep.values.as_slice()), ("auth.otp_flood", "sends_max", ["5", "6", "7", "8"].map(str::to_owned).as_slice()));
+        assert_eq!(values("a.b.c=0.1..0.5:0.2"), Ok(vec!["0.1".to_owned(), "0.3".to_owned(), "0.5".to_owned()]));
+        assert_eq!(values("a.b.c=10m..30m:10m"), Ok(vec!["10m".to_owned(), "20m".to_owned(), "30m".to_owned()]));
+        assert_eq!(values("a.b.c=-2..0:1"), Ok(vec!["-2".to_owned(), "-1".to_owned(), "0".to_owned()]));
+        assert_eq!(values("a.b.c=login, payout"), Ok(vec!["login".to_owned(), "payout".to_owned()]));
+        for (text, what) in [
+            ("sends_max=5..8:1", "`rule.param` stands before `=`"),
+            ("a.b.c", "there is no `=`"),
+            ("a.b.c=5..8", "there is no `:step`"),
+            ("a.b.c=8..5:1", "not above the last"),
+            ("a.b.c=1..5:0", "the step is above 0"),
+            ("a.b.c=1m..5h:1m", "one unit"),
+            ("a.b.c=1..1000000:1", "more than 400 values"),
+            ("a.b.c=-..2:1", "no number"),
+            ("a.b.c=1,,2", "a value is empty"),
+        ] {
+            let error = values(text).expect_err(text);
+            assert!(error.contains(what) && error.contains("auth.otp_flood.sends_max=5..12:1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_knee_is_where_the_curve_turns() {
+        let point = |alerts_per_day: f64| Point {
+            variant: Variant { values: vec![("p".to_owned(), String::new())], current: false },
+            alerts: 0,
+            alerts_per_day,
+            entities: 0,
+            precision: Share::default(),
+            recall: Share::default(),
+            knee: false,
+        };
+        let curve = |alerts: &[f64]| knee(&alerts.iter().map(|alerts| point(*alerts)).collect::<Vec<_>>());
+        assert_eq!(curve(&[100.0, 40.0, 10.0, 8.0, 6.0, 4.0, 2.0, 0.0]), Some(2));
+        assert_eq!(curve(&[4.0, 3.0, 2.0, 1.0]), None, "a straight line has none");
+        assert_eq!((curve(&[1.0, 1.0, 1.0]), curve(&[2.0, 1.0])), (None, None));
+    }
+}
