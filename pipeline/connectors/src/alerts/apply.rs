@@ -57,7 +57,7 @@ pub(super) fn apply(
             }
             Change::Feedback(feedback) => tables.feedback(known, change.position, feedback)?,
             Change::Retracted { rule, since_ms } => {
-                tables.retractions.insert((rule.as_str(), change.position), since_ms).map_err(Error::write)?;
+                tables.retracted(change.position, rule, *since_ms)?;
             }
         }
     }
@@ -111,6 +111,14 @@ impl<'a> Tables<'a> {
             after.take(position, feedback);
             self.change(known, id, Some(&before), Some(&after))?;
         }
+        Ok(())
+    }
+
+    /// Of two at one position the one that takes more back counts.
+    fn retracted(&mut self, position: u64, rule: &str, since_ms: i64) -> Result<(), Error> {
+        let known = self.retractions.get((rule, position)).map_err(Error::write)?.map(|since_ms| since_ms.value());
+        let since_ms = known.map_or(since_ms, |known| known.min(since_ms));
+        self.retractions.insert((rule, position), since_ms).map_err(Error::write)?;
         Ok(())
     }
 

@@ -52,6 +52,7 @@ pub(crate) const SINKS: [&str; 3] = [CORE, REDIS, JSONL];
 const SECRET: &[u8] = b"the secret of the simulation";
 const DAY_MS: i64 = 86_400_000;
 
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing is so")]
 pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) trace: Trace,
