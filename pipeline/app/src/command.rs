@@ -69,6 +69,7 @@ commands! {
     status: Status,
     dead_letters: DeadLetters,
     parked: Parked,
+    alerts: Alerts,
     page: Page,
     log: Log,
     score: Score,

@@ -133,6 +133,10 @@ const OUTBOX_BYTES: Metric = gauge("rasid_outbox_size_bytes", "Size of the outbo
 const OUTBOX_MAX: Metric = gauge("rasid_outbox_limit_bytes", "Size of the outbox at which ingestion is paused");
 const OUTBOX_FULL: Metric = gauge("rasid_outbox_full", "1 while ingestion is paused because the outbox is full");
 const OUTBOX_COMMITS: Metric = counter("rasid_outbox_commits", "Commits of the outbox");
+const ALERTS_KEPT: Metric = gauge("rasid_alerts_kept", "Alerts that are kept, by status");
+const ALERTS_JUDGED: Metric = gauge("rasid_alerts_judged", "Alerts that are kept and have a verdict, by rule and verdict");
+const ALERTS_POSITION: Metric = gauge("rasid_alerts_position", "Position up to which the alert store has what came of the log");
+const ALERTS_LACKING: Metric = gauge("rasid_alerts_lacking_positions", "Positions of which the alert store lacks what came of them");
 const SINK_DEPTH: Metric = gauge("rasid_sink_queue_items", "Items that wait for the sink");
 const SINK_AGE: Metric = gauge("rasid_sink_queue_age_seconds", "Age of the oldest of them");
 const SINK_PARKED_NOW: Metric = gauge("rasid_sink_parked_items", "Items that the receiver refused for good and that are kept aside");
@@ -332,6 +336,14 @@ fn sinks(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.one(&OUTBOX_MAX, outbox.bytes_max)?;
     out.one(&OUTBOX_FULL, u64::from(outbox.full))?;
     out.one(&OUTBOX_COMMITS, outbox.commits_total)?;
+    let alerts = &stats.alerts;
+    out.labelled(&ALERTS_KEPT, "status", alerts.by_status.iter().map(|(status, count)| (status.name(), *count)))?;
+    let judged = alerts.verdicts.iter().flat_map(|(rule, counts)| {
+        counts.iter().map(move |(verdict, count)| ([("rule", rule.as_str()), ("verdict", verdict.name())], *count))
+    });
+    out.family(&ALERTS_JUDGED, judged)?;
+    out.one(&ALERTS_POSITION, alerts.position)?;
+    out.one(&ALERTS_LACKING, alerts.gaps.iter().map(|(first, last)| last - first + 1).sum::<u64>())?;
     let sinks = || stats.sinks.iter();
     out.labelled(&SINK_DEPTH, "sink", sinks().map(|of| (of.name.as_str(), of.depth)))?;
     out.labelled(&SINK_AGE, "sink", sinks().map(|of| (of.name.as_str(), seconds(of.oldest_ms))))?;

@@ -236,6 +236,12 @@ fn without_a_service_the_commands_say_so() {
         &["dead-letters", "list"],
         &["dead-letters", "retry", "5", "--reason", "test"],
         &["parked", "list"],
+        &["alerts", "list"],
+        &["alerts", "list", "--export", "labels.jsonl"],
+        &["alerts", "show", "al_1"],
+        &["alerts", "ack", "al_1", "al_2"],
+        &["alerts", "close", "al_1", "--why", "test"],
+        &["alerts", "verdict", "al_1", "al_2", "unsure", "--why", "test"],
     ] {
         let output = rasid(folder.path(), &[], arguments);
         assert_eq!(output.status.code(), Some(3), "{arguments:?}: {}", said(&output));
@@ -246,6 +252,13 @@ fn without_a_service_the_commands_say_so() {
         (&["retract", "auth.otp_flood"][..], "--reason"),
         (&["retract", "auth.otp_flood", "--reason", " "], "it goes into the audit"),
         (&["retract", "auth.otp_flood", "--reason", "x", "--since", "monday"], "expected RFC 3339"),
+        (&["alerts", "ack"], "<ID>..."),
+        (&["alerts", "close", "al_1"], "--why"),
+        (&["alerts", "close", "al_1", "--why", " "], "it goes into the audit"),
+        (&["alerts", "verdict", "al_1", "maybe", "--why", "x"], "possible values: true_positive, false_positive, unsure"),
+        (&["alerts", "verdict", "al_1", "--why", "x"], "VERDICT"),
+        (&["alerts", "list", "--status", "asleep"], "possible values: open, acknowledged, closed"),
+        (&["alerts", "list", "--export", "x", "--limit", "5"], "cannot be used with"),
         (&["score", "get", "user:u_42"], "set sinks.redis.url"),
         (&["score", "get", "person:u_42"], "the kinds are user, device"),
         (&["pseudonym", "person", "x"], "the kinds are user, device"),

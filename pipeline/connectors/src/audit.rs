@@ -118,7 +118,7 @@ fn line(entry: &Entry<'_>) -> Vec<u8> {
 }
 
 /// The text with `•` for the digits of what may be a phone number.
-fn without_phones(text: &str) -> String {
+pub fn without_phones(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut run = String::new();
     for letter in text.chars() {

@@ -1,11 +1,13 @@
 //! Where events enter ([`source`]) and effects leave ([`sink`]). Nothing here decides anything: a source hands over
 //! records in order, a sink writes what it is given, and both say what to do when they cannot.
 
+pub mod alerts;
 pub mod audit;
 pub mod bundle;
 pub mod clock;
 pub mod courier;
 pub mod effect;
+mod embedded;
 mod error;
 pub mod ingest;
 pub mod log;

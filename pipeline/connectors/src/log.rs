@@ -45,6 +45,7 @@ mod damage;
 mod dead_letter;
 mod entry;
 mod error;
+mod feedback;
 mod format;
 mod mend;
 mod reader;
@@ -59,6 +60,7 @@ pub use damage::{Damage, Positions, Segment, TornTail};
 pub use dead_letter::{DeadLetterLog, DeadLetterReader, Letter, LetterBlock, OpenedLetters};
 pub use entry::{Block, Control, Entry, Keys, Origin, Settings, Switched};
 pub use error::Error;
+pub use feedback::{Act, Feedback, Verdict};
 pub use mend::{Checkup, DAMAGED_DIR};
 pub use reader::LogReader;
 
@@ -178,7 +180,7 @@ impl Known {
                 let (ruleset, engine) = (ruleset.clone(), engine.clone());
                 self.ruleset = Some(Switched { position, ruleset, engine, settings: *settings });
             }
-            Entry::Control(Control::Retract { .. } | Control::Tick { .. } | Control::Lost) => {}
+            Entry::Control(Control::Retract { .. } | Control::Tick { .. } | Control::Lost | Control::Feedback(_)) => {}
         }
     }
 

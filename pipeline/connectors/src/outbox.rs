@@ -28,17 +28,15 @@
 //! Nothing raw is in here: items hold pseudonyms and masks.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError, TableHandle};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableHandle};
 use serde::{Deserialize, Serialize};
 
 use crate::Disposition;
 use crate::effect::{Item, Page, Settled, Standing};
+use crate::embedded::{Unopened, builder, make_missing};
 
 pub mod backend;
 mod commit;
@@ -53,12 +51,8 @@ mod tests;
 
 use tables::{ALERTS, Counters, ENGINES, FORMAT, META, PARKED, QUEUE, SINKS, STANDING, decode};
 
-/// Memory that the file's pages may take. The queue is read from its head, so little of it serves.
-const CACHE_BYTES: usize = 16 << 20;
-/// Beside the file while it is made; it takes its name once it is whole.
-const MAKING: &str = "new";
-/// For its owner alone, whatever the umask.
-const FILE_MODE: u32 = 0o600;
+/// As messages call it.
+const NAME: &str = "outbox";
 
 /// Why the outbox cannot go on. Where it may pass ([`Error::disposition`]) the same can be asked for again; after any other it
 /// is not known what the file holds: open it again.
@@ -252,19 +246,16 @@ impl Outbox {
     /// Opens the outbox in the file at `path`, made if it is not there. After a crash it is brought back to the last
     /// commit that was whole.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |source: DatabaseError| open_error(path, source);
-        if !path.try_exists().map_err(|source| failed(source.into()))? {
-            make(path).map_err(failed)?;
-        }
+        make_missing(NAME, path).map_err(|source| open_error(path, source))?;
         let opened = path.to_owned();
-        let opens = move || builder().open(&opened).map_err(|source| open_error(&opened, source));
+        let opens = move || builder(NAME).open(&opened).map_err(|source| open_error(&opened, source));
         Self::over(Box::new(opens), path, Some(path.to_owned()))
     }
 
     /// An outbox over something else than a file, such as [`backend::Memory`]; `backend` gives it anew each time it is opened.
     pub fn with_backend<B: StorageBackend>(backend: impl Fn() -> B + Send + Sync + 'static) -> Result<Self, Error> {
         let path = Path::new("in memory");
-        let opens = move || builder().create_with_backend(backend()).map_err(|source| open_error(path, source));
+        let opens = move || builder(NAME).create_with_backend(backend()).map_err(|source| open_error(path, source));
         Self::over(Box::new(opens), path, None)
     }
 
@@ -593,41 +584,11 @@ impl Kept {
     }
 }
 
-fn builder() -> redb::Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    builder.set_repair_callback(|session| tracing::info!(progress = session.progress(), "outbox: not closed cleanly, being checked"));
-    builder
-}
-
-/// Makes the file under another name and renames it once it is whole: redb takes a file that it had not finished making
-/// for a foreign one.
-fn make(path: &Path) -> Result<(), DatabaseError> {
-    let mut making = path.as_os_str().to_owned();
-    making.push(".");
-    making.push(MAKING);
-    let making = PathBuf::from(making);
-    match fs::remove_file(&making) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    // Made before redb makes it, which would leave its mode to the umask.
-    drop(File::options().write(true).create_new(true).mode(FILE_MODE).open(&making)?);
-    builder().create(&making)?.close()?;
-    File::open(&making)?.sync_all()?;
-    fs::rename(&making, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    Ok(File::open(folder)?.sync_all()?)
-}
-
 fn open_error(path: &Path, source: DatabaseError) -> Error {
     let path = path.to_owned();
-    match source {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Error::Held { path },
-        DatabaseError::UpgradeRequired(_) => Error::Foreign { path, why: source.to_string() },
-        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-            Error::Foreign { path, why: error.to_string() }
-        }
-        source => Error::Open { path, source: Box::new(source.into()) },
+    match source.into() {
+        Unopened::Held => Error::Held { path },
+        Unopened::Foreign(why) => Error::Foreign { path, why },
+        Unopened::Failed(source) => Error::Open { path, source },
     }
 }

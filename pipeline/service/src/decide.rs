@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  log thread ─→ log ─→ engine thread ─→ commit thread ─→ outbox
-//!  (ticker)             worker, held to  set aside
+//!  (ticker)             worker, held to  set aside  └─→ store thread ─→ alert store
 //!                       a comparison
 //!                            └─→ snapshot task
 //! ```
@@ -19,5 +19,6 @@ pub(crate) mod progress;
 pub mod route;
 pub(crate) mod set_aside;
 pub(crate) mod snapshot_task;
+pub(crate) mod store_thread;
 pub(crate) mod ticker;
 pub mod worker;

@@ -3,7 +3,7 @@
 //! ```text
 //!  sources ─→ log thread ─→ log ─→ engine thread ─→ commit thread ─→ outbox ─→ one task a sink
 //!             group commit         worker: engine,   waits until the          (Redis also ahead of the commit)
-//!                                  comparison        log is durable
+//!                                  comparison        log is durable  └─→ alert store
 //! ```
 //!
 //! A room for each thing that it does. Each depends on those above it in this list, and on none below:

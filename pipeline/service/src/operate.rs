@@ -1,6 +1,7 @@
 //! Being operated: asked by people, watched for them, and told new rules.
 
 pub mod control;
+pub(crate) mod kept;
 pub(crate) mod operator;
 pub(crate) mod parked;
 pub(crate) mod rules_diff;

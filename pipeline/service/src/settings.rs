@@ -8,6 +8,7 @@ mod sources;
 use std::path::PathBuf;
 
 pub use rasid_connectors::Secret;
+use rasid_connectors::alerts::Retention;
 pub use rasid_connectors::sink::Sinks;
 use rasid_connectors::webhook::Webhook;
 use schemars::JsonSchema;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub snapshot: Snapshot,
     /// The outbox.
     pub outbox: Outbox,
+    /// The alert store.
+    pub alerts: Alerts,
     /// Where effects go.
     pub sinks: Sinks,
 }
@@ -208,6 +211,33 @@ pub struct Outbox {
 impl Default for Outbox {
     fn default() -> Self {
         Self { bytes_max: 1 << 30 }
+    }
+}
+
+/// The alerts that are kept, with what people said about them.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// Alerts are kept this long, h, by the event clock of the newest. Higher: more disk, some 2 kB an alert. Lower: fewer verdicts to
+    /// tune rules by. The default is 400 days, so that a season can be held to the one a year before. Since 0.4.0.
+    #[schemars(range(min = 1, max = 87_600))]
+    pub retention_h: u32,
+    /// At most so many are kept; then the oldest that is closed goes when one is opened, or the oldest. Higher: more disk. Lower:
+    /// a flood of one rule pushes out what others opened. The default is ten gigabytes or so. Since 0.4.0.
+    #[schemars(range(min = 1_000, max = 1_000_000_000))]
+    pub count_max: u64,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { retention_h: 400 * 24, count_max: 5_000_000 }
+    }
+}
+
+impl Alerts {
+    /// The same, as the store takes it.
+    pub fn retention(&self) -> Retention {
+        Retention { age_ms: i64::from(self.retention_h) * 3_600_000, count_max: self.count_max }
     }
 }
 

@@ -49,14 +49,14 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
     let (started, behind_ms) = begin(&clock, recovered.opened.newest_ms);
     let restored = restored(&recovered, routes, rules.hash(), behind_ms);
     let (shared, ends) = share(&recovered, audit, (clock, started), routes, hindrances);
-    let Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, .. } = recovered;
+    let Recovered { log, opened, reader, worker, outbox, store, dead_letters, snapshots, .. } = recovered;
 
     let (paused, is_paused) = watch::channel(false);
     let (progress, figures) = (Arc::clone(&shared.progress), &shared.figures);
     let (appender, log) = log_thread(log, progress, is_paused, Arc::clone(&figures.log), shared.hindrances.clone(), shared.clock.clone());
     let sinks = sinks::start(&settings, &shared)?;
     let (snapshot_jobs, jobs) = mpsc::channel(1);
-    let Ends { messages, asked, committed, draining } = ends;
+    let Ends { messages, asked, for_store, committed, stored, draining } = ends;
     let threads = Threads {
         log,
         reader,
@@ -64,7 +64,9 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         dead_letters,
         messages,
         asked,
+        for_store,
         committed,
+        stored,
         snapshots: snapshot_jobs,
         snapshot_every_ms: i64::try_from(settings.snapshot.interval_ms()).unwrap_or(i64::MAX),
         ahead: sinks.ahead.clone(),
@@ -98,12 +100,14 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
     );
     let pausing = tokio::spawn(pausing);
     let receiving = sources.ingest().map(Ingest::router);
-    let Shared { clock, started, progress, figures, audit, asks, stopping, hindrances, ended, .. } = shared;
+    let Shared { clock, started, progress, figures, audit, asks, stored, stopping, hindrances, ended, .. } = shared;
     let operator = Operator {
         storage,
         keys,
         log: appender.clone(),
         outbox,
+        store,
+        stored,
         audit,
         figures: figures.engine,
         tally,
@@ -175,6 +179,7 @@ fn tally(settings: &Settings, shared: &Shared, log: &LogAppender, sinks: &SinkTa
         progress: Arc::clone(&shared.progress),
         committed: shared.committed.clone(),
         outbox: Arc::clone(&shared.outbox),
+        store: Arc::clone(&shared.store),
         outbox_bytes_max: settings.outbox.bytes_max,
         routes: shared.routes,
         queues,
@@ -193,13 +198,15 @@ fn snapshots_task(
     settings: &Settings,
     shared: &Shared,
     log: &LogAppender,
-    store: SnapshotStore,
+    snapshots: SnapshotStore,
     jobs: mpsc::Receiver<SnapshotJob>,
 ) -> SnapshotTask {
     SnapshotTask {
-        store,
+        snapshots,
         jobs,
         committed: shared.committed.clone(),
+        store: shared.to_store.downgrade(),
+        stored: shared.stored.clone(),
         outbox: Arc::clone(&shared.outbox),
         log: log.clone(),
         stats: Arc::clone(&shared.figures.snapshot),

@@ -21,9 +21,11 @@ mod simulation {
     pub(crate) mod world;
 }
 
+use rasid_connectors::alerts::{AlertStore, Retention};
+use rasid_connectors::outbox::backend;
 use rasid_service::decide::comparison::Compared;
 use rasid_service::recover::layout;
-use simulation::oracle::{Covered, judge};
+use simulation::oracle::{self, Covered, judge};
 use simulation::schedule::Schedule;
 use simulation::wall::Setting;
 use simulation::world::World;
@@ -39,9 +41,20 @@ fn run(seed: u64) -> (Covered, Vec<String>) {
     (covered, trace)
 }
 
+/// One run in which nobody says anything about alerts and their store's disk does not fail: a seed that was found before
+/// there was a store stays what it was.
+fn run_without_people(seed: u64) {
+    let mut world = World::new(seed, Setting::Seconds);
+    world.people = false;
+    run_in(world);
+}
+
 /// The same under a wall clock that is set like that; and how often it was.
 fn run_under(seed: u64, setting: Setting) -> (Covered, Vec<String>, u64) {
-    let mut world = World::new(seed, setting);
+    run_in(World::new(seed, setting))
+}
+
+fn run_in(mut world: World) -> (Covered, Vec<String>, u64) {
     let schedule = Schedule::new(&mut world.random.fork());
     for _ in 0..STEPS {
         schedule.step(&mut world);
@@ -66,6 +79,8 @@ fn run_all(seeds: impl IntoIterator<Item = u64>) -> Covered {
         sum.retired += covered.retired;
         sum.deaths += covered.deaths;
         sum.hindered += covered.hindered;
+        sum.said += covered.said;
+        sum.let_go += covered.let_go;
         sum.lasting += covered.lasting;
     }
     sum
@@ -82,7 +97,7 @@ fn receivers_have_what_one_run_through_the_log_gives() {
     let first = number("SIM_FIRST").unwrap_or(0);
     let sum = run_all(first..first + seeds);
     eprintln!("{seeds} seeds: {sum:?}");
-    let least = [sum.alerts, sum.dead_letters, sum.scores, sum.retracted, sum.lasting]
+    let least = [sum.alerts, sum.dead_letters, sum.scores, sum.retracted, sum.lasting, sum.said, sum.let_go]
         .map(|count| count as u64)
         .into_iter()
         .chain([sum.deaths, sum.retired]);
@@ -115,22 +130,22 @@ fn a_wall_clock_that_stays_wrong_is_on_record() {
 
 #[test]
 fn scores_written_ahead_never_leave_an_older_one_behind_them() {
-    run(2); // a score that had ended was sent ahead of an older one in the queue, and stayed
+    run_without_people(2); // a score that had ended was sent ahead of an older one in the queue, and stayed
 }
 
 #[test]
 fn scores_are_published_again_only_when_the_replay_is_over() {
-    run(41); // Redis was told scores from before the newest commits, and those were never told again
+    run_without_people(41); // Redis was told scores from before the newest commits, and those were never told again
 }
 
 #[test]
 fn a_restart_keeps_state_for_as_long_as_the_newest_lateness_says() {
-    run(327); // tables that a switch had kept went by the lateness before it, and those of a snapshot did not
+    run_without_people(327); // tables that a switch had kept went by the lateness before it, and those of a snapshot did not
 }
 
 #[test]
 fn a_reader_at_the_end_of_a_retired_segment_goes_on() {
-    run(319); // the engine had read all of a segment, which then was retired, and found no file where it stood
+    run_without_people(319); // the engine had read all of a segment, which then was retired, and found no file where it stood
 }
 
 #[test]
@@ -162,6 +177,7 @@ fn process(world: &mut World) -> Option<u64> {
         service.sync()?;
         while service.apply(true)? {}
         while service.commit(world.now(), 64, &mut |_| {})? > 0 {}
+        service.keep(usize::MAX)?;
         Ok(service.committer.position())
     })
 }
@@ -189,6 +205,87 @@ fn replay_from_before_what_is_remembered(number: u8) -> Compared {
     world.boot(false);
     process(&mut world);
     world.with("compare", |_, service| Ok(service.worker.compared())).expect("it runs")
+}
+
+/// How an alert store comes to lack something.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lag {
+    /// It is an old copy, and the log has everything.
+    Copy,
+    /// It is an old copy, and the log's beginning is gone.
+    CopyWithoutLog,
+    /// It is gone.
+    Gone,
+}
+
+/// Takes some events through, puts another alert store in place, and goes on; what it says then, what one has that was
+/// always there, and the newest snapshot's position.
+fn with_another_store(lag: Lag) -> (AlertStore, AlertStore, u64) {
+    let mut world = World::new(1, Setting::Right);
+    world.retention = Retention { age_ms: 1 << 50, count_max: u64::MAX };
+    world.boot(false);
+    let mut snapshot = 0;
+    for round in 0..60 {
+        world.now_ms += 60_000;
+        world.append(12, Vec::new());
+        process(&mut world);
+        if round % 20 == 19 {
+            let written = world.with("snapshot", |world, service| {
+                service.take_snapshot();
+                service.write_snapshot(world.now_ms)
+            });
+            snapshot = written.flatten().expect("there was something to write");
+        }
+    }
+    let first = world.with("retain", |world, service| {
+        world.archive.read_on(world.shared_storage(), service.keys.clone(), service.durable);
+        if lag == Lag::CopyWithoutLog {
+            service.log.retain(world.now_ms + 30 * 86_400_000, snapshot)?;
+        }
+        Ok(service.log.first_position())
+    });
+    assert_eq!(first > Some(1), lag == Lag::CopyWithoutLog);
+    world.die(false);
+    (world.store_disk, world.stored) = (backend::Memory::new(), 0);
+    if lag != Lag::Gone {
+        let copy = AlertStore::with_backend(world.store_disk.backend(), world.retention).expect("memory");
+        copy.begin(0).expect("memory");
+    }
+    world.boot(false);
+    for _ in 0..10 {
+        world.now_ms += 60_000;
+        world.append(12, Vec::new());
+        process(&mut world);
+    }
+    let expected = oracle::reference_store(&mut world);
+    world.die(false);
+    (AlertStore::with_backend(world.store_disk.backend(), world.retention).expect("memory"), expected, snapshot)
+}
+
+#[test]
+fn an_alert_store_that_lags_is_filled_from_the_log() {
+    let (store, expected, _) = with_another_store(Lag::Copy);
+    assert!(oracle::kept(&expected).len() > 20);
+    oracle::same_store(&store, &expected);
+}
+
+#[test]
+fn an_alert_store_that_the_log_cannot_fill_says_what_it_lacks() {
+    let (store, expected, snapshot) = with_another_store(Lag::CopyWithoutLog);
+    assert_eq!(store.figures().gaps, [(1, snapshot)]);
+    let behind: Vec<_> = oracle::kept(&expected).into_iter().filter(|alert| alert.state.position > snapshot).collect();
+    assert!(!behind.is_empty());
+    assert_eq!(oracle::kept(&store), behind);
+}
+
+#[test]
+fn an_alert_store_that_is_gone_begins_where_effects_were_committed() {
+    let (store, expected, _) = with_another_store(Lag::Gone);
+    let from = store.figures().from;
+    assert!(from > 100 && store.figures().gaps.is_empty());
+    let behind: Vec<_> = oracle::kept(&expected).into_iter().filter(|alert| alert.state.position >= from).collect();
+    assert!(!behind.is_empty());
+    assert_eq!(oracle::kept(&store), behind);
 }
 
 #[test]

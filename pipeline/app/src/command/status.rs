@@ -118,6 +118,10 @@ fn lines(status: &Value) -> Vec<String> {
             "  LOST     {lost} entries of the log to damage, and {excused} outputs differ for it: docs/runbooks/log_damaged.md"
         ));
     }
+    for gap in at("/stats/alerts/gaps").and_then(Value::as_array).into_iter().flatten() {
+        let place = |index: usize| gap.get(index).and_then(Value::as_u64).unwrap_or_default();
+        lines.push(format!("  LACKING  what was opened at positions {} to {} is not among the alerts that are kept", place(0), place(1)));
+    }
     let divergence = number("/stats/worker/divergence_total");
     if divergence > 0 {
         lines.push(format!("  REPLAY   {divergence} outputs differ from those before the restart: docs/runbooks/replay_divergence.md"));

@@ -5,7 +5,7 @@
 
 use rasid_connectors::Secret;
 use rasid_connectors::sink::Sinks;
-use rasid_service::settings::{Engine, Log, Outbox, Rules, Snapshot, Sources};
+use rasid_service::settings::{Alerts, Engine, Log, Outbox, Rules, Snapshot, Sources};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) snapshot: Snapshot,
     /// What is kept until its receiver has acknowledged it.
     pub(crate) outbox: Outbox,
+    /// The alerts that are kept, with what people said about them.
+    pub(crate) alerts: Alerts,
     /// Where alerts and scores go. A sink without its `url` (or `file`) is off.
     pub(crate) sinks: Sinks,
     /// HTTP: probes, metrics and, where it is on, events.
@@ -43,7 +45,7 @@ pub(crate) struct Config {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Data {
-    /// The data folder: log, dead letters, snapshots, rulesets, outbox, audit, control socket. Made if it is not there; one
+    /// The data folder: log, dead letters, snapshots, rulesets, outbox, alerts, audit, control socket. Made if it is not there; one
     /// process at a time. Put it on a disk of its own that keeps what it was told to keep (fsync).
     pub(crate) dir: String,
 }

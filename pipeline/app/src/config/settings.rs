@@ -193,6 +193,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
         engine: config.engine.clone(),
         snapshot: config.snapshot.clone(),
         outbox: config.outbox.clone(),
+        alerts: config.alerts.clone(),
         sinks,
     };
     let server = Server {

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::routing::post;
 use rasid_service::operate::control::{
-    ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageTestRequest, PageTested, Parked, ParkedFilter, Question,
-    RetractRequest, Retracted, Retried, RetryRequest, Status, StatusRequest, UnparkRequest, Unparked, Visitor, Way, Who, each,
+    AckRequest, AlertFilter, AlertList, AlertRequest, AlertShown, AlertsChanged, CloseRequest, ControlError, DeadLetterFilter,
+    DeadLetterInfo, DeadLetterList, PageTestRequest, PageTested, Parked, ParkedFilter, Question, RetractRequest, Retracted, Retried,
+    RetryRequest, Status, StatusRequest, UnparkRequest, Unparked, VerdictRequest, Visitor, Way, Who, each,
 };
 use serde_json::Value;
 
@@ -50,6 +51,26 @@ impl Control for Double {
 
     async fn unpark(&self, _: UnparkRequest) -> Result<Unparked, ControlError> {
         Err(ControlError::Outside("the disk is full".into()))
+    }
+
+    async fn alerts(&self, filter: AlertFilter) -> Result<AlertList, ControlError> {
+        Ok(AlertList { alerts: Vec::new(), next: Some(format!("{filter:?}")) })
+    }
+
+    async fn alert(&self, request: AlertRequest) -> Result<AlertShown, ControlError> {
+        Err(ControlError::Refused(format!("no alert `{}` is kept", request.id)))
+    }
+
+    async fn acknowledge(&self, request: AckRequest) -> Result<AlertsChanged, ControlError> {
+        Ok(AlertsChanged { position: 8, alerts: request.ids })
+    }
+
+    async fn close(&self, request: CloseRequest) -> Result<AlertsChanged, ControlError> {
+        Err(ControlError::Refused(format!("closed by {}", request.who.claimed)))
+    }
+
+    async fn judge(&self, request: VerdictRequest) -> Result<AlertsChanged, ControlError> {
+        Err(ControlError::Refused(format!("{} for {}", request.verdict.name(), request.why)))
     }
 
     async fn page_test(&self, _: PageTestRequest) -> Result<PageTested, ControlError> {
@@ -167,6 +188,12 @@ async fn operators_are_answered_refused_or_put_off() {
         ("GET", "/dead-letters?nosuch=1", "", 400, "unknown field"),
         ("POST", "/dead-letters/retry", r#"{"positions":[1],"who":"sam","why":"test"}"#, 503, "draining"),
         ("POST", "/parked/retry", r#"{"sink":"core","seqs":[1],"who":"sam","why":"test"}"#, 500, "the disk is full"),
+        ("GET", "/alerts/show?id=al_1", "", 422, "no alert `al_1`"),
+        ("GET", "/alerts?status=asleep", "", 400, "unknown variant"),
+        ("GET", "/alerts?area=auth&more=1", "", 400, "unknown field"),
+        ("POST", "/alerts/close", r#"{"ids":["al_1"],"who":"sam","why":"test"}"#, 422, "closed by sam"),
+        ("POST", "/alerts/verdict", r#"{"ids":["al_1"],"verdict":"unsure","who":"sam","why":"test"}"#, 422, "unsure for test"),
+        ("POST", "/alerts/verdict", r#"{"ids":["al_1"],"verdict":"maybe","who":"sam","why":"test"}"#, 400, "unknown variant"),
         ("GET", "/retract", "", 405, "method"),
         ("GET", "/nosuch", "", 404, "nothing"),
     ] {
@@ -174,6 +201,14 @@ async fn operators_are_answered_refused_or_put_off() {
         assert_eq!((found, kind.as_str()), (status, "application/problem+json"), "{method} {uri}: {answer}");
         assert!(answer["detail"].as_str().expect("text").contains(part), "{answer}");
     }
+    let (_, _, page) = ask(&router, "GET", "/alerts?severity=SEV1&status=open&mode=shadow&judged=false&since_ms=5&limit=7", "").await;
+    let asked = page["next"].as_str().expect("text");
+    for part in ["severity: Some(Sev1)", "status: Some(Open)", "mode: Some(Shadow)", "judged: Some(false)", "since_ms: Some(5)", "limit: 7"]
+    {
+        assert!(asked.contains(part), "{asked}");
+    }
+    let (status, _, done) = ask(&router, "POST", "/alerts/ack", r#"{"ids":["al_1","al_2"],"who":"sam"}"#).await;
+    assert_eq!((status, done["alerts"][1].as_str()), (200, Some("al_2")));
     let (_, _, list) = ask(&router, "GET", "/dead-letters?after=41&field=data.amount", "").await;
     assert_eq!((list["dead_letters"][0]["position"].as_u64(), list["dead_letters"][0]["field"].as_str()), (Some(42), Some("data.amount")));
 }
@@ -200,7 +235,9 @@ async fn every_question_is_taken_at_its_path_in_its_way_alone() {
     assert!(paths.len() == asked.0.len() && paths.contains("/status"), "{paths:?}");
     for (method, path, in_body) in asked.0 {
         let (status, _, body) = ask(&router, method, path, if in_body { "[" } else { "" }).await;
-        assert_eq!(status, if in_body { 400 } else { 200 }, "{method} {path}: {body}");
+        // What is looked at is shown, but where it must be named first.
+        let is_named = body["detail"].as_str().is_some_and(|detail| detail.contains("missing field"));
+        assert_eq!(status, if in_body || is_named { 400 } else { 200 }, "{method} {path}: {body}");
         let other = if in_body { "GET" } else { "POST" };
         assert_eq!(ask(&router, other, path, "").await.0, 405, "{other} {path}");
     }

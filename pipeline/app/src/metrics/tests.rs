@@ -4,6 +4,7 @@ use super::*;
 use crate::http::{Connections, Times};
 use rasid_engine::{BrakedRule, FieldCounter, ProducerCounters, RuleCounters};
 use rasid_service::health::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule};
+use rasid_service::operate::control::{AlertStatus, Verdict};
 
 /// Figures with one of everything.
 fn full() -> Stats {
@@ -54,6 +55,9 @@ fn full() -> Stats {
     stats.sinks.push(SinkStats { name: "core".to_owned(), breaker: Breaker::HalfOpen, delivered_total: 9, ..SinkStats::default() });
     let policies = vec!["volatile-lru".to_owned()];
     stats.redis = Some(RedisStats { policies, looked_total: 64, missing_total: 5, foreign_keys: 1, round_s: 600 });
+    stats.alerts.by_status = [(AlertStatus::Open, 4), (AlertStatus::Closed, 0)].into();
+    stats.alerts.verdicts = [("auth.otp_flood".to_owned(), [(Verdict::FalsePositive, 2)].into())].into();
+    (stats.alerts.position, stats.alerts.gaps) = (41, vec![(3, 4), (9, 9)]);
     stats.ruleset.hash = "sha256:9b1f".to_owned();
     stats.queues.push(QueueStats { name: "append", depth: 2, capacity: 64 });
     stats.hindrances.push(HindranceStats { area: "outbox", now: true, failures_total: 3 });
@@ -112,6 +116,11 @@ fn figures_are_written_in_base_units() {
         "rasid_redis_maxmemory_policy{policy=\"volatile-lru\"} 1.0",
         "rasid_redis_missing_scores_total 5",
         "rasid_redis_round_seconds 600.0",
+        "rasid_alerts_kept{status=\"open\"} 4.0",
+        "rasid_alerts_kept{status=\"closed\"} 0.0",
+        "rasid_alerts_judged{rule=\"auth.otp_flood\",verdict=\"false_positive\"} 2.0",
+        "rasid_alerts_position 41.0",
+        "rasid_alerts_lacking_positions 3.0",
         "rasid_ruleset{hash=\"sha256:9b1f\"} 1.0",
         "rasid_clock_jumps_total 2",
         "rasid_clock_ahead_seconds -3600.0",

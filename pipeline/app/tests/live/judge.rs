@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
+use rasid_connectors::alerts::{AlertStore, Filter, Retention};
 use rasid_connectors::log::{Block, DeadLetterReader, Entry, LetterBlock, LogReader};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::{Disk, Storage};
@@ -130,6 +131,7 @@ pub(crate) async fn assert_whole_with(site: &Site, sent: &BTreeMap<String, Sent>
     assert_eq!(in_redis.len(), detected.reasons.len(), "Redis has nothing else");
     assert_eq!(in_core.len(), detected.reasons.len(), "the core API has nothing else");
     assert_file_whole(site, &detected);
+    assert_store_whole(site, &detected);
     assert_eq!(dead_letters(site), detected.dead_letters, "every record that is no event is kept once");
     assert_everything_once(site, sent);
     detected
@@ -143,6 +145,25 @@ fn assert_file_whole(site: &Site, detected: &Detected) {
     let expected: Vec<&str> = detected.alerts.iter().map(|(_, alert)| alert.as_str()).collect();
     let differs = once.iter().zip(&expected).position(|(once, expected)| once != expected);
     assert_eq!((differs, once.len()), (None, expected.len()), "the file of alerts is whole and in order");
+}
+
+/// The alert store: every alert once, byte for byte, whatever ended on the way.
+fn assert_store_whole(site: &Site, detected: &Detected) {
+    let forever = Retention { age_ms: i64::MAX, count_max: u64::MAX };
+    let store = AlertStore::open(&site.path("data/alerts.redb"), forever).expect("the alert store");
+    let (mut kept, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = store.list(&Filter::default(), after.as_ref(), 1_000).expect("it can be read");
+        kept.extend(page.alerts.into_iter().map(|alert| (alert.id, alert.json)));
+        let Some(next) = page.next else { break };
+        after = Some(next);
+    }
+    let expected: BTreeMap<String, String> = detected.alerts.iter().cloned().collect();
+    assert_eq!(kept.len(), expected.len(), "the alert store has as many");
+    let differs = kept.iter().zip(&expected).find(|(kept, expected)| kept != expected);
+    assert_eq!(differs, None, "the alert store has each as it is");
+    let figures = store.figures();
+    assert_eq!((figures.from, figures.gaps), (1, Vec::new()));
 }
 
 fn sealed(site: &Site) -> (Arc<dyn Storage>, Keyring) {

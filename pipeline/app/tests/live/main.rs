@@ -3,6 +3,7 @@
 //! held to what `rasid detect` makes of the log that it left.
 
 mod again;
+mod alerts;
 mod canary;
 mod clients;
 mod clock;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::feedback::Feedback;
 use crate::seal::Day;
 
 /// Where a record came from.
@@ -75,6 +76,8 @@ pub enum Control {
     },
     /// What was here cannot be read any more, and was given up: it keeps its position, and nothing is known of it.
     Lost,
+    /// Somebody said something about alerts; nothing that the engine does hangs on it.
+    Feedback(Feedback),
 }
 
 /// What else the meaning of a log hangs on besides its ruleset.
@@ -118,6 +121,7 @@ enum StoredControl {
     Switch { ruleset: String, engine: String, settings: StoredSettings, keys: Keys },
     Lost,
     SwitchAtRate { ruleset: String, engine: String, settings: StoredSettings, keys: Option<Keys>, events_per_s: u32 },
+    Feedback(Feedback),
 }
 
 /// [`Settings`] as they are stored in the log, the keys and the rate apart.
@@ -155,6 +159,7 @@ impl From<StoredControl> for Control {
             StoredControl::Retract { rule, since_ms } => Self::Retract { rule, since_ms },
             StoredControl::Tick { at_ms } => Self::Tick { at_ms },
             StoredControl::Lost => Self::Lost,
+            StoredControl::Feedback(feedback) => Self::Feedback(feedback),
         }
     }
 }
@@ -174,6 +179,7 @@ impl From<Control> for StoredControl {
             Control::Retract { rule, since_ms } => Self::Retract { rule, since_ms },
             Control::Tick { at_ms } => Self::Tick { at_ms },
             Control::Lost => Self::Lost,
+            Control::Feedback(feedback) => Self::Feedback(feedback),
         }
     }
 }

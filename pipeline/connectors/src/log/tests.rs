@@ -358,12 +358,27 @@ fn a_switch_without_keys_has_the_form_of_before_and_one_with_keys_its_own() {
     assert_eq!(hex(&before), "00097368613235363a616105302e312e30c0cf24c0cf248080808004");
     assert_eq!(hex(&Control::Retract { rule: "a.b".to_owned(), since_ms: -5 }), "0103612e6209");
     assert_eq!(hex(&Control::Tick { at_ms: 3 }), "0206");
+    assert_eq!(hex(&Control::Lost), "04");
     let Control::Switch { ruleset, engine, settings } = before else { panic!("a switch") };
     let keys = Some(Keys { number: 2, former: Some(1) });
     let with_keys = Control::Switch { ruleset, engine, settings: Settings { keys, ..settings } };
     assert_eq!(hex(&with_keys), "03097368613235363a616105302e312e30c0cf24c0cf248080808004020101");
     let read: Control = postcard::from_bytes(&postcard::to_stdvec(&with_keys).expect("plain data")).expect("its own form");
     assert_eq!(read, with_keys);
+}
+
+#[rstest]
+#[case::assigned(Act::Acknowledge { assignee: Some("noor".to_owned()) }, "0001046e6f6f72")]
+#[case::acknowledged(Act::Acknowledge { assignee: None }, "0000")]
+#[case::closed(Act::Close, "01")]
+#[case::unsure(Act::Verdict(Verdict::Unsure), "0202")]
+fn feedback_has_a_form_behind_all_others(#[case] act: Act, #[case] stored: &str) {
+    let (who, claimed, why) = ("rasid".to_owned(), "noor".to_owned(), "it was".to_owned());
+    let control = Control::Feedback(Feedback { alerts: vec!["al_a1".to_owned()], act, who, claimed, why, at_ms: -1 });
+    let bytes = postcard::to_stdvec(&control).expect("plain data");
+    let expected = format!("060105616c5f6131{stored}057261736964046e6f6f720669742077617301");
+    assert_eq!(data_encoding::HEXLOWER.encode(&bytes), expected);
+    assert_eq!(postcard::from_bytes::<Control>(&bytes).expect("its own form"), control);
 }
 
 #[test]

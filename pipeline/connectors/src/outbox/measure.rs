@@ -10,6 +10,7 @@
 //! quick repair    8.0 (17)        11 (18)        28 (58)    36 ms
 //! ```
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use super::tests::{alert, item, score};

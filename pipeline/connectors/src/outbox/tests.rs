@@ -379,7 +379,7 @@ fn a_file_that_was_not_finished_is_made_anew() {
     assert_eq!(Outbox::open(&path).unwrap().position(), 0);
     // Made, but the process ended before the first transaction.
     fs::remove_file(&path).unwrap();
-    make(&path).unwrap();
+    make_missing(NAME, &path).unwrap();
     assert_eq!(Outbox::open(&path).unwrap().position(), 0);
 }
 

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::decide::commit::{CommitError, Committer};
 use crate::decide::progress::Progress;
 use crate::decide::set_aside::SetAsides;
+use crate::decide::store_thread::ToStore;
 use crate::decide::worker::Step;
 use crate::health::hindrance::{Area, Hindrances};
 
@@ -38,6 +39,8 @@ pub(crate) struct CommitThread {
     pub(crate) progress: Arc<Progress>,
     /// `None` without Redis.
     pub(crate) ahead: Option<mpsc::Sender<Ahead>>,
+    /// What goes into the alert store.
+    pub(crate) store: mpsc::Sender<ToStore>,
     /// The sinks, to be told that there is more.
     pub(crate) sinks: Vec<Arc<Notify>>,
     /// Commits so far.
@@ -78,7 +81,14 @@ impl CommitThread {
             let (committed, now_ms) = (self.committer.position(), self.clock.monotonic_ms());
             let letters = steps.iter().flat_map(|step| &step.dead_letters);
             self.set_aside.came(letters.filter(|letter| letter.position > committed), now_ms);
+            let changes = steps.iter_mut().flat_map(|step| std::mem::take(&mut step.changes)).collect();
+            let step = steps.last().map(|last| ToStore::Step { position: last.position, changes });
             self.commit(steps, settled, standing)?;
+            // Alerts are on their way by now. A store that is gone has said why.
+            if step.is_some_and(|step| self.store.blocking_send(step).is_err()) {
+                return Ok(());
+            }
+            self.committed.send_replace(self.committer.position());
         }
         Ok(())
     }
@@ -97,7 +107,6 @@ impl CommitThread {
         if settled_items > 0 {
             tracing::trace!(items = settled_items, "settled");
         }
-        self.committed.send_replace(self.committer.position());
         // After a wait it may not be known what there is.
         if !items.is_empty() || waited {
             self.sinks.iter().for_each(|sink| sink.notify_one());

@@ -11,6 +11,7 @@ use crate::chain::Chain;
 use crate::clock::{Clock, age_ms};
 use crate::decide::engine_thread::SnapshotJob;
 use crate::decide::log_thread::LogAppender;
+use crate::decide::store_thread::ToStore;
 use crate::health::hindrance::{Area, Hindrances};
 use crate::health::stats::SnapshotStats;
 
@@ -18,10 +19,14 @@ use crate::health::stats::SnapshotStats;
 const RETAIN_EVERY: Duration = Duration::from_hours(1);
 
 pub(crate) struct SnapshotTask {
-    pub(crate) store: SnapshotStore,
+    pub(crate) snapshots: SnapshotStore,
     pub(crate) jobs: mpsc::Receiver<SnapshotJob>,
     /// The committed position: a snapshot ahead of it would hide effects that nobody has.
     pub(crate) committed: watch::Receiver<u64>,
+    /// Where the alert store is told to say durably how far it has come, for as long as the committer tells it anything; and that
+    /// position: a snapshot ahead of it would keep from the store what it lacks.
+    pub(crate) store: mpsc::WeakSender<ToStore>,
+    pub(crate) stored: watch::Receiver<u64>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) log: LogAppender,
     pub(crate) stats: Arc<Mutex<SnapshotStats>>,
@@ -41,7 +46,7 @@ impl SnapshotTask {
                 job = self.jobs.recv() => job,
                 // Retention is a promise about time, whether or not anything happens.
                 _ = hourly.tick() => {
-                    self.forget(self.store.oldest_position().ok().flatten().unwrap_or(0)).await;
+                    self.forget(self.snapshots.oldest_position().ok().flatten().unwrap_or(0)).await;
                     continue;
                 }
             };
@@ -50,7 +55,14 @@ impl SnapshotTask {
             if self.committed.wait_for(|committed| *committed >= position).await.is_err() {
                 return;
             }
-            let (store, began, clock) = (self.store.clone(), self.clock.now(), self.clock.clone());
+            // A store that has ended has come as far as it could.
+            if let Some(store) = self.store.upgrade() {
+                drop(store.send(ToStore::UpTo(position)).await);
+            }
+            if self.stored.wait_for(|stored| *stored >= position).await.is_err() {
+                return;
+            }
+            let (store, began, clock) = (self.snapshots.clone(), self.clock.now(), self.clock.clone());
             tracing::debug!(position, "snapshot");
             let written = tokio::task::spawn_blocking(move || {
                 let written = write(&store, &job, began.wall_ms)?;

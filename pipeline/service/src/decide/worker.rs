@@ -2,10 +2,11 @@
 //! committed.
 
 use rasid_compiler::ruleset::Ruleset;
+use rasid_connectors::alerts::{Change, Changed, Opened};
 use rasid_connectors::effect::Item;
 use rasid_connectors::log::{Block, Control, Entry, Keys, Settings as LogSettings};
-use rasid_detectors::event::time::format_rfc3339;
-use rasid_engine::{Engine, EngineError, Output, Record, ScoreChange, Snapshot};
+use rasid_detectors::event::time::{format_rfc3339, parse_rfc3339};
+use rasid_engine::{Alert, Engine, EngineError, Output, Record, ScoreChange, Snapshot};
 
 use crate::decide::comparison::{Committed, Compared, Comparison};
 use crate::decide::engine_setup::EngineSetup;
@@ -118,12 +119,14 @@ pub struct Step {
     pub scores: Vec<ScoreChange>,
     /// What the sinks are to be told.
     pub items: Vec<Item>,
+    /// What the alert store lacks, in order; after a start that may be of before the committed position.
+    pub changes: Vec<Changed>,
 }
 
 impl Step {
     /// Whether it leaves anything to be kept.
     pub fn has_effects(&self) -> bool {
-        !(self.alerts.is_empty() && self.dead_letters.is_empty() && self.items.is_empty())
+        !(self.alerts.is_empty() && self.dead_letters.is_empty() && self.items.is_empty() && self.changes.is_empty())
     }
 }
 
@@ -138,6 +141,8 @@ pub struct Worker {
     position: u64,
     /// Outputs that have been committed: they are compared and not given again.
     comparison: Comparison,
+    /// The position up to which the alert store has everything.
+    stored: u64,
     /// Entries that were lost to damage, and those that nobody could judge because of them.
     lost: u64,
     /// Records that the engine had not accounted for when it was restored.
@@ -147,7 +152,7 @@ pub struct Worker {
 impl Worker {
     /// At the beginning of the log.
     pub fn new(setup: EngineSetup, rulesets: Box<dyn Rulesets>, routes: Routes) -> Self {
-        Self { setup, rulesets, routes, engine: None, position: 0, comparison: Comparison::default(), lost: 0, unaccounted: 0 }
+        Self { setup, rulesets, routes, engine: None, position: 0, comparison: Comparison::default(), stored: 0, lost: 0, unaccounted: 0 }
     }
 
     /// Goes on from an engine that was restored at `position`.
@@ -163,6 +168,13 @@ impl Worker {
     #[must_use]
     pub fn replaying(mut self, committed: Committed) -> Self {
         self.comparison = Comparison::new(committed);
+        self
+    }
+
+    /// Gives the alert store what the log says behind `position`, up to which it has everything.
+    #[must_use]
+    pub fn storing_behind(mut self, position: u64) -> Self {
+        self.stored = position;
         self
     }
 
@@ -306,12 +318,17 @@ impl Worker {
                 if position > self.comparison.position() {
                     self.routes.retracted(position, &rule, since_ms, &mut step.items);
                 }
+                self.change(position, step, || Change::Retracted { rule, since_ms });
                 self.effects(output, step)
             }
             Control::Tick { at_ms } => {
                 let Some((engine, _)) = &mut self.engine else { return Ok(()) };
                 let output = engine.tick(position, at_ms);
                 self.effects(output, step)
+            }
+            Control::Feedback(feedback) => {
+                self.change(position, step, || Change::Feedback(feedback));
+                Ok(())
             }
             Control::Lost => {
                 self.lost += 1;
@@ -330,6 +347,13 @@ impl Worker {
         without
     }
 
+    /// Gives the alert store what it lacks.
+    fn change(&self, position: u64, step: &mut Step, change: impl FnOnce() -> Change) {
+        if position > self.stored {
+            step.changes.push(Changed { position, change: change() });
+        }
+    }
+
     /// Keeps what is new, and compares the rest.
     fn effects(&mut self, output: Output, step: &mut Step) -> Result<(), WorkerError> {
         invariants::alerts(&output.alerts)?;
@@ -337,6 +361,7 @@ impl Worker {
         for alert in output.alerts {
             let encode = |source| WorkerError::Encode { position: alert.position, source };
             let json = serde_json::to_string(&alert).map_err(encode)?;
+            self.change(alert.position, step, || Change::Opened(opened(&alert, &json)));
             if alert.position <= self.comparison.position() {
                 self.comparison.alert(&alert, &json).map_err(encode)?;
                 continue;
@@ -350,6 +375,19 @@ impl Worker {
             step.scores.push(change);
         }
         Ok(())
+    }
+}
+
+/// An alert as the store keeps it.
+fn opened(alert: &Alert, json: &str) -> Opened {
+    Opened {
+        id: alert.id.clone(),
+        rule: alert.rule.clone(),
+        severity: alert.severity,
+        mode: alert.mode,
+        entity: alert.entity.clone(),
+        opened_at_ms: parse_rfc3339(&alert.opened_at).unwrap_or_default(),
+        json: json.to_owned(),
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Area {
     DeadLetters,
     /// The outbox.
     Outbox,
+    /// The alert store.
+    Alerts,
     /// Snapshots: the service goes on, and a start would replay more.
     Snapshot,
     /// A ruleset's bundle: the rules before it stay in force.
@@ -35,7 +37,7 @@ pub enum Area {
 }
 
 impl Area {
-    const ALL: [Self; 6] = [Self::Start, Self::Log, Self::DeadLetters, Self::Outbox, Self::Snapshot, Self::Ruleset];
+    const ALL: [Self; 7] = [Self::Start, Self::Log, Self::DeadLetters, Self::Outbox, Self::Alerts, Self::Snapshot, Self::Ruleset];
 
     /// As it stands in figures.
     pub fn name(self) -> &'static str {
@@ -44,6 +46,7 @@ impl Area {
             Self::Log => "log",
             Self::DeadLetters => "dead_letters",
             Self::Outbox => "outbox",
+            Self::Alerts => "alerts",
             Self::Snapshot => "snapshot",
             Self::Ruleset => "ruleset",
         }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use rasid_connectors::alerts::{Figures, Status};
+use rasid_connectors::log::Verdict;
 use rasid_connectors::sink::redis::{KEEPS, UNKNOWN};
 use rasid_engine::{BrakedRule, Counters, ProducerCounters, RuleCounters};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,8 @@ pub struct Stats {
     pub snapshot: SnapshotStats,
     /// The outbox.
     pub outbox: OutboxStats,
+    /// The alert store.
+    pub alerts: AlertStats,
     /// One a sink.
     pub sinks: Vec<SinkStats>,
     /// What Redis keeps, where there is one.
@@ -234,6 +238,32 @@ pub struct OutboxStats {
     pub full: bool,
     /// Commits.
     pub commits_total: u64,
+}
+
+/// The alert store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AlertStats {
+    /// What came of the log up to there is in it.
+    pub position: u64,
+    /// And from there on; what was opened before was never put in.
+    pub from: u64,
+    /// First and last positions of what was never put in since.
+    pub gaps: Vec<(u64, u64)>,
+    /// Alerts by status.
+    pub by_status: BTreeMap<Status, u64>,
+    /// Alerts that have a verdict, by rule.
+    pub verdicts: BTreeMap<String, BTreeMap<Verdict, u64>>,
+}
+
+impl AlertStats {
+    pub(crate) fn of(figures: Figures) -> Self {
+        let Figures { position, from, gaps, by_status, verdicts: counted } = figures;
+        let mut verdicts: BTreeMap<String, BTreeMap<Verdict, u64>> = BTreeMap::new();
+        for ((rule, verdict), count) in counted {
+            verdicts.entry(rule).or_default().insert(verdict, count);
+        }
+        Self { position, from, gaps, by_status, verdicts }
+    }
 }
 
 /// A sink.

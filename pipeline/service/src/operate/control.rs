@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::stats::Stats;
 
+mod alerts;
+
+pub use rasid_connectors::alerts::{Happened, Said, Status as AlertStatus};
+pub use rasid_connectors::log::{Act, Verdict};
+
+pub use alerts::{AckRequest, AlertFilter, AlertInfo, AlertList, AlertRequest, AlertShown, AlertsChanged, CloseRequest, VerdictRequest};
+
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -99,6 +106,16 @@ questions! {
     Post "/parked/retry" UnparkRequest -> Unparked: unpark by who,
     /// Posts a page that is marked as a test, and says what Alertmanager makes of it; or takes such pages back.
     Post "/page/test" PageTestRequest -> PageTested: page_test by who,
+    /// Alerts that are kept, newest first, page after page.
+    Get "/alerts" AlertFilter -> AlertList: alerts,
+    /// One of them, as it was opened, with what was said about it.
+    Get "/alerts/show" AlertRequest -> AlertShown: alert,
+    /// Says that somebody looks at alerts: a control record in the log, an entry in the audit. What was closed is taken up again.
+    Post "/alerts/ack" AckRequest -> AlertsChanged: acknowledge by who,
+    /// Says that nobody needs to look at alerts any more: a control record in the log, an entry in the audit.
+    Post "/alerts/close" CloseRequest -> AlertsChanged: close by who,
+    /// Says whether alerts were right: a control record in the log, an entry in the audit. The newest verdict stands.
+    Post "/alerts/verdict" VerdictRequest -> AlertsChanged: judge by who,
     /// Where the service stands.
     Get "/status" StatusRequest -> Status: status,
 }

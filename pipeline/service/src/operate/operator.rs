@@ -5,26 +5,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use rasid_connectors::alerts::AlertStore;
 use rasid_connectors::audit::{self, Audit};
-use rasid_connectors::log::{Control as ControlRecord, DeadLetterReader, Letter, LetterBlock};
+use rasid_connectors::log::{Act, Control as ControlRecord, DeadLetterReader, Letter, LetterBlock};
 use rasid_connectors::outbox::{self, Outbox};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::sink::Answer;
 use rasid_connectors::sink::alertmanager::{AlertmanagerSink, TEST_PAGE};
 use rasid_connectors::source::{Appender as _, Incoming};
 use rasid_connectors::storage::Storage;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, Now, age_ms};
 use crate::decide::figures::EngineFigures;
 use crate::decide::log_thread::LogAppender;
 use crate::health::stats::Stats;
 use crate::operate::control::{
-    Control, ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, PageShown, PageTestRequest, PageTested, Parked, ParkedFilter,
-    Restored, RetractRequest, Retracted, Retried, RetryRequest, Status, StatusRequest, UnparkRequest, Unparked, Who,
+    AckRequest, AlertFilter, AlertList, AlertRequest, AlertShown, AlertsChanged, CloseRequest, Control, ControlError, DeadLetterFilter,
+    DeadLetterInfo, DeadLetterList, PageShown, PageTestRequest, PageTested, Parked, ParkedFilter, Restored, RetractRequest, Retracted,
+    Retried, RetryRequest, Status, StatusRequest, UnparkRequest, Unparked, VerdictRequest, Who,
 };
-use crate::operate::parked;
 use crate::operate::tally::Tally;
+use crate::operate::{kept, parked};
 use crate::recover::layout;
 
 /// Most dead letters given at once.
@@ -38,6 +40,9 @@ pub(crate) struct Operator {
     pub(crate) keys: Keyring,
     pub(crate) log: LogAppender,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) store: Arc<AlertStore>,
+    /// The position up to which the alert store has everything.
+    pub(crate) stored: watch::Receiver<u64>,
     pub(crate) audit: Arc<Mutex<Audit>>,
     pub(crate) figures: Arc<Mutex<EngineFigures>>,
     pub(crate) tally: Arc<Tally>,
@@ -57,12 +62,43 @@ impl Operator {
     }
 
     fn audit(&self, who: &Who, action: &str, why: &str, details: BTreeMap<&str, String>) -> Result<(), ControlError> {
-        if who.user.is_empty() || why.trim().is_empty() {
-            return Err(ControlError::Refused("say who asks and why: both go to the audit".to_owned()));
+        if why.trim().is_empty() {
+            return Err(ControlError::Refused("say why: it goes to the audit".to_owned()));
+        }
+        self.audit_act(who, action, why, details)
+    }
+
+    /// The same for what may need no reason.
+    fn audit_act(&self, who: &Who, action: &str, why: &str, details: BTreeMap<&str, String>) -> Result<(), ControlError> {
+        if who.user.is_empty() {
+            return Err(ControlError::Refused("nobody knows who asks, and that goes to the audit".to_owned()));
         }
         let Who { user, claimed } = who;
         let entry = audit::Entry { at_ms: self.clock.wall_ms(), who: user, claimed, from: "control socket", action, why, details };
         self.audit.lock().unwrap_or_else(PoisonError::into_inner).append(&entry).map_err(|error| ControlError::Outside(Box::new(error)))
+    }
+
+    /// Puts into the log what somebody says about alerts, and waits until the store has it.
+    async fn say(
+        &self,
+        ids: Vec<String>,
+        act: Act,
+        who: Who,
+        why: &str,
+        details: &[(&str, String)],
+    ) -> Result<AlertsChanged, ControlError> {
+        self.check_open()?;
+        let alerts = tokio::task::block_in_place(|| kept::resolve(&self.store, ids))?;
+        let (act, why) = (kept::masked(act)?, kept::reason(why)?);
+        let mut details: BTreeMap<&str, String> = details.iter().cloned().collect();
+        details.insert("alerts", alerts.join(","));
+        let action = kept::action(&act);
+        self.audit_act(&who, action, &why, details)?;
+        let record = kept::feedback(&alerts, act, who, why, self.clock.wall_ms());
+        let position = self.log.control(ControlRecord::Feedback(record)).await.map_err(outside)?;
+        self.stored.clone().wait_for(|stored| *stored >= position).await.map_err(outside)?;
+        tracing::info!(position, action, alerts = alerts.len(), "something was said about alerts");
+        Ok(AlertsChanged { position, alerts })
     }
 
     /// Reads the dead letters until `each` has enough. They may be a gigabyte: the tasks of this thread go elsewhere meanwhile.
@@ -205,6 +241,32 @@ impl Control for Operator {
         let missing = seqs.into_iter().filter(|seq| offered.binary_search(seq).is_err()).collect();
         self.sinks.iter().for_each(|sink| sink.notify_one());
         Ok(Unparked { offered, missing, next })
+    }
+
+    async fn alerts(&self, filter: AlertFilter) -> Result<AlertList, ControlError> {
+        tokio::task::block_in_place(|| kept::list(&self.store, filter))
+    }
+
+    async fn alert(&self, request: AlertRequest) -> Result<AlertShown, ControlError> {
+        tokio::task::block_in_place(|| kept::show(&self.store, &request.id))
+    }
+
+    async fn acknowledge(&self, request: AckRequest) -> Result<AlertsChanged, ControlError> {
+        let AckRequest { ids, assignee, who, why } = request;
+        let details: Vec<_> = assignee.iter().map(|assignee| ("assignee", assignee.clone())).collect();
+        self.say(ids, Act::Acknowledge { assignee }, who, &why, &details).await
+    }
+
+    async fn close(&self, request: CloseRequest) -> Result<AlertsChanged, ControlError> {
+        let CloseRequest { ids, who, why } = request;
+        kept::needed(&why)?;
+        self.say(ids, Act::Close, who, &why, &[]).await
+    }
+
+    async fn judge(&self, request: VerdictRequest) -> Result<AlertsChanged, ControlError> {
+        let VerdictRequest { ids, verdict, who, why } = request;
+        kept::needed(&why)?;
+        self.say(ids, Act::Verdict(verdict), who, &why, &[("verdict", verdict.name().to_owned())]).await
     }
 
     async fn page_test(&self, request: PageTestRequest) -> Result<PageTested, ControlError> {

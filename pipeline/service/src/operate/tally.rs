@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rasid_connectors::alerts::AlertStore;
 use rasid_connectors::ingest::http::{Ingest, Refused};
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::source::Lags;
@@ -18,8 +19,8 @@ use crate::deliver::redis_task::Beats;
 use crate::health::hindrance::Hindrances;
 use crate::health::latency::Latency;
 use crate::health::stats::{
-    EngineStats, Freshness, IngestStats, OutboxStats, QueueStats, Readiness, RedisStats, RulesetStats, SinkStats, SnapshotStats,
-    SourceStats, Stats, Trouble, WarmingRule, WorkerStats,
+    AlertStats, EngineStats, Freshness, IngestStats, OutboxStats, QueueStats, Readiness, RedisStats, RulesetStats, SinkStats,
+    SnapshotStats, SourceStats, Stats, Trouble, WarmingRule, WorkerStats,
 };
 use crate::held::held;
 use crate::receive::streams::Notices;
@@ -45,6 +46,7 @@ pub(crate) struct Tally {
     pub(crate) progress: Arc<Progress>,
     pub(crate) committed: tokio::sync::watch::Receiver<u64>,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) store: Arc<AlertStore>,
     pub(crate) outbox_bytes_max: u64,
     pub(crate) routes: Routes,
     pub(crate) queues: Vec<Queue>,
@@ -115,6 +117,7 @@ impl Tally {
                 full,
                 commits_total: self.figures.commits.load(Ordering::Relaxed),
             },
+            alerts: AlertStats::of(self.store.figures()),
             sinks,
             redis: self.redis.as_ref().map(|redis| locked(redis)),
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.figures.ruleset) },

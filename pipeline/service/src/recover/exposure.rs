@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::recover::layout;
 
 /// Everything that the service makes in the folder; what else lies there is not its own to change.
-const OURS: [&str; 13] = [
+const OURS: [&str; 15] = [
     layout::LOG,
     layout::KEYS,
     layout::DEAD_LETTERS,
@@ -17,6 +17,8 @@ const OURS: [&str; 13] = [
     layout::RULESETS,
     layout::OUTBOX,
     "outbox.redb.new",
+    layout::ALERTS,
+    "alerts.redb.new",
     layout::LOCK,
     layout::AUDIT,
     layout::CONTROL,

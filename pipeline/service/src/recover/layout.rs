@@ -14,6 +14,8 @@ pub const SNAPSHOTS: &str = "snapshots";
 pub const RULESETS: &str = "rulesets";
 /// The outbox.
 pub const OUTBOX: &str = "outbox.redb";
+/// Every alert, and what people said about it.
+pub const ALERTS: &str = "alerts.redb";
 /// Held by the process that runs here.
 pub const LOCK: &str = "lock";
 /// Who did what, when and why.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rasid_connectors::Disposition;
+use rasid_connectors::alerts::{self, AlertStore};
 use rasid_connectors::audit::Audit;
 use rasid_connectors::log::LogConfig;
 use rasid_connectors::outbox::{self, Outbox};
@@ -48,6 +49,9 @@ pub(crate) enum TakeUpError {
     /// The outbox cannot be opened.
     #[error("cannot open the outbox")]
     Outbox(#[from] outbox::Error),
+    /// The alert store cannot be opened.
+    #[error("cannot open the alert store")]
+    Alerts(#[from] alerts::Error),
     /// What is in it cannot be taken up.
     #[error(transparent)]
     Recover(#[from] RecoverError),
@@ -76,6 +80,7 @@ impl TakeUpError {
             Self::Lock(error) => error.disposition(),
             Self::Keys(error) => error.disposition(),
             Self::Outbox(error) => error.disposition(),
+            Self::Alerts(error) => error.disposition(),
             Self::Recover(error) => error.disposition(),
         }
     }
@@ -145,6 +150,7 @@ fn open_once(settings: &Settings, routes: Routes) -> Result<Opened, TakeUpError>
     let pseudonymizers = secrets.pseudonymizers()?;
     let audit = Audit::open(&storage, layout::AUDIT)?;
     let outbox = Arc::new(Outbox::open(&settings.data_dir.join(layout::OUTBOX))?);
+    let store = Arc::new(AlertStore::open(&settings.data_dir.join(layout::ALERTS), settings.alerts.retention())?);
     let log = &settings.log;
     let layout = Layout {
         storage: Arc::clone(&storage),
@@ -159,6 +165,6 @@ fn open_once(settings: &Settings, routes: Routes) -> Result<Opened, TakeUpError>
         setup: EngineSetup { pseudonymizers, threads: settings.engine.threads.into() },
         routes,
     };
-    let recovered = recover(layout, outbox)?;
+    let recovered = recover(layout, outbox, store)?;
     Ok(Opened { lock, storage, keys, secrets, audit, recovered })
 }

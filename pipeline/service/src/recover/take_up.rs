@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rasid_connectors::Disposition;
+use rasid_connectors::alerts::{self, AlertStore};
 use rasid_connectors::bundle::BundleStore;
 use rasid_connectors::log::{self, Block, Control, DeadLetterLog, Entry, LogConfig, LogReader, LogWriter, Opened};
 use rasid_connectors::outbox::{self, Outbox};
@@ -44,6 +45,20 @@ pub enum RecoverError {
         /// The committed position.
         committed: u64,
     },
+    /// The alert store cannot be used.
+    #[error("cannot use the alert store")]
+    Alerts(#[from] alerts::Error),
+    /// The alert store has what the log does not hold.
+    #[error(
+        "the log ends at position {last}, but the alert store is filled up to position {stored}: it belongs to another log; move {} away to begin a new one",
+        layout::ALERTS
+    )]
+    StoreAhead {
+        /// The log's newest position.
+        last: u64,
+        /// The store's position.
+        stored: u64,
+    },
     /// Nothing to start from: the beginning of the log is retired and no snapshot is whole.
     #[error("the log begins at position {first} and there is no whole snapshot to start from")]
     NoBeginning {
@@ -68,7 +83,8 @@ impl RecoverError {
             Self::Keys(error) => error.disposition(),
             Self::Outbox(error) => error.disposition(),
             Self::Snapshot(error) => error.disposition(),
-            Self::LogShort { .. } | Self::NoBeginning { .. } | Self::Hole { .. } => Disposition::Halt,
+            Self::Alerts(error) => error.disposition(),
+            Self::LogShort { .. } | Self::StoreAhead { .. } | Self::NoBeginning { .. } | Self::Hole { .. } => Disposition::Halt,
         }
     }
 
@@ -95,6 +111,8 @@ pub struct Recovered {
     pub worker: Worker,
     /// The outbox.
     pub outbox: Arc<Outbox>,
+    /// The alert store, which the worker gives what it lacks.
+    pub store: Arc<AlertStore>,
     /// Dead letters.
     pub dead_letters: DeadLetterLog,
     /// Snapshots.
@@ -129,11 +147,12 @@ pub struct Layout {
     pub routes: Routes,
 }
 
-/// Opens everything but the outbox, which the caller has opened, and finds where to go on.
+/// Opens everything but the outbox and the alert store, which the caller has opened, and finds where to go on: from the
+/// newest whole snapshot that is ahead of neither.
 ///
 /// # Errors
 /// [`RecoverError`], in words for a person.
-pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, RecoverError> {
+pub fn recover(layout: Layout, outbox: Arc<Outbox>, store: Arc<AlertStore>) -> Result<Recovered, RecoverError> {
     let Layout { storage, keys, log: log_config, dead_letters, snapshots_keep, setup, routes } = layout;
     let committed = outbox.position();
     let (log, mut opened) = LogWriter::open_behind(Arc::clone(&storage), layout::LOG, keys.clone(), log_config, committed)?;
@@ -144,23 +163,30 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
     let bundles = Arc::new(BundleStore::open(Arc::clone(&storage), layout::RULESETS, ENGINE));
     let rulesets = KnownRulesets::new(bundles);
     let snapshots = SnapshotStore::open(Arc::clone(&storage), layout::SNAPSHOTS, &keys, ENGINE, snapshots_keep);
-    let (mut refused, mut anew) = (Vec::new(), Vec::new());
-    let mut worker = Worker::new(setup.clone(), Box::new(rulesets.clone()), routes);
-    let mut snapshot = None;
-    let mut before = u64::MAX;
-    while snapshot.is_none() {
-        let (found, passed_over) = snapshots.newest_before(before)?;
-        refused.extend(passed_over.iter().map(ToString::to_string));
-        let Some(found) = found else { break };
-        before = found.position();
-        match restore(&found, &setup, &rulesets, committed) {
-            Ok(engine) => {
-                anew = engine.started_anew().map(str::to_owned).collect();
-                worker = worker.restored(before, engine, *found.settings());
-                snapshot = Some(before);
-            }
-            Err(why) => refused.push(format!("snapshot {before:020} is not used: {why}")),
+    let stored = stored(&store, committed, opened.next - 1)?;
+    let search = Search { snapshots: &snapshots, setup: &setup, rulesets: &rulesets, committed };
+    let mut found = search.newest(stored)?;
+    // Nothing is old enough for a store that lags: it goes on without what lies between, and says so.
+    if found.from() < opened.first {
+        let newer = search.newest(u64::MAX)?;
+        let last = newer.from() - 1;
+        if last > stored && newer.from() >= opened.first {
+            store.skip(last)?;
+            tracing::error!(
+                first = stored + 1,
+                last,
+                "the alert store lacks what was opened at these positions: they cannot be gone through again"
+            );
         }
+        found = newer;
+    }
+    let Taken { engine, refused } = found;
+    let mut worker = Worker::new(setup.clone(), Box::new(rulesets.clone()), routes).storing_behind(store.position().unwrap_or(0));
+    let snapshot = engine.as_ref().map(|(position, ..)| *position);
+    let mut anew = Vec::new();
+    if let Some((position, engine, settings)) = engine {
+        anew = engine.started_anew().map(str::to_owned).collect();
+        worker = worker.restored(position, engine, settings);
     }
     let from = worker.position() + 1;
     match snapshot {
@@ -185,7 +211,60 @@ pub fn recover(layout: Layout, outbox: Arc<Outbox>) -> Result<Recovered, Recover
     {
         opened.ruleset = None;
     }
-    Ok(Recovered { log, opened, reader, worker, outbox, dead_letters, snapshots, rulesets, snapshot, refused, anew, uncompared })
+    Ok(Recovered { log, opened, reader, worker, outbox, store, dead_letters, snapshots, rulesets, snapshot, refused, anew, uncompared })
+}
+
+/// The position up to which the alert store has everything. One that was made just now begins where effects were committed.
+fn stored(store: &AlertStore, committed: u64, last: u64) -> Result<u64, RecoverError> {
+    let Some(stored) = store.position() else {
+        store.begin(committed)?;
+        if committed > 0 {
+            tracing::warn!(from = committed + 1, "the alert store is new, and holds nothing that was opened before this position");
+        }
+        return Ok(committed);
+    };
+    if stored > last { Err(RecoverError::StoreAhead { last, stored }) } else { Ok(stored) }
+}
+
+/// How a snapshot is looked for.
+struct Search<'a> {
+    snapshots: &'a SnapshotStore,
+    setup: &'a EngineSetup,
+    rulesets: &'a KnownRulesets,
+    committed: u64,
+}
+
+/// What was found.
+struct Taken {
+    /// Position, engine and settings of the newest that can be used.
+    engine: Option<(u64, Engine, log::Settings)>,
+    /// Those that were passed over, and why.
+    refused: Vec<String>,
+}
+
+impl Taken {
+    /// Where the replay begins.
+    fn from(&self) -> u64 {
+        self.engine.as_ref().map_or(0, |(position, ..)| *position) + 1
+    }
+}
+
+impl Search<'_> {
+    /// The newest at or before `upto`.
+    fn newest(&self, upto: u64) -> Result<Taken, RecoverError> {
+        let mut refused = Vec::new();
+        let mut before = upto.saturating_add(1);
+        loop {
+            let (found, passed_over) = self.snapshots.newest_before(before)?;
+            refused.extend(passed_over.iter().map(ToString::to_string));
+            let Some(found) = found else { return Ok(Taken { engine: None, refused }) };
+            before = found.position();
+            match restore(&found, self.setup, self.rulesets, self.committed) {
+                Ok(engine) => return Ok(Taken { engine: Some((before, engine, *found.settings())), refused }),
+                Err(why) => refused.push(format!("snapshot {before:020} is not used: {why}")),
+            }
+        }
+    }
 }
 
 /// Whether the entry that the reader stands at was given up.

@@ -1,4 +1,4 @@
-//! The three threads: the log, the engine, the committer.
+//! The four threads: the log, the engine, the committer, the alert store.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -11,6 +11,7 @@ use crate::decide::commit_thread::{Ahead, CommitThread, ToCommit};
 use crate::decide::engine_thread::{Ask, EngineThread, SnapshotJob};
 use crate::decide::log_thread::LogThread;
 use crate::decide::set_aside::SetAsides;
+use crate::decide::store_thread::{StoreThread, ToStore};
 use crate::decide::worker::Worker;
 use crate::error::StartError;
 use crate::start::shared::Shared;
@@ -23,7 +24,9 @@ pub(super) struct Threads {
     pub(super) dead_letters: DeadLetterLog,
     pub(super) messages: mpsc::Receiver<ToCommit>,
     pub(super) asked: mpsc::Receiver<Ask>,
+    pub(super) for_store: mpsc::Receiver<ToStore>,
     pub(super) committed: watch::Sender<u64>,
+    pub(super) stored: watch::Sender<u64>,
     pub(super) snapshots: mpsc::Sender<SnapshotJob>,
     pub(super) snapshot_every_ms: i64,
     pub(super) ahead: Option<mpsc::Sender<Ahead>>,
@@ -48,6 +51,7 @@ impl Threads {
             messages: self.messages,
             progress: Arc::clone(&shared.progress),
             ahead: self.ahead,
+            store: shared.to_store.clone(),
             sinks: self.sinks,
             commits: Arc::clone(&shared.figures.commits),
             committed: self.committed,
@@ -55,12 +59,19 @@ impl Threads {
             set_aside: SetAsides::counted_in(Arc::clone(&shared.figures.set_aside)),
             clock: shared.clock.clone(),
         };
+        let store = StoreThread {
+            store: Arc::clone(&shared.store),
+            messages: self.for_store,
+            stored: self.stored,
+            hindrances: shared.hindrances.clone(),
+        };
         let log = self.log;
-        let (of_log, of_engine, of_commit) = (shared.ended.clone(), shared.ended.clone(), shared.ended.clone());
+        let [of_log, of_engine, of_commit, of_store] = std::array::from_fn(|_| shared.ended.clone());
         Ok(vec![
             spawn("log", move || of_log.unless_ok("the log", log.run()))?,
             spawn("engine", move || of_engine.unless_ok("the engine", engine.run()))?,
             spawn("commit", move || of_commit.unless_ok("the outbox", commit.run()))?,
+            spawn("alerts", move || of_store.unless_ok("the alert store", store.run()))?,
         ])
     }
 }

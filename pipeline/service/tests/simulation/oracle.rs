@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use rasid_connectors::alerts::{AlertStore, Filter, KeptAlert};
 use rasid_connectors::effect::Body;
 use rasid_connectors::log::{Block, DeadLetterReader, LetterBlock};
+use rasid_connectors::outbox::backend;
 use rasid_engine::{ScoreChange, Snapshot};
 use rasid_service::decide::comparison::digest;
 use rasid_service::decide::worker::{SetAside, Worker};
@@ -26,6 +28,8 @@ struct Reference {
     /// Positions and digests of all alerts.
     alerts: Vec<(u64, [u8; 16])>,
     dead_letters: Vec<SetAside>,
+    /// What the alert store should hold.
+    store: AlertStore,
     /// The newest change of each score.
     scores: BTreeMap<String, ScoreChange>,
 }
@@ -41,6 +45,9 @@ pub(crate) struct Covered {
     pub(crate) retired: u64,
     pub(crate) deaths: u64,
     pub(crate) hindered: u64,
+    /// Alerts about which something was said, and those that are not kept any more.
+    pub(crate) said: usize,
+    pub(crate) let_go: usize,
     /// Files that snapshots share.
     pub(crate) lasting: usize,
 }
@@ -55,6 +62,7 @@ pub(crate) fn judge(world: &mut World) -> Covered {
     world.die(true);
     world.boot(false);
     world.with("replay", |world, service| {
+        same_store(&service.store, &reference.store);
         while service.apply(true)? {}
         let snapshot = service.worker.snapshot().expect("a ruleset is in force");
         let expected = reference.worker.snapshot().expect("a ruleset is in force");
@@ -93,6 +101,7 @@ fn settle_down(world: &mut World) {
             while service.apply(true)? {}
             let now = world.now();
             while service.commit(now, 64, &mut |service| ahead(world, service))? > 0 {}
+            service.keep(usize::MAX)?;
             ahead(world, service);
             republish(world, service);
             let mut wait_ms = 1_000;
@@ -122,8 +131,11 @@ fn reference(world: &mut World) -> Reference {
     let mut block = Block::new();
     let (mut core, mut file, mut alerts, mut dead_letters) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut scores = BTreeMap::new();
+    let store = AlertStore::with_backend(backend::Memory::new().backend(), world.retention).expect("nothing fails");
+    store.begin(0).expect("nothing fails");
     while reader.next(&mut block).expect("nothing fails") {
         let step = worker.apply(&block).expect("what was applied once can be applied again");
+        store.apply(step.position, &step.changes).expect("nothing fails");
         for item in &step.items {
             match (item.sink.as_str(), &item.body) {
                 (CORE, Body::Score(change)) => drop(scores.insert(change.entity.clone(), change.clone())),
@@ -135,7 +147,7 @@ fn reference(world: &mut World) -> Reference {
         alerts.extend(step.alerts.iter().map(|alert| (alert.position, digest(alert.json.as_bytes()))));
         dead_letters.extend(step.dead_letters);
     }
-    Reference { worker, core, file, alerts, dead_letters, scores }
+    Reference { worker, core, file, alerts, dead_letters, store, scores }
 }
 
 fn compare(world: &mut World, reference: &Reference) -> Covered {
@@ -186,11 +198,15 @@ fn compare(world: &mut World, reference: &Reference) -> Covered {
     }
     assert_eq!(letters, reference.dead_letters);
 
+    // Alerts with what was said about them, whatever ended on the way.
+    same_store(&service.store, &reference.store);
+    let kept = kept(&service.store);
+
     // What a replay would be compared with.
     let (first, last) = (service.log.first_position(), service.appended());
-    let kept = service.outbox.alerts_between(first, last).expect("it can be read");
+    let digests = service.outbox.alerts_between(first, last).expect("it can be read");
     let expected: Vec<_> = reference.alerts.iter().copied().filter(|(position, _)| *position >= first).collect();
-    assert!(expected.ends_with(&kept), "the digests kept are not those of the newest alerts");
+    assert!(expected.ends_with(&digests), "the digests kept are not those of the newest alerts");
     assert_eq!(service.committer.position(), last);
     let retracted = reference.core.iter().filter(|(id, _)| id.starts_with("retract_")).count();
     let covered = Covered {
@@ -202,10 +218,37 @@ fn compare(world: &mut World, reference: &Reference) -> Covered {
         retired: first - 1,
         deaths: world.deaths,
         hindered: world.hindered,
+        said: kept.iter().filter(|alert| !alert.state.history.is_empty()).count(),
+        let_go: reference.alerts.len() - kept.len(),
         lasting: 0,
     };
     world.service = Some(service);
     covered
+}
+
+/// What an alert store has that was there through the whole log.
+pub(crate) fn reference_store(world: &mut World) -> AlertStore {
+    reference(world).store
+}
+
+/// Every alert that a store keeps.
+pub(crate) fn kept(store: &AlertStore) -> Vec<KeptAlert> {
+    let (mut alerts, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list(&Filter::default(), after.as_ref(), 1_000).expect("it can be read");
+        alerts.extend(page.alerts);
+        let Some(next) = page.next else { return alerts };
+        after = Some(next);
+    }
+}
+
+pub(crate) fn same_store(found: &AlertStore, expected: &AlertStore) {
+    let (found_alerts, expected_alerts) = (kept(found), kept(expected));
+    for (found, expected) in found_alerts.iter().zip(&expected_alerts) {
+        assert_eq!(found, expected, "the alert store has {} otherwise", expected.id);
+    }
+    assert_eq!(found_alerts.len(), expected_alerts.len(), "the alert store has more or fewer");
+    assert_eq!(found.figures(), expected.figures());
 }
 
 fn same(who: &str, found: &[(String, String)], expected: &[(String, String)]) {

@@ -1,7 +1,8 @@
 //! What happens next.
 
+use rasid_connectors::alerts::Filter;
 use rasid_connectors::effect::{Body, Item};
-use rasid_connectors::log::Control;
+use rasid_connectors::log::{self, Control, Entry, Feedback, Verdict};
 use rasid_connectors::sink::Answer;
 
 use super::events;
@@ -88,6 +89,10 @@ impl Schedule {
             world.boot(true);
             return;
         }
+        keep(world);
+        if world.service.is_none() {
+            return; // the alert store's disk has failed
+        }
         let mut at = world.random.below(self.0.iter().sum());
         for ((act, _), often) in STEPS.iter().zip(self.0) {
             if at < often {
@@ -172,6 +177,47 @@ impl Act {
             Self::Night => world.pass(),
         }
     }
+}
+
+/// What becomes of the alert store in the meantime, and what people say about what is in it.
+fn keep(world: &mut World) {
+    if !world.people {
+        world.with("keep", |_, service| service.keep(usize::MAX));
+        return;
+    }
+    match world.store_random.below(16) {
+        0..=4 => {
+            let most = 1 + world.store_random.index(4);
+            world.with("keep", |_, service| service.keep(most));
+        }
+        5 => drop(world.with("keep", |_, service| service.keep(usize::MAX))),
+        6 if world.store_random.one_in(3) => say(world),
+        7 if world.store_random.one_in(25) => world.inject_into_store(),
+        _ => {}
+    }
+}
+
+/// Somebody says something about alerts, one of which may be gone, or have never been.
+fn say(world: &mut World) {
+    let act = match world.store_random.below(5) {
+        0 => log::Act::Acknowledge { assignee: None },
+        1 => log::Act::Acknowledge { assignee: Some("noor".to_owned()) },
+        2 => log::Act::Close,
+        _ => log::Act::Verdict(Verdict::ALL[world.store_random.index(Verdict::ALL.len())]),
+    };
+    world.with("say", |world, service| {
+        let known = service.store.list(&Filter::default(), None, 60)?.alerts;
+        let mut alerts: Vec<String> = (0..world.store_random.index(4))
+            .filter_map(|_| known.get(world.store_random.index(known.len())).map(|alert| alert.id.clone()))
+            .collect();
+        if world.store_random.one_in(8) {
+            alerts.push("al_none".to_owned());
+        }
+        let at_ms = world.now().wall_ms;
+        let (who, claimed, why) = ("rasid".to_owned(), "dana".to_owned(), format!("for reason {}", world.store_random.below(99)));
+        world.trace.note(world.now_ms, format!("{act:?} {alerts:?}"));
+        service.append(at_ms, &[Entry::Control(Control::Feedback(Feedback { alerts, act, who, claimed, why, at_ms }))])
+    });
 }
 
 fn apply(world: &mut World) {
@@ -343,7 +389,7 @@ fn drain(world: &mut World) {
         service.sync()?;
         while service.apply(true)? {}
         while service.commit(world.now(), 512, &mut |_| {})? > 0 {}
-        Ok(())
+        service.keep(usize::MAX)
     });
     if world.random.one_in(2) {
         world.with("take the last snapshot", |_, service| Ok(service.take_snapshot()));

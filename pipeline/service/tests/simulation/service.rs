@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use rasid_connectors::alerts::{AlertStore, Changed};
 use rasid_connectors::courier::{Next, Parcel};
 use rasid_connectors::effect::Settled;
 use rasid_connectors::log::{Block, Entry, LogReader, LogWriter, Settings as Meaning};
@@ -56,6 +57,13 @@ pub(crate) struct Service {
     messages: VecDeque<Message>,
     pub(crate) committer: Committer,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) store: Arc<AlertStore>,
+    /// What the alert store is given once the commit is made that could not be.
+    unfinished: Option<(u64, Vec<Changed>)>,
+    /// What waits for the alert store.
+    to_store: VecDeque<(u64, Vec<Changed>)>,
+    /// The position up to which it has been given everything.
+    reached: u64,
     pub(crate) sinks: Vec<SinkTask>,
     ahead: VecDeque<Vec<ScoreChange>>,
     pub(crate) rulesets: KnownRulesets,
@@ -71,7 +79,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(recovered: Recovered, keys: Keyring, queues: Vec<Queue>, next: Vec<usize>) -> Self {
-        let Recovered { log, reader, worker, outbox, dead_letters, snapshots, rulesets, .. } = recovered;
+        let Recovered { log, reader, worker, outbox, store, dead_letters, snapshots, rulesets, .. } = recovered;
         Self {
             keys,
             durable: log.next_position() - 1,
@@ -84,6 +92,10 @@ impl Service {
             messages: VecDeque::new(),
             committer: Committer::new(Arc::clone(&outbox), dead_letters),
             outbox,
+            reached: store.position().expect("it has begun"),
+            store,
+            unfinished: None,
+            to_store: VecDeque::new(),
             sinks: queues.into_iter().map(|queue| SinkTask { queue, in_flight: None }).collect(),
             ahead: VecDeque::new(),
             rulesets,
@@ -106,6 +118,7 @@ impl Service {
         applied == self.appended()
             && self.durable == applied
             && self.messages.is_empty()
+            && self.to_store.is_empty()
             && !self.committer.is_unfinished()
             && self.ahead.is_empty()
             && sinks
@@ -143,6 +156,7 @@ impl Service {
     pub(crate) fn commit(&mut self, now: Now, most: usize, between: &mut dyn FnMut(&mut Self)) -> Result<usize, Failed> {
         if self.committer.is_unfinished() {
             self.committer.finish()?;
+            self.to_store.extend(self.unfinished.take());
             self.sinks.iter_mut().for_each(|sink| sink.queue.committed());
             return Ok(1);
         }
@@ -168,9 +182,23 @@ impl Service {
             self.ahead.push_back(changes);
         }
         between(self);
+        let changes = steps.iter_mut().flat_map(|step| std::mem::take(&mut step.changes)).collect();
+        self.unfinished = steps.last().map(|last| (last.position, changes));
         self.committer.commit(now, steps, settled, Vec::new())?;
+        self.to_store.extend(self.unfinished.take());
         self.sinks.iter_mut().for_each(|sink| sink.queue.committed());
         Ok(count)
+    }
+
+    /// Puts up to `most` of what waits into the alert store.
+    pub(crate) fn keep(&mut self, most: usize) -> Result<(), Failed> {
+        let group = self.to_store.iter().take(most);
+        let Some(position) = group.clone().map(|(position, _)| *position).max() else { return Ok(()) };
+        let changes: Vec<Changed> = group.flat_map(|(_, changes)| changes.iter().cloned()).collect();
+        self.store.apply(position, &changes)?;
+        self.reached = self.reached.max(position);
+        self.to_store.drain(..most.min(self.to_store.len()));
+        Ok(())
     }
 
     /// The newest of each score that waits to be sent ahead, with all that has gathered.
@@ -227,9 +255,13 @@ impl Service {
         Some(position)
     }
 
-    /// Writes what was taken, once it is committed.
+    /// Writes what was taken, once it is committed and the alert store has come to it.
     pub(crate) fn write_snapshot(&mut self, now_ms: i64) -> Result<Option<u64>, Failed> {
         let committed = self.committer.position();
+        self.keep(usize::MAX)?;
+        if self.job.as_ref().is_some_and(|job| job.position > self.reached) {
+            return Ok(None);
+        }
         let Some(job) = self.job.take_if(|job| committed >= job.position) else { return Ok(None) };
         self.snapshots.write(job.position, &job.ruleset, &job.meaning, &job.snapshot, now_ms)?;
         let oldest = self.snapshots.oldest_position()?.unwrap_or(0);

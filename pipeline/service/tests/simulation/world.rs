@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use rasid_connectors::alerts::{self, AlertStore, Retention};
 use rasid_connectors::effect::Item;
 use rasid_connectors::log::{Control, Entry, LogConfig, Origin, Settings as Meaning};
 use rasid_connectors::outbox::{Outbox, backend};
@@ -35,6 +36,7 @@ fn disposition(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Dispo
         error.downcast_ref::<outbox::Error>().map(outbox::Error::disposition),
         error.downcast_ref::<bundle::Error>().map(bundle::Error::disposition),
         error.downcast_ref::<seal::Error>().map(seal::Error::disposition),
+        error.downcast_ref::<alerts::Error>().map(alerts::Error::disposition),
         error.downcast_ref::<CommitError>().map(CommitError::disposition),
         error.downcast_ref::<RecoverError>().map(RecoverError::disposition),
     ];
@@ -50,6 +52,7 @@ pub(crate) const SINKS: [&str; 3] = [CORE, REDIS, JSONL];
 const SECRET: &[u8] = b"the secret of the simulation";
 const DAY_MS: i64 = 86_400_000;
 
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing is so")]
 pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) trace: Trace,
@@ -58,6 +61,12 @@ pub(crate) struct World {
     pub(crate) wall: Wall,
     pub(crate) storage: Memory,
     outbox_disk: backend::Memory,
+    pub(crate) store_disk: backend::Memory,
+    /// What befalls the alert store, and what people say: seeds of before there was one are the same without it.
+    pub(crate) store_random: Random,
+    /// Whether anything befalls the alert store, and people say anything.
+    pub(crate) people: bool,
+    pub(crate) retention: Retention,
     new_keys: Arc<Mutex<Random>>,
     pub(crate) secret_number: u8,
     config: LogConfig,
@@ -88,6 +97,7 @@ pub(crate) struct World {
     /// What no crash may take back: durable log, committed position.
     durable: u64,
     committed: u64,
+    pub(crate) stored: u64,
     pub(crate) deaths: u64,
     /// How long nothing may happen any more, all in all, ms.
     idle_ms_left: i64,
@@ -115,6 +125,11 @@ impl World {
         let meaning = Meaning { lateness_ms: 60_000, future_ms: 300_000, memory_max, events_per_s: 1, keys: None };
         let mut trace = Trace::new(seed);
         trace.note(START_MS, format!("{meaning:?} {config:?} {courier:?}"));
+        let mut store_random = Random::new(seed.rotate_left(17) ^ 0x616c_6572_7473);
+        let retention = Retention {
+            age_ms: if store_random.one_in(3) { 600_000 + store_random.ms(7_200_000) } else { 1 << 50 },
+            count_max: if store_random.one_in(2) { 5 + store_random.below(40) } else { u64::MAX },
+        };
         let now_ms = START_MS + if random.one_in(3) { DAY_MS * 3 / 8 } else { 0 };
         Self {
             trace,
@@ -122,6 +137,10 @@ impl World {
             wall: Wall::new(setting, Random::new(!seed), now_ms),
             storage: Memory::new(),
             outbox_disk: backend::Memory::new(),
+            store_disk: backend::Memory::new(),
+            store_random,
+            people: true,
+            retention,
             new_keys: Arc::new(Mutex::new(random.fork())),
             secret_number: 1,
             config,
@@ -144,6 +163,7 @@ impl World {
             hindered: 0,
             durable: 0,
             committed: 0,
+            stored: 0,
             deaths: 0,
             idle_ms_left: 5 * DAY_MS,
             random,
@@ -181,6 +201,7 @@ impl World {
         let done = act(self, &mut service);
         self.durable = self.durable.max(service.durable);
         self.committed = self.committed.max(service.committer.position());
+        self.stored = self.stored.max(service.store.position().unwrap_or(0));
         match done {
             Ok(done) => {
                 self.service = Some(service);
@@ -221,9 +242,11 @@ impl World {
             }
             // The disk goes first, so that what the outbox does as it is dropped comes too late.
             self.outbox_disk.crash(self.random.next());
+            self.store_disk.crash(self.store_random.next());
             drop(service);
         } else {
             self.outbox_disk.crash(self.random.next());
+            self.store_disk.crash(self.store_random.next());
         }
         if power {
             self.storage.crash(self.random.next());
@@ -237,6 +260,7 @@ impl World {
     pub(crate) fn room(&mut self) {
         self.storage.heal();
         self.outbox_disk.heal();
+        self.store_disk.heal();
         self.full = false;
         self.trace.note(self.now_ms, "there is room again".to_owned());
     }
@@ -270,6 +294,19 @@ impl World {
         self.trace.note(self.now_ms, format!("fault {what} in {after}"));
     }
 
+    /// The same of the alert store's disk.
+    pub(crate) fn inject_into_store(&mut self) {
+        let after = self.store_random.below(40);
+        if self.store_random.one_in(2) {
+            self.store_disk.fail_after(after);
+            self.armed = true;
+        } else {
+            self.store_disk.fill_after(after);
+            self.full = true;
+        }
+        self.trace.note(self.now_ms, format!("fault of the alert store in {after}"));
+    }
+
     /// Starts the service as production does, from what the disk holds.
     pub(crate) fn boot(&mut self, faults: bool) {
         if faults && self.random.one_in(8) {
@@ -301,6 +338,7 @@ impl World {
         });
         let keys = Keyring::with_random(Arc::clone(&storage), layout::KEYS, SECRET, fill)?;
         let outbox = Arc::new(Outbox::with_backend(self.outbox_disk.backend())?);
+        let store = Arc::new(AlertStore::with_backend(self.store_disk.backend(), self.retention)?);
         let forever = i64::MAX / 4;
         let layout = Layout {
             storage: Arc::clone(&storage),
@@ -311,7 +349,7 @@ impl World {
             setup: self.setup(),
             routes: Self::routes(),
         };
-        let recovered = recover(layout, Arc::clone(&outbox))?;
+        let recovered = recover(layout, Arc::clone(&outbox), Arc::clone(&store))?;
         let Recovered { opened, snapshot, refused, .. } = &recovered;
         self.wall.start(self.now_ms);
         if let Some(newest_ms) = opened.newest_ms {
@@ -320,6 +358,7 @@ impl World {
         assert!(refused.is_empty(), "no snapshot is damaged: {refused:?}");
         assert!(opened.next > self.durable, "the log was durable to {} and ends before {}", self.durable, opened.next);
         assert!(outbox.position() >= self.committed, "{} was committed, and {} is left of it", self.committed, outbox.position());
+        assert!(store.position() >= Some(self.stored), "the alert store had come to {}, and is at {:?}", self.stored, store.position());
         let note = format!("start: log {} to {}, committed {}, snapshot {snapshot:?}", opened.first, opened.next - 1, outbox.position());
         self.trace.note(self.now_ms, note);
         let next = self.partitions.iter().map(|partition| partition.after(opened.offsets.get(&partition.stream).copied())).collect();
