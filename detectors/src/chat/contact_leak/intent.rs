@@ -13,7 +13,7 @@ use super::lexicon::{
     APP as PLATFORM, CALL, CHANNEL, DEAL as LEXICON_DEAL, DIRECT as LEXICON_DIRECT, FILLER, HERE as PLACE_HERE, JOB as PLATFORM_JOB, LOWER,
     MAIL, MINE as OF_MINE, NEG as LEXICON_NEG, NUMBER, OUTSIDE, PHONE, UNIT, USER, YOURS as OF_YOURS,
 };
-use super::normalise::{Kind, Text, Token};
+use super::normalise::{Kind, Span, Text, Token};
 use super::speech::{
     self, AGREE, APP, ASK, ASKED, AUX, AVOID, BETTER, BOOKING, BUT, CAME, CANCEL, CASH, CODE, CONTACT, DEAL, DIRECT, DONT, EXCHANGE, FEE,
     FIND, FROMME, GIVE, HAVE, HERE, HIRE, IN, IT, JOB, MIND, MINE, NAME, NEED, NEG, OUT, PAY, PHOTO, POLITE, REACH, RETOLD, RULE, SAME,
@@ -29,6 +29,8 @@ pub(super) struct Proposal {
     pub(super) direction: Direction,
     /// What is spoken of, in words that name nobody.
     pub(super) evidence: &'static str,
+    /// The clauses that speak, from the first word to the last.
+    pub(super) span: Span,
 }
 
 /// Who would give, and who asks.
@@ -67,8 +69,9 @@ struct Word {
     acts: u64,
     /// What it is: classes of the lexicon.
     class: u32,
-    clause: u16,
+    clause: u8,
     quoted: bool,
+    token: u16,
 }
 
 impl Word {
@@ -97,8 +100,8 @@ struct Message {
 impl Message {
     fn new(text: &Text) -> Self {
         let mut message = Self { words: Words::new(), asks: false };
-        let (mut clause, mut quoted, mut ended) = (0, false, false);
-        for token in &text.tokens {
+        let (mut clause, mut quoted, mut ended) = (0_u8, false, false);
+        for (at, token) in (0..).zip(&text.tokens) {
             match token.kind {
                 Kind::Mark('?' | '؟') => {
                     message.asks = true;
@@ -110,10 +113,10 @@ impl Message {
                 Kind::Word | Kind::Mixed => {
                     let word = word(text, token);
                     if ended || word.does(BUT) {
-                        clause += 1;
+                        clause = clause.saturating_add(1);
                         ended = false;
                     }
-                    message.words.push(Word { clause, quoted, ..word });
+                    message.words.push(Word { clause, quoted, token: at, ..word });
                     if message.words.len() == WORDS_MAX {
                         break;
                     }
@@ -168,7 +171,7 @@ fn word(text: &Text, token: &Token) -> Word {
     let syms = text.syms(token);
     let acts = speech::of(syms);
     let class = if acts & NEG != 0 { token.lex.class & !NUMBER } else { token.lex.class };
-    Word { acts, class, clause: 0, quoted: false }
+    Word { acts, class, clause: 0, quoted: false, token: 0 }
 }
 
 /// What the clauses that speak say together.
@@ -219,13 +222,23 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
     }
     let message = Message::new(text);
     let said = said(&message)?;
+    let span = match (said.words.first(), said.words.last()) {
+        (Some(first), Some(last)) => text.span(first.token.into(), last.token.into()),
+        _ => Span::default(),
+    };
+    let (code, direction, evidence) = meant(&said, &message)?;
+    Some(Proposal { code, direction, evidence, span })
+}
+
+/// Whether a code is asked for, who does what, and what is spoken of.
+fn meant(said: &Said, message: &Message) -> Option<(bool, Direction, &'static str)> {
     let answer = said.at(0).is_some_and(|word| word.does(AGREE));
     let proposes = if answer { Direction::Agrees } else { Direction::Proposes };
-    let found = |direction, evidence| Some(Proposal { code: false, direction, evidence });
-    if asks_code(&said) {
-        return Some(Proposal { code: true, direction: Direction::Asks, evidence: "a one-time code" });
+    let found = |direction, evidence| Some((false, direction, evidence));
+    if asks_code(said) {
+        return Some((true, Direction::Asks, "a one-time code"));
     }
-    if outside(&said) {
+    if outside(said) {
         return found(proposes, "outside the app");
     }
     let brief = said.saved && said.words.len() <= 3 && !message.asks;
@@ -235,22 +248,22 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
     {
         return found(proposes, "without the fee");
     }
-    if paid_elsewhere(&said) {
+    if paid_elsewhere(said) {
         return found(proposes, "a payment elsewhere");
     }
-    if said.job || hires(&said) {
+    if said.job || hires(said) {
         return None;
     }
-    if gives_number(&said) {
+    if gives_number(said) {
         return found(Direction::Gives, "my number");
     }
-    if same_name(&said) {
+    if same_name(said) {
         return found(Direction::Gives, "the same name elsewhere");
     }
-    if asks_number(&said, &message) {
+    if asks_number(said, message) {
         return found(Direction::Asks, "your number");
     }
-    if messenger(&said, &message) {
+    if messenger(said, message) {
         return found(proposes, "messenger");
     }
     let called = said.words.iter().any(|word| word.is(CALL) && word.does(TALK));

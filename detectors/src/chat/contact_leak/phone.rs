@@ -13,10 +13,11 @@
 //! Source: the plans of [`super::plan`].
 
 use super::lexicon::{CALL, CHANNEL, FIND, LOWER, NUMBER, PHONE, REVERSE, TALK, UNIT, ZERO};
-use super::normalise::Text;
+use super::normalise::{Span, Text};
 use super::numbers::{self, Digits, EASTERN, GLUED, GUESSED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
 use super::ordinary::{explains, is_calendar, is_counting, is_date, is_year};
 use super::plan;
+use super::tricks;
 
 /// Digits of the longest dialled form: 0020, a needless 0, and 10 digits, with one to spare.
 const WINDOW_DIGITS_MAX: usize = 18;
@@ -59,6 +60,10 @@ pub(super) struct Phone {
     pub(super) prefix_len: usize,
     pub(super) strength: f64,
     pub(super) disguise: Disguise,
+    /// Where it stands; of one in pieces, the first of them in its own message.
+    pub(super) span: Span,
+    /// What its groups are disguised by: bits of [`tricks`].
+    pub(super) tricks: u16,
 }
 
 /// What the numbering plans make of some digits.
@@ -179,7 +184,7 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
         if backwards && (found.is_none() || text.classes & REVERSE != 0) {
             let reversed: Digits = digits.iter().rev().copied().collect();
             let turned = shape(&reversed, false).filter(|shape| shape.form == Form::Mobile);
-            found = turned.map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) }).or(found);
+            found = turned.map(|shape| shape.phone(window).reversed()).or(found);
         }
         let guessed: usize = window.iter().filter(|group| group.origin == LETTERS).map(|group| group.digits.len()).sum();
         let spare = run.iter().take(start).chain(run.iter().skip(end + 1));
@@ -226,7 +231,7 @@ fn right_to_left(run: &[Group], reading: Reading) -> Option<Phone> {
     let digits: Digits = run.iter().rev().flat_map(|group| group.digits.iter().copied()).take(WINDOW_DIGITS_MAX).collect();
     let opens = is_dialled_mobile(&last.digits) || plus || last.digits.starts_with(&[0, 0, 2]);
     let found = shape(&digits, plus).filter(|shape| opens && matches!(shape.form, Form::Mobile | Form::MobileInternational))?;
-    Some(Phone { strength: 0.75, disguise: Disguise::Reversed, ..found.phone(run) })
+    Some(Phone { strength: 0.75, ..found.phone(run).reversed() })
 }
 
 /// Whether digits begin as a mobile number is dialled here.
@@ -379,7 +384,6 @@ fn is_code_whole(first: &Group, window: &[Group], shape: &Shape) -> bool {
 impl Shape {
     fn phone(&self, window: &[Group]) -> Phone {
         let origin = window.iter().fold(0, |origin, group| origin | group.origin);
-        let odd_mark = |group: &Group| !matches!(group.gap.mark, '\0' | ' ' | '-' | '(' | ')');
         let disguise = if origin & LETTERS != 0 {
             Disguise::Letters
         } else if origin & WORDS != 0 {
@@ -403,8 +407,41 @@ impl Shape {
             prefix_len: self.prefix_len,
             strength: self.form.strength() + bonus,
             disguise,
+            span: Span::around(window.iter().map(|group| group.span)),
+            tricks: tricks_of(window),
         }
     }
+}
+
+impl Phone {
+    fn reversed(self) -> Self {
+        Self { disguise: Disguise::Reversed, tricks: self.tricks | tricks::REVERSED, ..self }
+    }
+}
+
+/// Whether a mark stands before a group that numbers seldom have in them.
+fn odd_mark(group: &Group) -> bool {
+    !matches!(group.gap.mark, '\0' | ' ' | '-' | '(' | ')')
+}
+
+/// What the groups of a number are disguised by.
+fn tricks_of(window: &[Group]) -> u16 {
+    let origin = window.iter().fold(0, |origin, group| origin | group.origin);
+    let inner = window.get(1..).unwrap_or(&[]);
+    let guessed = |of: u8| window.iter().any(|group| group.origin & GUESSED != 0 && group.origin & (WORDS | SCRIPT) == of);
+    [
+        (origin & WORDS != 0, tricks::DIGITS_IN_WORDS),
+        (origin & LETTERS != 0, tricks::LETTERS_FOR_DIGITS),
+        (guessed(SCRIPT), tricks::LOOK_ALIKE_GLYPHS),
+        (origin & (WESTERN | EASTERN) == WESTERN | EASTERN, tricks::MIXED_DIGITS),
+        (guessed(0), tricks::PICTURES),
+        (guessed(WORDS), tricks::MISSPELT),
+        (window.len() > 5 && origin & WORDS == 0 || inner.iter().any(odd_mark), tricks::SEPARATORS),
+        (inner.iter().any(|group| group.gap.words > 0), tricks::WORDS_BETWEEN),
+        (origin & GLUED != 0, tricks::GLUED),
+    ]
+    .iter()
+    .fold(0, |sum, (is, trick)| if *is { sum | trick } else { sum })
 }
 
 /// The number that pieces of several messages make, whole.
@@ -421,6 +458,8 @@ pub(super) fn joined(digits: &Digits, plus: bool) -> Option<Phone> {
         prefix_len: shape.prefix_len,
         strength: 0.85,
         disguise: Disguise::Split,
+        span: Span::default(),
+        tricks: tricks::PIECES,
     })
 }
 
