@@ -27,7 +27,9 @@
 //! signal. Pieces join in the order of their event time, whatever order they arrive in.
 
 mod address;
+mod code;
 mod data;
+mod explain;
 mod glyphs;
 mod handle;
 mod intent;
@@ -40,6 +42,7 @@ mod phone;
 mod plan;
 mod speech;
 mod split;
+mod trail;
 mod tricks;
 
 use schemars::JsonSchema;
@@ -55,6 +58,7 @@ use crate::operator::{Fact, Feeds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
+pub use self::explain::{Candidate, Reading, Test, Verdict, explain};
 pub use self::split::Pieces;
 
 /// See the module's header.
@@ -79,7 +83,8 @@ pub enum LeakKind {
 }
 
 impl LeakKind {
-    fn name(self) -> &'static str {
+    /// Its name, as rules have it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Phone => "phone",
             Self::Email => "email",
@@ -119,6 +124,7 @@ impl Default for Params {
 }
 
 /// One observation, before it becomes a signal.
+#[derive(Clone)]
 struct Find {
     kind: LeakKind,
     strength: f64,
@@ -208,11 +214,7 @@ impl ContactLeak {
     fn observe(params: &Params, event: &Event<'_>, state: &mut Pieces) -> Option<Signal> {
         let Data::ChatMessage(message) = &event.data else { return None };
         let text = Text::new(message.text.get()?.expose());
-        let found = look(params, &text, event.clock(), state)?;
-        if found.strength < params.strength_min {
-            return None;
-        }
-        let tries = state.count_find(event.clock(), params.split_s_max);
+        let (found, tries) = judge(params, &text, event.clock(), state)?;
         Some(Signal::new(
             FIELDS,
             [
@@ -232,6 +234,13 @@ impl ContactLeak {
     }
 }
 
+/// The strongest find of a message, if it is strong enough, and how many there are with it.
+fn judge(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<(Find, u16)> {
+    let found = look(params, text, at_ms, state).filter(|found| found.strength >= params.strength_min)?;
+    let tries = state.count_find(at_ms, params.split_s_max);
+    Some((found, tries))
+}
+
 fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<Find> {
     let wanted = |kind: LeakKind| params.kinds.contains(&kind);
     let mut finds = [
@@ -242,6 +251,9 @@ fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<
         wanted(LeakKind::Phone).then(|| phone(params, text, at_ms, state)).flatten(),
         address_if(wanted(LeakKind::Handle), LeakKind::Handle, text, || handle::handle(text)),
     ];
+    for find in finds.iter().flatten() {
+        text.note_find(find);
+    }
     // The first of equals: a link to a number is a link.
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
     // A code is asked for, whatever else is said.
@@ -251,18 +263,27 @@ fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<
         None
     };
     let proposal = speaks.filter(|proposal| if proposal.code { wanted(LeakKind::Code) } else { wanted(LeakKind::Intent) });
+    let proposal = proposal.map(|proposal| of_proposal(proposal, text));
+    if let Some(find) = &proposal {
+        text.note_find(find);
+    }
     match proposal {
-        Some(Proposal { code, direction, evidence, span }) if code || best.is_none() => Some(Find {
-            kind: if code { LeakKind::Code } else { LeakKind::Intent },
-            strength: if code { 0.8 } else { 0.55 },
-            disguise: "none",
-            messages: 1,
-            evidence: evidence.to_owned(),
-            direction,
-            span,
-            tricks: text.tricks(span) & tricks::INVISIBLE_CHARACTERS,
-        }),
+        Some(proposal) if proposal.kind == LeakKind::Code || best.is_none() => Some(proposal),
         _ => best,
+    }
+}
+
+fn of_proposal(proposal: Proposal, text: &Text) -> Find {
+    let Proposal { code, direction, evidence, span } = proposal;
+    Find {
+        kind: if code { LeakKind::Code } else { LeakKind::Intent },
+        strength: if code { 0.8 } else { 0.55 },
+        disguise: "none",
+        messages: 1,
+        evidence: evidence.to_owned(),
+        direction,
+        span,
+        tricks: text.tricks(span) & tricks::INVISIBLE_CHARACTERS,
     }
 }
 
@@ -295,7 +316,10 @@ fn phone(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option
         return None;
     }
     let piece = split::piece(text)?;
-    state.add(&piece, at_ms, params.split_s_max).map(|(phone, messages)| found(phone, messages, piece.span))
+    let whole = state.add(&piece, at_ms, params.split_s_max);
+    let why = if whole.is_some() { "with the pieces before it, a whole number" } else { "may be a piece of a number: kept for a while" };
+    text.note(LeakKind::Phone, true, why, || piece.span);
+    whole.map(|(phone, messages)| found(phone, messages, piece.span))
 }
 
 #[cfg(test)]

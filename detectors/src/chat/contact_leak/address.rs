@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use super::data;
 use super::handle::wallet;
+use super::LeakKind;
 use super::lexicon::{ASK, AT, CALL, CHANNEL, DOT, FIND, MAIL, MINE, SITE, SLASH, TALK, TLD};
 use super::mask;
 use super::normalise::{Kind, Span, Sym, Text, Token};
@@ -155,6 +156,7 @@ pub(super) fn email(text: &Text) -> Option<Address> {
         let before = scan.solid_before(index).filter(|before| scan.is_word(*before) && !scan.is_lex(*before, CHANNEL))?;
         let start = scan.solid(index + 1);
         if !scan.is_word(start) || wallet(&scan, start) {
+            text.note(LeakKind::Email, false, "no host behind it", || text.span(before, start));
             return None;
         }
         // "(at)": nobody brackets the word.
@@ -193,6 +195,10 @@ pub(super) fn email(text: &Text) -> Option<Address> {
                 || (known && spoken)
         };
         let local = local_start(&scan, before);
+        if found || sign || dots > 0 {
+            let why = if found { "a name, @ or \"at\", and a host" } else { "what follows is no host that mailboxes have" };
+            text.note(LeakKind::Email, found, why, || text.span(local, last));
+        }
         let apart = !touches || loose || host.is_some_and(|host| host > start);
         let slipped = host == Some(start) && !scan.is_lex(start, MAIL);
         found.then(|| Address {
@@ -366,26 +372,45 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         let named = scan.chars(index).count() >= 3 && scan.chars(index).any(char::is_alphabetic) && !scan.is_lex(index, MAIL | CHANNEL);
         let deep = slash && scan.at(after + 1).is_some_and(|next| next.kind != Kind::Space);
         let whole = scan.is_lex(label, TLD) && touching && !deep && !scan.is_mark(label + 1, '.');
+        if scan.is_lex(label, TLD) && touching {
+            let why = if own && named && whole { "a site that is called the writer's own" } else { "a site, and nothing says that it is the writer's" };
+            scan.text.note(LeakKind::Link, own && named && whole, why, || unbroken(scan, index, label));
+        }
         return if own && named && whole { found(0.6, "website") } else { None };
     };
+    let note = |passed, why| scan.text.note(LeakKind::Link, passed, why, || unbroken(scan, index, path.unwrap_or(label)));
     if (*needs_path || !touching) && path.is_none() {
+        note(false, "a service, and nobody's name behind it");
         return None;
     }
     // maps.app.goo.gl and its like point at places.
     // vm.tiktok.com at one video.
     if parent.is_some_and(|parent| ["app", "maps", "vm", "vt"].iter().any(|name| scan.is(parent, name))) {
+        note(false, "leads to a place or to one video");
         return None;
     }
     match host {
-        Host::Messenger(service) => found(0.95, service),
-        Host::Profile(service) => {
+        Host::Profile(_) => {
             let post = path.is_some_and(|path| POSTS.iter().any(|post| scan.is(path, post)));
-            if post || place(scan.text) { None } else { found(0.85, service) }
+            if post || place(scan.text) {
+                note(false, "leads to one post, or to the page of a place");
+                return None;
+            }
         }
         Host::Shortener => {
             let map = path.is_some_and(|path| scan.is(path, "maps"));
-            if map { None } else { found(0.75, "short") }
+            if map {
+                note(false, "leads to a place");
+                return None;
+            }
         }
+        Host::Messenger(_) | Host::Page => {}
+    }
+    note(true, "leads to a person, or hides where it leads");
+    match host {
+        Host::Messenger(service) => found(0.95, service),
+        Host::Profile(service) => found(0.85, service),
+        Host::Shortener => found(0.75, "short"),
         Host::Page => found(0.85, "profile page"),
     }
 }

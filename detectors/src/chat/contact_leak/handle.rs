@@ -9,12 +9,14 @@
 //! ```
 
 use super::address::{Address, Scan, identifier, local_start};
+use super::LeakKind;
 use super::lexicon::{
     ASK, AT, CALL, CHANNEL, DEAL, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, TALK, UNDERSCORE, USER, YOURS,
 };
 use super::mask;
 use super::normalise::{Kind, Span, Text, Token, UPPER};
 use super::speech::{self, HIRE, MIND, SOMEBODY};
+use super::trail::REFUSED;
 use super::tricks;
 
 /// Names of ways to pay by a name.
@@ -75,6 +77,9 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         let word = scan.at(index + 1).is_some_and(|token| token.lex.class != 0 && service.is_none());
         let lettered = scan.chars(index + 1).any(char::is_alphabetic) && scan.chars(index + 1).count() >= 3 && !word;
         let strong = identifier(&scan, index + 1).is_some();
+        if lettered && !(strong || directed) {
+            text.note(LeakKind::Handle, false, "nothing says where this name is", || text.span(index, index + 1));
+        }
         if lettered && (strong || directed) {
             let strength = if service.is_some() { 0.9 } else { 0.7 };
             let name = named(&scan, index + 1, identifier(&scan, index + 1).unwrap_or(index + 1));
@@ -82,7 +87,9 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         }
     }
     let platform = service.or_else(|| (0..count).find(|index| scan.is_lex(*index, USER)))?;
+    let reject = |why| text.note(LeakKind::Handle, false, why, || text.span(platform, platform));
     if service.is_none() && (0..count).any(|index| NETWORKS.iter().any(|name| scan.is(index, name))) {
+        reject("the name of a network");
         return None;
     }
     let found = |strength, disguise, name: usize| {
@@ -113,7 +120,12 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         let next = (index + 1..count).find(|index| scan.is_word(*index));
         scan.is_lex(index, NEG) && next.is_none_or(|next| speech::of(scan.syms(next)) & MIND == 0)
     };
-    if text.classes & JOB != 0 || text.classes & NEG != 0 && (0..count).any(denied) {
+    if text.classes & JOB != 0 {
+        reject("the platform is the work");
+        return None;
+    }
+    if text.classes & NEG != 0 && (0..count).any(denied) {
+        reject(REFUSED);
         return None;
     }
     // An underscore that is spelled out
@@ -137,6 +149,7 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
     if let Some(name) = lettered(&scan, platform) {
         return found(0.65, "none", name);
     }
+    reject("a platform, and no word beside it that must be a name");
     let cue = (0..count).find(|index| scan.is_lex(*index, USER | FIND) && !scan.is_lex(*index, YOURS))?;
     if text.classes & YOURS != 0 || text.classes & (FIND | MINE) == 0 && !scan.at(cue).is_some_and(|token| token.lex.is(USER)) {
         return None;

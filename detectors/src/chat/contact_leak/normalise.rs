@@ -6,6 +6,7 @@
 
 use super::glyphs;
 use super::lexicon::{self, Lex};
+use super::trail::Trail;
 use super::tricks;
 
 /// Bytes of a message that are looked at. A longer message is judged by its beginning: cost stays bounded.
@@ -110,6 +111,8 @@ pub(super) struct Text {
     pub(super) cut: bool,
     /// How many of `syms` stand in the message; behind them there are copies, of words that were spelled out.
     written: usize,
+    /// Where it is noted what is tested, when somebody asks.
+    pub(super) trail: Option<Box<Trail>>,
 }
 
 impl Text {
@@ -119,6 +122,7 @@ impl Text {
         let mut text = Self {
             written: syms.len(),
             cut: scanned.len() < raw.len(),
+            trail: None,
             syms,
             tokens: Vec::with_capacity(32),
             classes: 0,
@@ -130,6 +134,16 @@ impl Text {
         text.cut();
         text.join_spelled_letters();
         text
+    }
+
+    /// The same, with a trail.
+    pub(super) fn traced(raw: &str) -> Self {
+        Self { trail: Some(Box::default()), ..Self::new(raw) }
+    }
+
+    /// The characters of a part of the message, as they were folded.
+    pub(super) fn written(&self, span: Span) -> impl Iterator<Item = char> {
+        self.syms.iter().take(self.written).filter(move |sym| span.holds(sym.at)).map(|sym| sym.c)
     }
 
     /// The characters of a token.

@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::LeakKind;
 use super::glyphs;
 use super::lexicon::{self, AND, LINK, Num};
 use super::normalise::{ARABIC, Kind, ODD, Span, Sym, Text, Token, UPPER};
@@ -107,6 +108,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
             groups.push(Group { digits, origin, gap: std::mem::take(gap), plus_behind: false, at: first, span });
         };
         if let Some(end) = identifier_end(text, at) {
+            text.note(LeakKind::Phone, false, "inside a link or an account number (IBAN)", || text.span(first, end - 1));
             gap.words = gap.words.saturating_add(1);
             at = end;
             continue;

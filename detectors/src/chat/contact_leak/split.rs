@@ -12,6 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::LeakKind;
 use super::lexicon::{LOWER, UNIT};
 use super::normalise::{Kind, Span, Text};
 use super::numbers::{self, Digits, Group, LETTERS, Reading};
@@ -82,6 +83,7 @@ pub(super) fn piece(text: &Text) -> Option<Piece> {
     let doubtful = text.classes & (LOWER | UNIT) != 0;
     let words = text.tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Mixed) && !token.lex.is_number()).count();
     if words > WORDS_MAX {
+        text.note(LeakKind::Phone, false, "too many words for a piece of a number", || text.span(0, text.tokens.len().saturating_sub(1)));
         return None;
     }
     let mixed = text.tokens.iter().any(|token| {
@@ -99,6 +101,9 @@ pub(super) fn piece(text: &Text) -> Option<Piece> {
         let (run, after) = rest.split_at(length);
         rest = after;
         if is_measure(run) {
+            text.note(LeakKind::Phone, false, "no piece of a number: a clock time, a size or a decimal", || {
+                Span::around(run.iter().map(|group| group.span))
+            });
             return None;
         }
         let digits: Digits = run.iter().flat_map(|group| group.digits.iter().copied()).take(PIECE_DIGITS_MAX + 1).collect();
