@@ -11,7 +11,8 @@
 //!          own site 0.6; mobile 0.9, with +20 0.95, foreign or +20 landline 0.85, over messages 0.85, words between
 //!          or from right to left 0.75, without 0 0.7, landline 0.65, ±0.05 for a disguise; handle 0.65–0.9; code 0.8;
 //!          intent 0.55
-//! State    64 bytes: the last digit pieces of the sender, no text; event-time TTL split_s_max (15 min)
+//! State    112 bytes: the last digit pieces of the sender and where they stood, how often he was found, no text; event-time TTL
+//!          split_s_max (15 min)
 //! Misses   pictures and voice notes; local numbers of other countries; landlines, bare 20 and missing zeros in groups where
 //!          nobody speaks of calling; pieces in an order that neither time nor the number's beginning tells; number words
 //!          with two slips in one; names of letters alone of which nothing says that they are names; proposals in words
@@ -26,7 +27,9 @@
 //! signal. Pieces join in the order of their event time, whatever order they arrive in.
 
 mod address;
+mod code;
 mod data;
+mod explain;
 mod glyphs;
 mod handle;
 mod intent;
@@ -39,20 +42,23 @@ mod phone;
 mod plan;
 mod speech;
 mod split;
+mod trail;
+mod tricks;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use self::address::Address;
 use self::intent::{Direction, Proposal};
 use self::lexicon::LOWER;
-use self::normalise::Text;
+use self::normalise::{Span, Text};
 use self::phone::Phone;
 use crate::event::{Data, Event, EventType};
 use crate::operator::{Fact, Feeds, Operator, Setup, Yields};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
+pub use self::explain::{Candidate, Reading, Test, Verdict, explain};
 pub use self::split::Pieces;
 
 /// See the module's header.
@@ -77,7 +83,8 @@ pub enum LeakKind {
 }
 
 impl LeakKind {
-    fn name(self) -> &'static str {
+    /// Its name, as rules have it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Phone => "phone",
             Self::Email => "email",
@@ -117,6 +124,7 @@ impl Default for Params {
 }
 
 /// One observation, before it becomes a signal.
+#[derive(Clone)]
 struct Find {
     kind: LeakKind,
     strength: f64,
@@ -124,6 +132,8 @@ struct Find {
     messages: usize,
     evidence: String,
     direction: Direction,
+    span: Span,
+    tricks: u16,
 }
 
 /// What its signal carries.
@@ -148,11 +158,35 @@ const FIELDS: &[SignalField] = &[
         ty: SignalType::Text,
         doc: "What the writer does: gives a contact, asks for one or for a code, proposes to go elsewhere, or agrees to that",
     },
+    SignalField {
+        name: "start_char",
+        ty: SignalType::Int,
+        doc: "Where it begins in the message, in characters from 0; of a number in pieces, where its first piece begins in the message of that piece; \
+              of a proposal, where its clauses begin",
+    },
+    SignalField { name: "length_chars", ty: SignalType::Int, doc: "How many characters it takes from there" },
+    SignalField {
+        name: "tricks",
+        ty: SignalType::Text,
+        doc: "Every way in which it was hidden, a comma between them, empty for none: digits_in_words, letters_for_digits, look_alike_glyphs, \
+              mixed_digits, invisible_characters, pictures, misspelt, separators, words_between, glued, reversed, pieces, marks_in_words, spelled_out; \
+              of a number in pieces, those of the last message",
+    },
+    SignalField {
+        name: "tries",
+        ty: SignalType::Int,
+        doc: "Finds of this key so far, this one among them, none more than split_s_max after the one before it",
+    },
+    SignalField {
+        name: "cut",
+        ty: SignalType::Bool,
+        doc: "Whether the message is longer than the 4 KiB that are looked at: what it says behind them is not known",
+    },
 ];
 
 impl Operator for ContactLeak {
     const NAME: &'static str = "contact_leak";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
     const FORMER_VERSION: Option<u16> = Some(1);
     const GIVES: &'static str =
         "A way to reach somebody outside the platform: a number, an address, a link, a name, or the proposal to go there.";
@@ -166,6 +200,10 @@ impl Operator for ContactLeak {
         i64::from(setup.params.split_s_max.max(1)) * 1000
     }
 
+    fn former<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pieces, D::Error> {
+        split::Former::deserialize(deserializer).map(Pieces::from)
+    }
+
     fn feed(setup: &Setup<Params>, fact: &Fact<'_, '_>, state: &mut Pieces) -> Option<Signal> {
         Self::observe(&setup.params, fact.event, state)
     }
@@ -175,10 +213,8 @@ impl ContactLeak {
     /// Looks at one event of the key that `state` belongs to.
     fn observe(params: &Params, event: &Event<'_>, state: &mut Pieces) -> Option<Signal> {
         let Data::ChatMessage(message) = &event.data else { return None };
-        let found = look(params, message.text.get()?.expose(), event.clock(), state)?;
-        if found.strength < params.strength_min {
-            return None;
-        }
+        let text = Text::new(message.text.get()?.expose());
+        let (found, tries) = judge(params, &text, event.clock(), state)?;
         Some(Signal::new(
             FIELDS,
             [
@@ -188,238 +224,103 @@ impl ContactLeak {
                 OwnedValue::Int(i64::try_from(found.messages).unwrap_or(i64::MAX)),
                 OwnedValue::Str(found.evidence.into()),
                 OwnedValue::Str(found.direction.name().into()),
+                OwnedValue::Int(found.span.start.into()),
+                OwnedValue::Int(found.span.length().into()),
+                OwnedValue::Str(tricks::names(found.tricks).into()),
+                OwnedValue::Int(tries.into()),
+                OwnedValue::Bool(text.cut),
             ],
         ))
     }
 }
 
-fn look(params: &Params, raw: &str, at_ms: i64, state: &mut Pieces) -> Option<Find> {
-    let text = Text::new(raw);
+/// The strongest find of a message, if it is strong enough, and how many there are with it.
+fn judge(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<(Find, u16)> {
+    let found = look(params, text, at_ms, state).filter(|found| found.strength >= params.strength_min)?;
+    let tries = state.count_find(at_ms, params.split_s_max);
+    Some((found, tries))
+}
+
+fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<Find> {
     let wanted = |kind: LeakKind| params.kinds.contains(&kind);
     let mut finds = [
-        address_if(wanted(LeakKind::Link) && text.may_hold_address(), LeakKind::Link, || address::link(&text)),
-        address_if(wanted(LeakKind::Email) && text.may_hold_address(), LeakKind::Email, || {
-            address::email(&text).or_else(|| address::mailbox(&text))
+        address_if(wanted(LeakKind::Link), LeakKind::Link, text, || address::link(text)),
+        address_if(wanted(LeakKind::Email), LeakKind::Email, text, || {
+            address::email(text).or_else(|| address::mailbox(text))
         }),
-        wanted(LeakKind::Phone).then(|| phone(params, &text, at_ms, state)).flatten(),
-        address_if(wanted(LeakKind::Handle) && text.may_hold_address(), LeakKind::Handle, || handle::handle(&text)),
+        wanted(LeakKind::Phone).then(|| phone(params, text, at_ms, state)).flatten(),
+        address_if(wanted(LeakKind::Handle), LeakKind::Handle, text, || handle::handle(text)),
     ];
+    for find in finds.iter().flatten() {
+        text.note_find(find);
+    }
     // The first of equals: a link to a number is a link.
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
     // A code is asked for, whatever else is said.
     let speaks = if wanted(LeakKind::Intent) && best.is_none() || wanted(LeakKind::Code) && text.classes & LOWER != 0 {
-        intent::proposal(&text)
+        intent::proposal(text)
     } else {
         None
     };
     let proposal = speaks.filter(|proposal| if proposal.code { wanted(LeakKind::Code) } else { wanted(LeakKind::Intent) });
+    let proposal = proposal.map(|proposal| of_proposal(proposal, text));
+    if let Some(find) = &proposal {
+        text.note_find(find);
+    }
     match proposal {
-        Some(Proposal { code, direction, evidence }) if code || best.is_none() => Some(Find {
-            kind: if code { LeakKind::Code } else { LeakKind::Intent },
-            strength: if code { 0.8 } else { 0.55 },
-            disguise: "none",
-            messages: 1,
-            evidence: evidence.to_owned(),
-            direction,
-        }),
+        Some(proposal) if proposal.kind == LeakKind::Code || best.is_none() => Some(proposal),
         _ => best,
     }
 }
 
-fn address_if(wanted: bool, kind: LeakKind, find: impl FnOnce() -> Option<Address>) -> Option<Find> {
-    let Address { strength, disguise, evidence } = if wanted { find()? } else { return None };
-    Some(Find { kind, strength, disguise, messages: 1, evidence, direction: Direction::Gives })
+fn of_proposal(proposal: Proposal, text: &Text) -> Find {
+    let Proposal { code, direction, evidence, span } = proposal;
+    Find {
+        kind: if code { LeakKind::Code } else { LeakKind::Intent },
+        strength: if code { 0.8 } else { 0.55 },
+        disguise: "none",
+        messages: 1,
+        evidence: evidence.to_owned(),
+        direction,
+        span,
+        tricks: text.tricks(span) & tricks::INVISIBLE_CHARACTERS,
+    }
+}
+
+fn address_if(wanted: bool, kind: LeakKind, text: &Text, find: impl FnOnce() -> Option<Address>) -> Option<Find> {
+    let Address { strength, disguise, evidence, span, tricks } = if wanted && text.may_hold_address() { find()? } else { return None };
+    let tricks = tricks | text.tricks(span);
+    Some(Find { kind, strength, disguise, messages: 1, evidence, direction: Direction::Gives, span, tricks })
 }
 
 fn phone(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<Find> {
     if !text.has_digits && !text.has_numbers && !text.has_pictures {
         return None;
     }
-    let found = |phone: Phone, messages| Find {
+    let found = |phone: Phone, messages, here: Span| Find {
         kind: LeakKind::Phone,
         strength: phone.strength,
         disguise: phone.disguise.name(),
         messages,
         evidence: mask::phone(&phone.e164, phone.country_len, phone.prefix_len),
         direction: Direction::Gives,
+        span: phone.span,
+        tricks: phone.tricks | text.tricks(here),
     };
     if let Some(phone) = phone::find(text) {
         state.clear();
-        return Some(found(phone, 1));
+        let here = phone.span;
+        return Some(found(phone, 1, here));
     }
     if params.split_s_max == 0 {
         return None;
     }
     let piece = split::piece(text)?;
-    state.add(&piece, at_ms, params.split_s_max).map(|(phone, messages)| found(phone, messages))
+    let whole = state.add(&piece, at_ms, params.split_s_max);
+    let why = if whole.is_some() { "with the pieces before it, a whole number" } else { "may be a piece of a number: kept for a while" };
+    text.note(LeakKind::Phone, true, why, || piece.span);
+    whole.map(|(phone, messages)| found(phone, messages, piece.span))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::chat::ChatMessage;
-    use crate::event::text::{ConversationId, FreeText, UserId};
-    use crate::event::units::Timestamp;
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    fn message(text: &str, at_s: i64) -> Event<'_> {
-        Event {
-            id: "1".into(),
-            source: "s".into(),
-            time: Timestamp::from_millis(1_700_000_000_000 + at_s * 1000),
-            received: None,
-            data: Data::ChatMessage(Box::new(ChatMessage {
-                conversation_id: ConversationId::new("c_1"),
-                sender_id: UserId::new("u_1"),
-                recipient_id: UserId::new("u_2"),
-                text: FreeText::new(text).into(),
-                booking_id: None,
-                booking_status: None,
-                media: None,
-            })),
-        }
-    }
-
-    /// The signals of messages that come 20 s apart, each as `kind disguise messages evidence`.
-    fn signals(params: &Params, texts: &[&str], gap_s: i64) -> Vec<Option<String>> {
-        let mut state = Pieces::default();
-        let times = (0..).map(|n| n * gap_s);
-        let signals = texts.iter().zip(times).map(|(text, at_s)| ContactLeak::observe(params, &message(text, at_s), &mut state));
-        signals.map(|signal| signal.map(|signal| shown(&signal))).collect()
-    }
-
-    fn shown(signal: &Signal) -> String {
-        let field = |index| match signal.get(index) {
-            Some(OwnedValue::Str(text)) => text.to_string(),
-            Some(OwnedValue::Int(number)) => number.to_string(),
-            other => panic!("unexpected {other:?}"),
-        };
-        format!("{} {} {} {}", field(0), field(2), field(3), field(4))
-    }
-
-    fn one(text: &str) -> Option<String> {
-        signals(&Params::default(), &[text], 0).remove(0)
-    }
-
-    #[rstest]
-    #[case::phone("my number is 01012345642", "phone none 1 +20 10•• ••• •42")]
-    #[case::separators("0.1.0.1.2.3.4.5.6.4.2", "phone separators 1 +20 10•• ••• •42")]
-    #[case::script("０１０12345642", "phone script 1 +20 10•• ••• •42")]
-    #[case::eastern_is_usual("٠١٠١٢٣٤٥٦٤٢", "phone none 1 +20 10•• ••• •42")]
-    #[case::words("صفر واحد صفر واحد اتنين تلاتة اربعة خمسة ستة اربعة اتنين", "phone words 1 +20 10•• ••• •42")]
-    #[case::letters("O1O12345642", "phone letters 1 +20 10•• ••• •42")]
-    #[case::reversed("بالعكس 24654321010", "phone reversed 1 +20 10•• ••• •42")]
-    #[case::link("wa.me/201012345642", "link none 1 whatsapp link")]
-    #[case::email("somebody@gmail.com", "email none 1 s•••@•••")]
-    #[case::handle("insta some_body7", "handle none 1 @s•••")]
-    #[case::intent("send me your number", "intent none 1 your number")]
-    fn a_signal_says_what_and_how_and_names_nobody(#[case] text: &str, #[case] expected: &str) {
-        assert_eq!(one(text).as_deref(), Some(expected));
-    }
-
-    #[rstest]
-    #[case::pieces(&["010", "1234", "5642"])]
-    #[case::digit_by_digit(&["0", "1", "0", "1", "2", "3", "4", "5", "6", "4", "2"])]
-    #[case::words(&["صفر واحد صفر", "one two three four", "5 6 4 2"])]
-    #[case::with_country(&["+20", "10123", "45642"])]
-    #[case::with_talk(&["first part 01012", "is it still hot there", "and then 345642"])]
-    #[case::after_an_unrelated_digit(&["5", "010", "1234", "5642"])]
-    #[case::around_a_measure(&["010", "10 meters", "1234", "5642"])]
-    fn a_number_over_several_messages_is_seen_when_it_is_complete(#[case] texts: &[&str]) {
-        let signals = signals(&Params::default(), texts, 20);
-        let (last, before) = signals.split_last().expect("messages");
-        assert!(before.iter().all(Option::is_none));
-        let last = last.as_deref().expect("complete");
-        assert!(last.starts_with("phone split ") && last.ends_with("+20 10•• ••• •42"), "{last}");
-    }
-
-    #[rstest]
-    #[case::prices(&["1200", "or 1500", "make it 1350"])]
-    #[case::address(&["building 10", "12", "floor 3"])]
-    #[case::times(&["at 10", "11?", "12 is better", "ok 12:30"])]
-    #[case::sizes(&["60x90", "80x120", "100x150"])]
-    #[case::sums_to_too_many(&["010", "1234", "56420"])]
-    fn numbers_of_ordinary_talk_are_not_joined(#[case] texts: &[&str]) {
-        assert!(signals(&Params::default(), texts, 20).iter().all(Option::is_none));
-    }
-
-    #[test]
-    fn pieces_are_forgotten_after_the_span() {
-        let texts = ["01012345", "642"];
-        let fires = |gap_s| signals(&Params::default(), &texts, gap_s).pop().flatten().is_some();
-        assert!(fires(0) && fires(900) && !fires(901));
-        // A piece that comes late stands where it was written; the beginning of a number goes before the rest of it.
-        assert!(fires(-60));
-        let alone = Params { split_s_max: 0, ..Params::default() };
-        assert!(signals(&alone, &texts, 1).iter().all(Option::is_none));
-    }
-
-    #[test]
-    fn a_whole_number_clears_the_pieces() {
-        let texts = ["010", "01112345678", "12345642"];
-        assert_eq!(signals(&Params::default(), &texts, 10).iter().filter(|signal| signal.is_some()).count(), 1);
-    }
-
-    #[test]
-    fn only_the_kinds_asked_for_are_told() {
-        let params = Params { kinds: vec![LeakKind::Email], ..Params::default() };
-        assert_eq!(signals(&params, &["01012345642", "send me your number"], 1), [None, None]);
-        let strong = Params { strength_min: 0.9, ..Params::default() };
-        assert_eq!(signals(&strong, &["landline 034567800", "send me your number"], 1), [None, None]);
-    }
-
-    #[rstest]
-    #[case("tamam, see you at 10")]
-    #[case("شارع ٩ عمارة ١٥ شقة ١٢")]
-    #[case("3ayez 7ad ysala7 el takyeef bokra")]
-    #[case("order 8845120 is late, hotline 19123 does not answer")]
-    #[case("")]
-    fn ordinary_talk_is_quiet(#[case] text: &str) {
-        assert_eq!(one(text), None);
-    }
-
-    /// A mobile number.
-    fn mobile() -> impl Strategy<Value = String> {
-        ("01[0125]", "[0-9]{8}").prop_map(|(prefix, rest)| prefix + &rest)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
-
-        #[test]
-        fn no_text_panics_and_no_evidence_is_raw(texts in proptest::collection::vec("\\PC{0,60}|[0-9olIS@.+ wa/me]{0,60}", 1..6)) {
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            for signal in signals(&Params::default(), &texts, 5).into_iter().flatten() {
-                let evidence = signal.splitn(4, ' ').last().unwrap_or_default();
-                let longest = evidence.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
-                prop_assert!(longest < Some(5), "{}", evidence);
-            }
-        }
-
-        #[test]
-        fn invisible_marks_and_other_digits_change_no_verdict(
-            text in "[a-z]{0,6} ?[0-9+ -]{0,14}( [a-z]{0,6})?", mark in prop::sample::select(vec!['\u{200b}', '\u{200e}', '\u{2060}', '\u{feff}', 'ـ']),
-            zero in prop::sample::select(vec!['٠', '۰', '０', '०', '𝟎', '𝟬']),
-        ) {
-            let plain = one(&text).is_some();
-            let marked: String = text.chars().flat_map(|c| [c, mark]).collect();
-            prop_assert_eq!(one(&marked).is_some(), plain);
-            // Digits that touch letters may be letters of Franco.
-            let apart = text.replace(|c: char| c.is_ascii_lowercase(), "-");
-            let other: String = apart.chars().map(|c| c.to_digit(10).and_then(|digit| char::from_u32(u32::from(zero) + digit)).unwrap_or(c)).collect();
-            prop_assert_eq!(one(&other).is_some(), one(&apart).is_some());
-        }
-
-        #[test]
-        fn any_number_is_found_under_any_separator_and_cut(number in mobile(), mark in prop::sample::select(vec![" ", "-", ".", "/", "*", " 🌸 ", "\n"]), cut in 1_usize..10) {
-            let spaced: Vec<String> = number.chars().map(String::from).collect();
-            // Digit by digit, a number that counts up could be a count.
-            prop_assert!(one(&spaced.join(mark)).is_some() || number.contains("0123456789"));
-            let (left, right) = number.split_at(cut);
-            let together = format!("{left}{mark}{right}");
-            prop_assert!(one(&together).is_some(), "{}", together);
-            prop_assert!(signals(&Params::default(), &[left, right], 9).iter().all(Option::is_some) || signals(&Params::default(), &[left, right], 9)[1].is_some());
-        }
-    }
-}
+mod tests;

@@ -54,6 +54,43 @@ proptest! {
         prop_assert_eq!(said(&text).map(|(_, evidence)| evidence), Some(expected), "{:?}", text);
     }
 
+    /// What the offsets hold is what was found: alone, it is found again, and nothing of it lies outside.
+    #[test]
+    fn offsets_hold_what_was_found(seed: u64, mark in prop::sample::select(INVISIBLE), share in 0_usize..30) {
+        let mut rng = Rng::new(seed, "offsets");
+        let open = carriers(include_str!("numbers.tsv"));
+        let chain = rng.one(TRICKS);
+        let written = write(&mut rng, chain);
+        let plain = rng.pick(&open).with(&written.pieces[0]);
+        let text: String = plain.chars().flat_map(|c| [Some(c), rng.chance(share).then_some(mark)]).flatten().collect();
+        if let Some(found) = found(&text).filter(|found| found.kind == "phone") {
+            let again = said(&format!("call me on {}", found.of(&text)));
+            prop_assert_eq!(again, Some((found.kind.clone(), found.evidence.clone())), "{:?} of {:?}", found.of(&text), text);
+            let visible: String = found.of(&text).chars().filter(|c| !INVISIBLE.contains(c)).collect();
+            prop_assert!(plain.contains(&visible), "{:?} of {:?}", visible, plain);
+            prop_assert_eq!(found.of(&text).chars().count(), found.length);
+        }
+    }
+
+    #[test]
+    fn an_address_stands_where_its_offsets_say(before in "[a-z ,؟]{0,30}", name in "[q-z]{3,8}_[q-z]{3,8}[0-9]{2}", behind in "( [a-z]{2,6}){0,6}") {
+        for (lead, address) in [("mail ", format!("{name}@gmail.com")), ("", format!("https://t.me/{name}")), ("my insta ", format!("@{name}"))] {
+            let text = format!("{before} {lead}{address}{behind}");
+            let found = found(&text).expect("an address");
+            prop_assert_eq!(found.of(&text), address);
+        }
+    }
+
+    /// Offsets lie in what was looked at, whatever the message.
+    #[test]
+    fn offsets_lie_in_the_message(text in "\\PC{0,80}|([0-9o@.+ \u{200b}⑩واحد]|one |call |wa\\.me/|at |dot com ){0,60}", many in 0_usize..400) {
+        let text = format!("{}{text}{}", "ا".repeat(many * 7), " 01012345678".repeat(many));
+        if let Some(found) = found(&text) {
+            prop_assert!(found.length > 0 && found.start + found.length <= text.chars().count(), "{:?}", found);
+            prop_assert_eq!(found.cut, text.len() > 4096);
+        }
+    }
+
     /// Pieces of two senders, in turn: neither has written a number.
     #[test]
     fn digits_of_two_senders_are_never_joined(number in "01[0125][0-9]{8}", cut in 3_usize..9) {

@@ -19,6 +19,19 @@ pub(crate) struct Found {
     pub(crate) disguise: String,
     pub(crate) messages: i64,
     pub(crate) evidence: String,
+    pub(crate) direction: String,
+    pub(crate) start: usize,
+    pub(crate) length: usize,
+    pub(crate) tricks: String,
+    pub(crate) tries: i64,
+    pub(crate) cut: bool,
+}
+
+impl Found {
+    /// The characters of a message that were found.
+    pub(crate) fn of(&self, text: &str) -> String {
+        text.chars().skip(self.start).take(self.length).collect()
+    }
 }
 
 /// Runs the detector on messages of one key.
@@ -71,10 +84,27 @@ impl Sender {
             Some(OwnedValue::Str(text)) => text.to_string(),
             other => panic!("unexpected {other:?}"),
         };
-        let (Some(OwnedValue::Double(strength)), Some(OwnedValue::Int(messages))) = (signal.get(1), signal.get(3)) else {
+        let number = |index| match signal.get(index) {
+            Some(OwnedValue::Int(number)) => *number,
+            other => panic!("unexpected {other:?}"),
+        };
+        let (Some(OwnedValue::Double(strength)), Some(OwnedValue::Bool(cut))) = (signal.get(1), signal.get(10)) else {
             panic!("unexpected {signal:?}")
         };
-        Some(Found { kind: text(0), strength: *strength, disguise: text(2), messages: *messages, evidence: text(4) })
+        let place = |index| usize::try_from(number(index)).expect("a place in the text");
+        Some(Found {
+            kind: text(0),
+            strength: *strength,
+            disguise: text(2),
+            messages: number(3),
+            evidence: text(4),
+            direction: text(5),
+            start: place(6),
+            length: place(7),
+            tricks: text(8),
+            tries: number(9),
+            cut: *cut,
+        })
     }
 }
 

@@ -11,16 +11,21 @@ use std::sync::LazyLock;
 
 use super::data;
 use super::handle::wallet;
+use super::LeakKind;
 use super::lexicon::{ASK, AT, CALL, CHANNEL, DOT, FIND, MAIL, MINE, SITE, SLASH, TALK, TLD};
 use super::mask;
-use super::normalise::{Kind, Sym, Text, Token};
+use super::normalise::{Kind, Span, Sym, Text, Token};
 use super::speech::{self, PLACE};
+use super::tricks;
 
 /// What was found, ready for the signal.
 pub(super) struct Address {
     pub(super) strength: f64,
     pub(super) disguise: &'static str,
     pub(super) evidence: String,
+    pub(super) span: Span,
+    /// Bits of [`tricks`], but for those of the characters.
+    pub(super) tricks: u16,
 }
 
 /// How a host leads to a person.
@@ -151,22 +156,13 @@ pub(super) fn email(text: &Text) -> Option<Address> {
         let before = scan.solid_before(index).filter(|before| scan.is_word(*before) && !scan.is_lex(*before, CHANNEL))?;
         let start = scan.solid(index + 1);
         if !scan.is_word(start) || wallet(&scan, start) {
+            text.note(LeakKind::Email, false, "no host behind it", || text.span(before, start));
             return None;
         }
         // "(at)": nobody brackets the word.
         let sign = sign || index.checked_sub(1).is_some_and(|left| scan.is_bracket(left)) && scan.is_bracket(index + 1);
         let host = provider(&scan, start, sign || identifier(&scan, local_start(&scan, before)).is_some());
-        let named = Address {
-            strength: if sign { 0.95 } else { 0.85 },
-            disguise: if !sign {
-                "words"
-            } else if touch(before, index) && touch(index, start) {
-                "none"
-            } else {
-                "separators"
-            },
-            evidence: format!("{}@•••", mask::name(scan.chars(local_start(&scan, before)).next())),
-        };
+        let touches = touch(before, index) && touch(index, start);
         // Labels of the domain: the last must be a known one, unless a plain address leaves no doubt.
         let (mut last, mut dots, mut spoken, mut loose) = (host.unwrap_or(start), 0, false, false);
         loop {
@@ -191,15 +187,37 @@ pub(super) fn email(text: &Text) -> Option<Address> {
         let provider = host.is_some();
         let known = dots > 0 && scan.is_lex(last, TLD);
         let lettered = scan.chars(last).count() >= 2 && scan.chars(last).all(char::is_alphabetic);
-        let plain = sign && dots > 0 && !loose && lettered && touch(before, index) && touch(index, start);
+        let plain = sign && dots > 0 && !loose && lettered && touches;
         let found = if sign {
             provider || known || plain
         } else {
             (provider && (dots > 0 || identifier(&scan, local_start(&scan, before)).is_some() || text.classes & (TALK | ASK) != 0))
                 || (known && spoken)
         };
-        found.then_some(if spoken || !sign { Address { disguise: "words", ..named } } else { named })
+        let local = local_start(&scan, before);
+        if found || sign || dots > 0 {
+            let why = if found { "a name, @ or \"at\", and a host" } else { "what follows is no host that mailboxes have" };
+            text.note(LeakKind::Email, found, why, || text.span(local, last));
+        }
+        let apart = !touches || loose || host.is_some_and(|host| host > start);
+        let slipped = host == Some(start) && !scan.is_lex(start, MAIL);
+        found.then(|| Address {
+            strength: if sign { 0.95 } else { 0.85 },
+            disguise: match (spoken || !sign, touches) {
+                (true, _) => "words",
+                (false, true) => "none",
+                (false, false) => "separators",
+            },
+            evidence: format!("{}@•••", mask::name(scan.chars(local).next())),
+            span: text.span(local, last),
+            tricks: when(spoken || !sign, tricks::MARKS_IN_WORDS) | when(apart && !spoken && sign, tricks::SEPARATORS) | when(slipped, tricks::MISSPELT),
+        })
     })
+}
+
+/// A trick where it was used.
+fn when(used: bool, trick: u16) -> u16 {
+    if used { trick } else { 0 }
 }
 
 /// Where the local part begins whose last token is `before`.
@@ -256,7 +274,9 @@ pub(super) fn mailbox(text: &Text) -> Option<Address> {
     let scan = Scan { text };
     let provider = (0..text.tokens.len()).find(|index| scan.is_lex(*index, MAIL) && !scan.is_mark(index + 1, '.'))?;
     let name = (provider + 1..text.tokens.len().min(provider + 12)).find(|index| identifier(&scan, *index).is_some())?;
-    Some(Address { strength: 0.75, disguise: "words", evidence: format!("{}@•••", mask::name(scan.chars(name).next())) })
+    let last = identifier(&scan, name).unwrap_or(name);
+    let evidence = format!("{}@•••", mask::name(scan.chars(name).next()));
+    Some(Address { strength: 0.75, disguise: "words", evidence, span: text.span(name, last), tricks: 0 })
 }
 
 /// The first link that leads to a person.
@@ -297,7 +317,15 @@ fn scheme(scan: &Scan<'_>, index: usize) -> Option<Address> {
         let opens = |behind: bool| slashes || !behind && scan.is_word(index + 2);
         SCHEMES.iter().find(|(scheme, _, slashed)| scan.is(index, scheme) && opens(*slashed)).map(|(_, service, _)| *service)?
     };
-    Some(Address { strength: 0.95, disguise: "none", evidence: service.to_owned() })
+    Some(Address { strength: 0.95, disguise: "none", evidence: service.to_owned(), span: unbroken(scan, index, index), tricks: 0 })
+}
+
+/// From the token `first` to `last`, and what touches them.
+fn unbroken(scan: &Scan<'_>, first: usize, last: usize) -> Span {
+    let solid = |index: usize| scan.at(index).is_some_and(|token| token.kind != Kind::Space);
+    let first = (0..first).rev().take_while(|index| solid(*index)).last().unwrap_or(first);
+    let last = (last + 1..scan.text.tokens.len()).take_while(|index| solid(*index)).last().unwrap_or(last);
+    scan.text.span(first, last)
 }
 
 /// A host whose last dot follows the token at `index`.
@@ -329,7 +357,11 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
     } else {
         "separators"
     };
-    let found = |strength, service: &str| Some(Address { strength, disguise, evidence: format!("{service} link") });
+    let found = |strength, service: &str| {
+        let evidence = format!("{service} link");
+        let tricks = when(spoken || slash && !scan.is_mark(after, '/'), tricks::MARKS_IN_WORDS) | when(!touching && !spoken, tricks::SEPARATORS);
+        Some(Address { strength, disguise, evidence, span: unbroken(scan, index, path.unwrap_or(label)), tricks })
+    };
     if slip && (listed.is_none() || path.is_none()) {
         return None;
     }
@@ -340,26 +372,45 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         let named = scan.chars(index).count() >= 3 && scan.chars(index).any(char::is_alphabetic) && !scan.is_lex(index, MAIL | CHANNEL);
         let deep = slash && scan.at(after + 1).is_some_and(|next| next.kind != Kind::Space);
         let whole = scan.is_lex(label, TLD) && touching && !deep && !scan.is_mark(label + 1, '.');
+        if scan.is_lex(label, TLD) && touching {
+            let why = if own && named && whole { "a site that is called the writer's own" } else { "a site, and nothing says that it is the writer's" };
+            scan.text.note(LeakKind::Link, own && named && whole, why, || unbroken(scan, index, label));
+        }
         return if own && named && whole { found(0.6, "website") } else { None };
     };
+    let note = |passed, why| scan.text.note(LeakKind::Link, passed, why, || unbroken(scan, index, path.unwrap_or(label)));
     if (*needs_path || !touching) && path.is_none() {
+        note(false, "a service, and nobody's name behind it");
         return None;
     }
     // maps.app.goo.gl and its like point at places.
     // vm.tiktok.com at one video.
     if parent.is_some_and(|parent| ["app", "maps", "vm", "vt"].iter().any(|name| scan.is(parent, name))) {
+        note(false, "leads to a place or to one video");
         return None;
     }
     match host {
-        Host::Messenger(service) => found(0.95, service),
-        Host::Profile(service) => {
+        Host::Profile(_) => {
             let post = path.is_some_and(|path| POSTS.iter().any(|post| scan.is(path, post)));
-            if post || place(scan.text) { None } else { found(0.85, service) }
+            if post || place(scan.text) {
+                note(false, "leads to one post, or to the page of a place");
+                return None;
+            }
         }
         Host::Shortener => {
             let map = path.is_some_and(|path| scan.is(path, "maps"));
-            if map { None } else { found(0.75, "short") }
+            if map {
+                note(false, "leads to a place");
+                return None;
+            }
         }
+        Host::Messenger(_) | Host::Page => {}
+    }
+    note(true, "leads to a person, or hides where it leads");
+    match host {
+        Host::Messenger(service) => found(0.95, service),
+        Host::Profile(service) => found(0.85, service),
+        Host::Shortener => found(0.75, "short"),
         Host::Page => found(0.85, "profile page"),
     }
 }

@@ -9,12 +9,16 @@
 //! ```
 
 use super::address::{Address, Scan, identifier, local_start};
+use super::LeakKind;
 use super::lexicon::{
     ASK, AT, CALL, CHANNEL, DEAL, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, TALK, UNDERSCORE, USER, YOURS,
 };
 use super::mask;
-use super::normalise::{Kind, Text, Token, UPPER};
+use super::normalise::{Kind, Span, Text, Token, UPPER};
 use super::speech::{self, HIRE, MIND, SOMEBODY};
+use super::trail::REFUSED;
+use super::tricks;
+
 /// Names of ways to pay by a name.
 const WALLETS: [&str; 5] = ["instapay", "insta-pay", "ipa", "انستاباي", "انستابي"];
 
@@ -31,12 +35,23 @@ fn payment(scan: &Scan<'_>) -> Option<Address> {
     (0..count).filter(|index| scan.is_lex(*index, USER | CHANNEL) && wallet(scan, *index)).find_map(|index| {
         let sign = scan.solid_before(index).filter(|before| scan.is_mark(*before, '@') || scan.is_lex(*before, AT));
         let before = sign.and_then(|sign| scan.solid_before(sign)).filter(|before| scan.is_word(*before));
+        let spoken = sign.is_some_and(|sign| !scan.is_mark(sign, '@'));
         let behind = || {
             (index + 1..count.min(index + 12)).find(|index| identifier(scan, *index).is_some() && !scan.is_mark(index.wrapping_sub(1), '/'))
         };
-        let name = before.map(|before| local_start(scan, before)).or_else(behind)?;
-        Some(Address { strength: 0.85, disguise: "none", evidence: format!("@{}", mask::name(scan.chars(name).next())) })
+        let (name, last) = match before {
+            Some(before) => (local_start(scan, before), index),
+            None => behind().map(|name| (name, identifier(scan, name).unwrap_or(name)))?,
+        };
+        let found = Address { strength: 0.85, disguise: "none", ..named(scan, name, last) };
+        Some(if spoken { Address { tricks: tricks::MARKS_IN_WORDS, ..found } } else { found })
     })
+}
+
+/// What the name from the token `first` to `last` is shown as.
+fn named(scan: &Scan<'_>, first: usize, last: usize) -> Address {
+    let evidence = format!("@{}", mask::name(scan.chars(first).next()));
+    Address { strength: 0.65, disguise: "none", evidence, span: scan.text.span(first, last), tricks: 0 }
 }
 
 /// Platforms whose short names are words of their own: a name must touch them, or somebody be told to look there.
@@ -60,19 +75,26 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
             continue;
         }
         let word = scan.at(index + 1).is_some_and(|token| token.lex.class != 0 && service.is_none());
-        let named = scan.chars(index + 1).any(char::is_alphabetic) && scan.chars(index + 1).count() >= 3 && !word;
+        let lettered = scan.chars(index + 1).any(char::is_alphabetic) && scan.chars(index + 1).count() >= 3 && !word;
         let strong = identifier(&scan, index + 1).is_some();
-        if named && (strong || directed) {
+        if lettered && !(strong || directed) {
+            text.note(LeakKind::Handle, false, "nothing says where this name is", || text.span(index, index + 1));
+        }
+        if lettered && (strong || directed) {
             let strength = if service.is_some() { 0.9 } else { 0.7 };
-            return Some(Address { strength, disguise: "none", evidence: format!("@{}", mask::name(scan.chars(index + 1).next())) });
+            let name = named(&scan, index + 1, identifier(&scan, index + 1).unwrap_or(index + 1));
+            return Some(Address { strength, span: Span { start: text.span(index, index).start, ..name.span }, ..name });
         }
     }
     let platform = service.or_else(|| (0..count).find(|index| scan.is_lex(*index, USER)))?;
+    let reject = |why| text.note(LeakKind::Handle, false, why, || text.span(platform, platform));
     if service.is_none() && (0..count).any(|index| NETWORKS.iter().any(|name| scan.is(index, name))) {
+        reject("the name of a network");
         return None;
     }
-    let named = |strength, disguise, index: usize| {
-        Some(Address { strength, disguise, evidence: format!("@{}", mask::name(scan.chars(index).next())) })
+    let found = |strength, disguise, name: usize| {
+        let last = identifier(&scan, name).unwrap_or(name);
+        Some(Address { strength, disguise, ..named(&scan, name, last) })
     };
     // A name with dots, underscores or figures in it, near the platform
     let mut near = platform.saturating_sub(8)..count.min(platform + 16);
@@ -89,7 +111,7 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
     {
         let trusted = service.is_some() || text.classes & (TALK | FIND) != 0;
         if trusted && (!ordinary || cued || nothing_between(name)) {
-            return named(0.85, "none", name);
+            return found(0.85, "none", name);
         }
     }
     service?;
@@ -98,12 +120,20 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         let next = (index + 1..count).find(|index| scan.is_word(*index));
         scan.is_lex(index, NEG) && next.is_none_or(|next| speech::of(scan.syms(next)) & MIND == 0)
     };
-    if text.classes & JOB != 0 || text.classes & NEG != 0 && (0..count).any(denied) {
+    if text.classes & JOB != 0 {
+        reject("the platform is the work");
+        return None;
+    }
+    if text.classes & NEG != 0 && (0..count).any(denied) {
+        reject(REFUSED);
         return None;
     }
     // An underscore that is spelled out
     if let Some(mark) = (0..count).find(|index| scan.is_lex(*index, UNDERSCORE)) {
-        return named(0.8, "words", scan.solid(mark + 1));
+        let name = scan.solid(mark + 1);
+        let first = scan.solid_before(mark).filter(|before| scan.is_word(*before)).unwrap_or(mark);
+        let span = text.span(first, name);
+        return Some(Address { strength: 0.8, disguise: "words", span, tricks: tricks::MARKS_IN_WORDS, ..named(&scan, name, name) });
     }
     // "insta: name", or a platform with a cue and a name behind both
     let colon = (platform + 1..count.min(platform + 6))
@@ -113,12 +143,13 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         let name = scan.solid(colon + 1);
         let alone = (name + 1..count).filter(|index| scan.is_word(*index)).count() <= 1;
         if between && alone && scan.at(name).is_some_and(|token| names_somebody(&scan, name, token)) {
-            return named(0.7, "none", name);
+            return found(0.7, "none", name);
         }
     }
     if let Some(name) = lettered(&scan, platform) {
-        return named(0.65, "none", name);
+        return found(0.65, "none", name);
     }
+    reject("a platform, and no word beside it that must be a name");
     let cue = (0..count).find(|index| scan.is_lex(*index, USER | FIND) && !scan.is_lex(*index, YOURS))?;
     if text.classes & YOURS != 0 || text.classes & (FIND | MINE) == 0 && !scan.at(cue).is_some_and(|token| token.lex.is(USER)) {
         return None;
@@ -128,7 +159,7 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
     if !scan.at(name).is_some_and(|token| names_somebody(&scan, name, token)) {
         return None;
     }
-    named(0.65, "words", name)
+    found(0.65, "words", name)
 }
 
 /// A name of letters alone beside a platform: "my snap is somebody", "add somebody on insta", انستا somebody. That it is a name and no

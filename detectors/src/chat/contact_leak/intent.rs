@@ -13,13 +13,15 @@ use super::lexicon::{
     APP as PLATFORM, CALL, CHANNEL, DEAL as LEXICON_DEAL, DIRECT as LEXICON_DIRECT, FILLER, HERE as PLACE_HERE, JOB as PLATFORM_JOB, LOWER,
     MAIL, MINE as OF_MINE, NEG as LEXICON_NEG, NUMBER, OUTSIDE, PHONE, UNIT, USER, YOURS as OF_YOURS,
 };
-use super::normalise::{Kind, Text, Token};
+use super::normalise::{Kind, Span, Text, Token};
 use super::speech::{
     self, AGREE, APP, ASK, ASKED, AUX, AVOID, BETTER, BOOKING, BUT, CAME, CANCEL, CASH, CODE, CONTACT, DEAL, DIRECT, DONT, EXCHANGE, FEE,
-    FIND, FROMME, GIVE, HAVE, HERE, HIRE, IN, IT, JOB, MIND, MINE, NAME, NEED, NEG, OUT, PAY, PHOTO, POLITE, REACH, RETOLD, RULE, SAME,
-    SAYS, SELF, SENT, SOMEBODY, STAY, SUPPOSE, TALK, THEM, THEY, THING, TOME, TOYOU, VERIFYNUMBER, WALLET, WARN, WE, WHEN, WHY, WRITTEN,
+    FIND, FROMME, GIVE, HAVE, HERE, HIRE, IF, IN, IT, JOB, MIND, MINE, NAME, NEED, NEG, OUT, PAY, PHOTO, POLITE, REACH, RETOLD, RULE, SAME,
+    SAYS, SELF, SOMEBODY, STAY, SUPPOSE, TALK, THEM, THEY, THING, TOME, TOYOU, WALLET, WARN, WE, WHEN, WHY, WRITTEN,
     YOURS,
 };
+use super::trail::REFUSED;
+use super::{LeakKind, code};
 
 /// What is proposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub(super) struct Proposal {
     pub(super) direction: Direction,
     /// What is spoken of, in words that name nobody.
     pub(super) evidence: &'static str,
+    /// The clauses that speak, from the first word to the last.
+    pub(super) span: Span,
 }
 
 /// Who would give, and who asks.
@@ -62,21 +66,22 @@ const REACH_OUT: usize = 4;
 
 /// A word of the message.
 #[derive(Clone, Copy)]
-struct Word {
+pub(super) struct Word {
     /// What it does: classes of [`speech`].
     acts: u64,
     /// What it is: classes of the lexicon.
     class: u32,
-    clause: u16,
+    pub(super) clause: u8,
     quoted: bool,
+    token: u16,
 }
 
 impl Word {
-    fn does(self, acts: u64) -> bool {
+    pub(super) fn does(self, acts: u64) -> bool {
         self.acts & acts != 0
     }
 
-    fn is(self, class: u32) -> bool {
+    pub(super) fn is(self, class: u32) -> bool {
         self.class & class != 0
     }
 
@@ -92,13 +97,15 @@ type Words = smallvec::SmallVec<[Word; 48]>;
 struct Message {
     words: Words,
     asks: bool,
+    /// The tokens that may be a code: four to eight digits.
+    values: smallvec::SmallVec<[u16; 4]>,
 }
 
 impl Message {
     fn new(text: &Text) -> Self {
-        let mut message = Self { words: Words::new(), asks: false };
-        let (mut clause, mut quoted, mut ended) = (0, false, false);
-        for token in &text.tokens {
+        let mut message = Self { words: Words::new(), asks: false, values: smallvec::SmallVec::new() };
+        let (mut clause, mut quoted, mut ended) = (0_u8, false, false);
+        for (at, token) in (0..).zip(&text.tokens) {
             match token.kind {
                 Kind::Mark('?' | '؟') => {
                     message.asks = true;
@@ -110,14 +117,15 @@ impl Message {
                 Kind::Word | Kind::Mixed => {
                     let word = word(text, token);
                     if ended || word.does(BUT) {
-                        clause += 1;
+                        clause = clause.saturating_add(1);
                         ended = false;
                     }
-                    message.words.push(Word { clause, quoted, ..word });
+                    message.words.push(Word { clause, quoted, token: at, ..word });
                     if message.words.len() == WORDS_MAX {
                         break;
                     }
                 }
+                Kind::Digits if (4..=8).contains(&(token.end - token.start)) && message.values.len() < WORDS_MAX => message.values.push(at),
                 _ => {}
             }
         }
@@ -137,6 +145,17 @@ impl Message {
     fn idioms(&mut self) {
         let mut suggestion = None;
         for at in 0..self.words.len() {
+            const COURTESY: usize = 4;
+            // "If you don't mind": a condition of nothing.
+            let rest = self.words.get_mut(at..).unwrap_or_default();
+            if rest.first().is_some_and(|word| word.does(IF))
+                && let Some(end) = rest.iter().take(COURTESY).position(|word| word.does(POLITE | MIND))
+            {
+                for word in rest.iter_mut().take(end + 1) {
+                    word.acts &= POLITE | MIND;
+                    word.class = 0;
+                }
+            }
             let behind = |steps: usize| self.words.get(at + steps).copied();
             let mind = (1..=2).any(|steps| behind(steps).is_some_and(|word| word.does(MIND)));
             let opens = at.checked_sub(1).and_then(|before| self.words.get(before)).is_none_or(|before| {
@@ -168,24 +187,26 @@ fn word(text: &Text, token: &Token) -> Word {
     let syms = text.syms(token);
     let acts = speech::of(syms);
     let class = if acts & NEG != 0 { token.lex.class & !NUMBER } else { token.lex.class };
-    Word { acts, class, clause: 0, quoted: false }
+    Word { acts, class, clause: 0, quoted: false, token: 0 }
 }
 
 /// What the clauses that speak say together.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "what is said of a message, each for itself")]
-struct Said {
-    words: Words,
+pub(super) struct Said {
+    pub(super) words: Words,
     acts: u64,
     class: u32,
     /// Something is to be done outside, or without, the app.
     out: bool,
     /// This place is refused.
-    against: bool,
+    pub(super) against: bool,
     /// The marketplace's share is to be saved.
     saved: bool,
     /// Some clause, also a silent one, is about work on telephones or networks.
     job: bool,
+    /// Clauses in which a code stands, or that speak of one that came to the writer.
+    told: smallvec::SmallVec<[u8; 4]>,
 }
 
 impl Said {
@@ -195,6 +216,11 @@ impl Said {
 
     fn is(&self, class: u32) -> bool {
         self.class & class != 0
+    }
+
+    /// Whether the code of a clause is not the other's secret: it stands there, or it came to the writer.
+    pub(super) fn is_told(&self, clause: u8) -> bool {
+        self.told.contains(&clause)
     }
 
     fn at(&self, index: usize) -> Option<Word> {
@@ -218,39 +244,58 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
         return None;
     }
     let message = Message::new(text);
-    let said = said(&message)?;
+    let said = said(&message, text)?;
+    let span = match (said.words.first(), said.words.last()) {
+        (Some(first), Some(last)) => text.span(first.token.into(), last.token.into()),
+        _ => Span::default(),
+    };
+    let Some((code, direction, evidence)) = meant(&said, &message) else {
+        let work = said.job || hires(&said);
+        let why = if work { "telephones, networks or pages are the work" } else { "what these clauses say together proposes nothing" };
+        if !said.words.is_empty() {
+            text.note(LeakKind::Intent, false, why, || span);
+        }
+        return None;
+    };
+    text.note(if code { LeakKind::Code } else { LeakKind::Intent }, true, "what these clauses say together", || span);
+    Some(Proposal { code, direction, evidence, span })
+}
+
+/// Whether a code is asked for, who does what, and what is spoken of.
+fn meant(said: &Said, message: &Message) -> Option<(bool, Direction, &'static str)> {
     let answer = said.at(0).is_some_and(|word| word.does(AGREE));
     let proposes = if answer { Direction::Agrees } else { Direction::Proposes };
-    let found = |direction, evidence| Some(Proposal { code: false, direction, evidence });
-    if asks_code(&said) {
-        return Some(Proposal { code: true, direction: Direction::Asks, evidence: "a one-time code" });
+    let found = |direction, evidence| Some((false, direction, evidence));
+    if code::is_asked(said) {
+        return Some((true, Direction::Asks, "a one-time code"));
     }
-    if outside(&said) {
+    if outside(said) {
         return found(proposes, "outside the app");
     }
     let brief = said.saved && said.words.len() <= 3 && !message.asks;
     if brief
         || said.does(FEE) && said.does(DIRECT) && said.does(DEAL | PAY | TOME | WE | BETTER)
+        || said.does(FEE) && (said.does(CASH) && said.does(PAY) && said.does(TOME) || said.does(OUT) && said.does(WE | STAY))
         || said.saved && said.does(DEAL | PAY | WE | CASH | DIRECT | CANCEL | AVOID)
     {
         return found(proposes, "without the fee");
     }
-    if paid_elsewhere(&said) {
+    if paid_elsewhere(said) {
         return found(proposes, "a payment elsewhere");
     }
-    if said.job || hires(&said) {
+    if said.job || hires(said) {
         return None;
     }
-    if gives_number(&said) {
+    if gives_number(said) {
         return found(Direction::Gives, "my number");
     }
-    if same_name(&said) {
+    if same_name(said) {
         return found(Direction::Gives, "the same name elsewhere");
     }
-    if asks_number(&said, &message) {
+    if asks_number(said, message) {
         return found(Direction::Asks, "your number");
     }
-    if messenger(&said, &message) {
+    if messenger(said, message) {
         return found(proposes, "messenger");
     }
     let called = said.words.iter().any(|word| word.is(CALL) && word.does(TALK));
@@ -267,7 +312,7 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
 }
 
 /// The clauses that speak; `None` where the whole message is silent.
-fn said(message: &Message) -> Option<Said> {
+fn said(message: &Message, text: &Text) -> Option<Said> {
     let mut said = Said::default();
     let words = message.words.as_slice();
     let app = words.iter().any(|word| word.does(APP));
@@ -276,7 +321,12 @@ fn said(message: &Message) -> Option<Said> {
         let length = rest.iter().take_while(|word| word.clause == first.clause).count();
         let (clause, after) = rest.split_at(length);
         rest = after;
+        let note = |passed, why| {
+            let ends = [clause.first(), clause.last()].map(|word| word.map_or(0, |word| usize::from(word.token)));
+            text.note(LeakKind::Intent, passed, why, || text.span(ends[0], ends[1]));
+        };
         if clause.iter().any(|word| word.does(WARN)) {
+            note(false, "a warning");
             return None;
         }
         said.job |= clause.iter().any(|word| word.does(JOB) || word.is(PLATFORM_JOB));
@@ -285,9 +335,11 @@ fn said(message: &Message) -> Option<Said> {
         let when = clause.iter().zip(clause.iter().skip(1)).any(|(word, next)| word.does(WHEN) && next.does(AUX));
         let wonders = (when || clause.iter().any(|word| word.does(WHY))) && !clause.iter().any(|word| word.does(FEE));
         if rule && (message.asks || rest.is_empty() && said.words.is_empty()) {
+            note(false, "of what is allowed");
             return None;
         }
         if retold(clause) {
+            note(false, "somebody else's words, retold");
             return None;
         }
         // What the app does, it is asked.
@@ -299,12 +351,24 @@ fn said(message: &Message) -> Option<Said> {
             let opens = at.checked_sub(1).and_then(|before| clause.get(before)).is_none_or(|before| before.does(AGREE | POLITE));
             opens && word.does(AUX) && !word.does(ASK) && clause.get(at + 1).is_some_and(|next| next.does(YOURS))
         });
-        if rule || of_it || supposed && !hires_in(clause) || wonders || of_app {
+        let silent = [
+            (rule, "of what is allowed"),
+            (of_it, "asks of it, and not for it"),
+            (supposed && !hires_in(clause), "of what anybody does, or what would be"),
+            (wonders, "asks why or when"),
+            (of_app, "asks what the app does"),
+        ];
+        if let Some((_, why)) = silent.iter().find(|(is, _)| *is) {
+            note(false, why);
             continue;
         }
         match refusal(clause) {
-            Refusal::Other => continue,
+            Refusal::Other => {
+                note(false, REFUSED);
+                continue;
+            }
             Refusal::Here => {
+                note(true, "this place, or its share, is refused");
                 said.against = true;
                 said.out |= clause.iter().any(|word| word.does(NEED)) && clause.iter().any(|word| word.does(APP));
                 said.out |= clause.iter().any(|word| word.does(DONT))
@@ -312,6 +376,12 @@ fn said(message: &Message) -> Option<Said> {
                     && clause.iter().any(|word| word.does(BOOKING | PAY | DEAL));
             }
             Refusal::None => {}
+        }
+        if tells_code(clause, &message.values)
+            && let Some(first) = clause.first()
+        {
+            note(false, "the code stands there, or came to the writer");
+            said.told.push(first.clause);
         }
         said.out |= is_out(clause, app);
         said.saved |= is_saved(clause);
@@ -322,6 +392,28 @@ fn said(message: &Message) -> Option<Said> {
         }
     }
     Some(said)
+}
+
+/// Whether a clause says what a code is, or speaks of one that came to the writer.
+fn tells_code(clause: &[Word], values: &[u16]) -> bool {
+    /// Tokens between a code and what it is, spaces among them.
+    const APART: u16 = 12;
+    let codes = || clause.iter().filter(|word| word.does(CODE));
+    // "482913 is your code", and not "the code that came from 7726".
+    let stated = |code: &Word| {
+        values.iter().any(|value| {
+            let (first, last) = (code.token.min(*value), code.token.max(*value));
+            let between = clause.iter().filter(|word| (first + 1..last).contains(&word.token));
+            last - first <= APART && !between.into_iter().any(|word| word.does(CAME | GIVE | IN))
+        })
+    };
+    let other = clause.iter().any(|word| word.does(TOYOU | YOURS) && !word.does(GIVE));
+    let own = clause.iter().enumerate().any(|(at, word)| {
+        let before = clause.get(at.saturating_sub(2)..at).unwrap_or(&[]);
+        let behind = clause.get(at + 1..clause.len().min(at + 3)).unwrap_or(&[]);
+        word.does(CAME) && (word.does(TOME) || before.iter().any(|word| word.does(SELF)) || behind.iter().any(|word| word.does(TOME)))
+    });
+    codes().any(stated) || own && !other && codes().next().is_some()
 }
 
 /// Whether somebody else says it.
@@ -377,19 +469,6 @@ fn is_saved(clause: &[Word]) -> bool {
     fee.is_some() && (before(AVOID | OUT | NEG) || before(WHY) && before(PAY))
 }
 
-fn asks_code(said: &Said) -> bool {
-    let number =
-        said.is(NUMBER) && (said.does(VERIFYNUMBER) || said.does(CAME) && said.does(GIVE) && (said.does(TOME) || said.does(VERIFYNUMBER)));
-    let code = said.does(CODE) || number;
-    let sent = said.words.iter().any(|word| word.does(REACH) && word.does(TOYOU))
-        || said.words.iter().any(|word| word.does(SENT) && !word.does(CODE))
-        || said.words.iter().filter(|word| word.does(SENT)).count() > 1;
-    // "The app sends you a code."
-    let told = said.words.iter().position(|word| word.does(APP)).is_some_and(|app| said.near(app, 0, 3, |word| word.does(GIVE)))
-        && !said.does(TOME);
-    code && sent && said.does(ASK | GIVE) && !said.does(THING) && !told && !said.against
-}
-
 fn outside(said: &Said) -> bool {
     let all = |acts: &[u64]| acts.iter().all(|acts| said.does(*acts));
     let act = said.does(DEAL | PAY | TALK | REACH | CASH | GIVE | DIRECT | CANCEL | WALLET | FIND | STAY | WE | NEED) || said.is(CHANNEL);
@@ -397,6 +476,8 @@ fn outside(said: &Said) -> bool {
     let unbooked = said.words.iter().enumerate().any(|(index, word)| word.does(OUT) && said.near(index, 0, 2, |word| word.does(BOOKING)));
     said.out && (act || said.does(BETTER | TOME | TOYOU))
         || all(&[BETTER, DIRECT, TOME])
+        || all(&[DIRECT, WE]) && said.does(DEAL | STAY) && !said.does(APP | HERE | BOOKING)
+        || all(&[CANCEL, CASH, TOYOU])
         || said.against && instead
         || said.does(CANCEL) && (said.does(DIRECT) || all(&[DEAL, WE]) || said.words.iter().any(|word| word.does(DEAL) && word.does(TOYOU)))
         || unbooked && said.does(DIRECT | WE)

@@ -439,7 +439,7 @@ pub(super) fn misspelt(syms: &[Sym]) -> Option<u16> {
             *sym = removed;
         }
         for c in letters() {
-            word.insert(at, Sym { c, flags: 0 });
+            word.insert(at, Sym { c, flags: 0, at: 0 });
             if let Some(value) = value(&word) {
                 return Some(value);
             }

@@ -27,6 +27,31 @@ pub(super) fn name(first: Option<char>) -> String {
     masked
 }
 
+/// How folded characters were put: digits and letters covered, pictures too, spaces and marks as they are.
+pub(super) fn outline(chars: impl Iterator<Item = char>) -> String {
+    const LONGEST: usize = 48;
+    let mut outline = String::new();
+    let mut lettered = false;
+    for (count, c) in chars.enumerate() {
+        if count == LONGEST {
+            outline.push('…');
+            break;
+        }
+        let letter = c.is_alphabetic();
+        match c {
+            _ if letter && lettered => {}
+            // A word is as long as any other.
+            _ if letter => outline.push_str("◦◦◦"),
+            _ if c.is_numeric() => outline.push(DOT),
+            _ if c.is_whitespace() => outline.push(' '),
+            _ if c.is_ascii_punctuation() => outline.push(c),
+            _ => outline.push('▫'),
+        }
+        lettered = letter;
+    }
+    outline
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +62,12 @@ mod tests {
         assert_eq!(phone(&digits("201012345642"), 2, 2), "+20 10•• ••• •42");
         assert_eq!(phone(&digits("966501112233"), 3, 0), "+966 •••• ••• 33");
         assert_eq!(phone(&digits("20223456789"), 2, 1), "+20 2••• ••• 89");
+    }
+
+    #[test]
+    fn an_outline_shows_marks_alone() {
+        assert_eq!(outline("12/05 zero-one 🥇 واحد".chars()), "••/•• ◦◦◦-◦◦◦ ▫ ◦◦◦");
+        assert_eq!(outline("1".repeat(60).chars()), format!("{}…", "•".repeat(48)));
     }
 
     #[test]

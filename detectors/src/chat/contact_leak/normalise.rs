@@ -6,28 +6,65 @@
 
 use super::glyphs;
 use super::lexicon::{self, Lex};
+use super::trail::Trail;
+use super::tricks;
 
-/// Characters of a message that are looked at. A longer message is judged by its beginning: cost stays bounded.
-pub(super) const CHARS_MAX: usize = 4096;
+/// Bytes of a message that are looked at. A longer message is judged by its beginning: cost stays bounded.
+pub(super) const BYTES_MAX: usize = 4096;
 
 /// The letter was a capital.
 pub(super) const UPPER: u8 = 1;
 /// The digit was Arabic-Indic or Persian: usual here, no disguise.
 pub(super) const ARABIC: u8 = 2;
-/// The character was an unusual glyph, or followed invisible marks.
+/// The character was an unusual glyph, or followed marks that were dropped.
 pub(super) const ODD: u8 = 4;
+/// It followed marks that nobody sees.
+pub(super) const HIDDEN: u8 = 8;
 
 /// One folded character.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sym {
     pub(super) c: char,
     pub(super) flags: u8,
+    /// Which character of the message it was, from 0.
+    pub(super) at: u16,
 }
 
 impl Sym {
     /// The value of a digit.
     pub(super) fn digit(self) -> Option<u8> {
         u8::try_from(self.c).ok().filter(u8::is_ascii_digit).map(|byte| byte - b'0')
+    }
+}
+
+/// Where something stands in a message as it was sent: characters (Unicode scalar values), from 0, `end` not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Span {
+    pub(super) start: u16,
+    pub(super) end: u16,
+}
+
+impl Span {
+    /// Of characters in a row.
+    pub(super) fn of(syms: &[Sym]) -> Self {
+        match (syms.first(), syms.last()) {
+            (Some(first), Some(last)) => Self { start: first.at, end: last.at + 1 },
+            _ => Self::default(),
+        }
+    }
+
+    /// From the beginning of the first to the end of the last.
+    pub(super) fn around(spans: impl IntoIterator<Item = Self>) -> Self {
+        spans.into_iter().reduce(|a, b| Self { start: a.start.min(b.start), end: a.end.max(b.end) }).unwrap_or_default()
+    }
+
+    /// Characters in it.
+    pub(super) fn length(self) -> u16 {
+        self.end.saturating_sub(self.start)
+    }
+
+    fn holds(self, at: u16) -> bool {
+        (self.start..self.end).contains(&at)
     }
 }
 
@@ -70,12 +107,23 @@ pub(super) struct Text {
     pub(super) has_address_marks: bool,
     /// Whether there are pictures of digits, or things to count.
     pub(super) has_pictures: bool,
+    /// Whether it is longer than what is looked at.
+    pub(super) cut: bool,
+    /// How many of `syms` stand in the message; behind them there are copies, of words that were spelled out.
+    written: usize,
+    /// Where it is noted what is tested, when somebody asks.
+    pub(super) trail: Option<Box<Trail>>,
 }
 
 impl Text {
     pub(super) fn new(raw: &str) -> Self {
+        let scanned = raw.get(..raw.floor_char_boundary(BYTES_MAX)).unwrap_or(raw);
+        let syms = fold(scanned);
         let mut text = Self {
-            syms: fold(raw),
+            written: syms.len(),
+            cut: scanned.len() < raw.len(),
+            trail: None,
+            syms,
             tokens: Vec::with_capacity(32),
             classes: 0,
             has_digits: false,
@@ -88,9 +136,36 @@ impl Text {
         text
     }
 
+    /// The same, with a trail.
+    pub(super) fn traced(raw: &str) -> Self {
+        Self { trail: Some(Box::default()), ..Self::new(raw) }
+    }
+
+    /// The characters of a part of the message, as they were folded.
+    pub(super) fn written(&self, span: Span) -> impl Iterator<Item = char> {
+        self.syms.iter().take(self.written).filter(move |sym| span.holds(sym.at)).map(|sym| sym.c)
+    }
+
     /// The characters of a token.
     pub(super) fn syms(&self, token: &Token) -> &[Sym] {
         self.syms.get(usize::from(token.start)..usize::from(token.end)).unwrap_or(&[])
+    }
+
+    /// Where the tokens from `first` to `last` stand.
+    pub(super) fn span(&self, first: usize, last: usize) -> Span {
+        Span::around([first, last].iter().filter_map(|index| self.token(*index)).map(|token| Span::of(self.syms(token))))
+    }
+
+    /// What the characters of a part of the message are disguised by.
+    pub(super) fn tricks(&self, span: Span) -> u16 {
+        let (written, spelled) = self.syms.split_at_checked(self.written).unwrap_or((&self.syms, &[]));
+        let of = |sym: &Sym| match sym.flags {
+            flags if flags & HIDDEN != 0 && sym.at > span.start => tricks::INVISIBLE_CHARACTERS,
+            flags if flags & (ODD | HIDDEN) == ODD => tricks::LOOK_ALIKE_GLYPHS,
+            _ => 0,
+        };
+        let odd = written.iter().filter(|sym| span.holds(sym.at)).fold(0, |tricks, sym| tricks | of(sym));
+        if spelled.iter().any(|sym| span.holds(sym.at)) { odd | tricks::SPELLED_OUT } else { odd }
     }
 
     /// Whether there is something that addresses are made of.
@@ -252,15 +327,18 @@ fn class_of(c: char) -> Class {
 /// What becomes of one character.
 #[derive(Clone, Copy)]
 pub(super) enum Fold {
+    /// Seen, and no part of a word: a vowel sign, a keycap's frame.
     Drop,
+    /// Not seen.
+    Hide,
     One(char, u8),
     Two(char, char),
 }
 
 pub(super) fn fold(raw: &str) -> Vec<Sym> {
-    let mut syms = Vec::with_capacity(raw.len().min(CHARS_MAX));
+    let mut syms = Vec::with_capacity(raw.len());
     let mut dropped = 0;
-    for c in raw.chars().take(CHARS_MAX) {
+    for (at, c) in (0..u16::MAX).zip(raw.chars()) {
         if c.is_ascii() {
             let (c, flags) = match c {
                 'A'..='Z' => (c.to_ascii_lowercase(), UPPER),
@@ -269,7 +347,7 @@ pub(super) fn fold(raw: &str) -> Vec<Sym> {
                 '`' => ('\'', 0),
                 _ => (c, 0),
             };
-            syms.push(Sym { c, flags: flags | dropped });
+            syms.push(Sym { c, flags: flags | dropped, at });
             dropped = 0;
             continue;
         }
@@ -279,13 +357,14 @@ pub(super) fn fold(raw: &str) -> Vec<Sym> {
             _ => fold_wide(c),
         };
         match wide {
-            Fold::Drop => dropped = ODD,
+            Fold::Drop => dropped |= ODD,
+            Fold::Hide => dropped |= ODD | HIDDEN,
             Fold::One(c, flags) => {
-                syms.push(Sym { c, flags: flags | dropped });
+                syms.push(Sym { c, flags: flags | dropped, at });
                 dropped = 0;
             }
             Fold::Two(first, second) => {
-                syms.extend([Sym { c: first, flags: ODD }, Sym { c: second, flags: ODD }]);
+                syms.extend([Sym { c: first, flags: ODD, at }, Sym { c: second, flags: ODD, at }]);
                 dropped = 0;
             }
         }
@@ -318,7 +397,7 @@ fn fold_wide(c: char) -> Fold {
         | '\u{06DF}'..='\u{06E8}'
         | '\u{06EA}'..='\u{06ED}' => Fold::Drop,
         '\u{0621}'..='\u{064A}' | '،' | '؛' | '؟' | '٪' | '٫' | '٬' => plain(c),
-        // Invisible: zero-width and bidi marks, joiners, variation selectors, tags, combining marks, keycap frames
+        // Invisible: zero-width and bidi marks, joiners, tags; then combining marks, keycap frames, variation selectors
         '\u{00AD}'
         | '\u{034F}'
         | '\u{115F}'
@@ -330,14 +409,16 @@ fn fold_wide(c: char) -> Fold {
         | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}'
         | '\u{3164}'
-        | '\u{FE00}'..='\u{FE0F}'
         | '\u{FEFF}'
         | '\u{FFA0}'
         | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E0000}'..='\u{E0FFF}' => Fold::Drop,
-        '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20F0}' | '\u{FE20}'..='\u{FE2F}' => {
-            Fold::Drop
-        }
+        | '\u{E0000}'..='\u{E0FFF}' => Fold::Hide,
+        '\u{0300}'..='\u{036F}'
+        | '\u{1AB0}'..='\u{1AFF}'
+        | '\u{1DC0}'..='\u{1DFF}'
+        | '\u{20D0}'..='\u{20F0}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FE20}'..='\u{FE2F}' => Fold::Drop,
         // Spaces and punctuation
         '\u{0085}' | '\u{2028}' | '\u{2029}' => plain('\n'),
         '\u{00A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' | '\u{2800}' => plain(' '),
@@ -407,6 +488,22 @@ mod tests {
 
     #[test]
     fn what_lies_past_the_bound_is_not_read() {
-        assert_eq!(fold(&"ا".repeat(CHARS_MAX + 1)).len(), CHARS_MAX);
+        for (letter, kept) in [("a", BYTES_MAX), ("ا", BYTES_MAX / 2), ("𝟎", BYTES_MAX / 4), ("€", BYTES_MAX / 3)] {
+            let whole = Text::new(&letter.repeat(kept));
+            assert_eq!((whole.syms.len(), whole.cut), (kept, false), "{letter}");
+            let more = Text::new(&letter.repeat(kept + 1));
+            assert_eq!((more.syms.len(), more.cut), (kept, true), "{letter}");
+        }
+    }
+
+    #[rstest]
+    #[case::plain("see 01 there", 1, (4, 6))]
+    #[case::behind_what_is_dropped("قـــال ٠\u{200b}١", 1, (7, 10))]
+    #[case::two_of_one("⑩ 15", 1, (2, 4))]
+    #[case::spelled_out("at g m a i l", 1, (3, 12))]
+    fn a_token_stands_where_it_was_written(#[case] raw: &str, #[case] solid: usize, #[case] expected: (u16, u16)) {
+        let text = Text::new(raw);
+        let index = (0..text.tokens.len()).filter(|at| text.tokens[*at].kind != Kind::Space).nth(solid).expect("a token");
+        assert_eq!(text.span(index, index), Span { start: expected.0, end: expected.1 });
     }
 }

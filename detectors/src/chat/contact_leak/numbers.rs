@@ -5,9 +5,10 @@
 
 use smallvec::SmallVec;
 
+use super::LeakKind;
 use super::glyphs;
 use super::lexicon::{self, AND, LINK, Num};
-use super::normalise::{ARABIC, Kind, ODD, Sym, Text, Token, UPPER};
+use super::normalise::{ARABIC, Kind, ODD, Span, Sym, Text, Token, UPPER};
 
 /// Digits of a group that are kept. One more than any number has, so that longer runs are known as too long.
 const GROUP_DIGITS_MAX: usize = 36;
@@ -63,6 +64,8 @@ pub(super) struct Group {
     pub(super) plus_behind: bool,
     /// Its first token.
     pub(super) at: usize,
+    /// Where it stands, with its plus.
+    pub(super) span: Span,
 }
 
 /// How to read what can be read in two ways.
@@ -81,13 +84,15 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut gap = Gap::default();
     let mut slips = if reading.guess { slips(text) } else { None };
+    let mut plus = Span::default();
     let mut at = 0;
     while let Some(token) = text.token(at) {
         if groups.len() >= GROUPS_MAX {
             break;
         }
         let first = at;
-        let mut push = |digits: Digits, origin: u8, gap: &mut Gap| {
+        let mut push = |digits: Digits, origin: u8, span: Span, gap: &mut Gap| {
+            let span = if gap.plus { Span::around([plus, span]) } else { span };
             // Pictures and letters that touch other digits make one group with them.
             if gap.soft == 0
                 && gap.words == 0
@@ -97,11 +102,13 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
             {
                 last.digits.extend(digits.into_iter().take(GROUP_DIGITS_MAX.saturating_sub(last.digits.len())));
                 last.origin |= origin;
+                last.span = Span::around([last.span, span]);
                 return;
             }
-            groups.push(Group { digits, origin, gap: std::mem::take(gap), plus_behind: false, at: first });
+            groups.push(Group { digits, origin, gap: std::mem::take(gap), plus_behind: false, at: first, span });
         };
         if let Some(end) = identifier_end(text, at) {
+            text.note(LeakKind::Phone, false, "inside a link or an account number (IBAN)", || text.span(first, end - 1));
             gap.words = gap.words.saturating_add(1);
             at = end;
             continue;
@@ -118,7 +125,9 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                 let behind = next >= 2 && text.token(next - 2).is_some_and(|token| token.kind == Kind::Digits);
                 if behind && let Some(last) = groups.last_mut() {
                     last.plus_behind = true;
+                    last.span = Span::around([last.span, Span::of(text.syms(token))]);
                 }
+                plus = Span::of(text.syms(token));
                 gap.see('+');
                 gap.plus = !behind;
             }
@@ -127,7 +136,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                 if reading.guess
                     && let Some((digit, after)) = pictured(text, next - 1, mark) =>
             {
-                push(smallvec::smallvec![digit], GUESSED, &mut gap);
+                push(smallvec::smallvec![digit], GUESSED, text.span(first, after - 1), &mut gap);
                 at = after;
             }
             Kind::Mark(mark) => {
@@ -141,17 +150,19 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
             }
             Kind::Digits if token.lex.num == Num::None => {
                 if let Some((digits, after)) = counted(text, next - 1) {
-                    push(digits, WORDS, &mut gap);
+                    push(digits, WORDS, text.span(first, after - 1), &mut gap);
                     at = after;
                 } else {
-                    let (digits, origin) = digits_of(text.syms(token));
-                    push(digits, origin, &mut gap);
+                    let syms = text.syms(token);
+                    let (digits, origin) = digits_of(syms);
+                    push(digits, origin, Span::of(syms), &mut gap);
                 }
             }
             _ => match token.lex.num {
                 Num::Plus => {
                     gap.see('+');
                     gap.plus = true;
+                    plus = Span::of(text.syms(token));
                 }
                 Num::Again => {
                     let again = groups
@@ -159,13 +170,16 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                         .filter(|last| reading.compounds && !reading.guess && gap.words == 0 && last.digits.len() <= 2)
                         .map(|last| last.digits.clone());
                     if let Some(digits) = again {
-                        groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap), plus_behind: false, at: first });
+                        let span = Span::of(text.syms(token));
+                        groups.push(Group { digits, origin: WORDS, gap: std::mem::take(&mut gap), plus_behind: false, at: first, span });
                     } else {
                         gap.words = gap.words.saturating_add(1);
                     }
                 }
                 Num::None => {
-                    if let Some(nums) = lexicon::glued(text.syms(token)) {
+                    let syms = text.syms(token);
+                    let span = Span::of(syms);
+                    if let Some(nums) = lexicon::glued(syms) {
                         let mut rest = nums.as_slice();
                         while let Some((num, after)) = rest.split_first() {
                             rest = after;
@@ -175,32 +189,32 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                                     Num::Value { value: ones @ 1..=9, .. },
                                     [Num::None, Num::Value { value: tens @ 20..=90, .. }, left @ ..],
                                 ) => {
-                                    push(decimal(ones + tens), WORDS, &mut gap);
+                                    push(decimal(ones + tens), WORDS, span, &mut gap);
                                     rest = left;
                                 }
-                                (Num::Value { value, .. }, _) => push(decimal(*value), WORDS, &mut gap),
+                                (Num::Value { value, .. }, _) => push(decimal(*value), WORDS, span, &mut gap),
                                 _ => {}
                             }
                         }
                     } else if reading.guess
                         && let Some((digits, origin)) =
-                            look_alike(text.syms(token)).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
+                            look_alike(syms).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
                     {
-                        push(digits, origin, &mut gap);
+                        push(digits, origin, span, &mut gap);
                     } else if reading.guess
                         && let Some(digits) = letters_beside_digits(text, next - 1)
                     {
-                        push(digits, SCRIPT | GUESSED, &mut gap);
+                        push(digits, SCRIPT | GUESSED, span, &mut gap);
                     } else if let Some(left) = &mut slips
                         && let Some(digits) = slip(text, token, left)
                     {
-                        push(digits, WORDS | GUESSED, &mut gap);
+                        push(digits, WORDS | GUESSED, span, &mut gap);
                     } else if token.lex.is(AND | LINK) {
                         gap.soft = gap.soft.saturating_add(1);
                         if gap.mark == '\0' {
                             gap.mark = 'w';
                         }
-                    } else if token.kind == Kind::Mixed && embedded(text.syms(token), &mut gap, &mut push) {
+                    } else if token.kind == Kind::Mixed && embedded(syms, &mut gap, &mut push) {
                     } else {
                         gap.words = gap.words.saturating_add(1);
                         gap.plus = false;
@@ -208,7 +222,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                 }
                 _ => match number(text, next - 1, reading.compounds) {
                     Some((digits, after)) => {
-                        push(digits, WORDS, &mut gap);
+                        push(digits, WORDS, text.span(first, after - 1), &mut gap);
                         at = after;
                     }
                     None => gap.words = gap.words.saturating_add(1),
@@ -518,7 +532,7 @@ fn look_alike(syms: &[Sym]) -> Option<(Digits, u8)> {
 }
 
 /// Long digit runs inside a word: `callme01155500156please`. Short ones are Franco letters or model numbers.
-fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, &mut Gap)) -> bool {
+fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, Span, &mut Gap)) -> bool {
     const RUN_MIN: usize = 7;
     // "…67p12", "…67x12": digits to be dialled after a pause, or an extension.
     let leading = syms.iter().take_while(|sym| sym.digit().is_some()).count();
@@ -528,8 +542,9 @@ fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, &mut 
         && (1..=5).contains(&extension.len())
         && extension.iter().all(|sym| sym.digit().is_some())
     {
+        let span = Span::of(digits);
         let (digits, origin) = digits_of(digits);
-        push(digits, origin, gap);
+        push(digits, origin, span, gap);
         gap.words = gap.words.saturating_add(1);
         return true;
     }
@@ -548,7 +563,7 @@ fn embedded(syms: &[Sym], gap: &mut Gap, push: &mut impl FnMut(Digits, u8, &mut 
         let (run, after) = rest.split_at(length);
         if length >= RUN_MIN {
             let (digits, origin) = digits_of(run);
-            push(digits, origin | GLUED, gap);
+            push(digits, origin | GLUED, Span::of(run), gap);
             found = true;
         } else if length > 0 {
             gap.words = gap.words.saturating_add(1);

@@ -5,10 +5,23 @@
 
 use super::numbers::{Digits, Group};
 
-/// Whether a run of groups, nothing but marks and spaces between them, is something else from end to end.
-pub(super) fn explains(run: &[Group]) -> bool {
-    run.len() > 1 && (are_decimals(run) || is_machine(run) || is_calendar(run) || is_card(run) || is_national_id(run))
+/// What a run of groups, nothing but marks and spaces between them, is from end to end, if it is something else.
+pub(super) fn explains(run: &[Group]) -> Option<&'static str> {
+    let forms: [(fn(&[Group]) -> bool, &str); 5] = [
+        (are_decimals, "decimals side by side: a place on the map, columns of a table"),
+        (is_machine, "the address of a machine"),
+        (is_calendar, CALENDAR),
+        (is_card, "four groups of four, as on a card"),
+        (is_national_id, "a national id"),
+    ];
+    if run.len() < 2 {
+        return None;
+    }
+    forms.iter().find(|(is, _)| is(run)).map(|(_, what)| *what)
 }
+
+/// What dates and clock times are called.
+pub(super) const CALENDAR: &str = "looks like dates or clock times";
 
 /// The number that digits write, as far as 18 of them go.
 pub(super) fn value(digits: &[u8]) -> u64 {

@@ -12,11 +12,13 @@
 //!
 //! Source: the plans of [`super::plan`].
 
+use super::LeakKind;
 use super::lexicon::{CALL, CHANNEL, FIND, LOWER, NUMBER, PHONE, REVERSE, TALK, UNIT, ZERO};
-use super::normalise::Text;
+use super::normalise::{Span, Text};
 use super::numbers::{self, Digits, EASTERN, GLUED, GUESSED, Group, LETTERS, Reading, SCRIPT, WESTERN, WORDS};
-use super::ordinary::{explains, is_calendar, is_counting, is_date, is_year};
+use super::ordinary::{CALENDAR, explains, is_calendar, is_counting, is_date, is_year};
 use super::plan;
+use super::tricks;
 
 /// Digits of the longest dialled form: 0020, a needless 0, and 10 digits, with one to spare.
 const WINDOW_DIGITS_MAX: usize = 18;
@@ -59,6 +61,10 @@ pub(super) struct Phone {
     pub(super) prefix_len: usize,
     pub(super) strength: f64,
     pub(super) disguise: Disguise,
+    /// Where it stands; of one in pieces, the first of them in its own message.
+    pub(super) span: Span,
+    /// What its groups are disguised by: bits of [`tricks`].
+    pub(super) tricks: u16,
 }
 
 /// What the numbering plans make of some digits.
@@ -86,6 +92,19 @@ enum Form {
 }
 
 impl Form {
+    /// What it is called in a reading.
+    fn called(self) -> &'static str {
+        match self {
+            Self::Mobile => "a mobile number of Egypt",
+            Self::MobileBare => "a mobile number of Egypt with 20 before it",
+            Self::MobileInternational => "a mobile number of Egypt with +20 or 0020",
+            Self::MobileShort => "a mobile number of Egypt without its zero",
+            Self::Landline => "a landline of Egypt",
+            Self::LandlineInternational => "a landline of Egypt with +20 or 0020",
+            Self::Foreign => "a number of another country, with its code",
+        }
+    }
+
     /// Strength of a number of that form, undisguised.
     fn strength(self) -> f64 {
         match self {
@@ -127,6 +146,9 @@ fn stronger(best: Option<Phone>, next: Option<Phone>) -> Option<Phone> {
 fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
     let groups = numbers::groups(text, reading);
     if groups.iter().map(|group| group.digits.len()).sum::<usize>() < *LENGTHS.start() {
+        for group in &groups {
+            text.note(LeakKind::Phone, false, "too few digits in the message for a number", || group.span);
+        }
         return None;
     }
     let mut best: Option<Phone> = None;
@@ -135,7 +157,9 @@ fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
         let joined = |group: &&Group| group.gap.words == 0 && group.gap.soft <= GAP_SOFT_MAX;
         let length = 1 + groups.iter().skip(from + 1).take_while(joined).count();
         let run = groups.get(from..from + length).unwrap_or(&[]);
-        if !explains(run) {
+        if let Some(what) = explains(run) {
+            text.note(LeakKind::Phone, false, what, || around(run));
+        } else {
             for start in 0..run.len() {
                 let found = longest(run, start, text, reading);
                 let all = start == 0 && found.as_ref().is_some_and(|(_, end)| end + 1 == run.len());
@@ -146,6 +170,9 @@ fn in_reading(text: &Text, reading: Reading) -> Option<Phone> {
             }
             if best.is_none() {
                 best = right_to_left(run, reading);
+            }
+            if best.is_none() {
+                text.note(LeakKind::Phone, false, "no whole groups of it are a number that a numbering plan has", || around(run));
             }
         }
         from += length;
@@ -166,26 +193,43 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
             break;
         }
         let window = run.get(start..=end).unwrap_or(&[]);
-        if digits.len() < *LENGTHS.start() || (!stands_alone(run, start, end) && window.len() > 1) {
+        if digits.len() < *LENGTHS.start() {
             continue;
         }
         let plus = opens_abroad(window, start);
+        if window.len() > 1 && !stands_alone(run, start, end) {
+            if text.is_traced() && shape(&digits, plus).is_some() {
+                text.note(LeakKind::Phone, false, "part of a longer row of digits", || around(window));
+            }
+            continue;
+        }
         if !plus && digits.starts_with(&[0, 0]) && window.first().is_some_and(|first| continues(first, start)) {
             continue;
         }
-        let mut found = shape(&digits, plus).filter(|shape| fits(shape, window, run, text)).map(|shape| shape.phone(window));
+        let believed = |shape: &Shape| {
+            let doubt = doubt(shape, window, run, text);
+            text.note(LeakKind::Phone, doubt.is_none(), doubt.unwrap_or(shape.form.called()), || around(window));
+            doubt.is_none()
+        };
+        let mut found = shape(&digits, plus).filter(believed).map(|shape| shape.phone(window));
         let backwards =
             text.classes & REVERSE != 0 || (window.len() == 1 && text.classes & (CALL | NUMBER) != 0 && text.classes & LOWER == 0);
         if backwards && (found.is_none() || text.classes & REVERSE != 0) {
             let reversed: Digits = digits.iter().rev().copied().collect();
             let turned = shape(&reversed, false).filter(|shape| shape.form == Form::Mobile);
-            found = turned.map(|shape| Phone { disguise: Disguise::Reversed, ..shape.phone(window) }).or(found);
+            if turned.is_some() {
+                text.note(LeakKind::Phone, true, "a mobile number of Egypt when read backwards", || around(window));
+            }
+            found = turned.map(|shape| shape.phone(window).reversed()).or(found);
         }
         let guessed: usize = window.iter().filter(|group| group.origin == LETTERS).map(|group| group.digits.len()).sum();
         let spare = run.iter().take(start).chain(run.iter().skip(end + 1));
         let doubtful = |group: &Group| group.origin & LETTERS != 0 || group.origin & WORDS != 0 && group.origin & GUESSED != 0;
         let cut_out = window.len() > 1 && window.iter().any(doubtful) && spare.into_iter().any(|group| group.origin != LETTERS);
         if reading.guess && (guessed > 7 || cut_out || window.iter().all(|group| group.origin & (LETTERS | GUESSED) == 0)) {
+            if found.is_some() {
+                text.note(LeakKind::Phone, false, "too much of it is read as digits by guess", || around(window));
+            }
             found = None;
         }
         // Of two of one start, the stronger, or that which leaves nothing over.
@@ -196,6 +240,11 @@ fn longest(run: &[Group], start: usize, text: &Text, reading: Reading) -> Option
         }
     }
     best
+}
+
+/// Where groups stand.
+fn around(groups: &[Group]) -> Span {
+    Span::around(groups.iter().map(|group| group.span))
 }
 
 /// Whether a group goes on with what stands before it, as the fraction of a decimal does.
@@ -226,7 +275,7 @@ fn right_to_left(run: &[Group], reading: Reading) -> Option<Phone> {
     let digits: Digits = run.iter().rev().flat_map(|group| group.digits.iter().copied()).take(WINDOW_DIGITS_MAX).collect();
     let opens = is_dialled_mobile(&last.digits) || plus || last.digits.starts_with(&[0, 0, 2]);
     let found = shape(&digits, plus).filter(|shape| opens && matches!(shape.form, Form::Mobile | Form::MobileInternational))?;
-    Some(Phone { strength: 0.75, disguise: Disguise::Reversed, ..found.phone(run) })
+    Some(Phone { strength: 0.75, ..found.phone(run).reversed() })
 }
 
 /// Whether digits begin as a mobile number is dialled here.
@@ -287,6 +336,7 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
                 && !is_near(text, window, LOWER)
                 && let Some(shape) = shape(&digits, plus).filter(mobile)
             {
+                text.note(LeakKind::Phone, true, "a mobile number of Egypt with words between its groups", || around(window));
                 let phone = shape.phone(window);
                 let disguise = if phone.disguise == Disguise::None { Disguise::Separators } else { phone.disguise };
                 return Some(Phone { strength: 0.75, disguise, ..phone });
@@ -296,21 +346,31 @@ fn across_words(groups: &[Group], text: &Text) -> Option<Phone> {
     None
 }
 
-/// Whether a shape is credible, given how it was written and what the message speaks of.
-fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
+/// Why a shape is not credible, given how it was written and what the message speaks of; nothing where it is.
+fn doubt(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> Option<&'static str> {
     let called = text.classes & (CALL | CHANNEL | PHONE | NUMBER | TALK | FIND) != 0;
     let lowered = text.classes & LOWER != 0 && is_near(text, window, LOWER);
     let measured = text.classes & UNIT != 0;
-    let Some(first) = window.first() else { return false };
+    let first = window.first()?;
     let unbroken = window.len() == 1;
-    if !unbroken && (is_calendar(window) || counts(window) || is_labelled(first, window)) {
-        return false;
+    if !unbroken {
+        let other = [
+            (is_calendar(window), CALENDAR),
+            (counts(window), "counts up or down"),
+            (is_labelled(first, window), "the tail of an identifier with a label"),
+        ];
+        if let Some((_, what)) = other.iter().find(|(is, _)| *is) {
+            return Some(what);
+        }
     }
     let second = window.get(1).map_or(&[][..], |group| group.digits.as_slice());
     let spoken = window.iter().all(|group| group.digits.len() == 1 || group.origin & WORDS != 0);
-    match shape.form {
-        Form::Mobile => true,
-        Form::MobileInternational => first.gap.plus || is_code_whole(first, window, shape) || first.plus_behind,
+    let (fits, why) = match shape.form {
+        Form::Mobile => (true, ""),
+        Form::MobileInternational => (
+            first.gap.plus || is_code_whole(first, window, shape) || first.plus_behind,
+            "00 and the country's code are not of one group",
+        ),
         // 2010, 2011, 2012 and 2015 are years: bare 20 is believed unbroken, apart from the rest, digit by digit, or where somebody
         // speaks of calling.
         Form::MobileBare => {
@@ -318,7 +378,8 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
                 first.digits.as_slice() == [2, 0] && window.len() <= 5 && !window.iter().skip(1).all(|group| group.digits.len() == 2);
             let years = window.iter().filter(|group| is_year(&group.digits)).count() + 2 * usize::from(is_date(&first.digits));
             let whole = window.len() == run.len() && first.digits.len() != 4 && window.len() <= 5 && !measured;
-            unbroken || spoken || (apart && years == 0) || !lowered && (called && years <= 1 || whole && years == 0)
+            let fits = unbroken || spoken || (apart && years == 0) || !lowered && (called && years <= 1 || whole && years == 0);
+            (fits, "begins with 20 and no plus, in groups that may be years or a list")
         }
         Form::MobileShort => {
             let code = |group: &Group| group.digits.as_slice() == [2, 0] && (group.gap.plus || group.plus_behind);
@@ -330,7 +391,8 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
             let disguised = window.iter().any(|group| group.origin & (WORDS | SCRIPT) != 0) && !measured;
             let spoken_of = called || disguised || text.classes & ZERO != 0;
             let fraction = first.gap.words > 0 && first.gap.tied;
-            misplaced || (whole && !fraction && !lowered && (spoken_of || unbroken && !measured))
+            let fits = misplaced || (whole && !fraction && !lowered && (spoken_of || unbroken && !measured));
+            (fits, "its zero is missing, and nobody speaks of calling, or an order or a measure is spoken of")
         }
         Form::Landline => {
             let area = matches!(first.digits.as_slice(), [0, 2 | 3] | [0, 4..=9, _]);
@@ -343,16 +405,19 @@ fn fits(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> bool {
                 && !is_year(second);
             let plain = unbroken || grouped || spoken || window.len() == run.len();
             let elsewhere = !matches!(first.digits.as_slice(), [0, 1, ..]) && !measured && (unbroken || spoken);
-            !lowered && first.origin & GLUED == 0 && (called && plain || grouped || elsewhere)
+            let fits = !lowered && first.origin & GLUED == 0 && (called && plain || grouped || elsewhere);
+            (fits, "as long as a landline, and nobody speaks of calling, or an order or a measure is spoken of")
         }
         Form::LandlineInternational | Form::Foreign => {
             let dialled = first.gap.plus
                 || first.plus_behind
                 || (!lowered && (first.digits.len() >= 4 || called || spoken) && is_code_whole(first, window, shape));
             let clock = |group: &Group| group.gap.mark == ':' && group.gap.soft == 1;
-            dialled && window.iter().all(|group| group.origin & GLUED == 0) && !window.iter().skip(1).any(clock)
+            let fits = dialled && window.iter().all(|group| group.origin & GLUED == 0) && !window.iter().skip(1).any(clock);
+            (fits, "no + or 00 of its own before the country's code")
         }
-    }
+    };
+    (!fits).then_some(why)
 }
 
 /// Whether a window counts, all of it or all but one group at an end.
@@ -379,7 +444,6 @@ fn is_code_whole(first: &Group, window: &[Group], shape: &Shape) -> bool {
 impl Shape {
     fn phone(&self, window: &[Group]) -> Phone {
         let origin = window.iter().fold(0, |origin, group| origin | group.origin);
-        let odd_mark = |group: &Group| !matches!(group.gap.mark, '\0' | ' ' | '-' | '(' | ')');
         let disguise = if origin & LETTERS != 0 {
             Disguise::Letters
         } else if origin & WORDS != 0 {
@@ -403,8 +467,41 @@ impl Shape {
             prefix_len: self.prefix_len,
             strength: self.form.strength() + bonus,
             disguise,
+            span: around(window),
+            tricks: tricks_of(window),
         }
     }
+}
+
+impl Phone {
+    fn reversed(self) -> Self {
+        Self { disguise: Disguise::Reversed, tricks: self.tricks | tricks::REVERSED, ..self }
+    }
+}
+
+/// Whether a mark stands before a group that numbers seldom have in them.
+fn odd_mark(group: &Group) -> bool {
+    !matches!(group.gap.mark, '\0' | ' ' | '-' | '(' | ')')
+}
+
+/// What the groups of a number are disguised by.
+fn tricks_of(window: &[Group]) -> u16 {
+    let origin = window.iter().fold(0, |origin, group| origin | group.origin);
+    let inner = window.get(1..).unwrap_or(&[]);
+    let guessed = |of: u8| window.iter().any(|group| group.origin & GUESSED != 0 && group.origin & (WORDS | SCRIPT) == of);
+    [
+        (origin & WORDS != 0, tricks::DIGITS_IN_WORDS),
+        (origin & LETTERS != 0, tricks::LETTERS_FOR_DIGITS),
+        (guessed(SCRIPT), tricks::LOOK_ALIKE_GLYPHS),
+        (origin & (WESTERN | EASTERN) == WESTERN | EASTERN, tricks::MIXED_DIGITS),
+        (guessed(0), tricks::PICTURES),
+        (guessed(WORDS), tricks::MISSPELT),
+        (window.len() > 5 && origin & WORDS == 0 || inner.iter().any(odd_mark), tricks::SEPARATORS),
+        (inner.iter().any(|group| group.gap.words > 0), tricks::WORDS_BETWEEN),
+        (origin & GLUED != 0, tricks::GLUED),
+    ]
+    .iter()
+    .fold(0, |sum, (is, trick)| if *is { sum | trick } else { sum })
 }
 
 /// The number that pieces of several messages make, whole.
@@ -421,6 +518,8 @@ pub(super) fn joined(digits: &Digits, plus: bool) -> Option<Phone> {
         prefix_len: shape.prefix_len,
         strength: 0.85,
         disguise: Disguise::Split,
+        span: Span::default(),
+        tricks: tricks::PIECES,
     })
 }
 

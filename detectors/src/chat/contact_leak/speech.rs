@@ -139,6 +139,8 @@ data::named_bits! {
     THEM,
     /// A shop, a hall: what has a page and is nobody.
     PLACE,
+    /// "if", "when", "where": what is asked for is none of the things that are named.
+    IF,
 }
 
 /// What a word is looked up as.

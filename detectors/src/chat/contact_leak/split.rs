@@ -1,8 +1,9 @@
 //! Numbers handed over piece by piece, in several messages of one sender.
 //!
 //! ```text
-//! State    64 bytes a key: up to 28 digits as nibbles, and for each of up to 12 pieces its length, its age,
-//!          whether a plus stood before it and whether it is in doubt. Nothing else of any message is kept.
+//! State    112 bytes a key: up to 28 digits as nibbles, and for each of up to 12 pieces its length, its age, where it stood in its
+//!          message, whether a plus stood before it and whether it is in doubt; how many finds there were, and when the last was.
+//!          Nothing else of any message is kept.
 //! Admit    a message with one run of 1–10 digits and few words; where one of them is a measure, a price or an order, it is
 //!          in doubt, and admitted only beside a piece that begins as mobile numbers do
 //! Join     whole pieces in the order in which they were written, or the beginning of a number before what was written
@@ -11,8 +12,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::LeakKind;
 use super::lexicon::{LOWER, UNIT};
-use super::normalise::{Kind, Text};
+use super::normalise::{Kind, Span, Text};
 use super::numbers::{self, Digits, Group, LETTERS, Reading};
 use super::phone::{self, Phone};
 
@@ -33,7 +35,32 @@ pub struct Pieces {
     lengths: [u8; PIECES_MAX],
     /// Seconds before `newest_ms`.
     ages_s: [u16; PIECES_MAX],
+    /// The character of its message where each begins.
+    starts: [u16; PIECES_MAX],
+    /// Characters of each there, 255 for more.
+    widths: [u8; PIECES_MAX],
     count: u8,
+    /// Finds of which none came longer after the one before it than pieces are kept.
+    finds: u16,
+    /// The last of them.
+    found_ms: i64,
+}
+
+/// As version 1 kept them, which knew neither where a piece stood nor how many finds there were.
+#[derive(Deserialize)]
+pub(super) struct Former {
+    newest_ms: i64,
+    nibbles: [u8; DIGITS_MAX / 2],
+    lengths: [u8; PIECES_MAX],
+    ages_s: [u16; PIECES_MAX],
+    count: u8,
+}
+
+impl From<Former> for Pieces {
+    fn from(former: Former) -> Self {
+        let Former { newest_ms, nibbles, lengths, ages_s, count } = former;
+        Self { newest_ms, nibbles, lengths, ages_s, count, ..Self::default() }
+    }
 }
 
 impl std::fmt::Debug for Pieces {
@@ -48,6 +75,7 @@ pub(super) struct Piece {
     plus: bool,
     /// It is called a price, a measure or an order.
     doubtful: bool,
+    pub(super) span: Span,
 }
 
 /// The piece that a message hands over, if it looks like one.
@@ -55,6 +83,7 @@ pub(super) fn piece(text: &Text) -> Option<Piece> {
     let doubtful = text.classes & (LOWER | UNIT) != 0;
     let words = text.tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Mixed) && !token.lex.is_number()).count();
     if words > WORDS_MAX {
+        text.note(LeakKind::Phone, false, "too many words for a piece of a number", || text.span(0, text.tokens.len().saturating_sub(1)));
         return None;
     }
     let mixed = text.tokens.iter().any(|token| {
@@ -72,12 +101,15 @@ pub(super) fn piece(text: &Text) -> Option<Piece> {
         let (run, after) = rest.split_at(length);
         rest = after;
         if is_measure(run) {
+            text.note(LeakKind::Phone, false, "no piece of a number: a clock time, a size or a decimal", || {
+                Span::around(run.iter().map(|group| group.span))
+            });
             return None;
         }
         let digits: Digits = run.iter().flat_map(|group| group.digits.iter().copied()).take(PIECE_DIGITS_MAX + 1).collect();
         runs += usize::from(digits.len() > 1);
         if best.as_ref().is_none_or(|best| best.digits.len() < digits.len()) {
-            best = Some(Piece { digits, plus: first.gap.plus, doubtful });
+            best = Some(Piece { digits, plus: first.gap.plus, doubtful, span: Span::around(run.iter().map(|group| group.span)) });
         }
     }
     best.filter(|piece| runs <= 1 && piece.digits.len() <= PIECE_DIGITS_MAX)
@@ -91,7 +123,20 @@ fn is_measure(run: &[Group]) -> bool {
 impl Pieces {
     /// Forgets all pieces.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { finds: self.finds, found_ms: self.found_ms, ..Self::default() };
+    }
+
+    /// Counts a find, and returns how many there are with it of which none came more than `span_s` after the one before it. One that
+    /// lies so long before the last stands alone.
+    pub(super) fn count_find(&mut self, at_ms: i64, span_s: u32) -> u16 {
+        let span_ms = i64::from(span_s) * 1000;
+        let since_ms = at_ms.saturating_sub(self.found_ms);
+        if self.finds > 0 && since_ms < -span_ms {
+            return 1;
+        }
+        self.finds = if self.finds > 0 && since_ms <= span_ms { self.finds.saturating_add(1) } else { 1 };
+        self.found_ms = if self.finds > 1 { self.found_ms.max(at_ms) } else { at_ms };
+        self.finds
     }
 
     /// Adds a piece and returns the number that it completes, with the number of messages that it took.
@@ -109,7 +154,9 @@ impl Pieces {
             old.age_s = old.age_s.saturating_add(elapsed_s);
         }
         kept.retain(|old| old.age_s <= span_s && u16::try_from(old.age_s).is_ok());
-        let new = Kept { digits: piece.digits.clone(), plus: piece.plus, doubtful: piece.doubtful, age_s };
+        let Span { start, .. } = piece.span;
+        let width = u8::try_from(piece.span.length()).unwrap_or(u8::MAX);
+        let new = Kept { digits: piece.digits.clone(), plus: piece.plus, doubtful: piece.doubtful, age_s, start, width };
         let begun = new.opens() || kept.iter().any(Kept::opens);
         if piece.doubtful && !begun || age_s > span_s || u16::try_from(age_s).is_err() {
             self.write(&kept);
@@ -136,16 +183,19 @@ impl Pieces {
     fn read(&self) -> Vec<Kept> {
         let nibble = |at: usize| self.nibbles.get(at / 2).map_or(0, |byte| if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 });
         let mut at = 0;
-        let pieces = self.lengths.iter().zip(&self.ages_s).take(self.count.into());
+        let places = self.starts.iter().zip(&self.widths);
+        let pieces = self.lengths.iter().zip(&self.ages_s).zip(places).take(self.count.into());
         pieces
-            .map(|(length, age_s)| {
-                let start = at;
+            .map(|((length, age_s), (start, width))| {
+                let first = at;
                 at += usize::from(length & 15);
                 Kept {
-                    digits: (start..at).map(nibble).collect(),
+                    digits: (first..at).map(nibble).collect(),
                     plus: length & 128 != 0,
                     doubtful: length & 64 != 0,
                     age_s: u32::from(*age_s),
+                    start: *start,
+                    width: *width,
                 }
             })
             .collect()
@@ -159,7 +209,9 @@ impl Pieces {
             }
         }
         self.count = 0;
-        for ((piece, length), age_s) in kept.iter().zip(&mut self.lengths).zip(&mut self.ages_s) {
+        let places = self.starts.iter_mut().zip(&mut self.widths);
+        for (((piece, length), age_s), (start, width)) in kept.iter().zip(&mut self.lengths).zip(&mut self.ages_s).zip(places) {
+            (*start, *width) = (piece.start, piece.width);
             *length =
                 u8::try_from(piece.digits.len()).unwrap_or(0) | if piece.plus { 128 } else { 0 } | if piece.doubtful { 64 } else { 0 };
             *age_s = u16::try_from(piece.age_s).unwrap_or(u16::MAX);
@@ -173,6 +225,8 @@ struct Kept {
     plus: bool,
     doubtful: bool,
     age_s: u32,
+    start: u16,
+    width: u8,
 }
 
 impl Kept {
@@ -210,7 +264,8 @@ fn complete(pieces: &[&Kept], place: usize) -> Option<(Phone, usize)> {
                 let first = window.get(opening)?;
                 phone::joined(&joined(&mut std::iter::once(first).chain(rest)), first.plus)
             });
-            found.map(|phone| (phone, window.len()))
+            let span = Span { start: first.start, end: first.start + u16::from(first.width) };
+            found.map(|phone| (Phone { span, ..phone }, window.len()))
         })
     })
 }
@@ -220,8 +275,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn pieces_of_the_first_release_go_on() {
+        let mut lengths = [0_u8; PIECES_MAX];
+        lengths[0] = 3;
+        let mut nibbles = [0_u8; DIGITS_MAX / 2];
+        nibbles[..2].copy_from_slice(&[0x01, 0x00]);
+        let bytes = postcard::to_allocvec(&(7_000_i64, nibbles, lengths, [0_u16; PIECES_MAX], 1_u8)).expect("bytes");
+        let former: Former = postcard::from_bytes(&bytes).expect("a state");
+        let mut pieces = Pieces::from(former);
+        let piece = piece(&Text::new("12345678")).expect("a piece");
+        let (phone, messages) = pieces.add(&piece, 8_000, 600).expect("a number");
+        assert_eq!((messages, phone.span), (2, Span::default()));
+    }
+
+    #[test]
     fn the_state_is_small_and_shows_nothing() {
-        assert!(size_of::<Pieces>() <= 64);
+        assert!(size_of::<Pieces>() <= 112);
         let mut pieces = Pieces::default();
         let piece = piece(&Text::new("0105")).expect("a piece");
         assert!(pieces.add(&piece, 0, 600).is_none());
