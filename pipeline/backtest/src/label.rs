@@ -95,7 +95,6 @@ struct Line {
     look_alike: Option<String>,
     label: Option<String>,
     verdict: Option<String>,
-    #[serde(alias = "id")]
     alert: Option<String>,
     rule: Option<String>,
     entity: Option<String>,

@@ -146,7 +146,7 @@ proptest! {
             prop_assert!(why.new.as_ref().expect("the rule is there").is_hit());
         }
         prop_assert_eq!(without_why(found.clone()), expected);
-        let report = backtest(Question { baseline: Some(old), ..asked(new) }, &lines, size);
+        let report = backtest(Question { baseline: Some(old.clone()), ..asked(new.clone()) }, &lines, size);
         prop_assert_eq!(report.comparison, Some(found.clone()));
         for (rule, direction) in &found.directions {
             let counts = found.rules.get(rule).copied().unwrap_or_default();
