@@ -34,6 +34,8 @@ use crate::log::{Feedback, Verdict};
 
 mod apply;
 mod list;
+#[cfg(test)]
+mod measure;
 mod state;
 mod tables;
 #[cfg(test)]

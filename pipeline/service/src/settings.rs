@@ -218,12 +218,12 @@ impl Default for Outbox {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alerts {
-    /// Alerts are kept this long, h, by the event clock of the newest. Higher: more disk, some 2 kB an alert. Lower: fewer verdicts to
+    /// Alerts are kept this long, h, by the event clock of the newest. Higher: more disk, some 3 kB an alert. Lower: fewer verdicts to
     /// tune rules by. The default is 400 days, so that a season can be held to the one a year before. Since 0.4.0.
     #[schemars(range(min = 1, max = 87_600))]
     pub retention_h: u32,
     /// At most so many are kept; then the oldest that is closed goes when one is opened, or the oldest. Higher: more disk. Lower:
-    /// a flood of one rule pushes out what others opened. The default is ten gigabytes or so. Since 0.4.0.
+    /// a flood of one rule pushes out what others opened. The default takes some 15 GB. Since 0.4.0.
     #[schemars(range(min = 1_000, max = 1_000_000_000))]
     pub count_max: u64,
 }
