@@ -15,6 +15,10 @@ use super::speech::{
 
 /// Whether a one-time code is asked for.
 pub(super) fn is_asked(said: &Said) -> bool {
+    // Most messages speak of neither.
+    if !said.does(CODE) && !(said.is(NUMBER) && said.does(VERIFYNUMBER | CAME)) {
+        return false;
+    }
     let words: smallvec::SmallVec<[Word; 48]> = said.words.iter().filter(|word| !said.is_told(word.clause)).copied().collect();
     let any = |acts| words.iter().any(|word| word.does(acts));
     if any(THING) || said.against {
