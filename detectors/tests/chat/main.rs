@@ -16,4 +16,5 @@ mod properties;
 mod proposals;
 mod support;
 mod tricks;
+mod unseen;
 mod words_speed;

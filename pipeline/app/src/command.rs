@@ -74,6 +74,7 @@ commands! {
     log: Log,
     score: Score,
     pseudonym: Pseudonym,
+    explain_text: ExplainText,
     retract: Retract,
     token: Token,
     schema: Schema,

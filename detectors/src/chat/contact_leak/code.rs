@@ -15,6 +15,10 @@ use super::speech::{
 
 /// Whether a one-time code is asked for.
 pub(super) fn is_asked(said: &Said) -> bool {
+    // Most messages speak of neither.
+    if !(said.does(CODE) || said.is(NUMBER) && said.does(VERIFYNUMBER | CAME)) {
+        return false;
+    }
     let words: smallvec::SmallVec<[Word; 48]> = said.words.iter().filter(|word| !said.is_told(word.clause)).copied().collect();
     let any = |acts| words.iter().any(|word| word.does(acts));
     if any(THING) || said.against {
@@ -62,6 +66,6 @@ fn is_request(words: &[Word], at: usize) -> bool {
     // "Tell me when", "where do I type it"; "tell me, if you don't mind" asks for it.
     let about = behind.clone().chain(before.clone()).any(|word| word.does(IF));
     // "I tell you what" says nothing.
-    let address = before.clone().last().is_some_and(|word| word.does(GIVE) && word.does(TOYOU)) && word.does(ASK) && !word.does(GIVE);
+    let address = before.clone().next_back().is_some_and(|word| word.does(GIVE) && word.does(TOYOU)) && word.does(ASK) && !word.does(GIVE);
     !(others || given || about || address)
 }

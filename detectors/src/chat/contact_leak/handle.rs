@@ -132,8 +132,8 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
     if let Some(mark) = (0..count).find(|index| scan.is_lex(*index, UNDERSCORE)) {
         let name = scan.solid(mark + 1);
         let first = scan.solid_before(mark).filter(|before| scan.is_word(*before)).unwrap_or(mark);
-        let span = text.span(first, name);
-        return Some(Address { strength: 0.8, disguise: "words", span, tricks: tricks::MARKS_IN_WORDS, ..named(&scan, name, name) });
+        let around = text.span(first, name);
+        return Some(Address { strength: 0.8, disguise: "words", span: around, tricks: tricks::MARKS_IN_WORDS, ..named(&scan, name, name) });
     }
     // "insta: name", or a platform with a cue and a name behind both
     let colon = (platform + 1..count.min(platform + 6))

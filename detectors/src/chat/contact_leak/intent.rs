@@ -210,11 +210,11 @@ pub(super) struct Said {
 }
 
 impl Said {
-    fn does(&self, acts: u64) -> bool {
+    pub(super) fn does(&self, acts: u64) -> bool {
         self.acts & acts != 0
     }
 
-    fn is(&self, class: u32) -> bool {
+    pub(super) fn is(&self, class: u32) -> bool {
         self.class & class != 0
     }
 
@@ -399,6 +399,9 @@ fn tells_code(clause: &[Word], values: &[u16]) -> bool {
     /// Tokens between a code and what it is, spaces among them.
     const APART: u16 = 12;
     let codes = || clause.iter().filter(|word| word.does(CODE));
+    if codes().next().is_none() {
+        return false;
+    }
     // "482913 is your code", and not "the code that came from 7726".
     let stated = |code: &Word| {
         values.iter().any(|value| {
@@ -413,7 +416,7 @@ fn tells_code(clause: &[Word], values: &[u16]) -> bool {
         let behind = clause.get(at + 1..clause.len().min(at + 3)).unwrap_or(&[]);
         word.does(CAME) && (word.does(TOME) || before.iter().any(|word| word.does(SELF)) || behind.iter().any(|word| word.does(TOME)))
     });
-    codes().any(stated) || own && !other && codes().next().is_some()
+    codes().any(stated) || own && !other
 }
 
 /// Whether somebody else says it.

@@ -7,7 +7,8 @@ use super::numbers::{Digits, Group};
 
 /// What a run of groups, nothing but marks and spaces between them, is from end to end, if it is something else.
 pub(super) fn explains(run: &[Group]) -> Option<&'static str> {
-    let forms: [(fn(&[Group]) -> bool, &str); 5] = [
+    type Form = fn(&[Group]) -> bool;
+    let forms: [(Form, &str); 5] = [
         (are_decimals, "decimals side by side: a place on the map, columns of a table"),
         (is_machine, "the address of a machine"),
         (is_calendar, CALENDAR),

@@ -129,12 +129,12 @@ impl Pieces {
     /// Counts a find, and returns how many there are with it of which none came more than `span_s` after the one before it. One that
     /// lies so long before the last stands alone.
     pub(super) fn count_find(&mut self, at_ms: i64, span_s: u32) -> u16 {
-        let span_ms = i64::from(span_s) * 1000;
+        let kept_ms = i64::from(span_s) * 1000;
         let since_ms = at_ms.saturating_sub(self.found_ms);
-        if self.finds > 0 && since_ms < -span_ms {
+        if self.finds > 0 && since_ms < -kept_ms {
             return 1;
         }
-        self.finds = if self.finds > 0 && since_ms <= span_ms { self.finds.saturating_add(1) } else { 1 };
+        self.finds = if self.finds > 0 && since_ms <= kept_ms { self.finds.saturating_add(1) } else { 1 };
         self.found_ms = if self.finds > 1 { self.found_ms.max(at_ms) } else { at_ms };
         self.finds
     }
