@@ -245,9 +245,7 @@ fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<
     let wanted = |kind: LeakKind| params.kinds.contains(&kind);
     let mut finds = [
         address_if(wanted(LeakKind::Link), LeakKind::Link, text, || address::link(text)),
-        address_if(wanted(LeakKind::Email), LeakKind::Email, text, || {
-            address::email(text).or_else(|| address::mailbox(text))
-        }),
+        address_if(wanted(LeakKind::Email), LeakKind::Email, text, || address::email(text).or_else(|| address::mailbox(text))),
         wanted(LeakKind::Phone).then(|| phone(params, text, at_ms, state)).flatten(),
         address_if(wanted(LeakKind::Handle), LeakKind::Handle, text, || handle::handle(text)),
     ];

@@ -89,7 +89,10 @@ fn measured(mut numbers: impl ExactSizeIterator<Item = i64> + Clone, of: Option<
     let count = OwnedValue::Int(i64::try_from(numbers.len()).unwrap_or(i64::MAX));
     let all = numbers.clone();
     let Some(first) = numbers.next() else {
-        return Signal::new(FIELDS, [count, OwnedValue::Absent, OwnedValue::Absent, OwnedValue::Absent, OwnedValue::Absent, OwnedValue::Absent]);
+        return Signal::new(
+            FIELDS,
+            [count, OwnedValue::Absent, OwnedValue::Absent, OwnedValue::Absent, OwnedValue::Absent, OwnedValue::Absent],
+        );
     };
     let (min, max, last) = numbers.fold((first, first, first), |(min, max, _), bits| (bits.min(min), bits.max(max), bits));
     let [min, max, first, last] = [min, max, first, last].map(|bits| number_of(bits, of));

@@ -95,7 +95,10 @@ impl Past {
                     progress.show(count);
                 }
                 if log.lost() > 0 {
-                    say(format_args!("note: {} entries of this log were lost to damage and given up: nobody knows what they held", log.lost()));
+                    say(format_args!(
+                        "note: {} entries of this log were lost to damage and given up: nobody knows what they held",
+                        log.lost()
+                    ));
                 }
             }
         }

@@ -174,7 +174,9 @@ mod tests {
         let rules = dir.path().join("shop/rules");
         std::fs::create_dir_all(rules.join("auth")).expect("a folder");
         let rule = |limit: u32| {
-            format!("rule: auth.t\ntitle: t\non: auth.otp_requested\nentity: phone\nlet: {{n: {{count: auth.otp_requested, by: phone, window: 10m}}}}\nwhen: n > {limit}\nexplain: '{{n}}'\n")
+            format!(
+                "rule: auth.t\ntitle: t\non: auth.otp_requested\nentity: phone\nlet: {{n: {{count: auth.otp_requested, by: phone, window: 10m}}}}\nwhen: n > {limit}\nexplain: '{{n}}'\n"
+            )
         };
         let file = rules.join("auth/t.yaml");
         std::fs::write(&file, rule(3)).expect("written");

@@ -198,7 +198,10 @@ impl Backtest {
 fn notes(report: &Report, unlabelled: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if report.evicted > 0 {
-        notes.push(format!("{} states did not fit into memory: what looks far back saw less than it should; give more with --memory", report.evicted));
+        notes.push(format!(
+            "{} states did not fit into memory: what looks far back saw less than it should; give more with --memory",
+            report.evicted
+        ));
     }
     if !unlabelled && report.measures.precision.is_thin() {
         notes.push(format!("not enough labels: {} alerts have one, and fewer than 30 say little", report.measures.precision.of));

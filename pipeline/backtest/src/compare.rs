@@ -257,8 +257,10 @@ pub(crate) mod tests {
     fn alerts() -> impl Strategy<Value = Vec<Found>> {
         let one = (0..3_usize, 0..3_usize, prop_oneof![0_i64..50, Just(i64::MAX), Just(0)]);
         proptest::collection::vec(one, 0..40).prop_map(|all| {
-            let mut all: Vec<Found> =
-                all.into_iter().map(|(rule, entity, at)| found(["a.a", "a.b", "c.d"][rule], ["user:u", "ip:x", "all:all"][entity], at)).collect();
+            let mut all: Vec<Found> = all
+                .into_iter()
+                .map(|(rule, entity, at)| found(["a.a", "a.b", "c.d"][rule], ["user:u", "ip:x", "all:all"][entity], at))
+                .collect();
             all.sort_by(|a, b| a.id.cmp(&b.id));
             all.dedup_by(|a, b| a.id == b.id); // an id occurs once (E2)
             all

@@ -55,9 +55,15 @@ pub fn direction(old: &Ruleset, new: &Ruleset, id: &str) -> Option<Direction> {
     let mut all = Direction::Same;
     for (then, now) in before.triggers.iter().zip(&after.triggers) {
         let reads = |ruleset: &Ruleset, rule: &rasid_compiler::ruleset::Trigger| -> Vec<String> {
-            rule.reads.iter().map(|read| format!("{} {:?}", ruleset.bindings.get(read.binding).map_or("", |binding| &binding.canonical), read.key)).collect()
+            rule.reads
+                .iter()
+                .map(|read| format!("{} {:?}", ruleset.bindings.get(read.binding).map_or("", |binding| &binding.canonical), read.key))
+                .collect()
         };
-        let alike = then.event == now.event && then.entity == now.entity && reads(old, then) == reads(new, now) && then.programs.len() == now.programs.len();
+        let alike = then.event == now.event
+            && then.entity == now.entity
+            && reads(old, then) == reads(new, now)
+            && then.programs.len() == now.programs.len();
         if !alike {
             return None;
         }
@@ -98,7 +104,9 @@ fn of_condition(old: &Expr, new: &Expr) -> Option<Direction> {
         return Some(Direction::Same);
     }
     let parts = match (old, new) {
-        (Expr::And(a, b), Expr::And(c, d)) | (Expr::Or(a, b), Expr::Or(c, d)) => of_condition(a, c).zip(of_condition(b, d)).and_then(|(first, second)| first.with(second)),
+        (Expr::And(a, b), Expr::And(c, d)) | (Expr::Or(a, b), Expr::Or(c, d)) => {
+            of_condition(a, c).zip(of_condition(b, d)).and_then(|(first, second)| first.with(second))
+        }
         (Expr::Not(a), Expr::Not(b)) => of_condition(a, b).map(Direction::flipped),
         (Expr::Compare(before, a, b), Expr::Compare(after, c, d)) => of_comparison((*before, a, b), (*after, c, d)),
         _ => None,

@@ -187,9 +187,12 @@ mod tests {
 
     #[test]
     fn what_is_no_gate_says_what_one_is() {
-        for (text, what) in
-            [("alerts > 3", "no rule, nor `all`"), ("alarms.all > 3", "`alarms` is none of alerts,"), ("alerts.all = 3", "not one `>`"), ("alerts.all > many", "`many` is no number")]
-        {
+        for (text, what) in [
+            ("alerts > 3", "no rule, nor `all`"),
+            ("alarms.all > 3", "`alarms` is none of alerts,"),
+            ("alerts.all = 3", "not one `>`"),
+            ("alerts.all > many", "`many` is no number"),
+        ] {
             let error = text.parse::<Gate>().expect_err(text).to_string();
             assert!(error.contains(what) && error.contains("precision.all < 0.9"), "{error}");
         }

@@ -109,7 +109,11 @@ pub fn page(report: &Report, found: &[Found]) -> Result<String, askama::Error> {
         labelled,
         rules: rules.collect(),
         differing: differing.filter(|(_, counts)| counts.same != counts.old || counts.same != counts.new).collect(),
-        differences: all.iter().take(DIFFERENCES_MAX).map(|of| DifferenceRow { of, word: of.change.name(), lines: difference(of) }).collect(),
+        differences: all
+            .iter()
+            .take(DIFFERENCES_MAX)
+            .map(|of| DifferenceRow { of, word: of.change.name(), lines: difference(of) })
+            .collect(),
         more_differences: all.len().saturating_sub(DIFFERENCES_MAX),
         curves: report.sweeps.iter().map(curve).collect(),
         hits: found.iter().take(HITS_MAX).map(|of| Hit { of, severity: severity(of.severity, true) }).collect(),
@@ -134,7 +138,11 @@ fn tiles(report: &Report, labelled: bool) -> Vec<Tile> {
     let a_day = measures.alerts as f64 / measures.extent.days();
     let mut tiles = vec![
         Tile { value: grouped(measures.alerts), name: "alerts", more: format!("{} a day", number(a_day)) },
-        Tile { value: grouped(measures.entities), name: "entities", more: format!("{} rules spoke, {} did not", measures.rules.len(), report.silent.len()) },
+        Tile {
+            value: grouped(measures.entities),
+            name: "entities",
+            more: format!("{} rules spoke, {} did not", measures.rules.len(), report.silent.len()),
+        },
     ];
     if let Some(comparison) = &report.comparison {
         let total = comparison.total();
@@ -144,7 +152,9 @@ fn tiles(report: &Report, labelled: bool) -> Vec<Tile> {
     if labelled {
         let of = |share: crate::share::Share| share.share().map_or_else(|| "–".to_owned(), percent);
         let interval = |share: crate::share::Share| {
-            share.interval().map_or_else(String::new, |(low, high)| format!("{} to {}, {} of {}", percent(low), percent(high), grouped(share.hits), grouped(share.of)))
+            share.interval().map_or_else(String::new, |(low, high)| {
+                format!("{} to {}, {} of {}", percent(low), percent(high), grouped(share.hits), grouped(share.of))
+            })
         };
         tiles.push(Tile { value: of(measures.precision), name: "right, of those with a label", more: interval(measures.precision) });
         tiles.push(Tile { value: of(measures.recall), name: "of the harm seen", more: interval(measures.recall) });
@@ -157,7 +167,8 @@ fn tiles(report: &Report, labelled: bool) -> Vec<Tile> {
 }
 
 fn curve(of: &Curve) -> CurveRow<'_> {
-    let names: Vec<&str> = of.points.first().map(|point| point.variant.values.iter().map(|(name, _)| name.as_str()).collect()).unwrap_or_default();
+    let names: Vec<&str> =
+        of.points.first().map(|point| point.variant.values.iter().map(|(name, _)| name.as_str()).collect()).unwrap_or_default();
     let is_line = names.len() == 1 && of.points.len() > 1;
     let labelled = of.points.iter().any(|point| point.precision.of > 0 || point.recall.of > 0);
     CurveRow {

@@ -154,7 +154,8 @@ impl Labels {
             return Err(format!("{} bytes, and a label has {LINE_BYTES_MAX} at the most", text.len()));
         }
         // What serde says of a value would quote it.
-        let place = |error: serde_json::Error| format!("no label at column {}: expected a JSON object of text, times and lists", error.column());
+        let place =
+            |error: serde_json::Error| format!("no label at column {}: expected a JSON object of text, times and lists", error.column());
         let line: Line = serde_json::from_str(text).map_err(place)?;
         let missing = |name: &str| format!("the field `{name}` is missing");
         let entity = |text: &str| leave(text, pseudonymizer);
@@ -291,8 +292,9 @@ mod tests {
 
     #[test]
     fn a_verdict_holds_for_its_alert_and_for_what_the_rule_says_of_him_that_day() {
-        let labels = read(r#"{"alert":"al_1","rule":"a.b","entity":"user:u_1","opened_at":"1970-01-02T00:00:00Z","verdict":"false_positive"}"#)
-            .expect("labels");
+        let labels =
+            read(r#"{"alert":"al_1","rule":"a.b","entity":"user:u_1","opened_at":"1970-01-02T00:00:00Z","verdict":"false_positive"}"#)
+                .expect("labels");
         assert_eq!(labels.truth(&Found { id: "al_1".to_owned(), ..found("x.y", "user:u_5", 0) }), Truth::Wrong);
         assert_eq!(labels.truth(&found("a.b", "user:u_1", 30 * HOUR)), Truth::Wrong);
         assert_eq!(labels.truth(&found("a.b", "user:u_1", 49 * HOUR)), Truth::Unknown);

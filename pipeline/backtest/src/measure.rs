@@ -182,7 +182,8 @@ pub fn measure(found: &[Found], labels: &Labels, extent: Extent) -> Measures {
         });
     }
     all.rules.sort_by(|a, b| b.alerts.cmp(&a.alerts).then_with(|| a.rule.cmp(&b.rule)));
-    for (number, story) in labels.stories.iter().enumerate().filter(|(_, story)| story.harm && overlaps(story.from_ms, story.to_ms, extent)) {
+    for (number, story) in labels.stories.iter().enumerate().filter(|(_, story)| story.harm && overlaps(story.from_ms, story.to_ms, extent))
+    {
         let is_seen = seen_by_any.first_ms.contains_key(&number);
         all.recall.add(is_seen);
         if !is_seen {
@@ -208,13 +209,7 @@ fn overlaps(from_ms: i64, to_ms: i64, extent: Extent) -> bool {
 
 /// All but what the stories say.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-fn of_rule(
-    rule: &str,
-    alerts: &[&Found],
-    about: &HashMap<&str, Vec<(i64, &str)>>,
-    labels: &Labels,
-    extent: Extent,
-) -> OfRule {
+fn of_rule(rule: &str, alerts: &[&Found], about: &HashMap<&str, Vec<(i64, &str)>>, labels: &Labels, extent: Extent) -> OfRule {
     let mut over_time = vec![0; extent.parts()];
     let mut precision = Share::default();
     let (mut alone, mut beside): (u64, BTreeMap<&str, u64>) = (0, BTreeMap::new());
@@ -229,7 +224,8 @@ fn of_rule(
         }
         let others = about.get(alert.entity.as_str()).map_or(&[][..], Vec::as_slice);
         let from = others.partition_point(|(at_ms, _)| *at_ms < alert.opened_ms.saturating_sub(BESIDE_MS));
-        let near = others.get(from..).unwrap_or_default().iter().take_while(|(at_ms, _)| *at_ms <= alert.opened_ms.saturating_add(BESIDE_MS));
+        let near =
+            others.get(from..).unwrap_or_default().iter().take_while(|(at_ms, _)| *at_ms <= alert.opened_ms.saturating_add(BESIDE_MS));
         let named: BTreeSet<&str> = near.map(|(_, other)| *other).filter(|other| *other != rule).collect();
         alone += u64::from(named.is_empty());
         named.into_iter().for_each(|other| *beside.entry(other).or_default() += 1);
@@ -288,7 +284,12 @@ mod tests {
 {"label":"harm","entity":"user:u_9","from":"1971-01-01T01:00:00Z","to":"1971-01-01T04:00:00Z","amount":900}
 {"label":"honest","entity":"user:u_2"}"#,
         );
-        let alerts = [found("a.a", "user:u_1", 2 * HOUR), found("a.a", "user:u_2", 30 * HOUR), found("a.b", "user:u_1", 3 * HOUR), found("a.a", "user:u_5", HOUR)];
+        let alerts = [
+            found("a.a", "user:u_1", 2 * HOUR),
+            found("a.a", "user:u_2", 30 * HOUR),
+            found("a.b", "user:u_1", 3 * HOUR),
+            found("a.a", "user:u_5", HOUR),
+        ];
         let extent = Extent { events: 1_000, from_ms: 0, to_ms: 2 * DAY_MS - 1 };
         let measures = measure(&alerts, &labels, extent);
         assert_eq!((measures.alerts, measures.entities, measures.over_time.iter().sum::<u64>()), (4, 3, 4));
@@ -297,7 +298,11 @@ mod tests {
         assert_eq!((a.alone, a.beside.as_slice()), (2, [("a.b".to_owned(), 1)].as_slice()));
         assert_eq!((a.precision, b.precision), (Share { hits: 1, of: 2 }, Share { hits: 1, of: 1 }));
         assert_eq!((a.harms, a.harms_alone, a.seconds_to_detect, b.seconds_to_detect), (1, 0, Some(3_600), Some(7_200)));
-        assert_eq!((measures.recall, measures.missed.as_slice()), (Share { hits: 1, of: 2 }, ["user:u_3".to_owned()].as_slice()), "the year after is another period");
+        assert_eq!(
+            (measures.recall, measures.missed.as_slice()),
+            (Share { hits: 1, of: 2 }, ["user:u_3".to_owned()].as_slice()),
+            "the year after is another period"
+        );
         assert_eq!((measures.amount, measures.seconds_to_detect), (Some((100.0, 400.0)), Some(3_600)));
         assert!((a.alerts_per_day - 1.5).abs() < 1e-9 && (a.per_100_000_events - 300.0).abs() < 1e-9);
     }

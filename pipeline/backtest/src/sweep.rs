@@ -70,7 +70,8 @@ impl std::str::FromStr for Sweep {
     fn from_str(text: &str) -> Result<Self, SweepError> {
         let wrong = |what: &str| SweepError::Written { text: text.to_owned(), what: what.to_owned() };
         let (name, values) = text.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
-        let (rule, param) = name.rsplit_once('.').filter(|(rule, _)| rule.contains('.')).ok_or_else(|| wrong("`rule.param` stands before `=`"))?;
+        let (rule, param) =
+            name.rsplit_once('.').filter(|(rule, _)| rule.contains('.')).ok_or_else(|| wrong("`rule.param` stands before `=`"))?;
         let values = match values.split_once("..") {
             None => values.split(',').map(|value| value.trim().to_owned()).collect(),
             Some((from, rest)) => {
@@ -202,7 +203,11 @@ impl Trial {
             rule: rule.to_owned(),
             variants,
             ruleset: ruleset.clone(),
-            overridden: written.iter().filter(|param| param.overridden && sweeps.iter().any(|sweep| sweep.param == param.name)).map(|param| param.name.clone()).collect(),
+            overridden: written
+                .iter()
+                .filter(|param| param.overridden && sweeps.iter().any(|sweep| sweep.param == param.name))
+                .map(|param| param.name.clone())
+                .collect(),
         };
         let ids: Vec<String> = (0..rulesets.len()).map(|variant| trial.id(variant)).collect();
         let mut chosen: Vec<Chosen<'_>> = rulesets.iter().zip(&ids).map(|(ruleset, id)| Chosen { ruleset, rule: 0, id }).collect();
@@ -373,7 +378,12 @@ fn weeks(trial: &Trial, found: &[Vec<Found>], labels: &Labels, extent: Extent) -
         let chosen = best(&|at_ms| !within(at_ms))?.0;
         let f1 = part(found.get(chosen)?, &within).map(rounded);
         let values = trial.variants.get(chosen)?.values.clone();
-        Some(OfWeek { from: rasid_detectors::event::time::format_rfc3339(own.from_ms), values, f1, best_f1: best(&within).map(|(_, f1)| rounded(f1)) })
+        Some(OfWeek {
+            from: rasid_detectors::event::time::format_rfc3339(own.from_ms),
+            values,
+            f1,
+            best_f1: best(&within).map(|(_, f1)| rounded(f1)),
+        })
     };
     (0..count).filter_map(judged).collect()
 }
@@ -389,7 +399,10 @@ mod tests {
     #[test]
     fn a_sweep_is_a_range_or_a_list() {
         let sweep: Sweep = "auth.otp_flood.sends_max=5..8:1".parse().expect("a sweep");
-        assert_eq!((sweep.rule.as_str(), sweep.param.as_str(), sweep.values.as_slice()), ("auth.otp_flood", "sends_max", ["5", "6", "7", "8"].map(str::to_owned).as_slice()));
+        assert_eq!(
+            (sweep.rule.as_str(), sweep.param.as_str(), sweep.values.as_slice()),
+            ("auth.otp_flood", "sends_max", ["5", "6", "7", "8"].map(str::to_owned).as_slice())
+        );
         assert_eq!(values("a.b.c=0.1..0.5:0.2"), Ok(vec!["0.1".to_owned(), "0.3".to_owned(), "0.5".to_owned()]));
         assert_eq!(values("a.b.c=10m..30m:10m"), Ok(vec!["10m".to_owned(), "20m".to_owned(), "30m".to_owned()]));
         assert_eq!(values("a.b.c=-2..0:1"), Ok(vec!["-2".to_owned(), "-1".to_owned(), "0".to_owned()]));

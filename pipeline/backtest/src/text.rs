@@ -13,7 +13,7 @@ use crate::share::Share;
 use crate::sweep::{Curve, Point};
 
 /// Differences of one rule that are told one by one; of the others how many there are.
-const DIFFERENCES_MAX: usize = 10;
+const DIFFERENCES_MAX: usize = 5;
 /// Rules that did nothing, and stories that nobody saw, that are named.
 const NAMES_MAX: usize = 12;
 /// Width of a line of days.
@@ -24,12 +24,39 @@ pub fn report(report: &Report) -> String {
     let mut out = String::new();
     let measures = &report.measures;
     let days = measures.extent.days();
-    line(&mut out, &format!("{} to {}, {} days and {} events, by {}", report.from, report.to, number(days), grouped(measures.extent.events), short(&report.ruleset)));
+    line(
+        &mut out,
+        &format!(
+            "{} to {}, {} days and {} events, by {}",
+            report.from,
+            report.to,
+            number(days),
+            grouped(measures.extent.events),
+            short(&report.ruleset)
+        ),
+    );
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
     let a_day = measures.alerts as f64 / days;
-    line(&mut out, &format!("{} alerts, {} a day, about {} entities  {}", grouped(measures.alerts), number(a_day), grouped(measures.entities), spark(&measures.over_time)));
+    line(
+        &mut out,
+        &format!(
+            "{} alerts, {} a day, about {} entities  {}",
+            grouped(measures.alerts),
+            number(a_day),
+            grouped(measures.entities),
+            spark(&measures.over_time)
+        ),
+    );
     if measures.precision.of > 0 || measures.recall.of > 0 {
-        line(&mut out, &format!("right {}; harm seen {}; {} until the first alert, the median", share(measures.precision), share(measures.recall), seconds(measures.seconds_to_detect)));
+        line(
+            &mut out,
+            &format!(
+                "right {}; harm seen {}; {} until the first alert, the median",
+                share(measures.precision),
+                share(measures.recall),
+                seconds(measures.seconds_to_detect)
+            ),
+        );
     }
     if let Some((caught, whole)) = measures.amount {
         line(&mut out, &format!("at stake {}, of it in what was seen {}", money(whole), money(caught)));
@@ -197,7 +224,8 @@ pub fn why_lines(difference: &Difference) -> Vec<String> {
 /// Values that differ between both sides.
 fn values(old: Option<&[(String, serde_json::Value)]>, new: Option<&[(String, serde_json::Value)]>) -> Vec<String> {
     let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
-    let of = |values: &[(String, serde_json::Value)], name: &str| values.iter().find(|(other, _)| other == name).map(|(_, value)| plain(value));
+    let of =
+        |values: &[(String, serde_json::Value)], name: &str| values.iter().find(|(other, _)| other == name).map(|(_, value)| plain(value));
     let mut said = Vec::new();
     for (name, value) in new {
         match of(old, name) {
@@ -214,7 +242,8 @@ fn of_why(why: &Why) -> Vec<String> {
     let mut lines = Vec::new();
     let (old, new) = (why.old.as_ref(), why.new.as_ref());
     let same = |name: &str| {
-        let of = |saw: Option<&Saw>| saw.and_then(|saw| saw.values.0.iter().find(|(other, _)| other == name).map(|(_, value)| plain(value)));
+        let of =
+            |saw: Option<&Saw>| saw.and_then(|saw| saw.values.0.iter().find(|(other, _)| other == name).map(|(_, value)| plain(value)));
         of(old).is_some_and(|value| of(new).is_none_or(|other| other == value))
     };
     let mut said = values(old.map(|saw| saw.values.0.as_slice()), new.map(|saw| saw.values.0.as_slice()));
@@ -240,7 +269,8 @@ fn of_why(why: &Why) -> Vec<String> {
 /// What decided: of a hit the terms that held, else those that did not.
 fn came(saw: &Saw) -> String {
     let decided = |came: &str| if saw.is_hit() { came == "true" } else { came != "true" };
-    let terms: Vec<String> = saw.terms.iter().filter(|term| decided(&term.came)).map(|term| format!("`{}` {}", term.text, term.came)).collect();
+    let terms: Vec<String> =
+        saw.terms.iter().filter(|term| decided(&term.came)).map(|term| format!("`{}` {}", term.text, term.came)).collect();
     if terms.is_empty() { saw.came.clone() } else { format!("{} ({})", saw.came, terms.join(", ")) }
 }
 
@@ -248,10 +278,14 @@ fn curve_text(curve: &Curve) -> String {
     let mut out = String::new();
     line(&mut out, &curve.rule);
     if !curve.overridden.is_empty() {
-        line(&mut out, &format!("note: an override sets {} too; where it applies, these values change nothing", curve.overridden.join(", ")));
+        line(
+            &mut out,
+            &format!("note: an override sets {} too; where it applies, these values change nothing", curve.overridden.join(", ")),
+        );
     }
     let labelled = curve.points.iter().any(|point| point.precision.of > 0 || point.recall.of > 0);
-    let names: Vec<&str> = curve.points.first().map(|point| point.variant.values.iter().map(|(name, _)| name.as_str()).collect()).unwrap_or_default();
+    let names: Vec<&str> =
+        curve.points.first().map(|point| point.variant.values.iter().map(|(name, _)| name.as_str()).collect()).unwrap_or_default();
     let mut header = names.clone();
     header.extend(["alerts", "a day", "entities", ""]);
     if labelled {
@@ -266,7 +300,14 @@ fn curve_text(curve: &Curve) -> String {
         if labelled {
             row.extend(of_labels(point));
         }
-        row.push([(point.variant.current, "now"), (point.knee, "knee")].into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect::<Vec<_>>().join(", "));
+        row.push(
+            [(point.variant.current, "now"), (point.knee, "knee")]
+                .into_iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, word)| word)
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
         table.add_row(row);
     }
     let first = names.len();
@@ -275,7 +316,16 @@ fn curve_text(curve: &Curve) -> String {
     for week in &curve.weeks {
         let values: Vec<String> = week.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let f1 = |f1: Option<f64>| f1.map_or_else(|| "–".to_owned(), number);
-        line(&mut out, &format!("week of {}: the other weeks choose {}, F1 {} here, where {} is the best", week.from, values.join(", "), f1(week.f1), f1(week.best_f1)));
+        line(
+            &mut out,
+            &format!(
+                "week of {}: the other weeks choose {}, F1 {} here, where {} is the best",
+                week.from,
+                values.join(", "),
+                f1(week.f1),
+                f1(week.best_f1)
+            ),
+        );
     }
     out
 }
@@ -404,7 +454,13 @@ mod tests {
 
     #[test]
     fn numbers_are_for_people() {
-        assert_eq!((grouped(1_234_567), percent(0.987_4), number(3.0), number(0.25)), ("1 234 567".to_owned(), "98.7 %".to_owned(), "3".to_owned(), "0.25".to_owned()));
-        assert_eq!((seconds(Some(59)), seconds(Some(3_599)), seconds(Some(7_260)), seconds(None)), ("59 s".to_owned(), "59 min".to_owned(), "2 h 01 min".to_owned(), "–".to_owned()));
+        assert_eq!(
+            (grouped(1_234_567), percent(0.987_4), number(3.0), number(0.25)),
+            ("1 234 567".to_owned(), "98.7 %".to_owned(), "3".to_owned(), "0.25".to_owned())
+        );
+        assert_eq!(
+            (seconds(Some(59)), seconds(Some(3_599)), seconds(Some(7_260)), seconds(None)),
+            ("59 s".to_owned(), "59 min".to_owned(), "2 h 01 min".to_owned(), "–".to_owned())
+        );
     }
 }

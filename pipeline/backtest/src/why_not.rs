@@ -150,7 +150,11 @@ impl Answer {
             lines.push(format!("{} is off: it opens no alert about anybody", self.rule));
         }
         if self.asked == 0 {
-            let of = if self.looked_at == 0 { "there is no event that it looks at".to_owned() } else { format!("it looked at {} events, none of which names him", self.looked_at) };
+            let of = if self.looked_at == 0 {
+                "there is no event that it looks at".to_owned()
+            } else {
+                format!("it looked at {} events, none of which names him", self.looked_at)
+            };
             lines.push(format!("{} was never asked about {}: {of}", self.rule, self.entity));
             if self.nobody > 0 {
                 lines.push(format!("{} of them name nobody whom it could speak of", self.nobody));
@@ -162,8 +166,12 @@ impl Answer {
         lines.push(format!("{} was asked about {} {times}, from {first} to {last}", self.rule, self.entity));
         match (self.hits, self.alerts) {
             (0, _) => {}
-            (hits, 0) => lines.push(format!("its condition held {hits} times, and no alert opened: he is spared, or an alert stood from before the period")),
-            (hits, alerts) => lines.push(format!("its condition held {hits} times, and {alerts} alerts opened; the rest were counted with them")),
+            (hits, 0) => lines.push(format!(
+                "its condition held {hits} times, and no alert opened: he is spared, or an alert stood from before the period"
+            )),
+            (hits, alerts) => {
+                lines.push(format!("its condition held {hits} times, and {alerts} alerts opened; the rest were counted with them"))
+            }
         }
         if let Some(hit) = &self.first_hit {
             lines.push(format!("it held first at {}:", hit.at));
@@ -217,16 +225,21 @@ mod tests {
 
     fn answer(entity: &str, codes: usize) -> Answer {
         let text = "rule: auth.t\ntitle: t\non: auth.otp_requested\nentity: phone\nparams: {most: 8}\nlet: {n: {count: auth.otp_requested, by: phone, window: 10m}}\nwhen: n > params.most && data.purpose == \"login\"\nsuppress: 1h\nexplain: '{n}'\n";
-        let ruleset = compile(&[SourceFile { name: "auth/t.yaml".to_owned(), text: text.to_owned() }]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+        let ruleset = compile(&[SourceFile { name: "auth/t.yaml".to_owned(), text: text.to_owned() }])
+            .unwrap_or_else(|report| panic!("{}", report.render(false)));
         let pseudonymizer = Pseudonymizer::new(b"a secret that is long enough", 0).expect("long enough");
         let entity = format!("phone:{}", pseudonymizer.leave(rasid_detectors::entity::EntityKind::Phone, entity));
-        let mut question = WhyNot::new(ruleset, "auth.t", &entity, &Config::default(), &pseudonymizer, Period::ALL).expect("an engine").expect("a rule");
+        let mut question =
+            WhyNot::new(ruleset, "auth.t", &entity, &Config::default(), &pseudonymizer, Period::ALL).expect("an engine").expect("a rule");
         let line = |number: usize| {
             let time = format_rfc3339(1_767_225_600_000 + 1_000 * i64::try_from(number).expect("few"));
-            format!(r#"{{"specversion":"1.0","id":"e{number}","source":"/t","time":"{time}","type":"auth.otp_requested","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"login"}}}}"#)
+            format!(
+                r#"{{"specversion":"1.0","id":"e{number}","source":"/t","time":"{time}","type":"auth.otp_requested","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"login"}}}}"#
+            )
         };
         let lines: Vec<String> = (0..codes).map(line).collect();
-        let records: Vec<Record<'_>> = (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
+        let records: Vec<Record<'_>> =
+            (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
         question.step(&records);
         question.finish()
     }
@@ -238,7 +251,13 @@ mod tests {
         let nearest = answer.nearest.as_ref().expect("it was asked");
         assert_eq!((nearest.position, nearest.nearness), (6, 0.75), "6 of 8, and what stands behind was not asked");
         let said = answer.lines().join("\n");
-        assert!(said.contains("`n > params.most` false") && said.contains("n 6") && said.contains("75.0 % of the way") && !said.contains("1000000001"), "{said}");
+        assert!(
+            said.contains("`n > params.most` false")
+                && said.contains("n 6")
+                && said.contains("75.0 % of the way")
+                && !said.contains("1000000001"),
+            "{said}"
+        );
     }
 
     #[test]

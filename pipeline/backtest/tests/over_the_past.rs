@@ -44,7 +44,9 @@ fn compiled(turned: &Turned) -> Ruleset {
         ),
         (
             "auth/doubt.yaml",
-            format!("rule: auth.doubt\ntitle: t\non: auth.otp_requested\nentity: phone\nparams: {{least: {doubt_max}}}\nwhen: score > params.least\nsuppress: 1h\nexplain: '{{score}}'\n"),
+            format!(
+                "rule: auth.doubt\ntitle: t\non: auth.otp_requested\nentity: phone\nparams: {{least: {doubt_max}}}\nwhen: score > params.least\nsuppress: 1h\nexplain: '{{score}}'\n"
+            ),
         ),
         (
             "ops/wave.yaml",
@@ -59,9 +61,17 @@ fn compiled(turned: &Turned) -> Ruleset {
 
 fn turned() -> impl Strategy<Value = Turned> {
     let by = prop_oneof![Just("phone"), Just("ip")];
-    (1_u32..5, 1_u32..3, by, prop_oneof![Just(0), 0_u32..20], 0_u8..4, 1_u32..4, 0_u32..60).prop_map(|(sends_max, window, by, suppress, severity, wave_max, doubt_max)| {
-        Turned { sends_max, window, by, suppress, severity, wave_max, doubt_max }
-    })
+    (1_u32..5, 1_u32..3, by, prop_oneof![Just(0), 0_u32..20], 0_u8..4, 1_u32..4, 0_u32..60).prop_map(
+        |(sends_max, window, by, suppress, severity, wave_max, doubt_max)| Turned {
+            sends_max,
+            window,
+            by,
+            suppress,
+            severity,
+            wave_max,
+            doubt_max,
+        },
+    )
 }
 
 /// Events as they come: in order, late, twice, without a purpose, none at all.
@@ -200,7 +210,9 @@ proptest! {
 fn codes(count: usize) -> Vec<String> {
     let line = |number: usize| {
         let time = format_rfc3339(START_MS + 1_000 * i64::try_from(number).expect("few"));
-        format!(r#"{{"specversion":"1.0","id":"e{number}","source":"/test","time":"{time}","type":"auth.otp_requested","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"login"}}}}"#)
+        format!(
+            r#"{{"specversion":"1.0","id":"e{number}","source":"/test","time":"{time}","type":"auth.otp_requested","data":{{"phone":"+201000000001","ip":"192.0.2.1","purpose":"login"}}}}"#
+        )
     };
     (0..count).map(line).collect()
 }
@@ -237,9 +249,18 @@ fn a_gate_without_a_baseline_and_a_sweep_of_nothing_are_refused() {
         (Question { gates: gate("new.all > 0"), ..asked(compiled(&USUAL)) }, "add --baseline"),
         (Question { gates: gate("alerts.auth.fload > 0"), ..asked(compiled(&USUAL)) }, "there is no such rule"),
         (Question { sweeps: sweep("auth.fload.x=1,2"), ..asked(compiled(&USUAL)) }, "there is no rule `auth.fload`"),
-        (Question { sweeps: sweep("auth.flood.send_max=1,2"), ..asked(compiled(&USUAL)) }, "auth.flood has no parameter `send_max`: it has sends_max"),
+        (
+            Question { sweeps: sweep("auth.flood.send_max=1,2"), ..asked(compiled(&USUAL)) },
+            "auth.flood has no parameter `send_max`: it has sends_max",
+        ),
         (Question { sweeps: sweep("auth.flood.sends_max=1,many"), ..asked(compiled(&USUAL)) }, "auth.flood with sends_max=many is no rule"),
-        (Question { sweeps: ["auth.flood.sends_max=1..100:1", "auth.doubt.least=1..380:1"].map(|text| text.parse().expect("a sweep")).into(), ..asked(compiled(&USUAL)) }, "480 combinations"),
+        (
+            Question {
+                sweeps: ["auth.flood.sends_max=1..100:1", "auth.doubt.least=1..380:1"].map(|text| text.parse().expect("a sweep")).into(),
+                ..asked(compiled(&USUAL))
+            },
+            "480 combinations",
+        ),
     ] {
         let error = refused(question);
         assert!(error.contains(said), "{error}");

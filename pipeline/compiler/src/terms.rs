@@ -59,8 +59,7 @@ impl Terms {
     pub(crate) fn of(text: &str, when: Option<&Source<'_>>, triggers: &[Trigger], root: &Node, spared: usize) -> Self {
         let program = triggers.first().and_then(|trigger| trigger.programs.last());
         let when = when.zip(program).map(|(source, program)| Term::of(text, source, &source.root, inside(&program.when, spared)));
-        let items =
-            if let Some(NodeValue::Seq(items)) = root.member("overrides").map(|node| &node.value) { items.as_slice() } else { &[] };
+        let items = if let Some(NodeValue::Seq(items)) = root.member("overrides").map(|node| &node.value) { items.as_slice() } else { &[] };
         let applies = items.iter().filter_map(|item| Some(item.member("if")?.span.clone()));
         Self { when: when.unwrap_or_else(|| Term::alone(0..0)), applies: applies.collect(), spared }
     }

@@ -9,9 +9,9 @@
 
 use std::sync::LazyLock;
 
+use super::LeakKind;
 use super::data;
 use super::handle::wallet;
-use super::LeakKind;
 use super::lexicon::{ASK, AT, CALL, CHANNEL, DOT, FIND, MAIL, MINE, SITE, SLASH, TALK, TLD};
 use super::mask;
 use super::normalise::{Kind, Span, Sym, Text, Token};
@@ -210,7 +210,9 @@ pub(super) fn email(text: &Text) -> Option<Address> {
             },
             evidence: format!("{}@•••", mask::name(scan.chars(local).next())),
             span: text.span(local, last),
-            tricks: when(spoken || !sign, tricks::MARKS_IN_WORDS) | when(apart && !spoken && sign, tricks::SEPARATORS) | when(slipped, tricks::MISSPELT),
+            tricks: when(spoken || !sign, tricks::MARKS_IN_WORDS)
+                | when(apart && !spoken && sign, tricks::SEPARATORS)
+                | when(slipped, tricks::MISSPELT),
         })
     })
 }
@@ -359,7 +361,8 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
     };
     let found = |strength, service: &str| {
         let evidence = format!("{service} link");
-        let tricks = when(spoken || slash && !scan.is_mark(after, '/'), tricks::MARKS_IN_WORDS) | when(!touching && !spoken, tricks::SEPARATORS);
+        let tricks =
+            when(spoken || slash && !scan.is_mark(after, '/'), tricks::MARKS_IN_WORDS) | when(!touching && !spoken, tricks::SEPARATORS);
         Some(Address { strength, disguise, evidence, span: unbroken(scan, index, path.unwrap_or(label)), tricks })
     };
     if slip && (listed.is_none() || path.is_none()) {
@@ -373,7 +376,11 @@ fn host(scan: &Scan<'_>, index: usize) -> Option<Address> {
         let deep = slash && scan.at(after + 1).is_some_and(|next| next.kind != Kind::Space);
         let whole = scan.is_lex(label, TLD) && touching && !deep && !scan.is_mark(label + 1, '.');
         if scan.is_lex(label, TLD) && touching {
-            let why = if own && named && whole { "a site that is called the writer's own" } else { "a site, and nothing says that it is the writer's" };
+            let why = if own && named && whole {
+                "a site that is called the writer's own"
+            } else {
+                "a site, and nothing says that it is the writer's"
+            };
             scan.text.note(LeakKind::Link, own && named && whole, why, || unbroken(scan, index, label));
         }
         return if own && named && whole { found(0.6, "website") } else { None };

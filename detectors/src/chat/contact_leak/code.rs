@@ -33,7 +33,8 @@ pub(super) fn is_asked(said: &Said) -> bool {
         let strong = |at: usize| words.get(at).is_some_and(|word| word.does(GIVE) || !word.does(COMMON));
         requests().next().is_some() && is_sent(&words) || words.iter().any(confirms) && requests().any(strong) && (any(TOME | YOURS | GIVE))
     } else {
-        number && requests().any(|at| words.get(at).is_some_and(|word| word.does(GIVE)) && any(TOME | VERIFYNUMBER) || any(CAME) && any(SENT))
+        number
+            && requests().any(|at| words.get(at).is_some_and(|word| word.does(GIVE)) && any(TOME | VERIFYNUMBER) || any(CAME) && any(SENT))
     }
 }
 

@@ -8,8 +8,8 @@
 //! payment   name@instapay, "my instapay is name"
 //! ```
 
-use super::address::{Address, Scan, identifier, local_start};
 use super::LeakKind;
+use super::address::{Address, Scan, identifier, local_start};
 use super::lexicon::{
     ASK, AT, CALL, CHANNEL, DEAL, FILLER, FIND, JOB, MAIL, MINE, NEG, NUMBER, OUTSIDE, PHONE, TALK, UNDERSCORE, USER, YOURS,
 };
@@ -133,7 +133,13 @@ pub(super) fn handle(text: &Text) -> Option<Address> {
         let name = scan.solid(mark + 1);
         let first = scan.solid_before(mark).filter(|before| scan.is_word(*before)).unwrap_or(mark);
         let around = text.span(first, name);
-        return Some(Address { strength: 0.8, disguise: "words", span: around, tricks: tricks::MARKS_IN_WORDS, ..named(&scan, name, name) });
+        return Some(Address {
+            strength: 0.8,
+            disguise: "words",
+            span: around,
+            tricks: tricks::MARKS_IN_WORDS,
+            ..named(&scan, name, name)
+        });
     }
     // "insta: name", or a platform with a cue and a name behind both
     let colon = (platform + 1..count.min(platform + 6))

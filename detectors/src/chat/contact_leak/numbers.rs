@@ -197,8 +197,7 @@ pub(super) fn groups(text: &Text, reading: Reading) -> Vec<Group> {
                             }
                         }
                     } else if reading.guess
-                        && let Some((digits, origin)) =
-                            look_alike(syms).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
+                        && let Some((digits, origin)) = look_alike(syms).filter(|(_, origin)| *origin != LETTERS || token.lex.class == 0)
                     {
                         push(digits, origin, span, &mut gap);
                     } else if reading.guess

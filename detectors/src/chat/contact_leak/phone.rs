@@ -367,10 +367,9 @@ fn doubt(shape: &Shape, window: &[Group], run: &[Group], text: &Text) -> Option<
     let spoken = window.iter().all(|group| group.digits.len() == 1 || group.origin & WORDS != 0);
     let (fits, why) = match shape.form {
         Form::Mobile => (true, ""),
-        Form::MobileInternational => (
-            first.gap.plus || is_code_whole(first, window, shape) || first.plus_behind,
-            "00 and the country's code are not of one group",
-        ),
+        Form::MobileInternational => {
+            (first.gap.plus || is_code_whole(first, window, shape) || first.plus_behind, "00 and the country's code are not of one group")
+        }
         // 2010, 2011, 2012 and 2015 are years: bare 20 is believed unbroken, apart from the rest, digit by digit, or where somebody
         // speaks of calling.
         Form::MobileBare => {

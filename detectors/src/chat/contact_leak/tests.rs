@@ -100,7 +100,8 @@ fn said_from(index: usize, texts: &[(&str, i64)]) -> Vec<Vec<OwnedValue>> {
 #[test]
 fn a_number_in_pieces_stands_where_its_first_piece_does() {
     let texts = [("first part 01012", 0), ("is it still hot there", 10), ("and then 345642", 20)];
-    let expected = vec![OwnedValue::Int(11), OwnedValue::Int(5), OwnedValue::Str("pieces".into()), OwnedValue::Int(1), OwnedValue::Bool(false)];
+    let expected =
+        vec![OwnedValue::Int(11), OwnedValue::Int(5), OwnedValue::Str("pieces".into()), OwnedValue::Int(1), OwnedValue::Bool(false)];
     assert_eq!(said_from(6, &texts), [expected]);
 }
 
@@ -108,7 +109,10 @@ fn a_number_in_pieces_stands_where_its_first_piece_does() {
 fn tries_are_counted_while_they_follow_each_other() {
     let tries = |texts: &[(&str, i64)]| said_from(9, texts).into_iter().map(|mut said| said.remove(0)).collect::<Vec<_>>();
     let number = "01012345642";
-    assert_eq!(tries(&[(number, 0), ("ok", 60), ("send me your number", 900), ("010", 960), ("12345642", 1_000)]), [1, 2, 3].map(OwnedValue::Int));
+    assert_eq!(
+        tries(&[(number, 0), ("ok", 60), ("send me your number", 900), ("010", 960), ("12345642", 1_000)]),
+        [1, 2, 3].map(OwnedValue::Int)
+    );
     assert_eq!(tries(&[(number, 0), (number, 901), (number, 902)]), [1, 1, 2].map(OwnedValue::Int));
     // One that comes late is one of those around it, or stands alone.
     assert_eq!(tries(&[(number, 2_000), (number, 1_500), (number, 0), (number, 2_100)]), [1, 2, 1, 3].map(OwnedValue::Int));

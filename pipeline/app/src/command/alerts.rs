@@ -45,7 +45,9 @@ enum What {
         output: OutputFormat,
     },
     /// Say that somebody looks at alerts; what was closed is taken up again
-    #[command(after_help = "Examples:\n  rasid alerts ack al_5f0c2k3m\n  rasid alerts ack al_5f0c2k3m al_7zq1 --assignee noor --why \"same campaign\"")]
+    #[command(
+        after_help = "Examples:\n  rasid alerts ack al_5f0c2k3m\n  rasid alerts ack al_5f0c2k3m al_7zq1 --assignee noor --why \"same campaign\""
+    )]
     Ack {
         /// The alerts, by their ids or beginnings of them that no others have
         #[arg(value_name = "ID", required = true, num_args = 1..=1_000)]
@@ -78,12 +80,10 @@ enum What {
         output: OutputFormat,
     },
     /// Say whether alerts were right; the newest verdict stands
-    #[command(
-        after_help = "Examples:\n  rasid alerts verdict al_5f0c2k3m true_positive --why \"the owner confirmed it\"\n  \
+    #[command(after_help = "Examples:\n  rasid alerts verdict al_5f0c2k3m true_positive --why \"the owner confirmed it\"\n  \
         rasid alerts verdict al_5f0c2k3m al_7zq1 false_positive --why \"a call centre\"\n\n\
         Verdicts are what rules are tuned by: rasid alerts list --export writes them for rasid backtest --labels. They change no\n\
-        score; a bad rule's effect is taken back by rasid retract."
-    )]
+        score; a bad rule's effect is taken back by rasid retract.")]
     Verdict {
         /// The alerts, by their ids or beginnings of them that no others have
         #[arg(value_name = "ID", required = true, num_args = 1..=1_000)]

@@ -18,15 +18,13 @@ use crate::rulesets::Place;
 
 /// What rules would have done over a period: how loud, how right, and how with other limits
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  rasid simulate --seed 7 --hours 168 --labels labels.jsonl > week.jsonl\n  \
+#[command(after_help = "Examples:\n  rasid simulate --seed 7 --hours 168 --labels labels.jsonl > week.jsonl\n  \
     rasid backtest week.jsonl --labels labels.jsonl --all-else-honest --html report.html\n  \
     rasid backtest week.jsonl --sweep auth.otp_flood.sends_max=4..12:1 --labels labels.jsonl\n  \
     rasid backtest /var/lib/rasid --baseline git:main --fail-if 'alerts_per_day.auth.otp_flood > 200' --fail-if 'gone.all > 0'\n\n\
     The engine that runs live goes over the events, so that the alerts are those that live opens. Labels are JSON Lines: those of\n\
     `rasid simulate`, verdicts of `rasid alerts`, or {\"label\": \"harm\"|\"honest\", \"entity\": \"user:u_1\", \"from\": …, \"to\": …}.\n\
-    Exit status 1: something is as --fail-if says that it must not be."
-)]
+    Exit status 1: something is as --fail-if says that it must not be.")]
 pub(crate) struct Args {
     /// Events, one JSON object a line, also .gz and .zst; - is stdin. Or the data folder of a service, alone
     #[arg(value_name = "EVENTS", required = true)]

@@ -10,12 +10,10 @@ use crate::rulesets::Place;
 
 /// Why a rule said nothing of somebody: how near it came, and which of its terms was false
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  rasid why-not phone:+201001234567 auth.otp_flood day.jsonl\n  \
+#[command(after_help = "Examples:\n  rasid why-not phone:+201001234567 auth.otp_flood day.jsonl\n  \
     rasid why-not user:u_42 payment.payout_velocity /var/lib/rasid --since 2026-11-21T00:00:00Z --until 2026-11-22T00:00:00Z\n\n\
     The rule goes over the events by itself, and every time that it is asked about the entity is looked into. The entity is raw,\n\
-    or the pseudonym that an alert or a score has. Exit status 1: the rule was never asked about it."
-)]
+    or the pseudonym that an alert or a score has. Exit status 1: the rule was never asked about it.")]
 pub(crate) struct Args {
     /// Whom it is about, kind:id
     #[arg(value_name = "ENTITY")]

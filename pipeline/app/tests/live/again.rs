@@ -46,6 +46,17 @@ async fn a_log_gives_its_alerts_again_beside_the_service_and_after_it() {
     let switched = |risk: &str| after.for_core.values().any(|alert| alert.contains("auth.burst") && alert.contains(risk));
     assert!(switched("\"risk\":30") && switched("\"risk\":45"), "each ruleset in its time");
 
+    // The rules of the end over the whole log, as if they had always stood: but for the one file in which they differ, the same alerts.
+    let tried = site.rasid(&["backtest", "data", "--alerts", "tried.jsonl"]).output().expect("it starts");
+    assert!(tried.status.success(), "{}", said(&tried));
+    let ids = |lines: &mut dyn Iterator<Item = &str>| -> Vec<String> {
+        let alerts = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an alert"));
+        alerts.filter(|alert| alert["rule"] != "auth.burst").map(|alert| alert["id"].to_string()).collect()
+    };
+    let again = std::fs::read_to_string(site.path("tried.jsonl")).expect("it was written");
+    let told = ids(&mut after.alerts.iter().map(|(_, json)| json.as_str()));
+    assert!(ids(&mut again.lines()) == told && told.len() > 10, "the alerts of a backtest are those of the service");
+
     // What the log says by itself is not asked for, and its folder is not written to.
     let unasked = ["detect", "data", "--rules", "nosuch", "--memory", "16MiB", "--alerts", "x.jsonl"];
     let output = site.rasid(&unasked).output().expect("it starts");

@@ -23,7 +23,9 @@ fn escaped(text: &str) -> String {
 
 fn open(width: f64, height: f64, says: &str) -> String {
     let says = escaped(says);
-    format!("<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{says}\"><title>{says}</title>")
+    format!(
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{says}\"><title>{says}</title>"
+    )
 }
 
 /// A row of small bars.
@@ -37,7 +39,8 @@ pub(super) fn spark(counts: &[u64], says: &str) -> String {
     for (at, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         let tall = (*count as f64 / most * height).max(1.5);
         let (x, y, wide) = (at as f64 * step, height - tall, (step - 1.0).clamp(0.7, 14.0));
-        write!(out, "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"/>").expect("a String takes all");
+        write!(out, "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"/>")
+            .expect("a String takes all");
     }
     out + "</svg>"
 }
@@ -55,7 +58,8 @@ pub(super) fn over_time(counts: &[u64], extent: Extent) -> String {
         let tall = *count as f64 / most.max(1) as f64 * (HEIGHT - TOP - BOTTOM);
         let (x, y, wide) = (LEFT + at as f64 * step, HEIGHT - BOTTOM - tall, (step - 1.5).clamp(0.7, 60.0));
         let says = format!("{}: {}", part(extent, at), grouped(*count));
-        write!(out, "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"><title>{says}</title></rect>").expect("a String takes all");
+        write!(out, "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"><title>{says}</title></rect>")
+            .expect("a String takes all");
     }
     label(&mut out, LEFT, &part(extent, 0), "start");
     if counts.len() > 1 {
@@ -132,11 +136,23 @@ fn values(out: &mut String, curve: &Curve) {
     for (at, point) in curve.points.iter().enumerate() {
         let (x, _) = place(curve, at, 0.0);
         if point.variant.current {
-            write!(out, "<line class=\"now\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{}\"/>", HEIGHT - BOTTOM).expect("a String takes all");
+            write!(out, "<line class=\"now\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{}\"/>", HEIGHT - BOTTOM)
+                .expect("a String takes all");
         }
         if at % every == 0 {
             let value = point.variant.values.first().map_or("", |(_, value)| value.as_str());
-            label(out, x, value, if at == 0 { "start" } else if at + 1 == curve.points.len() { "end" } else { "middle" });
+            label(
+                out,
+                x,
+                value,
+                if at == 0 {
+                    "start"
+                } else if at + 1 == curve.points.len() {
+                    "end"
+                } else {
+                    "middle"
+                },
+            );
         }
     }
 }

@@ -186,7 +186,7 @@ fn a_snapshot_of_the_release_before_goes_on_as_it_was() {
     assert!(restored.state_bytes() < now.state_bytes(), "there was something to pass over");
     let other =
         said_otherwise(&parts(&mut now), r#""operator":"impossible_travel","version":2"#, r#""operator":"impossible_travel","version":3"#);
-    let other = said_otherwise(&other, r#""operator":"contact_leak","version":2"#, r#""operator":"contact_leak","version":3"#);
+    let other = said_otherwise(&other, r#""operator":"contact_leak","version":3"#, r#""operator":"contact_leak","version":4"#);
     let mut now = restore(ruleset(&every_rule()), SECRET, &other).expect("it is read");
     assert_eq!((restored.counters(), restored.rule_counters()), (now.counters(), now.rule_counters()));
     let (restored, now) = (Saved::of(&restored.snapshot()), Saved::of(&now.snapshot()));

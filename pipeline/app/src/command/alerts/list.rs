@@ -134,9 +134,18 @@ pub(super) mod tests {
         assert_eq!(
             lines,
             [
-                format!("AGE    SEVERITY  {:<34}  ENTITY         STATUS                              ASSIGNEE  ID           EXPLANATION", "RULE"),
-                format!("2 min  SEV2      {:<34}  phone:p1_6q3m  open                                -         al_5f0c2k3m  6 codes in 10 min, 0 of them used, limit 5", "auth.otp_flood"),
-                format!("2 min  SEV1      {wide}  phone:p1_6q3m  closed, taken back, false_positive  dana      al_7zq1aaaa  {}…", "x".repeat(71)),
+                format!(
+                    "AGE    SEVERITY  {:<34}  ENTITY         STATUS                              ASSIGNEE  ID           EXPLANATION",
+                    "RULE"
+                ),
+                format!(
+                    "2 min  SEV2      {:<34}  phone:p1_6q3m  open                                -         al_5f0c2k3m  6 codes in 10 min, 0 of them used, limit 5",
+                    "auth.otp_flood"
+                ),
+                format!(
+                    "2 min  SEV1      {wide}  phone:p1_6q3m  closed, taken back, false_positive  dana      al_7zq1aaaa  {}…",
+                    "x".repeat(71)
+                ),
             ]
         );
         assert_eq!(table(&[], 0), [""; 0]);
