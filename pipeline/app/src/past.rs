@@ -107,7 +107,8 @@ impl Past {
     }
 }
 
-fn failure(error: ReplayError) -> Failure {
+/// Why a log cannot be gone through: what somebody has configured, or what lies outside.
+pub(crate) fn failure(error: ReplayError) -> Failure {
     match error {
         ReplayError::Secret(error) => Failure::Configuration(format!("the pseudonym secret: {error}")),
         ReplayError::Keys(error) if error.is_configuration() => Failure::Configuration(error.to_string()),

@@ -454,6 +454,7 @@ mod tests {
 
     #[test]
     fn numbers_are_for_people() {
+        assert_eq!((grouped(0), grouped(999), grouped(1_000)), ("0".to_owned(), "999".to_owned(), "1 000".to_owned()));
         assert_eq!(
             (grouped(1_234_567), percent(0.987_4), number(3.0), number(0.25)),
             ("1 234 567".to_owned(), "98.7 %".to_owned(), "3".to_owned(), "0.25".to_owned())

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink, RawLines};
 use rasid_service::recover::layout::is_data_folder;
-use rasid_service::recover::replay::{Replay, ReplayError};
+use rasid_service::recover::replay::Replay;
 
 use super::set_aside::SetAside;
 use super::{Args, Progress, finish};
 use crate::command::{Failure, say};
 use crate::config::{self, Key, Layers};
+use crate::past::failure;
 
 /// The data folder among what is to be read; it is read alone.
 pub(super) fn folder(files: &[String]) -> Result<Option<PathBuf>, Failure> {
@@ -91,12 +92,4 @@ fn check_outputs(args: &Args, dir: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn failure(error: ReplayError) -> Failure {
-    match error {
-        ReplayError::Secret(error) => Failure::Configuration(format!("the pseudonym secret: {error}")),
-        ReplayError::Keys(error) if error.is_configuration() => Failure::Configuration(error.to_string()),
-        error => Failure::Outside(Box::new(error)),
-    }
 }

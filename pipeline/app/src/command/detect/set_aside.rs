@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::detect::grouped;
+use rasid_backtest::text::grouped;
 
 /// The summary leads with what was set aside beyond one in so many records.
 const ONE_IN: u64 = 100;
