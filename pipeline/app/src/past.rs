@@ -65,21 +65,19 @@ impl Past {
         &self.pseudonymizer
     }
 
-    /// Hands on all events, in order, until `take` says that it has seen enough.
-    pub(crate) fn read(self, mut take: impl FnMut(&[Record<'_>]) -> bool) -> Result<(), Failure> {
+    /// Hands on all events, in order: also those behind the period, which may be late ones of it.
+    pub(crate) fn read(self, mut take: impl FnMut(&[Record<'_>])) -> Result<(), Failure> {
         let mut progress = Progress::start();
         match self.from {
             From::Files(files) => {
                 let mut position = 0;
-                'files: for file in &files {
+                for file in &files {
                     let (mut source, mut batch) = (JsonLines::open_with(file, self.limits)?, Batch::new());
                     while source.next_batch(&mut batch)? {
                         let record = |(number, bytes)| Record { position: number, arrival_ms: self.arrival_ms, bytes };
                         let records: Vec<Record<'_>> = (position + 1..).zip(batch.iter()).map(record).collect();
                         position += records.len() as u64;
-                        if !take(&records) {
-                            break 'files;
-                        }
+                        take(&records);
                         progress.show(position);
                     }
                 }
@@ -87,10 +85,10 @@ impl Past {
             From::Log(mut log) => {
                 let mut count = 0;
                 loop {
-                    let Some(records) = log.next().map_err(failure)? else { break };
+                    let Some(records) = log.records().map_err(failure)? else { break };
                     count += records.len() as u64;
-                    if !records.is_empty() && !take(&records) {
-                        break;
+                    if !records.is_empty() {
+                        take(&records);
                     }
                     progress.show(count);
                 }

@@ -75,7 +75,7 @@ fn at_revision(revision: &str, dir: &Path) -> Result<Ruleset, Failure> {
     // The folder may be gone today: git is asked where the nearest one is that is still there.
     let absolute = std::path::absolute(dir).map_err(|error| Failure::Configuration(format!("{}: {error}", dir.display())))?;
     let here = absolute.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/")).to_owned();
-    let top = text(git(&here, &["rev-parse", "--show-toplevel"], None)?);
+    let top = text(&git(&here, &["rev-parse", "--show-toplevel"], None)?);
     let below = absolute.strip_prefix(Path::new(top.trim_end()));
     let canonical = here.canonicalize().ok().map(|real| real.join(absolute.strip_prefix(&here).unwrap_or(Path::new(""))));
     let below = match (below, &canonical) {
@@ -84,7 +84,7 @@ fn at_revision(revision: &str, dir: &Path) -> Result<Ruleset, Failure> {
         (Err(_), None) => PathBuf::new(),
     };
     let tree = format!("{revision}:{}", below.display());
-    let listed = text(git(&here, &["ls-tree", "-r", "-z", "--full-tree", &tree], None)?);
+    let listed = text(&git(&here, &["ls-tree", "-r", "-z", "--full-tree", &tree], None)?);
     let mut wanted: Vec<(String, String)> = Vec::new();
     for row in listed.split('\0').filter(|row| !row.is_empty()) {
         let Some((about, name)) = row.split_once('\t') else { continue };
@@ -98,7 +98,7 @@ fn at_revision(revision: &str, dir: &Path) -> Result<Ruleset, Failure> {
     if wanted.is_empty() {
         return Err(Failure::Rules(LoadError::Empty { dir: PathBuf::from(format!("git:{tree}")) }));
     }
-    let hashes: String = wanted.iter().map(|(_, hash)| format!("{hash}\n")).collect();
+    let hashes: String = wanted.iter().flat_map(|(_, hash)| [hash.as_str(), "\n"]).collect();
     let blobs = git(&here, &["cat-file", "--batch"], Some(hashes))?;
     let files = files(&wanted, &blobs).ok_or_else(|| Failure::Configuration(format!("git:{tree}: a rule file there is no UTF-8 text")))?;
     rasid_compiler::compile(&files)
@@ -145,8 +145,8 @@ fn git(here: &Path, arguments: &[&str], input: Option<String>) -> Result<Vec<u8>
     Ok(said)
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]

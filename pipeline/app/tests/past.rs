@@ -51,7 +51,7 @@ fn the_page_is_true() {
         let refused = said.contains("REFUSED");
         let expected = i32::from(line.starts_with("rasid diff") || refused);
         assert_eq!(status, Some(expected), "{line}\n{said}\n{complained}");
-        written.push_str(&format!("```text\n$ {line}\n{said}```{text}"));
+        written.extend(["```text\n$ ", line, "\n", said.as_str(), "```", text]);
         commands += 1;
     }
     assert!(commands >= 6, "the page has its commands");

@@ -45,7 +45,7 @@ pub enum BacktestError {
 
 /// The rules that are asked about, alone or beside others.
 enum Main {
-    Alone(Run),
+    Alone(Box<Run>),
     Beside(Box<Diff>),
 }
 
@@ -97,7 +97,7 @@ impl Backtest {
         let rules = ruleset.rules.iter().filter(|rule| rule.mode != Mode::Off).map(|rule| rule.id.clone()).collect();
         let (hash, baseline_hash) = (ruleset.hash.clone(), baseline.as_ref().map(|baseline| baseline.hash.clone()));
         let main = match baseline {
-            None => Main::Alone(Run::new(ruleset, config, pseudonymizer, period)?),
+            None => Main::Alone(Box::new(Run::new(ruleset, config, pseudonymizer, period)?)),
             Some(baseline) => Main::Beside(Box::new(Diff::new((baseline, ruleset), config, pseudonymizer, period)?)),
         };
         Ok(Self { main, trials, period, labels, gates, ruleset: hash, baseline: baseline_hash, rules, from_ms: None })
@@ -132,12 +132,6 @@ impl Backtest {
             run.step(&batch);
         }
         self.main.run().recycle(batch);
-    }
-
-    /// Whether nothing that is still to come can open an alert in the period.
-    pub fn is_over(&mut self) -> bool {
-        let (clock_ms, until_ms) = (self.main.run().engine().clock_ms(), self.period.until_ms);
-        until_ms < i64::MAX && clock_ms > until_ms.saturating_add(Config::default().lateness_ms)
     }
 
     /// Counts so far.
@@ -197,6 +191,12 @@ impl Backtest {
 
 fn notes(report: &Report, unlabelled: bool) -> Vec<String> {
     let mut notes = Vec::new();
+    if report.dead_letters > 0 {
+        notes.push(format!(
+            "{} of {} records are no events, and no rule saw them: `rasid detect` says why",
+            report.dead_letters, report.records
+        ));
+    }
     if report.evicted > 0 {
         notes.push(format!(
             "{} states did not fit into memory: what looks far back saw less than it should; give more with --memory",

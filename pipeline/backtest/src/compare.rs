@@ -66,6 +66,9 @@ pub struct Difference {
 
 impl Difference {
     /// The alert: as the new rules open it, else as the old ones did.
+    ///
+    /// # Panics
+    /// Never: one of them opened it.
     pub fn found(&self) -> &Found {
         self.new.as_ref().or(self.old.as_ref()).expect("one of them opened it")
     }

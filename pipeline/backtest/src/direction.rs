@@ -225,7 +225,7 @@ mod tests {
 
     fn ruleset(when: &str, limit: u32) -> Ruleset {
         let text = format!(
-            "rule: auth.t\ntitle: t\non: auth.otp_requested\nentity: phone\nparams: {{most: {limit}}}\nlet:\n  n: {{count: auth.otp_requested, by: phone, window: 10m}}\n  m: {{count: auth.otp_requested, by: ip, window: 10m}}\nwhen: '{when}'\nexplain: '{{n}} {{m}}'\n"
+            "rule: auth.t\ntitle: t\non: auth.otp_requested\nentity: phone\nparams: {{most: {limit}}}\nlet:\n  n: {{count: auth.otp_requested, by: phone, window: 10m}}\n  m: {{count: auth.otp_requested, by: ip, window: 10m}}\nwhen: '{when}'\nexplain: '{{n}} {{m}} {{params.most}}'\n"
         );
         compile(&[SourceFile { name: "auth/t.yaml".to_owned(), text }]).unwrap_or_else(|report| panic!("{}", report.render(false)))
     }

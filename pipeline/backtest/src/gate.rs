@@ -129,7 +129,7 @@ impl Gate {
     fn value(&self, report: &Report) -> Option<f64> {
         let (measures, comparison) = (&report.measures, report.comparison.as_ref());
         let counts = match self.rule() {
-            None => comparison.map(|comparison| comparison.total()),
+            None => comparison.map(crate::compare::Comparison::total),
             Some(rule) => comparison.map(|comparison| comparison.rules.get(rule).copied().unwrap_or_default()),
         };
         let rule = self.rule().and_then(|id| measures.rules.iter().find(|rule| rule.rule == id));

@@ -20,6 +20,7 @@ use rasid_engine::Pseudonymizer;
 use serde::Deserialize;
 
 use crate::found::Found;
+use crate::measure::Extent;
 
 /// An alert that names somebody this long after his story's last event is about it still, ms: what he took is spent then.
 const AFTER_MS: i64 = 86_400_000;
@@ -50,6 +51,13 @@ pub struct Story {
     pub to_ms: i64,
     /// What is at stake, in the unit of the file's owner.
     pub amount: Option<f64>,
+}
+
+impl Story {
+    /// Whether any of it happened in the period.
+    pub fn is_in(&self, extent: Extent) -> bool {
+        self.from_ms <= extent.to_ms && self.to_ms >= extent.from_ms
+    }
 }
 
 /// What is known.
@@ -131,19 +139,6 @@ impl Labels {
         self.stories.is_empty() && self.of_alert.is_empty()
     }
 
-    /// Leaves out the stories of harm for which `keep` does not hold.
-    pub(crate) fn keep(&mut self, keep: impl Fn(&Story) -> bool) {
-        for numbers in self.of_name.values_mut() {
-            numbers.retain(|number| self.stories.get(*number).is_some_and(|story| !story.harm || keep(story)));
-        }
-        // They keep their places, by which the names know them.
-        for story in &mut self.stories {
-            if story.harm && !keep(story) {
-                story.harm = false;
-            }
-        }
-    }
-
     /// How many verdicts on alerts there are.
     pub fn verdicts(&self) -> usize {
         self.of_alert.len()
@@ -182,7 +177,7 @@ impl Labels {
             (None, None, Some(_)) => return Err("`label` is none of harm, honest".to_owned()),
             _ => return Err("expected one of the fields `label`, `verdict`, `campaign`, `look_alike`".to_owned()),
         };
-        let named = entity(&line.entity.ok_or_else(|| missing("entity"))?)?;
+        let person = entity(&line.entity.ok_or_else(|| missing("entity"))?)?;
         let from_ms = line.from.as_deref().map_or(Ok(i64::MIN), |at| instant("from", at))?;
         let to_ms = line.to.as_deref().map_or(Ok(i64::MAX), |at| instant("to", at))?;
         if to_ms < from_ms {
@@ -190,11 +185,11 @@ impl Labels {
         }
         let number = self.stories.len();
         let also = line.also.iter().map(|other| entity(other)).collect::<Result<Vec<String>, String>>()?;
-        let names = std::iter::once(named.clone()).chain(also).filter(|name| !name.starts_with("all:"));
+        let names = std::iter::once(person.clone()).chain(also).filter(|name| !name.starts_with("all:"));
         for name in names.chain(line.event_ids) {
             self.of_name.entry(name).or_default().push(number);
         }
-        self.stories.push(Story { name: name.unwrap_or(named), harm, from_ms, to_ms, amount: line.amount });
+        self.stories.push(Story { name: name.unwrap_or(person), harm, from_ms, to_ms, amount: line.amount });
         Ok(())
     }
 

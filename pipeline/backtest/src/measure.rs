@@ -1,6 +1,6 @@
 //! What the rules did in a period: how loud each was, about whom, beside which others, and how often it was right.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rasid_compiler::ruleset::{Mode, Severity};
 use serde::Serialize;
@@ -21,7 +21,7 @@ const BESIDE_MAX: usize = 3;
 /// What is known of the period as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Extent {
-    /// Events in it, warm-up included.
+    /// Events that were read, what lies around the period included.
     pub events: u64,
     /// When it begins, Unix ms.
     pub from_ms: i64,
@@ -146,7 +146,7 @@ impl Seen {
 pub fn measure(found: &[Found], labels: &Labels, extent: Extent) -> Measures {
     let mut all = Measures { extent, over_time: vec![0; extent.parts()], ..Measures::default() };
     let mut of: BTreeMap<&str, Vec<&Found>> = BTreeMap::new();
-    let mut about: HashMap<&str, Vec<(i64, &str)>> = HashMap::new();
+    let mut about: BTreeMap<&str, Vec<(i64, &str)>> = BTreeMap::new();
     for alert in found {
         of.entry(&alert.rule).or_default().push(alert);
         about.entry(&alert.entity).or_default().push((alert.opened_ms, &alert.rule));
@@ -154,13 +154,16 @@ pub fn measure(found: &[Found], labels: &Labels, extent: Extent) -> Measures {
             *count += 1;
         }
     }
-    about.values_mut().for_each(|alerts| alerts.sort_unstable());
+    for alerts in about.values_mut() {
+        alerts.sort_unstable();
+    }
     all.alerts = found.len() as u64;
     all.entities = about.len() as u64;
     let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
     let mut seen_by_any = Seen::default();
     for alert in found {
-        for story in labels.harms(alert) {
+        // One that was over before the period is no harm of it, and may have alerts in it.
+        for story in labels.harms(alert).filter(|story| labels.stories.get(*story).is_some_and(|story| story.is_in(extent))) {
             seen.entry(&alert.rule).or_default().add(story, alert.opened_ms);
             seen_by_any.add(story, alert.opened_ms);
         }
@@ -182,8 +185,7 @@ pub fn measure(found: &[Found], labels: &Labels, extent: Extent) -> Measures {
         });
     }
     all.rules.sort_by(|a, b| b.alerts.cmp(&a.alerts).then_with(|| a.rule.cmp(&b.rule)));
-    for (number, story) in labels.stories.iter().enumerate().filter(|(_, story)| story.harm && overlaps(story.from_ms, story.to_ms, extent))
-    {
+    for (number, story) in labels.stories.iter().enumerate().filter(|(_, story)| story.harm && story.is_in(extent)) {
         let is_seen = seen_by_any.first_ms.contains_key(&number);
         all.recall.add(is_seen);
         if !is_seen {
@@ -203,13 +205,9 @@ fn sum(amounts: impl Iterator<Item = f64>) -> Option<f64> {
     amounts.fold(None, |sum, amount| Some(sum.unwrap_or(0.0) + amount))
 }
 
-fn overlaps(from_ms: i64, to_ms: i64, extent: Extent) -> bool {
-    from_ms <= extent.to_ms && to_ms >= extent.from_ms
-}
-
 /// All but what the stories say.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-fn of_rule(rule: &str, alerts: &[&Found], about: &HashMap<&str, Vec<(i64, &str)>>, labels: &Labels, extent: Extent) -> OfRule {
+fn of_rule(rule: &str, alerts: &[&Found], about: &BTreeMap<&str, Vec<(i64, &str)>>, labels: &Labels, extent: Extent) -> OfRule {
     let mut over_time = vec![0; extent.parts()];
     let mut precision = Share::default();
     let (mut alone, mut beside): (u64, BTreeMap<&str, u64>) = (0, BTreeMap::new());
@@ -228,7 +226,9 @@ fn of_rule(rule: &str, alerts: &[&Found], about: &HashMap<&str, Vec<(i64, &str)>
             others.get(from..).unwrap_or_default().iter().take_while(|(at_ms, _)| *at_ms <= alert.opened_ms.saturating_add(BESIDE_MS));
         let named: BTreeSet<&str> = near.map(|(_, other)| *other).filter(|other| *other != rule).collect();
         alone += u64::from(named.is_empty());
-        named.into_iter().for_each(|other| *beside.entry(other).or_default() += 1);
+        for other in named {
+            *beside.entry(other).or_default() += 1;
+        }
     }
     let mut beside: Vec<(String, u64)> = beside.into_iter().map(|(other, count)| (other.to_owned(), count)).collect();
     beside.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -305,6 +305,17 @@ mod tests {
         );
         assert_eq!((measures.amount, measures.seconds_to_detect), (Some((100.0, 400.0)), Some(3_600)));
         assert!((a.alerts_per_day - 1.5).abs() < 1e-9 && (a.per_100_000_events - 300.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_story_that_was_over_before_the_period_is_no_harm_of_it() {
+        let labels = labels(
+            r#"{"label":"harm","entity":"user:u_1","from":"1970-01-01T01:00:00Z","to":"1970-01-01T02:00:00Z"}
+{"label":"harm","entity":"user:u_2","from":"1970-01-01T13:00:00Z","to":"1970-01-01T14:00:00Z"}"#,
+        );
+        let extent = Extent { events: 1_000, from_ms: 12 * HOUR, to_ms: DAY_MS };
+        let measures = measure(&[found("a.a", "user:u_1", 13 * HOUR)], &labels, extent);
+        assert_eq!((measures.rules[0].harms, measures.recall, measures.precision), (0, Share { hits: 0, of: 1 }, Share { hits: 1, of: 1 }));
     }
 
     #[test]

@@ -91,8 +91,8 @@ pub struct Diff {
     new: Side,
     /// How long an alert covers what follows: the longer of both, ms.
     covers: BTreeMap<String, i64>,
-    /// What both saw at events where they differ, by rule and position.
-    why: BTreeMap<(String, u64), Why>,
+    /// What both saw at events where they differ, by rule, position and entity.
+    why: BTreeMap<(String, u64, String), Why>,
     /// Rules that say something else, more than [`LOOKED_INTO_MAX`] of which are not looked into.
     changed: Vec<String>,
     /// What their change can do at all.
@@ -116,14 +116,26 @@ impl Side {
         self.traced.as_mut().map(|engine| engine.step_traced(batch).1).unwrap_or_default()
     }
 
-    /// What a rule saw at an event.
-    fn saw(&self, traces: &[Trace], rule: &str, position: u64) -> Option<Saw> {
+    /// What a rule saw of somebody at an event; where it looks at somebody else there, of him, if he is the only one.
+    fn saw(&self, traces: &ByPlace<'_>, rule: &str, position: u64, entity: &str) -> Option<Saw> {
         let found = self.rule(rule)?;
-        let mut of_event = traces.iter().filter(|trace| trace.position == position && trace.rule == rule);
-        let first = of_event.clone().next()?;
-        let hit = of_event.find(|trace| trace.held == Some(Ok(true))).unwrap_or(first);
+        let of_event = traces.get(&(position, rule))?;
+        let mut own = of_event.iter().filter(|trace| trace.entity.as_deref() == Some(entity));
+        let first = own.clone().next().or(if of_event.len() == 1 { of_event.first() } else { None })?;
+        let hit = own.find(|trace| trace.held == Some(Ok(true))).unwrap_or(first);
         Some(Saw::of(hit, &self.ruleset, found))
     }
+}
+
+/// Traces by position and rule: what was waited for may come due by thousands at one position.
+type ByPlace<'t> = BTreeMap<(u64, &'t str), Vec<&'t Trace>>;
+
+fn by_place(traces: &[Trace]) -> ByPlace<'_> {
+    let mut all = ByPlace::new();
+    for trace in traces {
+        all.entry((trace.position, trace.rule.as_str())).or_default().push(trace);
+    }
+    all
 }
 
 impl Diff {
@@ -167,11 +179,15 @@ impl Diff {
         let then: BTreeSet<_> = self.old.run.step(batch).iter().map(key).collect();
         let now: BTreeSet<_> = self.new.run.step(batch).iter().map(key).collect();
         let (old, new) = (self.old.traces(batch), self.new.traces(batch));
-        for (rule, position, _) in then.symmetric_difference(&now) {
+        if then == now {
+            return;
+        }
+        let (old, new) = (by_place(&old), by_place(&new));
+        for (rule, position, entity) in then.symmetric_difference(&now) {
             if self.changed.iter().take(LOOKED_INTO_MAX).any(|id| id == rule) {
-                let why = Why { old: self.old.saw(&old, rule, *position), new: self.new.saw(&new, rule, *position) };
+                let why = Why { old: self.old.saw(&old, rule, *position, entity), new: self.new.saw(&new, rule, *position, entity) };
                 if why.old.is_some() || why.new.is_some() {
-                    self.why.insert((rule.clone(), *position), why);
+                    self.why.insert((rule.clone(), *position, entity.clone()), why);
                 }
             }
         }
@@ -182,11 +198,6 @@ impl Diff {
         self.new.run.engine()
     }
 
-    /// How far behind the newest event one may still open an alert that is not late, ms.
-    pub fn lateness_ms(&self) -> i64 {
-        Config::default().lateness_ms
-    }
-
     /// Ids of the rules that are not word for word the same on both sides, in order; all of them where what rules share differs.
     pub fn changed(&self) -> &[String] {
         &self.changed
@@ -194,15 +205,14 @@ impl Diff {
 
     /// What differs, when all is read, and the alerts of the new rules.
     pub fn finish(self) -> (Comparison, Vec<Found>) {
-        let Self { old, new, covers, why, directions, .. } = self;
+        let Self { old, new, covers, mut why, directions, .. } = self;
         let all = new.run.into_found();
         let mut comparison = compare(old.run.into_found(), all.clone(), |rule| covers.get(rule).copied().unwrap_or_default());
         comparison.directions = directions;
         for difference in &mut comparison.differences {
             // Of one that has moved: at the event that opened it before.
             let found = difference.old.as_ref().unwrap_or_else(|| difference.found());
-            // One event may open an alert about one person before and about another one after.
-            difference.why = why.get(&(found.rule.clone(), found.position)).cloned();
+            difference.why = why.remove(&(found.rule.clone(), found.position, found.entity.clone()));
         }
         (comparison, all)
     }

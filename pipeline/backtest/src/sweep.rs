@@ -4,7 +4,7 @@
 //! values of a parameter that stands in `when` alone share all state. A rule that reads other rules' scores or alerts gets all other
 //! rules of its ruleset beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rasid_compiler::gather::{Chosen, gather};
 use rasid_compiler::param::params;
@@ -13,7 +13,7 @@ use rasid_compiler::{SourceFile, compile};
 use serde::Serialize;
 
 use crate::found::Found;
-use crate::label::Labels;
+use crate::label::{Labels, Truth};
 use crate::measure::{Extent, Measures, measure, rounded};
 use crate::share::Share;
 
@@ -272,8 +272,7 @@ pub struct Point {
 impl Point {
     /// The harmonic mean of precision and recall; `None` where one of them has none.
     pub fn f1(&self) -> Option<f64> {
-        let (precision, recall) = (self.precision.share()?, self.recall.share()?);
-        Some(if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 })
+        f1(self.precision, self.recall)
     }
 }
 
@@ -350,42 +349,89 @@ fn knee(points: &[Point]) -> Option<usize> {
     (furthest.1 > 0.05).then_some(furthest.0)
 }
 
+/// What a variant comes to in one week. A story, and every alert about it, belongs to the week that the story begins in.
+#[derive(Clone, Copy, Default)]
+struct OfPart {
+    right: u64,
+    labelled: u64,
+    seen: u64,
+    stories: u64,
+}
+
+impl OfPart {
+    fn f1(self) -> Option<f64> {
+        f1(Share { hits: self.right, of: self.labelled }, Share { hits: self.seen, of: self.stories })
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self {
+            right: self.right + other.right,
+            labelled: self.labelled + other.labelled,
+            seen: self.seen + other.seen,
+            stories: self.stories + other.stories,
+        }
+    }
+}
+
 /// Each week of the period, judged with the values that are best in the others; none where there are fewer than two.
 fn weeks(trial: &Trial, found: &[Vec<Found>], labels: &Labels, extent: Extent) -> Vec<OfWeek> {
-    let count = (extent.to_ms.saturating_sub(extent.from_ms) + WEEK_MS / 2) / WEEK_MS;
+    let count = usize::try_from((extent.to_ms.saturating_sub(extent.from_ms) + WEEK_MS / 2) / WEEK_MS).unwrap_or(0);
     if !(2..=52).contains(&count) {
         return Vec::new();
     }
-    let week = |number: i64| {
-        let from_ms = extent.from_ms + number * WEEK_MS;
-        let to_ms = if number + 1 == count { extent.to_ms } else { from_ms + WEEK_MS - 1 };
-        Extent { from_ms, to_ms, ..extent }
+    let week = |at_ms: i64| usize::try_from(at_ms.saturating_sub(extent.from_ms) / WEEK_MS).unwrap_or(0).min(count - 1);
+    let of_story = |story: usize| labels.stories.get(story).map(|story| week(story.from_ms.max(extent.from_ms)));
+    let mut empty = vec![OfPart::default(); count];
+    for (number, _) in labels.stories.iter().enumerate().filter(|(_, story)| story.harm && story.is_in(extent)) {
+        if let Some(part) = of_story(number).and_then(|week| empty.get_mut(week)) {
+            part.stories += 1;
+        }
+    }
+    let tallied = |alerts: &Vec<Found>| -> Vec<OfPart> {
+        let (mut parts, mut seen) = (empty.clone(), BTreeSet::new());
+        for alert in alerts {
+            let stories: Vec<usize> = labels.harms(alert).collect();
+            let own = stories.first().and_then(|story| of_story(*story)).unwrap_or_else(|| week(alert.opened_ms));
+            if let Some(part) = parts.get_mut(own) {
+                let truth = labels.truth(alert);
+                part.right += u64::from(truth == Truth::Right);
+                part.labelled += u64::from(truth != Truth::Unknown);
+            }
+            seen.extend(stories.into_iter().filter(|story| labels.stories.get(*story).is_some_and(|story| story.is_in(extent))));
+        }
+        for story in seen {
+            if let Some(part) = of_story(story).and_then(|week| parts.get_mut(week)) {
+                part.seen += 1;
+            }
+        }
+        parts
     };
-    // Stories are told by the week that they begin in, so that none is counted in two.
-    let part = |alerts: &[Found], inside: &dyn Fn(i64) -> bool| -> Option<f64> {
-        let mut labels = labels.clone();
-        labels.keep(|story| inside(story.from_ms.max(extent.from_ms)));
-        let alerts: Vec<Found> = alerts.iter().filter(|alert| inside(alert.opened_ms)).cloned().collect();
-        point(&Variant { values: Vec::new(), current: false }, &measure(&alerts, &labels, extent)).f1()
-    };
-    let best = |inside: &dyn Fn(i64) -> bool| -> Option<(usize, f64)> {
-        let scored = found.iter().enumerate().filter_map(|(at, alerts)| Some((at, part(alerts, inside)?)));
+    let all: Vec<Vec<OfPart>> = found.iter().map(tallied).collect();
+    let best = |inside: &dyn Fn(usize) -> bool| -> Option<(usize, f64)> {
+        let whole = |parts: &Vec<OfPart>| {
+            let inside = parts.iter().enumerate().filter(|(week, _)| inside(*week)).map(|(_, part)| *part);
+            inside.fold(OfPart::default(), OfPart::with).f1()
+        };
+        let scored = all.iter().enumerate().filter_map(|(at, parts)| Some((at, whole(parts)?)));
         scored.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
     };
-    let judged = |number: i64| {
-        let own = week(number);
-        let within = |at_ms: i64| (own.from_ms..=own.to_ms).contains(&at_ms);
-        let chosen = best(&|at_ms| !within(at_ms))?.0;
-        let f1 = part(found.get(chosen)?, &within).map(rounded);
-        let values = trial.variants.get(chosen)?.values.clone();
+    let judged = |week: usize| {
+        let chosen = best(&|other| other != week)?.0;
+        let from_ms = extent.from_ms + i64::try_from(week).ok()? * WEEK_MS;
         Some(OfWeek {
-            from: rasid_detectors::event::time::format_rfc3339(own.from_ms),
-            values,
-            f1,
-            best_f1: best(&within).map(|(_, f1)| rounded(f1)),
+            from: rasid_detectors::event::time::format_rfc3339(from_ms),
+            values: trial.variants.get(chosen)?.values.clone(),
+            f1: all.get(chosen)?.get(week)?.f1().map(rounded),
+            best_f1: best(&|other| other == week).map(|(_, f1)| rounded(f1)),
         })
     };
     (0..count).filter_map(judged).collect()
+}
+
+/// The harmonic mean of precision and recall; `None` where one of them has none.
+fn f1(precision: Share, recall: Share) -> Option<f64> {
+    let (precision, recall) = (precision.share()?, recall.share()?);
+    Some(if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 })
 }
 
 #[cfg(test)]
@@ -421,6 +467,26 @@ mod tests {
             let error = values(text).expect_err(text);
             assert!(error.contains(what) && error.contains("auth.otp_flood.sends_max=5..12:1"), "{error}");
         }
+    }
+
+    /// A story from Sunday night on whose alerts open on Monday belongs to one week, with its alerts.
+    #[test]
+    fn a_week_is_judged_by_the_stories_that_begin_in_it() {
+        let lines = r#"{"label":"harm","entity":"user:u_1","from":"1970-01-07T23:00:00Z","to":"1970-01-08T05:00:00Z"}
+{"label":"harm","entity":"user:u_2","from":"1970-01-10T00:00:00Z","to":"1970-01-10T05:00:00Z"}"#;
+        let pseudonymizer = rasid_engine::Pseudonymizer::new(b"a secret that is long enough", 0).expect("long enough");
+        let labels = Labels::read(lines.as_bytes(), &pseudonymizer, true).expect("labels");
+        let found = |entity: &str, hour: i64| crate::compare::tests::found("a.b", entity, hour * 3_600_000);
+        let variant = |value: &str| Variant { values: vec![("p".to_owned(), value.to_owned())], current: false };
+        let ruleset = rasid_compiler::compile(&[]).unwrap_or_else(|report| panic!("{}", report.render(false)));
+        let trial = Trial { rule: "a.b".to_owned(), variants: vec![variant("1"), variant("2")], ruleset, overridden: Vec::new() };
+        // The first sees both stories, each once, and wrongs nobody; the second wrongs one in each week.
+        let right = vec![found("user:u_1", 7 * 24 + 1), found("user:u_2", 9 * 24 + 1)];
+        let wrong = [right.clone(), vec![found("user:u_8", 30), found("user:u_9", 10 * 24)]].concat();
+        let judged = weeks(&trial, &[right, wrong], &labels, Extent { events: 1, from_ms: 0, to_ms: 2 * WEEK_MS - 1 });
+        let said: Vec<(&str, Option<f64>, Option<f64>)> =
+            judged.iter().map(|week| (week.values[0].1.as_str(), week.f1, week.best_f1)).collect();
+        assert_eq!(said, [("1", Some(1.0), Some(1.0)), ("1", Some(1.0), Some(1.0))]);
     }
 
     #[test]

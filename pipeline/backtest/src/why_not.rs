@@ -100,11 +100,6 @@ impl WhyNot {
         Ok(Some(Self { engine, ruleset, place, period, answer }))
     }
 
-    /// The event clock, Unix ms; `i64::MIN` before the first event.
-    pub fn clock_ms(&self) -> i64 {
-        self.engine.clock_ms()
-    }
-
     /// Takes the next records of the past; their positions rise.
     pub fn step(&mut self, records: &[Record<'_>]) {
         let (output, traces) = self.engine.process_traced(records);
@@ -170,7 +165,7 @@ impl Answer {
                 "its condition held {hits} times, and no alert opened: he is spared, or an alert stood from before the period"
             )),
             (hits, alerts) => {
-                lines.push(format!("its condition held {hits} times, and {alerts} alerts opened; the rest were counted with them"))
+                lines.push(format!("its condition held {hits} times, and {alerts} alerts opened; the rest were counted with them"));
             }
         }
         if let Some(hit) = &self.first_hit {

@@ -49,7 +49,8 @@ pub fn gather<'a>(chosen: impl IntoIterator<Item = Chosen<'a>>) -> Ruleset {
             renumbered.insert(number, at);
         }
         for read in rule.triggers.iter_mut().flat_map(|trigger| &mut trigger.reads) {
-            read.binding = *renumbered.get(&read.binding).expect("what is read was gathered");
+            // What is read was gathered.
+            read.binding = renumbered.get(&read.binding).copied().unwrap_or(read.binding);
         }
         id.clone_into(&mut rule.id);
         all.rules.push(rule);

@@ -110,8 +110,8 @@ impl Audit {
 
 fn line(entry: &Entry<'_>) -> Vec<u8> {
     let Entry { at_ms, who, claimed, from, action, why, details } = entry;
-    let claimed = if claimed == who { "" } else { claimed };
-    let line = Line { at: format_rfc3339(*at_ms), who, claimed, from, action, why: without_phones(why), details };
+    let claimed = if claimed == who { String::new() } else { without_phones(claimed) };
+    let line = Line { at: format_rfc3339(*at_ms), who, claimed: &claimed, from, action, why: without_phones(why), details };
     let mut bytes = serde_json::to_vec(&line).expect("text has a JSON form");
     bytes.push(b'\n');
     bytes
@@ -170,6 +170,13 @@ mod tests {
         disk.crash(2);
         let expected = r#"{"at":"2025-11-21T10:01:40.000Z","who":"rasid","claimed":"noor","from":"control socket","action":"retract","why":"two\nlines","details":{"rule":"auth.otp_flood"}}"#;
         assert_eq!(lines(&disk), [expected, &expected.replace(r"two\nlines", "b")]);
+    }
+
+    #[test]
+    fn a_phone_that_somebody_claims_to_be_is_masked() {
+        let disk = Memory::new();
+        open(&disk).append(&Entry { claimed: "+201000000001", ..entry("a") }).unwrap();
+        assert!(lines(&disk).iter().all(|line| !line.contains("1000000001") && line.contains("+••••••••••••")), "{:?}", lines(&disk));
     }
 
     #[test]

@@ -80,7 +80,6 @@ impl Command for Args {
         let alerts = self.alerts.as_deref().map(JsonLinesSink::create).transpose()?;
         past.read(|records| {
             backtest.step(records);
-            !backtest.is_over()
         })?;
         let (report, found) = backtest.finish();
         if let Some(mut sink) = alerts {

@@ -63,7 +63,6 @@ impl Command for Args {
             let batch = diff.new_run().decode(records, &opened);
             diff.step(&batch);
             diff.new_run().recycle(batch);
-            period.until_ms == i64::MAX || diff.engine().clock_ms() < period.until_ms.saturating_add(diff.lateness_ms())
         })?;
         let counters = diff.engine().counters();
         if counters.dead_letters > 0 {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Read as _;
 
-use rasid_detectors::chat::contact_leak::{Candidate, Params, Reading, Verdict, explain};
+use rasid_detectors::reading::{Candidate, Params, Reading, Verdict, explain};
 
 use super::{Command, Failure, OutputFormat, print_block, print_json};
 

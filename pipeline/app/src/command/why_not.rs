@@ -2,7 +2,6 @@
 
 use rasid_backtest::label::leave;
 use rasid_backtest::why_not::WhyNot;
-use rasid_engine::Config;
 
 use super::past_options::PastOptions;
 use super::{Command, Failure, OutputFormat, print_block, print_json};
@@ -47,7 +46,6 @@ impl Command for Args {
         };
         past.read(|records| {
             question.step(records);
-            question.clock_ms() < period.until_ms.saturating_add(Config::default().lateness_ms)
         })?;
         let answer = question.finish();
         match self.output {

@@ -151,7 +151,8 @@ fn words(what: &str, text: &str, max: usize) -> Result<String, ControlError> {
 /// The record of what somebody says.
 pub(crate) fn feedback(alerts: &[String], act: Act, who: Who, why: String, at_ms: i64) -> Feedback {
     let Who { user, claimed } = who;
-    let claimed = if claimed == user { String::new() } else { claimed };
+    // Whoever may open the socket may claim any name.
+    let claimed = if claimed == user { String::new() } else { without_phones(&claimed).replace(char::is_control, " ") };
     Feedback { alerts: alerts.to_vec(), act, who: user, claimed, why, at_ms }
 }
 
@@ -211,5 +212,12 @@ mod tests {
         assert_eq!(refused(assigned(" ")), "the assignee has no name");
         assert!(refused(assigned(&"x".repeat(65))).contains("assignee"));
         assert!(refused(needed(" ")).contains("say why"));
+    }
+
+    #[test]
+    fn whoever_somebody_claims_to_be_is_no_phone_and_no_terminal_command() {
+        let who = Who { user: "rasid".to_owned(), claimed: "+20 100 000 0001\u{1b}[2J".to_owned() };
+        let claimed = feedback(&[], Act::Close, who, String::new(), 0).claimed;
+        assert!(!claimed.chars().any(char::is_control) && !claimed.contains("0001") && claimed.contains('•'), "{claimed}");
     }
 }

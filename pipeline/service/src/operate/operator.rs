@@ -79,19 +79,16 @@ impl Operator {
     }
 
     /// Puts into the log what somebody says about alerts, and waits until the store has it.
-    async fn say(
-        &self,
-        ids: Vec<String>,
-        act: Act,
-        who: Who,
-        why: &str,
-        details: &[(&str, String)],
-    ) -> Result<AlertsChanged, ControlError> {
+    async fn say(&self, ids: Vec<String>, act: Act, who: Who, why: &str) -> Result<AlertsChanged, ControlError> {
         self.check_open()?;
         let alerts = tokio::task::block_in_place(|| kept::resolve(&self.store, ids))?;
         let (act, why) = (kept::masked(act)?, kept::reason(why)?);
-        let mut details: BTreeMap<&str, String> = details.iter().cloned().collect();
-        details.insert("alerts", alerts.join(","));
+        let mut details = BTreeMap::from([("alerts", alerts.join(","))]);
+        match &act {
+            Act::Acknowledge { assignee } => details.extend(assignee.iter().map(|assignee| ("assignee", assignee.clone()))),
+            Act::Verdict(verdict) => details.extend([("verdict", verdict.name().to_owned())]),
+            Act::Close => {}
+        }
         let action = kept::action(&act);
         self.audit_act(&who, action, &why, details)?;
         let record = kept::feedback(&alerts, act, who, why, self.clock.wall_ms());
@@ -253,20 +250,19 @@ impl Control for Operator {
 
     async fn acknowledge(&self, request: AckRequest) -> Result<AlertsChanged, ControlError> {
         let AckRequest { ids, assignee, who, why } = request;
-        let details: Vec<_> = assignee.iter().map(|assignee| ("assignee", assignee.clone())).collect();
-        self.say(ids, Act::Acknowledge { assignee }, who, &why, &details).await
+        self.say(ids, Act::Acknowledge { assignee }, who, &why).await
     }
 
     async fn close(&self, request: CloseRequest) -> Result<AlertsChanged, ControlError> {
         let CloseRequest { ids, who, why } = request;
         kept::needed(&why)?;
-        self.say(ids, Act::Close, who, &why, &[]).await
+        self.say(ids, Act::Close, who, &why).await
     }
 
     async fn judge(&self, request: VerdictRequest) -> Result<AlertsChanged, ControlError> {
         let VerdictRequest { ids, verdict, who, why } = request;
         kept::needed(&why)?;
-        self.say(ids, Act::Verdict(verdict), who, &why, &[("verdict", verdict.name().to_owned())]).await
+        self.say(ids, Act::Verdict(verdict), who, &why).await
     }
 
     async fn page_test(&self, request: PageTestRequest) -> Result<PageTested, ControlError> {

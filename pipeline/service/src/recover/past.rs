@@ -56,7 +56,7 @@ impl Past {
     ///
     /// # Errors
     /// [`ReplayError`]; there is no going on after it.
-    pub fn next(&mut self) -> Result<Option<Vec<Record<'_>>>, ReplayError> {
+    pub fn records(&mut self) -> Result<Option<Vec<Record<'_>>>, ReplayError> {
         if !self.reader.next(&mut self.block)? {
             return Ok(None);
         }

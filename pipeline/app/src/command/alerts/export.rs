@@ -68,7 +68,14 @@ pub(super) fn write(client: &Client, mut filter: AlertFilter, file: &str) -> Res
         filter.cursor = Some(next);
     }
     if file != "-" {
-        fs::write(file, text).map_err(|error| Failure::Outside(format!("cannot write {file}: {error}").into()))?;
+        let failed = |error: std::io::Error| Failure::Outside(format!("cannot write {file}: {error}").into());
+        // What is no file of its own (/dev/null, a pipe) has no name to be taken.
+        if fs::metadata(file).is_ok_and(|meta| !meta.is_file()) {
+            fs::write(file, text).map_err(failed)?;
+        } else {
+            let beside = format!("{file}.new");
+            fs::write(&beside, text).and_then(|()| fs::rename(&beside, file)).map_err(failed)?;
+        }
     }
     say(format_args!("{count} verdicts"));
     Ok(())
