@@ -99,30 +99,59 @@ fn shared(ruleset: &Ruleset) -> Vec<(&str, &str)> {
     shared.map(|(_, source)| (source.name.as_str(), source.text.as_str())).collect()
 }
 
+/// What joins terms.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joined {
+    And,
+    Or,
+}
+
+/// The terms that `how` joins, from left to right: all of a chain, and one of anything else.
+fn terms(expr: &Expr, how: Joined) -> Vec<&Expr> {
+    match (expr, how) {
+        (Expr::And(left, right), Joined::And) | (Expr::Or(left, right), Joined::Or) => [terms(left, how), terms(right, how)].concat(),
+        _ => vec![expr],
+    }
+}
+
 fn of_condition(old: &Expr, new: &Expr) -> Option<Direction> {
     if old.is_same(new) {
         return Some(Direction::Same);
     }
-    let parts = match (old, new) {
-        (Expr::And(a, b), Expr::And(c, d)) | (Expr::Or(a, b), Expr::Or(c, d)) => {
-            of_condition(a, c).zip(of_condition(b, d)).and_then(|(first, second)| first.with(second))
-        }
+    match (old, new) {
         (Expr::Not(a), Expr::Not(b)) => of_condition(a, b).map(Direction::flipped),
         (Expr::Compare(before, a, b), Expr::Compare(after, c, d)) => of_comparison((*before, a, b), (*after, c, d)),
+        (_, Expr::And(..)) | (Expr::And(..), _) if !matches!(new, Expr::Or(..)) => of_terms(old, new, Joined::And),
+        (_, Expr::Or(..)) | (Expr::Or(..), _) => of_terms(old, new, Joined::Or),
         _ => None,
-    };
-    if parts.is_some() {
-        return parts;
     }
-    // A term more, or one fewer.
-    let within = |whole: &Expr, part: &Expr| -> Option<Direction> {
-        match whole {
-            Expr::And(a, b) => [a, b].into_iter().find_map(|side| of_condition(part, side)?.with(Direction::Narrower)),
-            Expr::Or(a, b) => [a, b].into_iter().find_map(|side| of_condition(part, side)?.with(Direction::Wider)),
-            _ => None,
+}
+
+/// Each old term beside the new one that it has become; what is left over has come or gone. A chain is taken as a whole, so that two
+/// terms are held against each other once, however long it is.
+fn of_terms(old: &Expr, new: &Expr, how: Joined) -> Option<Direction> {
+    let (old, mut new) = (terms(old, how), terms(new, how));
+    let mut changed = Vec::new();
+    for then in old {
+        match new.iter().position(|now| then.is_same(now)) {
+            Some(at) => drop(new.remove(at)),
+            None => changed.push(then),
         }
-    };
-    within(new, old).or_else(|| within(old, new).map(Direction::flipped))
+    }
+    let (mut all, mut gone) = (Direction::Same, false);
+    for then in changed {
+        match new.iter().enumerate().find_map(|(at, now)| Some((at, of_condition(then, now)?))) {
+            Some((at, direction)) => {
+                new.remove(at);
+                all = all.with(direction)?;
+            }
+            None => gone = true,
+        }
+    }
+    let more = if how == Joined::And { Direction::Narrower } else { Direction::Wider };
+    let come = if new.is_empty() { Direction::Same } else { more };
+    let gone = if gone { more.flipped() } else { Direction::Same };
+    all.with(come)?.with(gone)
 }
 
 /// Which way a number goes.
@@ -234,6 +263,20 @@ mod tests {
         direction(&ruleset(old.0, old.1), &ruleset(new.0, new.1), "auth.t")
     }
 
+    /// Ordinary edits of a condition of many terms, and of one that alternates deeply.
+    #[test]
+    fn a_long_condition_is_told_in_no_time() {
+        let many = |last: &str| {
+            let terms: Vec<String> = (0..60).map(|number| format!("n != {number}")).collect();
+            format!("{} && {last}", terms.join(" && "))
+        };
+        assert_eq!(between((&many("n > params.most"), 5), (&many("n > params.most"), 8)), Some(Direction::Narrower));
+        assert_eq!(between((&many("n == params.most"), 5), (&many("n == params.most"), 8)), None);
+        let deep =
+            |limit: u32| (0..12).fold(format!("n == {limit} + params.most"), |inner, at| format!("(m > {at} && n > {at} || {inner})"));
+        assert_eq!(between((&deep(1), 5), (&deep(2), 5)), None);
+    }
+
     #[test]
     fn a_change_is_narrower_wider_or_neither() {
         use Direction::{Narrower, Same, Wider};
@@ -257,6 +300,10 @@ mod tests {
             (("n > params.most && m > 2", 5), ("n > params.most && m > 3", 6), Some(Narrower)),
             (("n > params.most && m > 2", 5), ("n > params.most && m > 1", 6), None),
             ((plain, 5), ("m > params.most", 5), None),
+            (("n > params.most && m > 2", 5), ("m > 2 && n > params.most", 5), Some(Same)),
+            (("n > params.most && m > 2", 5), ("n > params.most || m > 2", 5), Some(Wider)),
+            (("n > params.most || m > 2", 5), ("n > params.most && m > 2", 5), Some(Narrower)),
+            (("n > params.most && m == 2", 5), ("n > params.most && m == 3", 5), None),
             ((plain, 5), ("n < params.most", 5), None),
         ] {
             assert_eq!(between(old, new), expected, "{old:?} to {new:?}");
