@@ -244,7 +244,7 @@ mod tests {
             let (hits, of) =
                 cells.fold((0, 0), |(hits, of), cell| (hits + cell.tuned.hits + cell.untuned.hits, of + cell.tuned.of + cell.untuned.of));
             let share = tally::Share { hits, of };
-            assert!(share.share() >= least, "{level}: {hits} of {of} caught");
+            assert!(share.share().is_some_and(|share| share >= least), "{level}: {hits} of {of} caught");
         }
         let (wrong, ..) = tally.rate(&tally.all_wrong());
         assert!(wrong <= WRONG_MAX, "{wrong:.2} alerts about honest people for each 1,000 and day");

@@ -113,7 +113,7 @@ fn rules(tally: &Tally, text: &mut String) {
 fn severities(tally: &Tally, text: &mut String) {
     text.push_str("### Precision by severity\n\n| severity | right of accusing alerts | precision |\n|---|---|---|\n");
     for (severity, share) in &tally.precision {
-        let (low, high) = share.interval();
+        let Some((low, high)) = share.interval() else { continue };
         let name = match severity {
             Severity::Sev0 => "SEV0",
             Severity::Sev1 => "SEV1",
@@ -141,7 +141,7 @@ fn look_alikes(tally: &Tally, text: &mut String) {
 }
 
 fn percent(share: Share) -> String {
-    format!("{:.1} %", share.share() * 100.0)
+    format!("{:.1} %", share.share().unwrap_or(0.0) * 100.0)
 }
 
 /// The median of waits, as people say it.

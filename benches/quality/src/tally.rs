@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use rasid_backtest::share::Share;
 use rasid_compiler::ruleset::Severity;
 use rasid_simulate::{Config, Half, Kind, Level};
 
@@ -9,36 +10,6 @@ use crate::week::{Verdict, Week};
 
 /// z of a confidence of 95 %.
 const Z: f64 = 1.959_964;
-
-/// How many of how many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Share {
-    pub(crate) hits: u64,
-    pub(crate) of: u64,
-}
-
-impl Share {
-    pub(crate) fn add(&mut self, hit: bool) {
-        self.hits += u64::from(hit);
-        self.of += 1;
-    }
-
-    /// The share, 0 to 1; 0 of none.
-    #[expect(clippy::cast_precision_loss, reason = "counts of a few thousand")]
-    pub(crate) fn share(self) -> f64 {
-        self.hits as f64 / self.of.max(1) as f64
-    }
-
-    /// Wilson's score interval of 95 % (Wilson 1927).
-    #[expect(clippy::cast_precision_loss, reason = "counts of a few thousand")]
-    pub(crate) fn interval(self) -> (f64, f64) {
-        let (n, p) = (self.of.max(1) as f64, self.share());
-        let middle = p + Z * Z / (2.0 * n);
-        let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-        let scale = 1.0 + Z * Z / n;
-        (((middle - spread) / scale).max(0.0), ((middle + spread) / scale).min(1.0))
-    }
-}
 
 /// What became of the campaigns of one kind and level.
 #[derive(Default)]
@@ -148,13 +119,6 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wilsons_interval_is_that_of_his_paper() {
-        let (low, high) = Share { hits: 8, of: 10 }.interval();
-        assert!((low - 0.490_2).abs() < 1e-3 && (high - 0.943_3).abs() < 1e-3, "{low} {high}");
-        assert!(Share::default().interval().0 < f64::EPSILON);
-    }
 
     #[test]
     fn a_rate_is_by_week_and_weeks_without_an_alert_count() {

@@ -280,14 +280,20 @@ impl Verdicts {
             self.about_clean as f64 / self.clean_km.max(1.0) * 1_000.0,
             self.about_oddities,
             all.of,
-            all.share(),
+            all.share().unwrap_or(0.0),
         );
         text.push_str("| | caught of | share | by |\n|---|---|---|---|\n");
         for (kinds, oddity) in [(&self.attacks, ""), (&self.oddities, "honest: ")] {
             for (kind, share) in kinds {
                 let by: Vec<String> = self.seen_by.get(kind).into_iter().flatten().map(|(rule, count)| format!("{rule} {count}")).collect();
-                let _infallible =
-                    writeln!(text, "| {oddity}{kind} | {} of {} | {:.3} | {} |", share.hits, share.of, share.share(), by.join(", "));
+                let _infallible = writeln!(
+                    text,
+                    "| {oddity}{kind} | {} of {} | {:.3} | {} |",
+                    share.hits,
+                    share.of,
+                    share.share().unwrap_or(0.0),
+                    by.join(", ")
+                );
             }
         }
         let wrong: Vec<String> = self.wrong.iter().map(|(rule, count)| format!("{rule} {count}")).collect();

@@ -13,10 +13,29 @@ use crate::command::{Failure, Progress, say};
 use crate::config::{self, Key, Layers};
 use crate::key;
 
-/// Bytes read at once for each thread, and so what engines take at once.
+/// Bytes read at once for each thread, and so what engines take at once: some 800 records, which with their rows stay in the second-level
+/// cache.
 const READ_BYTES: usize = 256 << 10;
 /// Most lines taken at once for each thread, should they be short.
 const LINES_MAX: usize = 4096;
+
+/// How much is read at once.
+pub(crate) fn limits(threads: u16) -> Limits {
+    let threads = usize::from(threads);
+    Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() }
+}
+
+/// Looks at all inputs first, so that a name that is wrong is told before a long run and not in its middle. They are opened one after
+/// another, because there may be more of them than may be open; what is no file, a pipe say, is left alone: it may be read once.
+pub(crate) fn look_at(files: &[String], limits: Limits) -> Result<(), Failure> {
+    for file in files.iter().filter(|file| Path::new(file).is_file()) {
+        drop(JsonLines::open_with(file, limits)?);
+    }
+    if let Some(file) = files.iter().find(|file| *file != "-" && !Path::new(file).exists()) {
+        drop(JsonLines::open_with(file, limits)?);
+    }
+    Ok(())
+}
 
 /// Events on their way.
 pub(crate) struct Past {
@@ -34,8 +53,7 @@ enum From {
 impl Past {
     /// What lies in `files`: events, one after another, or one data folder. `arrival_ms`: when events of files arrived.
     pub(crate) fn open(files: &[String], arrival_ms: i64, threads: u16) -> Result<Self, Failure> {
-        let threads = usize::from(threads);
-        let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
+        let limits = limits(threads);
         if let [dir] = files
             && is_data_folder(Path::new(dir))
         {
@@ -53,10 +71,7 @@ impl Past {
                 "{dir} is the data folder of a service, and such a folder is read alone: its log is one order of events"
             )));
         }
-        // All are looked at first, so that a name that is wrong is told before a long run and not in its middle.
-        for file in files.iter().filter(|file| *file != "-") {
-            drop(JsonLines::open_with(file, limits)?);
-        }
+        look_at(files, limits)?;
         Ok(Self { from: From::Files(files.to_vec()), pseudonymizer: key::pseudonymizer()?, arrival_ms, limits })
     }
 

@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+const CODES: &str = "rule: auth.codes\ntitle: t\non: auth.otp_requested\nentity: phone\nparams: {most: 2}\nlet: {n: {count: auth.otp_requested, by: phone, window: 10m}}\nwhen: n > params.most\nexplain: '{n}'\n";
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
@@ -65,13 +67,29 @@ fn the_page_is_true() {
     assert!(now == page, "docs/backtesting.md does not say what the commands say; RASID_BLESS=1 writes it anew:\n{written}");
 }
 
+/// A pipe gives what it holds once, so nobody looks into it before.
+#[test]
+fn a_pipe_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("rules/auth")).unwrap();
+    std::fs::write(folder.path().join("rules/auth/codes.yaml"), CODES).unwrap();
+    let event = |number: u32| {
+        format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"{number}\",\"source\":\"/t\",\"type\":\"auth.otp_requested\",\"time\":\"2026-11-01T10:00:0{number}Z\",\"data\":{{\"phone\":\"+201000000001\",\"ip\":\"192.0.2.1\",\"purpose\":\"login\"}}}}\n"
+        )
+    };
+    std::fs::write(folder.path().join("events.jsonl"), (0..5).map(event).collect::<String>()).unwrap();
+    let (status, said, complained) = shell(folder.path(), "mkfifo pipe && { cat events.jsonl > pipe & timeout 20 rasid backtest pipe; }");
+    assert_eq!(status, Some(0), "{complained}");
+    assert!(said.contains(" 5 events, by ") && said.contains("1 alerts, "), "{said}");
+}
+
 /// Faults of what is asked are named, and end with 2.
 #[test]
 fn what_cannot_be_answered_is_said() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("rules/auth")).unwrap();
-    let rule = "rule: auth.codes\ntitle: t\non: auth.otp_requested\nentity: phone\nparams: {most: 2}\nlet: {n: {count: auth.otp_requested, by: phone, window: 10m}}\nwhen: n > params.most\nexplain: '{n}'\n";
-    std::fs::write(folder.path().join("rules/auth/codes.yaml"), rule).unwrap();
+    std::fs::write(folder.path().join("rules/auth/codes.yaml"), CODES).unwrap();
     std::fs::write(folder.path().join("events.jsonl"), "").unwrap();
     std::fs::write(folder.path().join("labels.jsonl"), "{\"label\":\"harm\",\"entity\":\"+201000000001\"}\n").unwrap();
     for (line, status, part) in [

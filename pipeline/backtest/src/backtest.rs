@@ -2,7 +2,7 @@
 
 use rasid_compiler::ruleset::{Mode, Ruleset};
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_engine::{Config, Counters, EngineError, Opened, Pseudonymizer, Record};
+use rasid_engine::{Config, EngineError, Opened, Pseudonymizer, Record};
 
 use crate::found::Found;
 use crate::gate::Gate;
@@ -89,10 +89,7 @@ impl Backtest {
             }
         }
         let trials = Trial::of(&sweeps, &ruleset)?;
-        let trials = trials.into_iter().map(|trial| {
-            let run = Run::new(trial.ruleset.clone(), config, pseudonymizer, period)?;
-            Ok((trial, run))
-        });
+        let trials = trials.into_iter().map(|(trial, ruleset)| Ok((trial, Run::new(ruleset, config, pseudonymizer, period)?)));
         let trials = trials.collect::<Result<Vec<_>, EngineError>>()?;
         let rules = ruleset.rules.iter().filter(|rule| rule.mode != Mode::Off).map(|rule| rule.id.clone()).collect();
         let (hash, baseline_hash) = (ruleset.hash.clone(), baseline.as_ref().map(|baseline| baseline.hash.clone()));
@@ -134,15 +131,10 @@ impl Backtest {
         self.main.run().recycle(batch);
     }
 
-    /// Counts so far.
-    pub fn counters(&mut self) -> Counters {
-        self.main.run().engine().counters()
-    }
-
     /// The report, and the alerts that the rules opened in the period, when all is read.
     pub fn finish(mut self) -> (Report, Vec<Found>) {
-        let counters = self.counters();
-        let clock_ms = self.main.run().engine().clock_ms();
+        let engine = self.main.run().engine();
+        let (counters, clock_ms) = (engine.counters(), engine.clock_ms());
         let (from_ms, to_ms) = match self.from_ms {
             None => (0, 0),
             Some(first_ms) => (first_ms.max(self.period.since_ms), clock_ms.min(self.period.until_ms.saturating_sub(1))),
@@ -171,10 +163,7 @@ impl Backtest {
         };
         report.measures = measure(&found, &self.labels, extent);
         report.silent = self.rules.into_iter().filter(|rule| report.measures.rules.iter().all(|of| of.rule != *rule)).collect();
-        let curve = |(trial, run): (Trial, Run)| -> Curve {
-            let sorted = trial.sort(run.into_found());
-            curve(&trial, &sorted, &self.labels, extent)
-        };
+        let curve = |(trial, run): (Trial, Run)| -> Curve { curve(&trial, &trial.sort(run.into_found()), &self.labels, extent) };
         report.sweeps = self.trials.into_iter().map(curve).collect();
         report.notes = notes(&report, self.labels.is_empty());
         for alert in &mut found {

@@ -30,9 +30,6 @@ pub enum Change {
 }
 
 impl Change {
-    /// Every one, in the order in which they are told.
-    pub const ALL: [Self; 4] = [Self::New, Self::Gone, Self::Moved, Self::Changed];
-
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {

@@ -6,10 +6,11 @@
 //! both, at two places     neither             !(…)                   the other way round
 //! ```
 //!
-//! A sum that overflows aside, of which there is no value. What counts is hits. Where a rule has `suppress`, an alert may still move: of fewer hits another one may be the first.
+//! A sum that overflows aside, of which there is no value. What counts is hits. Where a rule has `suppress`, an alert may still move: of fewer
+//! hits another one may be the first.
 
 use rasid_compiler::expression::{Arithmetic, Comparison, Expr};
-use rasid_compiler::ruleset::{Rule, Ruleset};
+use rasid_compiler::ruleset::{Ruleset, Trigger};
 use rasid_detectors::value::OwnedValue;
 use serde::Serialize;
 
@@ -26,6 +27,15 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// In a sentence.
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Same => "the condition is the same, written otherwise: no hit comes or goes",
+            Self::Narrower => "the condition is narrower: no hit comes, whatever the events are",
+            Self::Wider => "the condition is wider: no hit goes, whatever the events are",
+        }
+    }
+
     fn flipped(self) -> Self {
         match self {
             Self::Same => Self::Same,
@@ -44,17 +54,15 @@ impl Direction {
 }
 
 /// What the change from `old` to `new` does to the hits of the rule of that id; `None` where it may do both, where that cannot be told
-/// from the conditions, or where it is not in both.
+/// from the conditions, or where it is not in both. Both rulesets share the same lists, zones, rates and bindings.
 pub fn direction(old: &Ruleset, new: &Ruleset, id: &str) -> Option<Direction> {
-    let of = |ruleset: &'_ Ruleset| ruleset.rules.iter().position(|rule| rule.id == id);
-    let (before, after) = (old.rules.get(of(old)?)?, new.rules.get(of(new)?)?);
-    // What lists hold is in no condition.
-    if shared(old) != shared(new) || before.mode != after.mode || before.triggers.len() != after.triggers.len() || before.reads_others() {
+    let (before, after) = (old.rules.get(old.place(id)?)?, new.rules.get(new.place(id)?)?);
+    if before.mode != after.mode || before.triggers.len() != after.triggers.len() || before.reads_others() {
         return None;
     }
     let mut all = Direction::Same;
     for (then, now) in before.triggers.iter().zip(&after.triggers) {
-        let reads = |ruleset: &Ruleset, rule: &rasid_compiler::ruleset::Trigger| -> Vec<String> {
+        let reads = |ruleset: &Ruleset, rule: &Trigger| -> Vec<String> {
             rule.reads
                 .iter()
                 .map(|read| format!("{} {:?}", ruleset.bindings.get(read.binding).map_or("", |binding| &binding.canonical), read.key))
@@ -80,23 +88,6 @@ pub fn direction(old: &Ruleset, new: &Ruleset, id: &str) -> Option<Direction> {
         }
     }
     Some(all)
-}
-
-impl Direction {
-    /// In a sentence.
-    pub fn says(self) -> &'static str {
-        match self {
-            Self::Same => "the condition is the same, written otherwise: no hit comes or goes",
-            Self::Narrower => "the condition is narrower: no hit comes, whatever the events are",
-            Self::Wider => "the condition is wider: no hit goes, whatever the events are",
-        }
-    }
-}
-
-fn shared(ruleset: &Ruleset) -> Vec<(&str, &str)> {
-    let is_rule = |index: usize| ruleset.rules.iter().any(|rule: &Rule| rule.source == index);
-    let shared = ruleset.sources.iter().enumerate().filter(|(index, _)| !is_rule(*index));
-    shared.map(|(_, source)| (source.name.as_str(), source.text.as_str())).collect()
 }
 
 /// What joins terms.

@@ -108,17 +108,21 @@ struct Side {
 }
 
 impl Side {
-    fn rule(&self, id: &str) -> Option<&Rule> {
-        self.ruleset.rules.iter().find(|rule| rule.id == id)
-    }
-
-    fn traces(&mut self, batch: &Batch<'_>) -> Vec<Trace> {
-        self.traced.as_mut().map(|engine| engine.step_traced(batch).1).unwrap_or_default()
+    /// What the rules that are looked into saw in a batch; nothing where nobody asks, and they only go on.
+    fn traces(&mut self, batch: &Batch<'_>, asked: bool) -> Vec<Trace> {
+        match &mut self.traced {
+            Some(engine) if asked => engine.step_traced(batch).1,
+            Some(engine) => {
+                engine.step(batch);
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
     }
 
     /// What a rule saw of somebody at an event; where it looks at somebody else there, of him, if he is the only one.
     fn saw(&self, traces: &ByPlace<'_>, rule: &str, position: u64, entity: &str) -> Option<Saw> {
-        let found = self.rule(rule)?;
+        let found = self.ruleset.rules.get(self.ruleset.place(rule)?)?;
         let of_event = traces.get(&(position, rule))?;
         let mut own = of_event.iter().filter(|trace| trace.entity.as_deref() == Some(entity));
         let first = own.clone().next().or(if of_event.len() == 1 { of_event.first() } else { None })?;
@@ -154,8 +158,11 @@ impl Diff {
             let known = covers.entry(rule.to_owned()).or_default();
             *known = ms.max(*known);
         }
-        let changed = changed(&old, &new);
-        let directions = changed.iter().filter_map(|rule| Some((rule.clone(), direction(&old, &new, rule)?))).collect();
+        let same_shared = old.shared_files().eq(new.shared_files());
+        let changed = changed(&old, &new, same_shared);
+        // What lists hold is in no condition.
+        let compared = changed.iter().filter(|_| same_shared);
+        let directions = compared.filter_map(|rule| Some((rule.clone(), direction(&old, &new, rule)?))).collect();
         let side = |ruleset: Ruleset| -> Result<Side, EngineError> {
             let chosen = ruleset.rules.iter().enumerate().filter(|(_, rule)| changed.iter().take(LOOKED_INTO_MAX).any(|id| *id == rule.id));
             // What reads other rules' alerts and scores would see none here.
@@ -178,10 +185,8 @@ impl Diff {
         let key = |found: &Found| (found.rule.clone(), found.position, found.entity.clone());
         let then: BTreeSet<_> = self.old.run.step(batch).iter().map(key).collect();
         let now: BTreeSet<_> = self.new.run.step(batch).iter().map(key).collect();
-        let (old, new) = (self.old.traces(batch), self.new.traces(batch));
-        if then == now {
-            return;
-        }
+        let differ = then != now;
+        let (old, new) = (self.old.traces(batch, differ), self.new.traces(batch, differ));
         let (old, new) = (by_place(&old), by_place(&new));
         for (rule, position, entity) in then.symmetric_difference(&now) {
             if self.changed.iter().take(LOOKED_INTO_MAX).any(|id| id == rule) {
@@ -218,19 +223,13 @@ impl Diff {
     }
 }
 
-/// The rules whose files differ, in order of their ids. Where lists, rates, zones or shared bindings do, that may be any.
-fn changed(old: &Ruleset, new: &Ruleset) -> Vec<String> {
-    let is_rule = |ruleset: &Ruleset, index: usize| ruleset.rules.iter().any(|rule| rule.source == index);
-    let shared = |ruleset: &Ruleset| -> Vec<(String, String)> {
-        let shared = ruleset.sources.iter().enumerate().filter(|(index, _)| !is_rule(ruleset, *index));
-        shared.map(|(_, source)| (source.name.clone(), source.text.clone())).collect()
-    };
+/// The rules whose files differ, in order of their ids; where what rules share differs, all of them.
+fn changed(old: &Ruleset, new: &Ruleset, same_shared: bool) -> Vec<String> {
     let texts = |ruleset: &Ruleset| -> BTreeMap<String, String> {
         let text = |rule: &Rule| ruleset.sources.get(rule.source).map(|source| source.text.clone()).unwrap_or_default();
         ruleset.rules.iter().map(|rule| (rule.id.clone(), text(rule))).collect()
     };
     let (before, after) = (texts(old), texts(new));
     let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let others = shared(old) != shared(new);
-    all.into_iter().filter(|id| others || before.get(*id) != after.get(*id)).cloned().collect()
+    all.into_iter().filter(|id| !same_shared || before.get(*id) != after.get(*id)).cloned().collect()
 }

@@ -130,30 +130,24 @@ impl Variant {
     }
 }
 
-/// A rule under all its variants, ready to run.
+/// A rule under all its variants.
 #[derive(Debug)]
 pub struct Trial {
     /// The rule.
     pub rule: String,
     /// Its variants.
     pub variants: Vec<Variant>,
-    /// All of them as rules of one ruleset, named by [`Trial::id`].
-    pub ruleset: Ruleset,
     /// Parameters that an override sets, too: where it applies, the sweep changes nothing.
     pub overridden: Vec<String>,
 }
 
 impl Trial {
-    /// What the rule of that variant is called.
-    pub fn id(&self, variant: usize) -> String {
-        format!("{}~{variant:04}", self.rule)
-    }
-
-    /// The trials that some sweeps of rules of `ruleset` come to: one a rule, of every combination of its parameters' values.
+    /// The trials that some sweeps of rules of `ruleset` come to: one a rule, of every combination of its parameters' values, each with
+    /// the ruleset in which every variant is a rule of its own.
     ///
     /// # Errors
     /// [`SweepError`].
-    pub fn of(sweeps: &[Sweep], ruleset: &Ruleset) -> Result<Vec<Self>, SweepError> {
+    pub fn of(sweeps: &[Sweep], ruleset: &Ruleset) -> Result<Vec<(Self, Ruleset)>, SweepError> {
         let mut by_rule: BTreeMap<&str, Vec<&Sweep>> = BTreeMap::new();
         for sweep in sweeps {
             by_rule.entry(&sweep.rule).or_default().push(sweep);
@@ -165,9 +159,9 @@ impl Trial {
         by_rule.into_iter().map(|(rule, sweeps)| Self::of_rule(rule, &sweeps, ruleset)).collect()
     }
 
-    fn of_rule(rule: &str, sweeps: &[&Sweep], ruleset: &Ruleset) -> Result<Self, SweepError> {
+    fn of_rule(rule: &str, sweeps: &[&Sweep], ruleset: &Ruleset) -> Result<(Self, Ruleset), SweepError> {
         let unknown = || SweepError::Unknown(format!("there is no rule `{rule}`"));
-        let place = ruleset.rules.iter().position(|other| other.id == rule).ok_or_else(unknown)?;
+        let place = ruleset.place(rule).ok_or_else(unknown)?;
         let found = ruleset.rules.get(place).ok_or_else(unknown)?;
         let file = ruleset.sources.get(found.source).ok_or_else(unknown)?;
         let written = params(file);
@@ -186,10 +180,7 @@ impl Trial {
             };
             combinations = combinations.iter().flat_map(with).collect();
         }
-        // What rules share, and no other rule.
-        let is_rule = |index: usize| ruleset.rules.iter().any(|other| other.source == index);
-        let shared = ruleset.sources.iter().enumerate().filter(|(index, _)| !is_rule(*index));
-        let shared: Vec<SourceFile> = shared.map(|(_, source)| source.clone()).collect();
+        let shared: Vec<SourceFile> = ruleset.shared_files().cloned().collect();
         let now = |name: &str| written.iter().find(|param| param.name == name).map(|param| param.value.trim_matches(['"', '\'']));
         let mut rulesets = Vec::with_capacity(combinations.len());
         let mut variants = Vec::with_capacity(combinations.len());
@@ -199,24 +190,15 @@ impl Trial {
             rulesets.push(varied(file, &variant, &shared, rule)?);
             variants.push(variant);
         }
-        let mut trial = Self {
-            rule: rule.to_owned(),
-            variants,
-            ruleset: ruleset.clone(),
-            overridden: written
-                .iter()
-                .filter(|param| param.overridden && sweeps.iter().any(|sweep| sweep.param == param.name))
-                .map(|param| param.name.clone())
-                .collect(),
-        };
-        let ids: Vec<String> = (0..rulesets.len()).map(|variant| trial.id(variant)).collect();
+        let swept = |name: &str| sweeps.iter().any(|sweep| sweep.param == name);
+        let overridden = written.iter().filter(|param| param.overridden && swept(&param.name)).map(|param| param.name.clone()).collect();
+        let ids: Vec<String> = (0..rulesets.len()).map(|variant| format!("{rule}~{variant:04}")).collect();
         let mut chosen: Vec<Chosen<'_>> = rulesets.iter().zip(&ids).map(|(ruleset, id)| Chosen { ruleset, rule: 0, id }).collect();
         if found.reads_others() {
             let others = ruleset.rules.iter().enumerate().filter(|(other, _)| *other != place);
             chosen.extend(others.map(|(rule, other)| Chosen { ruleset, rule, id: &other.id }));
         }
-        trial.ruleset = gather(chosen);
-        Ok(trial)
+        Ok((Self { rule: rule.to_owned(), variants, overridden }, gather(chosen)))
     }
 
     /// What came of it: the alerts of each variant, by its place.
@@ -304,8 +286,7 @@ pub struct OfWeek {
 
 /// The curve of a trial whose variants opened these alerts.
 pub fn curve(trial: &Trial, found: &[Vec<Found>], labels: &Labels, extent: Extent) -> Curve {
-    let measured = |alerts: &[Found], extent: Extent| measure(alerts, labels, extent);
-    let point = |(variant, alerts): (&Variant, &Vec<Found>)| point(variant, &measured(alerts, extent));
+    let point = |(variant, alerts): (&Variant, &Vec<Found>)| point(variant, &measure(alerts, labels, extent));
     let mut points: Vec<Point> = trial.variants.iter().zip(found).map(point).collect();
     if let Some(knee) = knee(&points).and_then(|at| points.get_mut(at)) {
         knee.knee = true;
@@ -478,8 +459,7 @@ mod tests {
         let labels = Labels::read(lines.as_bytes(), &pseudonymizer, true).expect("labels");
         let found = |entity: &str, hour: i64| crate::compare::tests::found("a.b", entity, hour * 3_600_000);
         let variant = |value: &str| Variant { values: vec![("p".to_owned(), value.to_owned())], current: false };
-        let ruleset = rasid_compiler::compile(&[]).unwrap_or_else(|report| panic!("{}", report.render(false)));
-        let trial = Trial { rule: "a.b".to_owned(), variants: vec![variant("1"), variant("2")], ruleset, overridden: Vec::new() };
+        let trial = Trial { rule: "a.b".to_owned(), variants: vec![variant("1"), variant("2")], overridden: Vec::new() };
         // The first sees both stories, each once, and wrongs nobody; the second wrongs one in each week.
         let right = vec![found("user:u_1", 7 * 24 + 1), found("user:u_2", 9 * 24 + 1)];
         let wrong = [right.clone(), vec![found("user:u_8", 30), found("user:u_9", 10 * 24)]].concat();

@@ -79,7 +79,7 @@ impl WhyNot {
         pseudonymizer: &Pseudonymizer,
         period: Period,
     ) -> Result<Option<Self>, EngineError> {
-        let Some(place) = ruleset.rules.iter().position(|other| other.id == rule) else { return Ok(None) };
+        let Some(place) = ruleset.place(rule) else { return Ok(None) };
         let Some(found) = ruleset.rules.get(place) else { return Ok(None) };
         let alone = if found.reads_others() { ruleset.clone() } else { gather([Chosen { ruleset: &ruleset, rule: place, id: rule }]) };
         let answer = Answer {

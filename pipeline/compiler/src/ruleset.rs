@@ -1,6 +1,7 @@
 //! What rule files compile to: typed programs over typed events, and the bindings that feed them. Plain data; the
 //! engine plans and runs it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rasid_detectors::currency::rates::Exchange;
@@ -170,6 +171,17 @@ pub struct Rule {
 }
 
 impl Ruleset {
+    /// The place of the rule of that id among [`Ruleset::rules`].
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok()
+    }
+
+    /// The files that are no rule: lists with their entries, zones, rates, shared bindings.
+    pub fn shared_files(&self) -> impl Iterator<Item = &crate::SourceFile> {
+        let rules: HashSet<usize> = self.rules.iter().map(|rule| rule.source).collect();
+        self.sources.iter().enumerate().filter(move |(index, _)| !rules.contains(index)).map(|(_, source)| source)
+    }
+
     /// The bindings that those of these numbers are made of: themselves and the detectors whose firings they are fed, in order.
     pub fn with_sources(&self, bindings: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let mut all: Vec<usize> = bindings.into_iter().collect();

@@ -333,8 +333,7 @@ impl AlertStore {
         self.read(|database| {
             let mut known = self.known();
             let mut transaction = database.begin_write().map_err(Error::write)?;
-            // Twice the fsync, and no walk over gigabytes after a crash, while which nothing starts: nobody waits for this thread, and
-            // all wait for that.
+            // Twice the fsync, and no walk over gigabytes after a crash: nobody waits for this thread, and everybody would for that.
             transaction.set_quick_repair(true);
             let value = change(&transaction, &mut known)?;
             transaction.commit().map_err(Error::write)?;

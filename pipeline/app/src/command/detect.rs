@@ -5,12 +5,11 @@ mod set_aside;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rasid_backtest::text::grouped;
 use rasid_connectors::sink::{DeadLetter, JsonLinesSink};
-use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
 use rasid_detectors::shown::json;
 use rasid_engine::{Config, Counters, Engine, Record, RuleCounters, events_per_s_max};
@@ -19,13 +18,7 @@ use serde::Serialize;
 use self::set_aside::SetAside;
 use super::{Command, Failure, OutputFormat, colour, json_text, say, say_block};
 use crate::clock::{Stopwatch, now_ms};
-use crate::{key, memory};
-
-/// Bytes read at once for each thread, and so what the engine takes at once: some 800 records, which with their rows
-/// stay in the second-level cache.
-const READ_BYTES: usize = 256 << 10;
-/// Most lines taken at once for each thread, should they be short.
-const LINES_MAX: usize = 4096;
+use crate::{key, memory, past};
 
 /// Events in, alerts out: as fast as the machine allows, without a network
 #[derive(clap::Args)]
@@ -113,15 +106,8 @@ impl Command for Args {
         let events_per_s = Config::default().events_per_s.min(events_per_s_max(memory_max as u64));
         let config = Config { suppress: !self.no_suppress, threads, memory_max, events_per_s, ..Config::default() };
         let engine = Engine::new(ruleset, config, key::pseudonymizer()?).map_err(|error| Failure::Outside(Box::new(error)))?;
-        let limits = Limits { bytes_max: READ_BYTES * threads, lines_max: LINES_MAX * threads, ..Limits::default() };
-        // All inputs are looked at first, so that a name that is wrong is told before a long run and not in its middle. They are
-        // opened one after another, because there may be more of them than may be open.
-        for file in self.files.iter().filter(|file| Path::new(file).is_file()) {
-            drop(JsonLines::open_with(file, limits)?);
-        }
-        if let Some(file) = self.files.iter().find(|file| *file != "-" && !Path::new(file).exists()) {
-            drop(JsonLines::open_with(file, limits)?);
-        }
+        let limits = past::limits(self.threads);
+        past::look_at(&self.files, limits)?;
         let scores = self.scores.as_deref().map(JsonLinesSink::create).transpose()?;
         let mut run = Run {
             engine,

@@ -27,9 +27,7 @@ impl Listing {
         };
         let source = |index: usize| ruleset.sources.get(index).map_or(0, |source| hash(&source.text));
         let rules = ruleset.rules.iter().map(|rule| (rule.id.clone(), source(rule.source))).collect();
-        let is_rule = |index: usize| ruleset.rules.iter().any(|rule| rule.source == index);
-        let shared = ruleset.sources.iter().enumerate().filter(|(index, _)| !is_rule(*index));
-        Self { rules, shared: shared.map(|(_, source)| (source.name.clone(), hash(&source.text))).collect() }
+        Self { rules, shared: ruleset.shared_files().map(|source| (source.name.clone(), hash(&source.text))).collect() }
     }
 
     /// What is new in `self` beside what was there before.
