@@ -9,12 +9,13 @@ use crate::{cel, fmt, pages, schema, step};
 
 pub(crate) fn run() -> Result<()> {
     install()?;
+    step::lint_what_is_built()?;
     // Long, and half of it on one core alone: it is over before the tests begin, some of which look at a clock.
     let counts = step::Beside::start("counts")?;
     fmt::run(true)?;
-    step::run("clippy", step::cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
-    step::run("build the tests", step::cargo(["nextest", "run", "--no-run", "--workspace", "--profile", profile]))?;
+    step::run("build the tests, linted", step::cargo(["nextest", "run", "--no-run", "--workspace", "--profile", profile]))?;
+    step::run("build the benchmarks, linted", step::cargo(["build", "--quiet", "--workspace", "--benches"]))?;
     counts.wait()?;
     step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;
     step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--quiet"]))?;

@@ -61,6 +61,9 @@ use crate::value::OwnedValue;
 pub use self::explain::{Candidate, Reading, Test, Verdict, explain};
 pub use self::split::Pieces;
 
+/// Decimals of a find's strength, wherever it leaves.
+const STRENGTH_DECIMALS: u8 = 2;
+
 /// See the module's header.
 pub struct ContactLeak;
 
@@ -143,7 +146,7 @@ const FIELDS: &[SignalField] = &[
         ty: SignalType::Text,
         doc: "What leaked: phone, email, link, handle or intent; code: a one-time code is asked for",
     },
-    SignalField { name: "strength", ty: SignalType::Double { decimals: 2 }, doc: "How sure the find is, 0 to 1, by its form" },
+    SignalField { name: "strength", ty: SignalType::Double { decimals: STRENGTH_DECIMALS }, doc: "How sure the find is, 0 to 1, by its form" },
     SignalField {
         name: "disguise",
         ty: SignalType::Text,

@@ -354,7 +354,10 @@ mod tests {
                 usual.learn(1, Move { speed_mps: *speed_mps, change_mps: 1.0, pace_mps2: speed_mps / 10.0 });
             }
             let over = speeds.iter().filter(|speed| **speed > usual.speed_mps()).count();
-            prop_assert!((1..=95).contains(&over), "{} of 200 are over {}", over, usual.speed_mps());
+            prop_assert!(over <= 95, "{} of 200 are over {}", over, usual.speed_mps());
+            // It may be over all of them, by the step that the last of them that was over it made: at most that of the second.
+            let fastest = speeds.iter().copied().fold(0.0, f64::max);
+            prop_assert!(usual.speed_mps() <= fastest * libm::exp(QUANTILE / 2.0), "{} where the fastest is {}", usual.speed_mps(), fastest);
         }
     }
 

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::normalise::{Span, Text};
 use super::trail::{Note, REFUSED};
-use super::{Find, LeakKind, Params, Pieces, judge, mask, tricks};
+use super::{Find, LeakKind, Params, Pieces, STRENGTH_DECIMALS, judge, mask, tricks};
+use crate::signal::round_to;
 
 /// How one message was read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,7 +77,7 @@ fn read(params: &Params, raw: &str, state: &mut Pieces) -> Reading {
     let mut text = Text::traced(raw);
     let verdict = judge(params, &text, 0, state).map(|(find, tries)| Verdict {
         kind: find.kind,
-        strength: find.strength,
+        strength: round_to(find.strength, STRENGTH_DECIMALS),
         disguise: find.disguise,
         messages: find.messages,
         evidence: find.evidence,
@@ -111,7 +112,7 @@ fn candidate(text: &Text, span: Span, kind: LeakKind, notes: &[Note], finds: &[F
         masked: find.map_or_else(|| mask::outline(text.written(span)), |find| find.evidence.clone()),
         tricks: tricks::names(find.map_or_else(|| text.tricks(span), |find| find.tricks)),
         tests,
-        strength: find.map(|find| find.strength),
+        strength: find.map(|find| round_to(find.strength, STRENGTH_DECIMALS)),
         direction: find.map(|find| find.direction.name()).or(refuses.then_some("refuses")),
     }
 }
@@ -166,6 +167,12 @@ mod tests {
         assert_eq!((verdict.evidence.as_str(), verdict.start_char, verdict.length_chars), ("+20 10•• ••• •42", 14, 11));
         assert!(said(&reading).contains(&"phone +20 10•• ••• •42: + a mobile number of Egypt".to_owned()), "{:#?}", said(&reading));
         assert!(reading.candidates.is_sorted_by_key(|candidate| candidate.start_char) && reading.candidates.len() > 1);
+    }
+
+    #[test]
+    fn how_sure_it_is_has_the_decimals_of_the_signal() {
+        let verdict = one("o  l aa +5210000000 o  l aa").verdict.expect("a number of another country");
+        assert_eq!(verdict.strength.to_string(), "0.8", "0.9 and a tenth less is 0.7999999999999999");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rasid_connectors::webhook::Webhook;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::producers::PRODUCERS;
 use crate::service::Service;
@@ -73,11 +75,51 @@ pub(crate) async fn send(client: &reqwest::Client, url: &str, id: &str, lines: &
 
 /// The same by a clock that said `timestamp_s` when it was signed.
 pub(crate) async fn send_signed(client: &reqwest::Client, url: &str, id: &str, lines: &str, timestamp_s: i64) -> (u16, String) {
-    let signature = Webhook::new(&[CHECKOUT]).expect("a good secret").sign(id, timestamp_s, lines.as_bytes());
-    let request = client.post(format!("{url}/v1/events")).header("content-type", "application/x-ndjson").header("webhook-id", id);
-    let request = request.header("webhook-timestamp", timestamp_s.to_string()).header("webhook-signature", signature);
+    let headers = signed(id, lines, timestamp_s);
+    let request = headers.into_iter().fold(client.post(format!("{url}/v1/events")), |request, (name, value)| request.header(name, value));
     let answer = request.body(lines.to_owned()).send().await.expect("an answer");
     (answer.status().as_u16(), answer.text().await.expect("a body"))
+}
+
+fn signed(id: &str, lines: &str, timestamp_s: i64) -> [(&'static str, String); 4] {
+    let signature = Webhook::new(&[CHECKOUT]).expect("a good secret").sign(id, timestamp_s, lines.as_bytes());
+    let (media, timestamp) = ("application/x-ndjson".to_owned(), timestamp_s.to_string());
+    [("content-type", media), ("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp), ("webhook-signature", signature)]
+}
+
+/// One connection, and never another in its place: a client with a pool may open one while the first is on its way back to it.
+pub(crate) struct Connection(TcpStream);
+
+impl Connection {
+    /// Opens it.
+    pub(crate) async fn open(url: &str) -> Self {
+        let address = url.strip_prefix("http://").expect("an address");
+        Self(TcpStream::connect(address).await.expect("it listens"))
+    }
+
+    /// Sends lines as `checkout`: head and body of the answer.
+    pub(crate) async fn send(&mut self, id: &str, lines: &str) -> String {
+        let headers = signed(id, lines, now_ms() / 1000).map(|(name, value)| format!("{name}: {value}\r\n")).concat();
+        let length = lines.len();
+        let request = format!("POST /v1/events HTTP/1.1\r\nhost: rasid\r\ncontent-length: {length}\r\n{headers}\r\n{lines}");
+        self.0.write_all(request.as_bytes()).await.expect("it takes a request");
+        tokio::time::timeout(PATIENCE, self.answer()).await.expect("an answer")
+    }
+
+    async fn answer(&mut self) -> String {
+        let (mut answer, mut part) = (String::new(), [0; 4_096]);
+        loop {
+            if let Some((head, body)) = answer.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                if body.len() >= length.map_or(0, |length| length.parse().expect("a length")) {
+                    return answer;
+                }
+            }
+            let read = self.0.read(&mut part).await.expect("an answer");
+            assert!(read > 0, "the connection is closed after {answer:?}");
+            answer.push_str(std::str::from_utf8(part.get(..read).expect("what was read")).expect("text"));
+        }
+    }
 }
 
 /// Good events, different ones for each number.

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::receiver::{Receiver, client, events, newcomer, refused, send, stream};
+use crate::receiver::{Connection, Receiver, client, events, newcomer, refused, send, stream};
 use crate::site::Site;
 use crate::traffic::{Traffic, now_ms};
 
@@ -196,13 +196,13 @@ async fn a_passing_lack_of_descriptors_ends_nothing() {
         let set = Command::new("prlimit").args(["--pid", &id, &format!("--nofile={soft}:512")]).status().expect("prlimit is there");
         assert!(set.success());
     };
-    let sender = client();
-    let (status, body) = send(&sender, &receiver.url, "before", &events(1, 10)).await;
-    assert_eq!(status, 202, "{body}");
+    let mut connection = Connection::open(&receiver.url).await;
+    let answer = connection.send("before", &events(1, 10)).await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     limit(8);
     // Over the connection that stands: the log's file is open, but to read it a new descriptor is needed.
-    let (status, body) = send(&sender, &receiver.url, "meanwhile", &events(2, 10)).await;
-    assert_eq!(status, 202, "{body}");
+    let answer = connection.send("meanwhile", &events(2, 10)).await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     receiver.service.heard("a file cannot be opened; it is waited for", Duration::from_secs(30)).await;
     limit(512);
     let (status, body) = send(&client(), &receiver.url, "after", &events(3, 10)).await;
