@@ -28,7 +28,13 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let mut stale = false;
         let reference = step::output("rasid reference", step::rasid(["reference"])?)?;
         let reference: Value = serde_json::from_slice(&reference).context("what `rasid reference` prints")?;
+        let dashboard = |name: &str| {
+            let found = reference.get("dashboards").and_then(|dashboards| dashboards.get(name)).context("a dashboard")?;
+            Ok::<_, anyhow::Error>(format!("{}\n", serde_json::to_string_pretty(found)?))
+        };
         let pages = [
+            ("dashboards/grafana/rasid-pipeline.json", dashboard("rasid-pipeline")?),
+            ("dashboards/grafana/rasid-alerts.json", dashboard("rasid-alerts")?),
             ("docs/rule-reference.md", rule_reference(&reference)?),
             ("docs/language.md", crate::language::page(&reference)?),
             ("docs/detectors.md", detectors(&reference)?),
@@ -155,6 +161,16 @@ fn http(reference: &Value) -> Result<String> {
         Anybody who reaches the port may ask: [operations.md](operations.md), Strangers.\n\n"
         .to_owned();
     endpoints(&mut page, list(reference, "endpoints")?)?;
+    page.push_str(
+        "\n## With a token\n\nAt `server.listen` too, with `authorization: Bearer rsd_…`. [`rasid token create --owner NAME`](commands.md) makes a token; over a\n\
+        connection that others can read none is taken: that takes TLS. 401: no token, or one that is good no more; 403: it has not the\nscope; 400: the \
+        question cannot be read; 404: there is no such thing; 422: it is refused; 503: not now. What is done stands in the\naudit under the token's owner. As an \
+        [OpenAPI document](schema/openapi.json), at `/openapi.json` too.\n\n| | path | scope | what it does |\n|---|---|---|---|\n",
+    );
+    for operation in list(reference, "operations")? {
+        let (method, path, scope) = (member(operation, "method")?, member(operation, "path")?, member(operation, "scope")?);
+        writeln!(page, "| {method} | `{path}` | `{scope}` | {} |", words(member(operation, "about")?))?;
+    }
     page.push_str(
         "\n## On the control socket\n\n`control.sock` in the data folder, for whoever may open that file; the kernel says who asks. The commands of\n\
         [commands.md](commands.md) ask by it. A GET has its question in the query, a POST as JSON in its body, 2 MB at most. 400: it\n\

@@ -7,11 +7,12 @@ use anyhow::{Context as _, Result};
 
 use crate::step;
 
-const SCHEMAS: [(&str, &str); 4] = [
+const SCHEMAS: [(&str, &str); 5] = [
     ("events", "docs/schema/events.json"),
     ("rules", "rules/rule.schema.json"),
     ("alerts", "docs/schema/alerts.json"),
     ("config", "docs/schema/config.schema.json"),
+    ("openapi", "docs/schema/openapi.json"),
 ];
 
 pub(crate) fn run(check: bool) -> Result<()> {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::command::Failure;
+use crate::key::DEMO_KEY;
 use crate::memory;
 use check::Shape;
 pub(crate) use options::{Config, LogFormat};
@@ -147,6 +148,19 @@ impl Layers {
     /// The layers around a command that has no options for them: the file and the environment.
     pub(crate) fn surrounding() -> Self {
         Self { config: std::env::var_os("RASID_CONFIG").map(PathBuf::from), ..Self::default() }
+    }
+
+    /// A service that lives in one folder, with rules in `rules` and data in `data`, and that no file or variable around it changes.
+    ///
+    /// # Errors
+    /// [`Failure`] with every fault: of the address.
+    pub(crate) fn alone(folder: &Path, listen: &str) -> Result<Loaded, Failure> {
+        let file = folder.join(DEFAULT_FILE);
+        std::fs::write(&file, "").map_err(|error| Failure::Outside(Box::new(error)))?;
+        let inside = |name: &str| Some(folder.join(name).to_string_lossy().into_owned());
+        let layers =
+            Self { config: Some(file), rules: inside("rules"), data: inside("data"), listen: Some(listen.to_owned()), ..Self::default() };
+        layers.load_with(vec![("RASID_KEY".to_owned(), DEMO_KEY.to_owned())])
     }
 
     /// Reads and checks all layers.

@@ -1,8 +1,10 @@
 //! HTTP: probes and metrics, and the mount point of what receives events; on a socket of its own in the data folder, what
 //! an operator may ask.
 
+mod api;
 mod client;
 mod connections;
+mod console;
 mod control;
 pub(crate) mod descriptors;
 mod problem;
@@ -13,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use rasid_connectors::ingest::Endpoint;
@@ -23,6 +25,7 @@ use rasid_service::operate::control::Control;
 use serde_json::json;
 use tower::ServiceExt as _;
 
+pub(crate) use api::{Access, document as openapi_document, operations};
 pub(crate) use client::Client;
 pub(crate) use connections::{Connections, ServerStats, Times};
 pub(crate) use control::{SOCKET, bind as bind_control, introduce, router as control_router};
@@ -33,6 +36,8 @@ pub(crate) use tls::{Secured, ServerTls, is_this_machine, over_tcp, over_tls};
 /// A service that is up.
 struct Live {
     control: Arc<dyn Control>,
+    /// Who may ask.
+    access: api::Access,
     /// What receives events, where that is on.
     ingest: Option<Router>,
 }
@@ -70,8 +75,8 @@ impl Shared {
     }
 
     /// The service is up; called once.
-    pub(crate) fn up(&self, control: Arc<dyn Control>, ingest: Option<Router>) {
-        drop(self.0.live.set(Live { control, ingest }));
+    pub(crate) fn up(&self, control: Arc<dyn Control>, access: Access, ingest: Option<Router>) {
+        drop(self.0.live.set(Live { control, access, ingest }));
     }
 
     fn stats(&self) -> Option<Stats> {
@@ -100,6 +105,10 @@ endpoints! {
     get "/readyz": readyz,
     /// The figures, OpenMetrics.
     get "/metrics": metrics,
+    /// The console: a page for a browser, with what it is made of. It asks with a token that its user pastes.
+    get "/": page,
+    /// What may be asked with a token, as an OpenAPI 3.1 document.
+    get "/openapi.json": openapi,
 }
 
 /// Every path that is served at the configured address.
@@ -109,7 +118,12 @@ pub(crate) fn endpoints() -> impl Iterator<Item = Endpoint> {
 
 /// Everything that is served on the configured address.
 pub(crate) fn router(shared: Shared) -> Router {
-    routes().method_not_allowed_fallback(not_allowed).fallback(ingest).with_state(shared)
+    routes()
+        .merge(api::routes(&shared))
+        .merge(console::routes())
+        .method_not_allowed_fallback(not_allowed)
+        .fallback(ingest)
+        .with_state(shared)
 }
 
 fn ok(body: &serde_json::Value) -> Response {
@@ -144,6 +158,16 @@ async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
     let server = ServerStats { certificate_unusable, ..shared.0.connections.stats() };
     let text = crate::metrics::encode(shared.stats(), server).map_err(|_| Problem::internal("metrics cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text).into_response())
+}
+
+async fn page(headers: HeaderMap) -> Response {
+    console::file("index.html", &headers)
+}
+
+async fn openapi() -> Response {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    let document = DOCUMENT.get_or_init(|| api::document().to_string());
+    ([(header::CONTENT_TYPE, "application/json")], document.as_str()).into_response()
 }
 
 /// What no path above is, the ingester may know.

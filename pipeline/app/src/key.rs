@@ -12,6 +12,8 @@ use crate::config::{self, Key, Layers, Loaded};
 
 /// Stands in where nothing leaves this machine. Everybody knows it, so its pseudonyms protect nobody.
 pub(crate) const DEVELOPMENT_KEY: &[u8] = b"rasid development key, not a secret";
+/// Pseudonyms of people who do not exist need no secret.
+pub(crate) const DEMO_KEY: &str = "rasid demo, nobody here exists";
 
 /// The pseudonymizer of the secret around a command that has no options for it; of the development key, with a word on
 /// stderr, where there is none.

@@ -14,6 +14,7 @@ use rasid_service::health::stats::{Breaker, Readiness, Stats};
 use crate::http::ServerStats;
 use streams::by_label;
 
+pub(crate) mod grafana;
 mod streams;
 
 /// What the answer is, for `Content-Type`.

@@ -8,10 +8,12 @@
 //!               a status → how many have it
 //! alerts        id → the alert's JSON, byte for byte
 //! states        id → position, opening time, rule, entity, severity, mode, status, assignee, verdict, history
-//! orders        (order, opening time, id): of all, and of those of a rule, about an entity, of a status, with a verdict
+//! orders        (order, opening time, id): of all, and of those of a rule, about an entity, of a status, with a verdict;
+//!               and (order, log position, id): of all by what changed them last
 //! retractions   (rule, position) → since when that rule's alerts are taken back
 //! gaps          first → last position of what was never put in
 //! verdicts      (rule, verdict) → how many alerts have it
+//! counts        (rule, hour of opening, status, severity and mode) → how many alerts are such
 //! ```
 //!
 //! States are postcard. That a rule's alerts are taken back is kept once and held to each alert when it is read: a bad rule
@@ -33,6 +35,8 @@ use crate::embedded::{Unopened, builder, make_missing};
 use crate::log::{Feedback, Verdict};
 
 mod apply;
+mod changes;
+mod counts;
 mod list;
 #[cfg(test)]
 mod measure;
@@ -41,8 +45,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{Changes, Retraction};
+pub use counts::Count;
 pub use list::{Cursor, Filter, KeptAlert, NoCursor, Page};
-pub use state::{Happened, Opened, Said, State, Status};
+pub use state::{Class, Happened, Opened, Said, State, Status};
 use tables::{FORMAT, FROM, GAPS, META, NAMED_FORMAT, POSITION, VERDICTS};
 
 /// As messages call it.
@@ -273,6 +279,12 @@ impl AlertStore {
         self.read(|database| list::list(database, filter, after, limit))
     }
 
+    /// Shows id and state of the newest alerts that are as the filter says, whether or not their rule's were taken back; whether
+    /// there are more than the `max` that are looked at.
+    pub fn look(&self, filter: &Filter, max: usize, each: impl FnMut(&str, &State)) -> Result<bool, Error> {
+        self.read(|database| list::look(database, filter, max, each))
+    }
+
     /// The alert of that id.
     pub fn get(&self, id: &str) -> Result<Option<KeptAlert>, Error> {
         self.read(|database| list::get(database, id))
@@ -281,6 +293,17 @@ impl AlertStore {
     /// Ids that begin with that, in order; `max` at most.
     pub fn begin_with(&self, prefix: &str, max: usize) -> Result<Vec<String>, Error> {
         self.read(|database| list::begin_with(database, prefix, max))
+    }
+
+    /// What changed behind a log position: alerts as they are now, by their newest change, and what was taken back; some `limit`
+    /// alerts at most.
+    pub fn changes(&self, after: u64, limit: usize) -> Result<Changes, Error> {
+        self.read(|database| changes::changes(database, after, limit))
+    }
+
+    /// How many alerts there are of each rule, hour and class that were opened in hours from `since_ms` to before `until_ms`.
+    pub fn counts(&self, since_ms: i64, until_ms: i64) -> Result<Vec<Count>, Error> {
+        self.read(|database| counts::counts(database, since_ms, until_ms))
     }
 
     /// What it says of itself, as of the last transaction. Cheap, and never waits.
@@ -366,6 +389,12 @@ fn prepare(database: &Database, shown: &Path) -> Result<(), Error> {
     let meta = read.open_table(META).map_err(|error| foreign(error.to_string()))?;
     match meta.get(NAMED_FORMAT).map_err(Error::read)?.map(|value| value.value()) {
         Some(FORMAT) => Ok(()),
+        Some(1) => {
+            let mut write = database.begin_write().map_err(Error::write)?;
+            write.set_quick_repair(true);
+            apply::renew(&write)?;
+            write.commit().map_err(Error::write)
+        }
         Some(format) => Err(Error::Newer { path: shown.to_owned(), format }),
         None => Err(foreign("it names no format".to_owned())),
     }

@@ -41,6 +41,7 @@ mod refusals;
 mod unpack;
 
 pub use deliveries::{REMEMBERED_MS, delivery_offset};
+pub use head::{Several, bearer};
 pub use problem::ENDPOINT;
 pub use proof::{Proof, Wire};
 pub use refusals::UNKNOWN;

@@ -2,7 +2,7 @@
 //! asked over HTTP; a token says by its scopes what may be asked.
 //!
 //! ```text
-//! tokens.json    {"version": 1, "tokens": [{"id": "tk_5f0c…", "producer": "vector", "scopes": ["write:events"],
+//! tokens.json    {"version": 1, "tokens": [{"id": "tk_5f0c…", "owner": "vector", "scopes": ["write:events"],
 //!                 "sha256": "…", "created": "2026-11-28T04:00:00.000Z", "expires": "2027-02-26T04:00:00.000Z"}]}
 //! ```
 //!
@@ -123,7 +123,7 @@ pub struct Token {
     /// Names it, for people; no secret.
     pub id: String,
     /// Who shows it.
-    pub producer: String,
+    pub owner: String,
     /// What may be asked with it.
     pub scopes: Vec<Scope>,
     /// When it was made, Unix ms.
@@ -187,7 +187,7 @@ impl Tokens {
     /// Makes one more.
     pub fn create(
         &mut self,
-        producer: &str,
+        owner: &str,
         scopes: &[Scope],
         now_ms: i64,
         expires_ms: Option<i64>,
@@ -198,7 +198,7 @@ impl Tokens {
         let text = TokenText(Zeroizing::new(format!("{PREFIX}{}", random::<TOKEN_BYTES>()?.as_str())));
         let digest = Sha256::digest(text.reveal().as_bytes()).into();
         let id = format!("{ID_PREFIX}{}", random::<ID_BYTES>()?.as_str());
-        let token = Token { id, producer: producer.to_owned(), scopes: scopes.to_vec(), created_ms: now_ms, expires_ms, digest };
+        let token = Token { id, owner: owner.to_owned(), scopes: scopes.to_vec(), created_ms: now_ms, expires_ms, digest };
         self.0.push(token.clone());
         Ok((token, text))
     }
@@ -211,7 +211,7 @@ impl Tokens {
     fn to_json(&self) -> Vec<u8> {
         let tokens = self.0.iter().map(|token| Stored {
             id: token.id.clone(),
-            producer: token.producer.clone(),
+            owner: token.owner.clone(),
             scopes: token.scopes.clone(),
             sha256: HEXLOWER.encode(&token.digest),
             created: format_rfc3339(token.created_ms),
@@ -241,7 +241,7 @@ impl Tokens {
                 created_ms: parse_rfc3339(&token.created).ok_or_else(|| wrong("`created`"))?,
                 expires_ms,
                 id: token.id,
-                producer: token.producer,
+                owner: token.owner,
                 scopes: token.scopes,
             })
         };
@@ -268,7 +268,9 @@ struct StoredAll {
 #[serde(deny_unknown_fields)]
 struct Stored {
     id: String,
-    producer: String,
+    /// As `producer` while only producers had tokens.
+    #[serde(alias = "producer")]
+    owner: String,
     scopes: Vec<Scope>,
     sha256: String,
     created: String,

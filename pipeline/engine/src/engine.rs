@@ -301,6 +301,12 @@ impl Engine {
         self.scores.live_part(Moment { position: 0, clock_ms: self.clock_ms.max(0), ruleset: &self.plan.ruleset.hash }, from, places)
     }
 
+    /// The score of the entity that leaves by that name, `kind:id`, as of the event clock; `None` below 1 where no advice stands.
+    /// It is looked for among all: some milliseconds where there are a hundred thousand.
+    pub fn live_score(&self, entity: &str) -> Option<Score> {
+        self.scores.named(Moment { position: 0, clock_ms: self.clock_ms.max(0), ruleset: &self.plan.ruleset.hash }, entity)
+    }
+
     /// How many live scores stand under pseudonyms of another secret alone, and when the last of them ends by itself, Unix
     /// ms: an alert gives a score the new name, and nothing else can.
     pub fn scores_named_otherwise(&self) -> (usize, i64) {

@@ -244,6 +244,12 @@ impl<S: Keyed> Table<S> {
         live.into_iter().map(|entry| &entry.state).collect()
     }
 
+    /// A state whose time is not over and that is as wanted: the first that is come upon.
+    pub(crate) fn find_live(&self, clock_ms: i64, is_wanted: impl Fn(&S) -> bool) -> Option<&S> {
+        let live = self.entries.iter().filter(|entry| !entry.expired(self.ttl_ms, clock_ms));
+        live.map(|entry| &entry.state).find(|state| is_wanted(state))
+    }
+
     /// Memory as the bound counts it.
     pub(crate) fn bytes(&self) -> usize {
         self.entries.len() * Self::entry_bytes(0) + self.cells * CELL_BYTES

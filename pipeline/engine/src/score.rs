@@ -10,10 +10,11 @@
 //! never leaves 0..=100 and one more alert never lowers it (invariant E4). 2^x is `libm`'s: equal bits everywhere.
 
 use rasid_compiler::ruleset::Advice;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a score means to a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// From 1.
@@ -40,7 +41,7 @@ impl Level {
 }
 
 /// What one rule has against an entity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// The rule.
     pub rule: String,
@@ -53,7 +54,7 @@ pub struct Reason {
 }
 
 /// An entity's score, as readers get it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// Whose, `kind:id`.
     pub entity: String,

@@ -334,6 +334,13 @@ impl Scores {
         changes
     }
 
+    /// The score of the entity that leaves by that name, `kind:id`; `None` below 1 where no advice stands. Looked for among all.
+    pub(crate) fn named(&self, moment: Moment<'_>, entity: &str) -> Option<Score> {
+        let is_it = |doubts: &Doubts| doubts.entity == entity || doubts.former.as_deref() == Some(entity);
+        let score = self.entities.find_live(moment.clock_ms, is_it)?.change(moment, &self.rules).score?;
+        Some(Score { entity: entity.to_owned(), ..score })
+    }
+
     /// The same of one part of the entities, in no order.
     pub(crate) fn live_part(&self, moment: Moment<'_>, from: usize, places: usize) -> LivePart {
         let (live, next) = self.entities.live_part(moment.clock_ms, from, places);

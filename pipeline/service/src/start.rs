@@ -25,6 +25,7 @@ use crate::error::StartError;
 use crate::health::hindrance::Hindrances;
 use crate::operate::control::Restored;
 use crate::operate::operator::Operator;
+use crate::operate::rules::Catalogue;
 use crate::operate::tally::Tally;
 use crate::operate::watchman::Watchman;
 use crate::receive::sources::{self, Sources};
@@ -49,7 +50,7 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
     let (started, behind_ms) = begin(&clock, recovered.opened.newest_ms);
     let restored = restored(&recovered, routes, rules.hash(), behind_ms);
     let (shared, ends) = share(&recovered, audit, (clock, started), routes, hindrances);
-    let Recovered { log, opened, reader, worker, outbox, store, dead_letters, snapshots, .. } = recovered;
+    let Recovered { log, opened, reader, worker, outbox, store, dead_letters, snapshots, rulesets, .. } = recovered;
 
     let (paused, is_paused) = watch::channel(false);
     let (progress, figures) = (Arc::clone(&shared.progress), &shared.figures);
@@ -111,6 +112,9 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         audit,
         figures: figures.engine,
         tally,
+        catalogue: Catalogue::new(rulesets),
+        asks: asks.clone(),
+        progress: Arc::clone(&progress),
         sinks: sinks.notifies,
         pager: sinks.pager,
         instance: settings.instance,

@@ -45,7 +45,11 @@ impl Alertmanager {
         .await
     }
 
-    async fn with(configuration: String) -> Self {
+    /// Starts one with that configuration file.
+    ///
+    /// # Panics
+    /// As [`Alertmanager::start`].
+    pub async fn with(configuration: String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("alertmanager.yml"), configuration).expect("a writable folder");
         let mut new = Self { port: Port::new(), folder, server: None };

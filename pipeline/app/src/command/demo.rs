@@ -1,8 +1,11 @@
 //! `rasid demo`: the main job with nothing installed. A simulated marketplace streams through the shipped rules, alerts
 //! scroll by, and a table says what was caught, what was missed and who was wrongly accused.
 
+mod console;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use rasid_compiler::ruleset::Severity;
 use rasid_connectors::sink::redis::level_name;
@@ -14,29 +17,40 @@ use rasid_simulate::{Campaign, Level, Truth, Verdict, simulate};
 use super::simulate::World;
 use super::{Command, Failure, print_block};
 use crate::clock::Stopwatch;
+use crate::key::DEMO_KEY;
 use crate::shipped;
 
 /// Records that the engine takes at once.
 const BATCH: usize = 512;
 /// How many of the highest scores are shown.
 const TOP_SCORES: usize = 8;
-/// Pseudonyms of people who do not exist need no secret.
-const DEMO_SECRET: &[u8] = b"rasid demo, nobody here exists";
 
 /// The main job with nothing installed: a simulated day through the shipped rules
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  rasid demo --seed 7")]
+#[command(after_help = "Examples:\n  rasid demo --seed 7\n  rasid demo --console")]
 pub(crate) struct Args {
     #[command(flatten)]
     world: World,
+    /// Start the service over it and print where its console is, in place of the table
+    #[arg(long)]
+    console: bool,
+    /// Where the console is served
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878", requires = "console")]
+    listen: String,
+    /// How long it takes to run by, in seconds
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3600), requires = "console")]
+    seconds: u16,
 }
 
 impl Command for Args {
     fn run(&self) -> Result<(), Failure> {
         let config = self.world.config()?;
+        if self.console {
+            return console::run(config, &self.listen, Duration::from_secs(self.seconds.into()));
+        }
         let ruleset = shipped::ruleset().map_err(|report| Failure::Configuration(report.to_string()))?;
         let rules = ruleset.rules.len();
-        let pseudonymizer = Pseudonymizer::new(DEMO_SECRET, 0).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let pseudonymizer = Pseudonymizer::new(DEMO_KEY.as_bytes(), 0).map_err(|error| Failure::Configuration(error.to_string()))?;
         let mut engine = Engine::new(ruleset, Config::default(), pseudonymizer).map_err(|error| Failure::Outside(Box::new(error)))?;
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
 
@@ -49,7 +63,7 @@ impl Command for Args {
         print_block(&heading, colour)?;
         let watch = Stopwatch::start();
         let mut simulation = simulate(&config);
-        let names = Pseudonymizer::new(DEMO_SECRET, 0).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let names = Pseudonymizer::new(DEMO_KEY.as_bytes(), 0).map_err(|error| Failure::Configuration(error.to_string()))?;
         let leave = |kind: &str, id: &str| EntityKind::from_name(kind).map_or_else(|| id.to_owned(), |kind| names.leave(kind, id));
         let (mut tally, mut truth, mut known) = (Tally::default(), Truth::default(), 0);
         let mut position = 0_u64;

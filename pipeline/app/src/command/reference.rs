@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::{Command, Failure, print_json};
 use crate::http;
+use crate::metrics::grafana;
+use rasid_connectors::tokens::Scope;
 
 /// Print what is declared in the program, as JSON: commands, paths that are served, questions of the control socket, event types, kinds of entity
 #[derive(clap::Args)]
@@ -22,11 +24,17 @@ pub(crate) struct Args {}
 impl Command for Args {
     fn run(&self) -> Result<(), Failure> {
         let endpoints = http::endpoints().map(|of| described(of.method, of.path, of.about));
+        let operations = http::operations().into_iter().map(|of| {
+            let method = if of.way == Way::Get { "GET" } else { "POST" };
+            json!({"method": method, "path": of.path, "about": of.about.trim(), "scope": of.scope.map_or("any", Scope::name)})
+        });
         let mut questions = Questions(Vec::new());
         each(&mut questions);
+        let dashboards: serde_json::Map<String, Value> =
+            grafana::dashboards().iter().map(|dashboard| (dashboard.name.to_owned(), dashboard.json())).collect();
         let kinds = EntityKind::ALL.map(EntityKind::name);
         print_json(&json!({
-            "commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "questions": questions.0, "events": events(), "kinds": kinds,
+            "commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "operations": operations.collect::<Vec<_>>(), "questions": questions.0, "dashboards": dashboards, "events": events(), "kinds": kinds,
             "functions": documented(FUNCTIONS), "loops": documented(LOOPS), "limits": limits(), "refused": REFUSED,
             "refused_forms": REFUSED_FORMS, "signals": signals(),
         }))

@@ -1,5 +1,6 @@
 //! `rasid run`: the live service until it is stopped.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use rasid_connectors::tokens::TokenFile;
 use rasid_service::health::hindrance::{Area, Hindrances};
 use rasid_service::operate::control::Restored;
 use rasid_service::settings::Settings;
-use rasid_service::{BoxError, Chain, Running, Service, StartError};
+use rasid_service::{BoxError, Chain, LogAppender, Running, Service, StartError};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -63,24 +64,37 @@ impl Command for Args {
                 "the bound on state is over half of the memory here: lower engine.memory_bytes_max"
             );
         }
-        // A file that is no plain one may hold a thread for as long as nothing comes.
-        let blocking = BLOCKING_THREADS_MAX + settings.sources.jsonl.files.len() + usize::from(settings.sources.jsonl.stdin);
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(blocking).build();
-        let runtime = runtime.map_err(|error| Failure::Outside(Box::new(error)))?;
-        let outcome = runtime.block_on(live(settings, &server));
-        if outcome.is_ok() {
-            // The last that holds the outbox closes it, so that the next start need not check it.
-            runtime.shutdown_timeout(TASKS_PATIENCE);
-        } else {
-            // What still runs holds nothing that must be kept: it is as good as crashed.
-            runtime.shutdown_background();
-        }
-        outcome
+        serve(settings, &server, async |_| std::future::pending().await)
     }
 }
 
+/// A service that is up.
+pub(super) struct Up {
+    /// Appends to its log.
+    pub(super) appender: LogAppender,
+    /// Where it listens.
+    pub(super) listen: SocketAddr,
+}
+
+/// The service until it is stopped, or until what runs beside it ends, which says why.
+pub(super) fn serve(settings: Settings, server: &Server, beside: impl AsyncFnOnce(Up) -> Failure) -> Result<(), Failure> {
+    // A file that is no plain one may hold a thread for as long as nothing comes.
+    let blocking = BLOCKING_THREADS_MAX + settings.sources.jsonl.files.len() + usize::from(settings.sources.jsonl.stdin);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(blocking).build();
+    let runtime = runtime.map_err(|error| Failure::Outside(Box::new(error)))?;
+    let outcome = runtime.block_on(live(settings, server, beside));
+    if outcome.is_ok() {
+        // The last that holds the outbox closes it, so that the next start need not check it.
+        runtime.shutdown_timeout(TASKS_PATIENCE);
+    } else {
+        // What still runs holds nothing that must be kept: it is as good as crashed.
+        runtime.shutdown_background();
+    }
+    outcome
+}
+
 /// From start to end.
-async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
+async fn live(settings: Settings, server: &Server, beside: impl AsyncFnOnce(Up) -> Failure) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let limit = descriptors::raise();
     let connections = Connections::new(descriptors::connections(server.connections_max, limit), Times::default());
@@ -129,10 +143,12 @@ async fn live(settings: Settings, server: &Server) -> Result<(), Failure> {
     say_restored(running.restored());
     let operators = Connections::new(CONTROL_CONNECTIONS_MAX, Times::default());
     tokio::spawn(http::serve("control", socket, http::control_router(running.control()), operators.clone(), http::introduce));
-    shared.up(running.control(), running.router());
+    shared.up(running.control(), http::Access::of(&data), running.router());
     notify::ready();
     tracing::info!(%listen, "up");
+    let beside = beside(Up { appender: running.appender(), listen });
     let signal = tokio::select! {
+        failure = beside => return Err(failure),
         error = running.stopped() => {
             tracing::error!(error = %Chain(&*error), "the service cannot go on");
             return Err(Failure::Outside(error));

@@ -23,6 +23,8 @@ enum Subject {
     Alerts,
     /// The configuration of `rasid run`
     Config,
+    /// What may be asked over HTTP with a token: an `OpenAPI` document
+    Openapi,
 }
 
 impl Command for Args {
@@ -32,6 +34,7 @@ impl Command for Args {
             Subject::Rules => rasid_compiler::rule_schema(),
             Subject::Alerts => rasid_engine::alert_schema(),
             Subject::Config => crate::config::schema(),
+            Subject::Openapi => crate::http::openapi_document(),
         };
         let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::Outside(Box::new(error)))?;
         print_block(&text, false)

@@ -1,4 +1,4 @@
-//! `rasid token`: bearer tokens for programs that cannot sign what they send.
+//! `rasid token`: bearer tokens, for programs that cannot sign what they send and for people and programs that ask.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::clock::now_ms;
 use crate::config::Layers;
 use crate::user;
 
-/// Bearer tokens, for programs that cannot sign what they send
+/// Bearer tokens, for programs that cannot sign what they send and for whoever asks over HTTP
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -26,16 +26,21 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     /// Make a token and print it, this once: only its hash is kept
+    #[command(group = clap::ArgGroup::new("whose").required(true).args(["producer", "owner"]))]
     #[command(after_help = "Examples:\n  rasid token create --producer vector --expires 90d\n  \
-        (umask 077; rasid token create --producer vector --reason \"the shop's log shipper\" > /etc/vector/rasid-token)\n\n\
+        (umask 077; rasid token create --producer vector --reason \"the shop's log shipper\" > /etc/vector/rasid-token)\n  \
+        rasid token create --owner amal --expires 90d --reason \"on call\"\n\n\
         The producer stands in the configuration: `producers.vector = {}` under [sources.http]. A running service takes the token\n\
         up by itself. Two tokens of one producer may stand at once: make the new one, change the producer, revoke the old one.")]
     Create {
-        /// Who will show it: a name under `sources.http.producers`
+        /// The program that will send events with it: a name under `sources.http.producers`
         #[arg(long, value_name = "NAME")]
-        producer: String,
-        /// What may be asked with it
-        #[arg(long = "scope", value_name = "SCOPE", value_parser = scope, default_values_t = [Named(Scope::WriteEvents)])]
+        producer: Option<String>,
+        /// The person or program that will ask with it: a name for the audit
+        #[arg(long, value_name = "NAME", value_parser = owner)]
+        owner: Option<String>,
+        /// What may be asked with it [default: write:events of a producer; read:alerts, write:feedback and read:risk of an owner]
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
         scopes: Vec<Named>,
         /// How long it is good for, such as 12h or 90d; without it until it is revoked
         #[arg(long, value_name = "SPAN", value_parser = span_ms)]
@@ -62,14 +67,14 @@ enum What {
     #[command(
         after_help = "Examples:\n  rasid token revoke tk_5f0c9a1b2c3d\n  rasid token revoke --producer vector --reason \"it was in a ticket\""
     )]
-    #[command(group = clap::ArgGroup::new("which").required(true).args(["ids", "producer"]))]
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["ids", "owner"]))]
     Revoke {
         /// Their names, as `list` shows them
         #[arg(value_name = "ID")]
         ids: Vec<String>,
-        /// All of this producer
-        #[arg(long, value_name = "NAME")]
-        producer: Option<String>,
+        /// All of this producer or owner
+        #[arg(long, value_name = "NAME", visible_alias = "producer")]
+        owner: Option<String>,
         /// Why, for the audit
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -105,11 +110,12 @@ fn span_ms(text: &str) -> Result<i64, String> {
 impl Command for Args {
     fn run(&self) -> Result<(), Failure> {
         match &self.what {
-            What::Create { producer, scopes, expires, reason, layers, output } => {
-                create(producer, scopes, *expires, &why(reason.as_deref())?, layers, *output)
+            What::Create { producer, owner, scopes, expires, reason, layers, output } => {
+                let whose = Whose { producer: producer.as_deref(), owner: owner.as_deref() };
+                create(&whose, scopes, *expires, &why(reason.as_deref())?, layers, *output)
             }
             What::List { layers, output } => list(layers, *output),
-            What::Revoke { ids, producer, reason, layers } => revoke(ids, producer.as_deref(), &why(reason.as_deref())?, layers),
+            What::Revoke { ids, owner, reason, layers } => revoke(ids, owner.as_deref(), &why(reason.as_deref())?, layers),
         }
     }
 }
@@ -118,24 +124,54 @@ fn why(reason: Option<&str>) -> Result<String, Failure> {
     reason.map_or(Ok(String::new()), super::reason)
 }
 
-fn create(producer: &str, scopes: &[Named], expires: Option<i64>, why: &str, layers: &Layers, output: OutputFormat) -> Result<(), Failure> {
-    let config = layers.load()?.config;
-    if !config.sources.http.producers.contains_key(producer) {
-        let shown = if producer.contains(PREFIX) { "that" } else { producer };
-        return Err(Failure::Configuration(format!(
-            "no producer is called {shown}: put `producers.NAME = {{}}` under [sources.http] of the configuration, and restart the service"
-        )));
+/// The name of somebody who asks: what an audit, a log and a page can show.
+fn owner(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
+    if !fits || text.contains(PREFIX) {
+        return Err("expected 1 to 64 of letters, digits and -_.@".to_owned());
     }
+    Ok(text.to_owned())
+}
+
+/// Whose a token is to be: a producer's, or somebody's who asks.
+struct Whose<'a> {
+    producer: Option<&'a str>,
+    owner: Option<&'a str>,
+}
+
+impl Whose<'_> {
+    /// Its name and its scopes; the producers are those of the configuration.
+    fn granted(&self, scopes: &[Named], is_producer: impl Fn(&str) -> bool) -> Result<(&str, Vec<Scope>), Failure> {
+        let (name, usual): (&str, &[Scope]) = match (self.producer, self.owner) {
+            (Some(producer), _) if !is_producer(producer) => {
+                let shown = if producer.contains(PREFIX) { "that" } else { producer };
+                return Err(Failure::Configuration(format!(
+                    "no producer is called {shown}: put `producers.NAME = {{}}` under [sources.http] of the configuration, and restart the service"
+                )));
+            }
+            (Some(producer), _) => (producer, &[Scope::WriteEvents]),
+            (None, owner) => (owner.unwrap_or_default(), &[Scope::ReadAlerts, Scope::WriteFeedback, Scope::ReadRisk]),
+        };
+        let mut granted: Vec<Scope> = if scopes.is_empty() { usual.to_vec() } else { Vec::new() };
+        for Named(scope) in scopes {
+            if !granted.contains(scope) {
+                granted.push(*scope);
+            }
+        }
+        if self.producer.is_none() && granted.contains(&Scope::WriteEvents) {
+            return Err(Failure::Configuration("events are sent by producers: expected --producer with write:events".to_owned()));
+        }
+        Ok((name, granted))
+    }
+}
+
+fn create(whose: &Whose<'_>, scopes: &[Named], expires: Option<i64>, why: &str, layers: &Layers, output: OutputFormat) -> Result<(), Failure> {
+    let config = layers.load()?.config;
+    let (owner, granted) = whose.granted(scopes, |name| config.sources.http.producers.contains_key(name))?;
     let store = Store::open(Path::new(&config.data.dir))?;
     let mut tokens = store.lock.read().map_err(failed)?;
-    let mut granted: Vec<Scope> = Vec::new();
-    for Named(scope) in scopes {
-        if !granted.contains(scope) {
-            granted.push(*scope);
-        }
-    }
     let now_ms = now_ms();
-    let (token, text) = tokens.create(producer, &granted, now_ms, expires.map(|span| now_ms + span)).map_err(failed)?;
+    let (token, text) = tokens.create(owner, &granted, now_ms, expires.map(|span| now_ms + span)).map_err(failed)?;
     store.audit("token create", why, std::slice::from_ref(&token))?;
     store.lock.write(&tokens).map_err(failed)?;
     match output {
@@ -164,22 +200,22 @@ fn list(layers: &Layers, output: OutputFormat) -> Result<(), Failure> {
     }
 }
 
-fn revoke(ids: &[String], producer: Option<&str>, why: &str, layers: &Layers) -> Result<(), Failure> {
+fn revoke(ids: &[String], owner: Option<&str>, why: &str, layers: &Layers) -> Result<(), Failure> {
     let store = Store::open(Path::new(&layers.load()?.config.data.dir))?;
     let mut tokens = store.lock.read().map_err(failed)?;
-    let revoked = tokens.revoke(|token| ids.contains(&token.id) || producer == Some(token.producer.as_str()));
+    let revoked = tokens.revoke(|token| ids.contains(&token.id) || owner == Some(token.owner.as_str()));
     let missing: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !revoked.iter().any(|token| token.id == *id)).collect();
     if !revoked.is_empty() {
         store.audit("token revoke", why, &revoked)?;
         store.lock.write(&tokens).map_err(failed)?;
     }
     for token in &revoked {
-        print_line(&format!("revoked {} of {}", token.id, token.producer))?;
+        print_line(&format!("revoked {} of {}", token.id, token.owner))?;
     }
     if revoked.is_empty() || !missing.is_empty() {
         // Whoever gives the token in the place of its name must not find it in a log.
         let named: Vec<&str> = missing.iter().map(|id| if id.contains(PREFIX) { "that (a token, not its name)" } else { id }).collect();
-        say(format_args!("no token {}", producer.map_or_else(|| named.join(", "), |name| format!("of the producer {name}"))));
+        say(format_args!("no token {}", owner.map_or_else(|| named.join(", "), |name| format!("of {name}"))));
         return Err(Failure::Said(1));
     }
     Ok(())
@@ -210,7 +246,7 @@ impl Store {
         let mut audit = Audit::open(&storage, layout::AUDIT).map_err(outside)?;
         for token in tokens {
             let mut details =
-                BTreeMap::from([("token", token.id.clone()), ("producer", token.producer.clone()), ("scopes", scopes(token))]);
+                BTreeMap::from([("token", token.id.clone()), ("owner", token.owner.clone()), ("scopes", scopes(token))]);
             details.extend(token.expires_ms.map(|expires| ("expires", format_rfc3339(expires))));
             let (user, claimed) = (user::named_or_numbered(user::own()), who().claimed);
             let entry = Entry { at_ms: now_ms(), who: &user, claimed: &claimed, from: "command line", action, why, details };
@@ -234,13 +270,13 @@ fn line(token: &Token, now_ms: i64) -> String {
         Some(expires) if token.is_expired(now_ms) => format!("EXPIRED {}", format_rfc3339(expires)),
         Some(expires) => format!("until {}", format_rfc3339(expires)),
     };
-    format!("{}  {:<16}{}  made {}, {until}", token.id, token.producer, scopes(token), format_rfc3339(token.created_ms))
+    format!("{}  {:<16}{}  made {}, {until}", token.id, token.owner, scopes(token), format_rfc3339(token.created_ms))
 }
 
 fn described(token: &Token, now_ms: i64) -> serde_json::Map<String, serde_json::Value> {
     let members = [
         ("id", json!(token.id)),
-        ("producer", json!(token.producer)),
+        ("owner", json!(token.owner)),
         ("scopes", json!(token.scopes)),
         ("created", json!(format_rfc3339(token.created_ms))),
         ("expires", json!(token.expires_ms.map(format_rfc3339))),

@@ -76,7 +76,7 @@ impl Client {
         let detail =
             serde_json::from_slice::<Problem>(&text).map_or_else(|_| format!("the service answered {status}"), |problem| problem.detail);
         Err(match status {
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::Configuration(detail),
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Failure::Configuration(detail),
             _ => Failure::Outside(detail.into()),
         })
     }

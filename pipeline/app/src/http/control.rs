@@ -114,8 +114,10 @@ async fn sign(who: &mut Who, from: Peer) {
     who.user = user.ok().flatten().unwrap_or_default();
 }
 
-fn answer<T: Serialize>(result: Result<T, ControlError>) -> Answer {
+/// A value, or why there is none.
+pub(super) fn answer<T: Serialize>(result: Result<T, ControlError>) -> Answer {
     let value = result.map_err(|error| match error {
+        ControlError::Unknown(why) => Problem::new(StatusCode::NOT_FOUND, why),
         ControlError::Refused(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why),
         error @ ControlError::NotNow(_) => Problem::unavailable(error.to_string()),
         error => Problem::internal(error.to_string()),

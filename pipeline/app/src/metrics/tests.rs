@@ -5,6 +5,7 @@ use crate::http::{Connections, Times};
 use rasid_engine::{BrakedRule, FieldCounter, ProducerCounters, RuleCounters};
 use rasid_service::health::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule};
 use rasid_service::operate::control::{AlertStatus, Verdict};
+use rasid_testbed::Alertmanager;
 
 /// Figures with one of everything.
 fn full() -> Stats {
@@ -210,4 +211,89 @@ fn alert_rules_pass_their_tests() {
     let output = promtool.args(["test", "rules", "rasid.rules.test.yml"]).current_dir(folder).output();
     let output = output.expect("promtool is there: `cargo xtask test` installs it");
     assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+}
+
+/// Every query of a dashboard is one that Prometheus takes, asks for series that there are, and goes by labels that they have.
+#[test]
+fn dashboards_ask_for_what_there_is() {
+    let (names, text) = (names(), encode(Some(full()), server()).expect("written"));
+    let mut rules = vec!["groups:\n  - name: panels\n    rules:".to_owned()];
+    for dashboard in grafana::dashboards() {
+        for (query, legend) in dashboard.queries() {
+            let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            let of: Vec<&str> = words.filter(|word| word.starts_with("rasid_")).collect();
+            assert!(!of.is_empty() && of.iter().all(|name| names.contains(*name)), "{}: {query}", dashboard.name);
+            for label in legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).filter(|label| *label != "instance") {
+                let has = |line: &str| of.iter().any(|name| line.starts_with(name)) && line.contains(&format!("{label}=\""));
+                assert!(text.lines().any(has), "{}: {query} has no label {label}", dashboard.name);
+            }
+            let query =
+                query.replace("$__rate_interval", "5m").replace("$__range", "1h").replace("$job", "rasid").replace("$instance", ".+");
+            rules.push(format!("      - record: panels:query:{}\n        expr: '{}'", rules.len(), query.replace('\'', "''")));
+        }
+        let json = dashboard.json();
+        let places: Vec<_> = json["panels"].as_array().expect("panels").iter().map(|panel| panel["gridPos"].to_string()).collect();
+        assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len(), "no two in one place");
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), rules.join("\n")).expect("ours");
+    let output = std::process::Command::new("promtool").args(["check", "rules"]).arg(file.path()).output().expect("promtool is there");
+    assert!(output.status.success() && rules.len() > 30, "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+const ALERTMANAGER: &str = include_str!("../../../../dashboards/alertmanager/alertmanager.yml");
+
+/// Who is told of what, by the routes that we give as a beginning.
+#[test]
+fn routes_wake_whom_they_should() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("alertmanager.yml");
+    std::fs::write(&file, ALERTMANAGER).expect("ours");
+    let amtool = |arguments: &[&str]| {
+        let output =
+            std::process::Command::new("amtool").args(arguments).output().expect("amtool is there: `cargo xtask test` installs it");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let file = file.to_str().expect("text");
+    amtool(&["check-config", file]);
+    for (severity, receiver) in [("SEV0", "pager"), ("SEV1", "pager"), ("SEV2", "pager"), ("SEV3", "morning")] {
+        let severity = format!("severity={severity}");
+        let labels = ["alertname=auth.otp_flood", "rule=auth.otp_flood", "area=auth", &severity];
+        assert_eq!(amtool(&[&["config", "routes", "test", "--config.file", file][..], &labels].concat()), receiver, "{severity}");
+    }
+}
+
+/// What follows from something that is told of already wakes nobody a second time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_from_another_page_is_held_back() {
+    let (rest, _) = ALERTMANAGER.split_once("\nreceivers:").expect("receivers come last");
+    let alertmanager = Alertmanager::with(format!("{rest}\nreceivers:\n  - name: pager\n  - name: morning\n")).await;
+    let alert = |name: &str, severity: &str, instance: &str| serde_json::json!({"labels": {"alertname": name, "rule": name, "severity": severity, "instance": instance}});
+    let alerts = serde_json::json!([
+        alert("RasidDown", "SEV1", "a"),
+        alert("RasidLag", "SEV1", "a"),
+        alert("RasidLag", "SEV1", "b"),
+        alert("auth.otp_flood", "SEV1", "a"),
+        alert("auth.otp_flood", "SEV2", "a"),
+        alert("chat.contact_leak", "SEV2", "a"),
+    ]);
+    let url = alertmanager.url();
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let posted = client.post(format!("{url}/api/v2/alerts")).header("content-type", "application/json").body(alerts.to_string());
+    assert!(posted.send().await.expect("it listens").status().is_success());
+    // It takes them in one by one.
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        let text = client.get(format!("{url}/api/v2/alerts?active=true&inhibited=true")).send().await.expect("it listens").text().await;
+        let found: serde_json::Value = serde_json::from_str(&text.expect("a body")).expect("JSON");
+        let suppressed = found.as_array().expect("alerts").iter().filter(|alert| alert["status"]["state"] == "suppressed");
+        held = suppressed.map(|alert| format!("{} {}", alert["labels"]["alertname"], alert["labels"]["instance"])).collect();
+        held.sort();
+        if held.len() > 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(held, [r#""RasidLag" "a""#, r#""auth.otp_flood" "a""#]);
 }

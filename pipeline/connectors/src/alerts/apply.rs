@@ -3,7 +3,7 @@
 use redb::{ReadableTable as _, Table, WriteTransaction};
 
 use super::state::{self, Opened, State, Status};
-use super::tables::{ALERTS, FROM, GAPS, META, ORDERS, POSITION, RETRACTIONS, STATES, VERDICTS, decode, encode};
+use super::tables::{ALERTS, COUNTS, FROM, GAPS, META, ORDERS, POSITION, RETRACTIONS, STATES, VERDICTS, decode, encode};
 use super::{Change, Changed, Error, Known, Retention};
 use crate::log::{Feedback, Verdict};
 
@@ -17,6 +17,25 @@ pub(super) fn begin(write: &WriteTransaction, known: &mut Known, position: u64) 
     meta.insert(POSITION, position).map_err(Error::write)?;
     meta.insert(FROM, position + 1).map_err(Error::write)?;
     (known.position, known.from) = (Some(position), position + 1);
+    Ok(())
+}
+
+/// Puts a file of format 1 into order: what it lacks is made of its states.
+pub(super) fn renew(write: &WriteTransaction) -> Result<(), Error> {
+    super::tables::make(write)?;
+    let mut tables = Tables::open(write)?;
+    let mut orders = Vec::new();
+    for entry in tables.states.iter().map_err(Error::write)? {
+        let (id, state) = entry.map_err(Error::write)?;
+        let state: State = decode("the state of an alert", state.value())?;
+        orders.push((id.value().to_owned(), state));
+    }
+    for (id, state) in orders {
+        for (order, place) in state.orders() {
+            tables.orders.insert((order.as_str(), place, id.as_str()), ()).map_err(Error::write)?;
+        }
+        tables.count(Some(&state), true)?;
+    }
     Ok(())
 }
 
@@ -78,6 +97,7 @@ struct Tables<'a> {
     orders: Table<'a, (&'static str, i64, &'static str), ()>,
     retractions: Table<'a, (&'static str, u64), i64>,
     verdicts: Table<'a, (&'static str, &'static str), u64>,
+    counts: Table<'a, (&'static str, i64, u8), u64>,
 }
 
 impl<'a> Tables<'a> {
@@ -88,6 +108,7 @@ impl<'a> Tables<'a> {
             orders: write.open_table(ORDERS).map_err(Error::write)?,
             retractions: write.open_table(RETRACTIONS).map_err(Error::write)?,
             verdicts: write.open_table(VERDICTS).map_err(Error::write)?,
+            counts: write.open_table(COUNTS).map_err(Error::write)?,
         })
     }
 
@@ -129,13 +150,17 @@ impl<'a> Tables<'a> {
 
     /// Puts a state in the place of another, with its orders and what is counted of it.
     fn change(&mut self, known: &mut Known, id: &str, before: Option<&State>, after: Option<&State>) -> Result<(), Error> {
-        let of = |state: Option<&State>| state.map(|state| (state.opened_at_ms, state.orders())).unwrap_or_default();
-        let ((from_ms, from), (to_ms, to)) = (of(before), of(after));
-        for order in from.iter().filter(|order| !to.contains(order)) {
-            self.orders.remove((order.as_str(), from_ms, id)).map_err(Error::write)?;
+        let of = |state: Option<&State>| state.map(State::orders).unwrap_or_default();
+        let (from, to) = (of(before), of(after));
+        for (order, place) in from.iter().filter(|order| !to.contains(order)) {
+            self.orders.remove((order.as_str(), *place, id)).map_err(Error::write)?;
         }
-        for order in to.iter().filter(|order| !from.contains(order)) {
-            self.orders.insert((order.as_str(), to_ms, id), ()).map_err(Error::write)?;
+        for (order, place) in to.iter().filter(|order| !from.contains(order)) {
+            self.orders.insert((order.as_str(), *place, id), ()).map_err(Error::write)?;
+        }
+        if before.map(State::counted) != after.map(State::counted) {
+            self.count(before, false)?;
+            self.count(after, true)?;
         }
         match after {
             Some(state) => drop(self.states.insert(id, encode(state).as_slice()).map_err(Error::write)?),
@@ -152,6 +177,19 @@ impl<'a> Tables<'a> {
         if was != is {
             self.judge(known, was, false)?;
             self.judge(known, is, true)?;
+        }
+        Ok(())
+    }
+
+    /// Counts one more, or one less, of its rule, hour and class.
+    fn count(&mut self, state: Option<&State>, more: bool) -> Result<(), Error> {
+        let Some(state) = state else { return Ok(()) };
+        let (hour_ms, class) = state.counted();
+        let key = (state.rule.as_str(), hour_ms, class);
+        let count = self.counts.get(key).map_err(Error::write)?.map_or(0, |count| count.value());
+        match if more { count + 1 } else { count.saturating_sub(1) } {
+            0 => drop(self.counts.remove(key).map_err(Error::write)?),
+            count => drop(self.counts.insert(key, count).map_err(Error::write)?),
         }
         Ok(())
     }

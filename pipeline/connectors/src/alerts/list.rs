@@ -6,9 +6,10 @@ use std::ops::Bound;
 use std::str::FromStr;
 
 use rasid_compiler::ruleset::{Mode, Severity};
-use redb::{Database, ReadOnlyTable, ReadableDatabase as _};
+use redb::{Database, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _};
 
 use super::Error;
+use super::changes::Retraction;
 use super::state::{self, State, Status};
 use super::tables::{ALERTS, ORDERS, RETRACTIONS, STATES, decode};
 use crate::log::Verdict;
@@ -25,10 +26,10 @@ pub struct Filter {
     pub area: Option<String>,
     /// About this entity, `kind:id`.
     pub entity: Option<String>,
-    /// As bad as this.
-    pub severity: Option<Severity>,
-    /// Those with which people have come so far.
-    pub status: Option<Status>,
+    /// As bad as one of these; none: as bad as any.
+    pub severity: Vec<Severity>,
+    /// Those with which people have come as far as one of these; none: any.
+    pub status: Vec<Status>,
     /// Those that were delivered, or those in shadow.
     pub mode: Option<Mode>,
     /// With this verdict.
@@ -50,7 +51,7 @@ impl Filter {
             Self { entity: Some(entity), .. } => state::of_entity(entity),
             Self { judged: Some(true), .. } | Self { verdict: Some(_), .. } => state::judged(),
             Self { rule: Some(rule), .. } => state::of_rule(rule),
-            Self { status: Some(status), .. } => state::of_status(*status),
+            Self { status, .. } if let [status] = status.as_slice() => state::of_status(*status),
             _ => state::all(),
         }
     }
@@ -61,8 +62,8 @@ impl Filter {
         self.rule.as_ref().is_none_or(|rule| *rule == state.rule)
             && self.area.as_deref().is_none_or(|wanted| area == Some(wanted))
             && self.entity.as_ref().is_none_or(|entity| *entity == state.entity)
-            && self.severity.is_none_or(|severity| severity == state.severity)
-            && self.status.is_none_or(|status| status == state.status)
+            && (self.severity.is_empty() || self.severity.contains(&state.severity))
+            && (self.status.is_empty() || self.status.contains(&state.status))
             && self.mode.is_none_or(|mode| mode == state.mode)
             && self.verdict.is_none_or(|wanted| verdict == Some(wanted))
             && self.judged.is_none_or(|judged| judged == verdict.is_some())
@@ -119,15 +120,15 @@ pub struct Page {
 }
 
 /// The tables, as of one moment.
-struct Tables {
+pub(super) struct Tables {
     alerts: ReadOnlyTable<&'static str, &'static [u8]>,
     states: ReadOnlyTable<&'static str, &'static [u8]>,
-    orders: ReadOnlyTable<(&'static str, i64, &'static str), ()>,
+    pub(super) orders: ReadOnlyTable<(&'static str, i64, &'static str), ()>,
     retractions: ReadOnlyTable<(&'static str, u64), i64>,
 }
 
 impl Tables {
-    fn open(database: &Database) -> Result<Self, Error> {
+    pub(super) fn open(database: &Database) -> Result<Self, Error> {
         let read = database.begin_read().map_err(Error::read)?;
         Ok(Self {
             alerts: read.open_table(ALERTS).map_err(Error::read)?,
@@ -145,6 +146,27 @@ impl Tables {
     fn json(&self, id: &str) -> Result<String, Error> {
         let value = self.alerts.get(id).map_err(Error::read)?;
         Ok(value.map(|value| String::from_utf8_lossy(value.value()).into_owned()).unwrap_or_default())
+    }
+
+    /// The alert of that id.
+    pub(super) fn alert(&self, id: &str) -> Result<Option<KeptAlert>, Error> {
+        let Some(state) = self.state(id)? else { return Ok(None) };
+        let retracted = retracted(&self.retractions(&state.rule)?, &state);
+        Ok(Some(KeptAlert { id: id.to_owned(), json: self.json(id)?, state, retracted }))
+    }
+
+    /// What was taken back behind `after`, up to `upto`, in order.
+    pub(super) fn retracted_within(&self, after: u64, upto: u64) -> Result<Vec<Retraction>, Error> {
+        let mut found = Vec::new();
+        for entry in self.retractions.iter().map_err(Error::read)? {
+            let (key, since_ms) = entry.map_err(Error::read)?;
+            let (rule, position) = key.value();
+            if position > after && position <= upto {
+                found.push(Retraction { position, rule: rule.to_owned(), since_ms: since_ms.value() });
+            }
+        }
+        found.sort_by_key(|retraction| retraction.position);
+        Ok(found)
     }
 
     /// Position and instant of the times that a rule's alerts were taken back, in order.
@@ -201,11 +223,33 @@ pub(super) fn list(database: &Database, filter: &Filter, after: Option<&Cursor>,
     Ok(page)
 }
 
-pub(super) fn get(database: &Database, id: &str) -> Result<Option<KeptAlert>, Error> {
+/// Shows the states of the newest alerts that are as the filter says, `max` looked at in all; whether there are more. Whether
+/// a rule's alerts were taken back is not asked.
+pub(super) fn look(database: &Database, filter: &Filter, max: usize, mut each: impl FnMut(&str, &State)) -> Result<bool, Error> {
     let tables = Tables::open(database)?;
-    let Some(state) = tables.state(id)? else { return Ok(None) };
-    let retracted = retracted(&tables.retractions(&state.rule)?, &state);
-    Ok(Some(KeptAlert { id: id.to_owned(), json: tables.json(id)?, state, retracted }))
+    let order = filter.order();
+    let from = (order.as_str(), filter.since_ms.unwrap_or(i64::MIN), "");
+    let until = (order.as_str(), filter.until_ms.unwrap_or(i64::MAX), "");
+    if from >= until {
+        return Ok(false);
+    }
+    for (looked, entry) in tables.orders.range(from..until).map_err(Error::read)?.rev().enumerate() {
+        if looked >= max {
+            return Ok(true);
+        }
+        let (key, _) = entry.map_err(Error::read)?;
+        let id = key.value().2;
+        if let Some(state) = tables.state(id)?
+            && filter.wants(&state)
+        {
+            each(id, &state);
+        }
+    }
+    Ok(false)
+}
+
+pub(super) fn get(database: &Database, id: &str) -> Result<Option<KeptAlert>, Error> {
+    Tables::open(database)?.alert(id)
 }
 
 pub(super) fn begin_with(database: &Database, prefix: &str, max: usize) -> Result<Vec<String>, Error> {

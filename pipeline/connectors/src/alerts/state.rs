@@ -1,15 +1,18 @@
 //! What is kept of one alert besides its JSON, and how that goes on.
 
 use rasid_compiler::ruleset::{Mode, Severity};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::log::{Act, Feedback, Verdict};
 
 /// Entries of one alert's history that are kept: the newest. Nobody reads more, and nobody shall fill the disk with one alert.
 const HISTORY_MAX: usize = 100;
+/// Alerts are counted by the hour, ms.
+pub(super) const HOUR_MS: i64 = 3_600_000;
 
 /// How far people have come with an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nobody has looked at it.
@@ -54,7 +57,7 @@ pub struct Opened {
 }
 
 /// Who said something, when and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Said {
     /// Its place in the log.
     pub position: u64,
@@ -69,7 +72,7 @@ pub struct Said {
 }
 
 /// One entry of an alert's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Happened {
     /// What was said.
     pub act: Act,
@@ -149,12 +152,70 @@ impl State {
         self.history.push(Happened { act: act.clone(), said });
     }
 
-    /// The orders that it stands in.
-    pub(super) fn orders(&self) -> Vec<String> {
+    /// The log position of what changed it last: its opening, or the newest that was said about it.
+    pub fn changed(&self) -> u64 {
+        self.history.last().map_or(self.position, |happened| happened.said.position)
+    }
+
+    /// The orders that it stands in, and its place in each.
+    pub(super) fn orders(&self) -> Vec<(String, i64)> {
         let mut orders = vec![all(), of_rule(&self.rule), of_entity(&self.entity), of_status(self.status)];
         orders.extend(self.verdict.is_some().then(judged));
+        let mut orders: Vec<_> = orders.into_iter().map(|order| (order, self.opened_at_ms)).collect();
+        orders.push((by_change(), place_of(self.changed())));
         orders
     }
+
+    /// Where it is counted: the hour of its opening, Unix ms, and the class.
+    pub(super) fn counted(&self) -> (i64, u8) {
+        (hour_of(self.opened_at_ms), Class { status: self.status, severity: self.severity, mode: self.mode }.code())
+    }
+}
+
+/// What alerts of a rule and an hour are told apart by where they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// How far people have come.
+    pub status: Status,
+    /// How bad they are.
+    pub severity: Severity,
+    /// Whether people were told of them.
+    pub mode: Mode,
+}
+
+impl Class {
+    const SEVERITIES: [Severity; 4] = [Severity::Sev0, Severity::Sev1, Severity::Sev2, Severity::Sev3];
+    const MODES: [Mode; 3] = [Mode::Active, Mode::Shadow, Mode::Off];
+
+    fn all() -> impl Iterator<Item = Self> {
+        let of = |status| Self::SEVERITIES.into_iter().flat_map(move |severity| Self::MODES.map(|mode| Self { status, severity, mode }));
+        Status::ALL.into_iter().flat_map(of)
+    }
+
+    fn code(self) -> u8 {
+        let found = (0_u8..).zip(Self::all()).find(|(_, class)| *class == self);
+        found.map(|(code, _)| code).expect("every class is among all")
+    }
+
+    /// `None` for what no version has written.
+    pub(super) fn of(code: u8) -> Option<Self> {
+        Self::all().nth(usize::from(code))
+    }
+}
+
+/// The hour in which an instant lies, Unix ms.
+pub(super) fn hour_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(HOUR_MS) * HOUR_MS
+}
+
+/// A log position as a place in an order.
+pub(super) fn place_of(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+/// The order of all alerts by what changed them last.
+pub(super) fn by_change() -> String {
+    "c".to_owned()
 }
 
 /// The order of all alerts.

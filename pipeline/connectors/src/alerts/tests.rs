@@ -7,6 +7,7 @@ use rasid_compiler::ruleset::{Mode, Severity};
 use redb::TableDefinition;
 use rstest::rstest;
 
+use super::state::HOUR_MS;
 use super::*;
 use crate::log::Act;
 use crate::outbox::backend::Memory;
@@ -53,6 +54,33 @@ fn all(store: &AlertStore) -> Vec<KeptAlert> {
     let page = store.list(&Filter::default(), None, usize::MAX).unwrap();
     assert_eq!(page.next, None);
     page.alerts
+}
+
+/// A file of the format before has neither counts nor what changed when.
+#[test]
+fn a_file_of_the_format_before_is_put_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alerts.redb");
+    let store = AlertStore::open(&path, FOREVER).unwrap();
+    store.begin(0).unwrap();
+    store.apply(9, &[opened(1, 1, 50), opened(2, 2, HOUR_MS), feedback(3, &[1], Act::Close)]).unwrap();
+    let (changes, counts) = (store.changes(0, 9).unwrap(), store.counts(0, 2 * HOUR_MS).unwrap());
+    assert_eq!(changes.alerts.iter().map(|alert| alert.id.as_str()).collect::<Vec<_>>(), ["al_002", "al_001"]);
+    assert_eq!(
+        counts.iter().map(|count| (count.rule.as_str(), count.hour_ms, count.alerts)).collect::<Vec<_>>(),
+        [("auth.odd", 0, 1), ("chat.even", HOUR_MS, 1)]
+    );
+    drop(store);
+
+    let database = Database::open(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    write.delete_table(tables::COUNTS).unwrap();
+    write.open_table(tables::ORDERS).unwrap().retain(|(order, ..), ()| order != "c").unwrap();
+    write.open_table(META).unwrap().insert(NAMED_FORMAT, 1).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let store = AlertStore::open(&path, FOREVER).unwrap();
+    assert_eq!((store.changes(0, 9).unwrap(), store.counts(0, 2 * HOUR_MS).unwrap()), (changes, counts));
 }
 
 #[test]
@@ -118,7 +146,7 @@ fn what_is_closed_is_taken_up_again_by_an_acknowledgement() {
     store.apply(3, &[opened(1, 1, 5), feedback(2, &[1], Act::Close), feedback(3, &[1], acknowledge(None))]).unwrap();
     let state = &all(&store)[0].state;
     assert_eq!((state.status, &state.closed, state.assignee.as_deref()), (Status::Acknowledged, &None, Some("noor")));
-    let of = |status| ids(&store.list(&Filter { status: Some(status), ..Filter::default() }, None, 9).unwrap()).len();
+    let of = |status| ids(&store.list(&Filter { status: vec![status], ..Filter::default() }, None, 9).unwrap()).len();
     assert_eq!(Status::ALL.map(of), [0, 1, 0]);
 }
 
@@ -140,9 +168,9 @@ fn a_verdict_is_counted_once_and_a_changed_one_under_its_new_word() {
 #[case::area(Filter { area: Some("chat".to_owned()), ..Filter::default() }, &[6, 4, 2])]
 #[case::no_area(Filter { area: Some("cha".to_owned()), ..Filter::default() }, &[])]
 #[case::entity(Filter { entity: Some("user:u_1".to_owned()), ..Filter::default() }, &[6, 1])]
-#[case::severity(Filter { severity: Some(Severity::Sev1), ..Filter::default() }, &[6, 3])]
+#[case::severity(Filter { severity: vec![Severity::Sev1], ..Filter::default() }, &[6, 3])]
 #[case::mode(Filter { mode: Some(Mode::Active), ..Filter::default() }, &[5, 4, 2, 1])]
-#[case::status(Filter { status: Some(Status::Closed), ..Filter::default() }, &[2])]
+#[case::status(Filter { status: vec![Status::Closed], ..Filter::default() }, &[2])]
 #[case::verdict(Filter { verdict: Some(Verdict::Unsure), ..Filter::default() }, &[4])]
 #[case::judged(Filter { judged: Some(true), ..Filter::default() }, &[4, 2])]
 #[case::unjudged(Filter { judged: Some(false), rule: Some("chat.even".to_owned()), ..Filter::default() }, &[6])]
@@ -152,7 +180,7 @@ fn a_verdict_is_counted_once_and_a_changed_one_under_its_new_word() {
 #[case::until(Filter { until_ms: Some(50), ..Filter::default() }, &[4, 3, 2, 1])]
 #[case::between(Filter { since_ms: Some(20), until_ms: Some(21), ..Filter::default() }, &[2])]
 #[case::backwards(Filter { since_ms: Some(50), until_ms: Some(20), ..Filter::default() }, &[])]
-#[case::together(Filter { area: Some("chat".to_owned()), judged: Some(true), severity: Some(Severity::Sev2), ..Filter::default() }, &[4, 2])]
+#[case::together(Filter { area: Some("chat".to_owned()), judged: Some(true), severity: vec![Severity::Sev2], ..Filter::default() }, &[4, 2])]
 fn lists_are_newest_first_and_pages_cover_them_once(#[case] filter: Filter, #[case] expected: &[u64]) {
     let store = in_memory(FOREVER);
     let mut changes: Vec<Changed> = (1..=5).map(|number| opened(number, number, 10 * i64::try_from(number).unwrap())).collect();

@@ -35,11 +35,27 @@ fn only<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Probl
 }
 
 /// The bearer token that a request shows; `None` where it shows none. Another scheme is somebody else's, such as a proxy's.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<Zeroizing<String>>, Problem> {
+///
+/// # Errors
+/// It shows a token among several credentials.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<Zeroizing<String>>, Several> {
     let mut values = headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok()?.split_once(' '));
     let Some((_, token)) = values.find(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else { return Ok(None) };
-    only(headers, AUTHORIZATION)?;
+    if headers.get_all(AUTHORIZATION).iter().count() > 1 {
+        return Err(Several);
+    }
     Ok(Some(Zeroizing::new(token.trim().to_owned())))
+}
+
+/// A request has more than one `authorization` header, one of them with a bearer token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are several `authorization` headers, expected one")]
+pub struct Several;
+
+impl From<Several> for Problem {
+    fn from(_: Several) -> Self {
+        Self::Header { name: "authorization" }
+    }
 }
 
 /// What a signature's headers claim.

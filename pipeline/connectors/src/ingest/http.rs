@@ -240,7 +240,7 @@ impl<A: Appender> Ingest<A> {
     /// Producers that can send nothing: they have no secret, and no token for events.
     pub fn unheard(&self) -> Vec<&str> {
         let tokens = self.tokens.current();
-        let has_token = |name: &str| tokens.iter().any(|token| token.producer == name && token.allows(Scope::WriteEvents));
+        let has_token = |name: &str| tokens.iter().any(|token| token.owner == name && token.allows(Scope::WriteEvents));
         let unheard = self.senders.iter().filter(|sender| sender.webhook.is_none() && !has_token(&sender.name));
         unheard.map(|sender| sender.name.as_str()).collect()
     }
@@ -292,10 +292,10 @@ impl<A: Appender> Ingest<A> {
 
     /// Whose bearer token a request shows; `None` where it shows none. It is good or not by the head alone.
     fn shown(&self, headers: &HeaderMap, wire: Wire, wall_ms: i64) -> Result<Option<usize>, Refusal> {
-        let Some(text) = head::bearer(headers)? else { return Ok(None) };
+        let Some(text) = head::bearer(headers).map_err(Problem::from)? else { return Ok(None) };
         let tokens = self.tokens.current();
         let token = tokens.find(&text);
-        let sender = token.and_then(|token| self.senders.iter().position(|sender| sender.name == token.producer));
+        let sender = token.and_then(|token| self.senders.iter().position(|sender| sender.name == token.owner));
         let refused = |problem| Err(Refusal { sender, problem });
         match (token, sender) {
             _ if wire == Wire::Open => refused(Problem::Unprotected(Exposed::Token)),

@@ -1,5 +1,6 @@
 //! What people say about alerts. It is on record in its place of the log, and changes nothing that the engine does.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What somebody said about some alerts.
@@ -22,7 +23,7 @@ pub struct Feedback {
 }
 
 /// What can be said about an alert.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Somebody looks at it. One that was closed is taken up again.
@@ -37,7 +38,7 @@ pub enum Act {
 }
 
 /// Whether an alert was right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It was: fraud or abuse.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rasid_connectors::log::{Block, LogReader, Settings as LogSettings};
-use rasid_engine::{Engine, LivePart, ScoreChange, Snapshot};
+use rasid_engine::{Engine, LivePart, Score, ScoreChange, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -30,6 +30,8 @@ pub(crate) enum Ask {
     LiveScores(oneshot::Sender<LiveScores>),
     /// Some of them: those in `places` places of its table from `from` on.
     LivePart { from: usize, places: usize, answer: oneshot::Sender<Part> },
+    /// The score of the entity of that name.
+    Score { entity: String, answer: oneshot::Sender<Option<Score>> },
     /// A snapshot when the log has ended and is read to its end.
     LastSnapshot,
 }
@@ -147,6 +149,9 @@ impl EngineThread {
                 Ask::LivePart { from, places, answer } => {
                     let live = self.worker.engine().map(|engine| engine.live_scores_part(from, places)).unwrap_or_default();
                     drop(answer.send(Part { position: self.worker.position(), live }));
+                }
+                Ask::Score { entity, answer } => {
+                    drop(answer.send(self.worker.engine().and_then(|engine| engine.live_score(&entity))));
                 }
                 Ask::LastSnapshot => last_snapshot = true,
             }

@@ -4,17 +4,28 @@
 use async_trait::async_trait;
 use rasid_compiler::ruleset::Severity;
 pub use rasid_connectors::sink::alertmanager::PageShown;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::health::stats::Stats;
+use rasid_engine::Score;
 
 mod alerts;
+mod any;
+mod groups;
+mod rules;
 
 pub use rasid_connectors::alerts::{Happened, Said, Status as AlertStatus};
 pub use rasid_connectors::log::{Act, Verdict};
 
 pub use alerts::{AckRequest, AlertFilter, AlertInfo, AlertList, AlertRequest, AlertShown, AlertsChanged, CloseRequest, VerdictRequest};
+pub use any::Any;
+pub use groups::{AlertChange, AlertChanges, AlertGroup, AlertGroups, ChangesRequest, GroupBy, GroupFilter, RetractionInfo};
+pub use rules::{
+    EntityRequest, EntityShown, FireRate, Judged, Precision, Related, RiskRequest, RuleInfo, RuleList, RuleRequest, RuleShown, RuleState,
+    RulesRequest,
+};
 
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +74,9 @@ macro_rules! questions {
 
             /// Its figures. Called for every scrape and every probe: cheap, and never waits.
             fn stats(&self) -> Stats;
+
+            /// The log position up to which everything about alerts is known, as it rises.
+            fn known(&self) -> tokio::sync::watch::Receiver<u64>;
         }
 
         $(
@@ -110,12 +124,24 @@ questions! {
     Get "/alerts" AlertFilter -> AlertList: alerts,
     /// One of them, as it was opened, with what was said about it.
     Get "/alerts/show" AlertRequest -> AlertShown: alert,
+    /// The same in groups: by rule, by entity; how many, how bad, when.
+    Get "/alerts/groups" GroupFilter -> AlertGroups: groups,
+    /// What changed behind a position of the log: alerts that were opened or spoken of, and what was taken back.
+    Get "/alerts/changes" ChangesRequest -> AlertChanges: changes,
     /// Says that somebody looks at alerts: a control record in the log, an entry in the audit. What was closed is taken up again.
     Post "/alerts/ack" AckRequest -> AlertsChanged: acknowledge by who,
     /// Says that nobody needs to look at alerts any more: a control record in the log, an entry in the audit.
     Post "/alerts/close" CloseRequest -> AlertsChanged: close by who,
     /// Says whether alerts were right: a control record in the log, an entry in the audit. The newest verdict stands.
     Post "/alerts/verdict" VerdictRequest -> AlertsChanged: judge by who,
+    /// The rules in force: what they do at the moment, how often they fire, how often they were right.
+    Get "/rules" RulesRequest -> RuleList: rules,
+    /// One of them, with the text of its file.
+    Get "/rules/show" RuleRequest -> RuleShown: rule,
+    /// An entity: its risk, the alerts about it, whom they name beside it.
+    Get "/entity" EntityRequest -> EntityShown: entity,
+    /// An entity's risk as of the event clock.
+    Get "/risk" RiskRequest -> Option<Score>: risk,
     /// Where the service stands.
     Get "/status" StatusRequest -> Status: status,
 }
@@ -124,6 +150,9 @@ questions! {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
+    /// There is no such thing.
+    #[error("{0}")]
+    Unknown(String),
     /// What was asked for is wrong, and stays wrong.
     #[error("{0}")]
     Refused(String),
@@ -146,11 +175,53 @@ pub struct Who {
     pub user: String,
     /// Whom they say they are, which nobody checked.
     pub claimed: String,
+    /// Where they came in.
+    pub door: Door,
+}
+
+/// Where somebody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// The socket in the data folder: `user` is a user of this machine.
+    #[default]
+    ControlSocket,
+    /// HTTP with a token: `user` is the token's owner.
+    Http,
+}
+
+impl Door {
+    /// As the audit calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ControlSocket => "control socket",
+            Self::Http => "http",
+        }
+    }
+}
+
+impl JsonSchema for Who {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Who".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<String>()
+    }
+}
+
+impl JsonSchema for Status {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Status".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "object", "description": "As `rasid status --output json` shows it."})
+    }
 }
 
 impl From<String> for Who {
     fn from(claimed: String) -> Self {
-        Self { user: String::new(), claimed: claimed.chars().take(CLAIM_MAX).collect() }
+        Self { user: String::new(), door: Door::default(), claimed: claimed.chars().take(CLAIM_MAX).collect() }
     }
 }
 
@@ -161,7 +232,7 @@ impl From<Who> for String {
 }
 
 /// Takes a rule's alerts back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetractRequest {
     /// The rule, `area.name`.
@@ -175,7 +246,7 @@ pub struct RetractRequest {
 }
 
 /// A rule's alerts were taken back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Retracted {
     /// Of the control record in the log.
     pub position: u64,
@@ -186,7 +257,7 @@ pub struct Retracted {
 }
 
 /// Which dead letters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeadLetterFilter {
     /// Those behind this position of the log.
@@ -206,7 +277,7 @@ impl Default for DeadLetterFilter {
 }
 
 /// Dead letters, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetterList {
     /// What was asked for.
     pub dead_letters: Vec<DeadLetterInfo>,
@@ -215,7 +286,7 @@ pub struct DeadLetterList {
 }
 
 /// A record that was set aside, without the record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetterInfo {
     /// Its place in the log.
     pub position: u64,
@@ -253,7 +324,7 @@ pub struct Retried {
 }
 
 /// Which parked items.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParkedFilter {
     /// Of this sink.
@@ -273,7 +344,7 @@ impl Default for ParkedFilter {
 }
 
 /// An item that its receiver refused for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Parked {
     /// The sink.
     pub sink: String,
@@ -358,7 +429,7 @@ pub struct PageTested {
 }
 
 /// Asks where the service stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusRequest {}
 
 /// Where the service stands.

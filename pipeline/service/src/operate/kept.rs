@@ -17,7 +17,7 @@ const NAME_MAX: usize = 64;
 /// Ids that are shown of those that a beginning could mean.
 const SHOWN_MAX: usize = 5;
 
-fn outside(error: Error) -> ControlError {
+pub(crate) fn outside(error: Error) -> ControlError {
     ControlError::Outside(Box::new(error))
 }
 
@@ -28,6 +28,7 @@ pub(crate) fn list(store: &AlertStore, filter: AlertFilter) -> Result<AlertList,
         .map(|text| text.parse())
         .transpose()
         .map_err(|_| ControlError::Refused("found another `cursor`, expected the `next` of the page before".to_owned()))?;
+    let (severity, status) = (severity.0, status.0);
     let filter = Filter { rule, area, entity, severity, status, mode, verdict, judged, retracted, since_ms, until_ms };
     let page = store.list(&filter, cursor.as_ref(), limit.clamp(1, LIST_MAX)).map_err(outside)?;
     let alerts: Result<Vec<AlertInfo>, ControlError> = page.alerts.into_iter().map(|kept| Ok(shown(kept)?.info)).collect();
@@ -70,7 +71,7 @@ fn whole(store: &AlertStore, begins: &str) -> Result<String, ControlError> {
 }
 
 fn unknown(id: &str) -> ControlError {
-    ControlError::Refused(format!("no alert `{id}` is kept"))
+    ControlError::Unknown(format!("no alert `{id}` is kept"))
 }
 
 /// What is shown of an alert that its state does not say.
@@ -79,13 +80,15 @@ struct Told {
     ruleset: String,
     title: String,
     explanation: String,
+    risk: u8,
 }
 
-fn shown(kept: KeptAlert) -> Result<AlertShown, ControlError> {
+/// As it is shown.
+pub(crate) fn shown(kept: KeptAlert) -> Result<AlertShown, ControlError> {
     let KeptAlert { id, json, state, retracted } = kept;
     let State { position, opened_at_ms, rule, entity, severity, mode, status, assignee, acknowledged, closed, verdict, history, forgotten } =
         state;
-    let Told { ruleset, title, explanation } = serde_json::from_str(&json).map_err(|error| ControlError::Outside(Box::new(error)))?;
+    let Told { ruleset, title, explanation, risk } = serde_json::from_str(&json).map_err(|error| ControlError::Outside(Box::new(error)))?;
     let (verdict, judged) = verdict.unzip();
     let info = AlertInfo {
         id,
@@ -98,6 +101,7 @@ fn shown(kept: KeptAlert) -> Result<AlertShown, ControlError> {
         position,
         title,
         explanation,
+        risk,
         status,
         assignee,
         acknowledged,
@@ -150,7 +154,7 @@ fn words(what: &str, text: &str, max: usize) -> Result<String, ControlError> {
 
 /// The record of what somebody says.
 pub(crate) fn feedback(alerts: &[String], act: Act, who: Who, why: String, at_ms: i64) -> Feedback {
-    let Who { user, claimed } = who;
+    let Who { user, claimed, door: _ } = who;
     // Whoever may open the socket may claim any name.
     let claimed = if claimed == user { String::new() } else { without_phones(&claimed).replace(char::is_control, " ") };
     Feedback { alerts: alerts.to_vec(), act, who: user, claimed, why, at_ms }
@@ -216,7 +220,8 @@ mod tests {
 
     #[test]
     fn whoever_somebody_claims_to_be_is_no_phone_and_no_terminal_command() {
-        let who = Who { user: "rasid".to_owned(), claimed: "+20 100 000 0001\u{1b}[2J".to_owned() };
+        let who =
+            Who { user: "rasid".to_owned(), claimed: "+20 100 000 0001\u{1b}[2J".to_owned(), door: crate::operate::control::Door::Http };
         let claimed = feedback(&[], Act::Close, who, String::new(), 0).claimed;
         assert!(!claimed.chars().any(char::is_control) && !claimed.contains("0001") && claimed.contains('•'), "{claimed}");
     }

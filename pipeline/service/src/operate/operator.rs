@@ -14,19 +14,25 @@ use rasid_connectors::sink::Answer;
 use rasid_connectors::sink::alertmanager::{AlertmanagerSink, TEST_PAGE};
 use rasid_connectors::source::{Appender as _, Incoming};
 use rasid_connectors::storage::Storage;
-use tokio::sync::{Notify, watch};
+use rasid_engine::Score;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, Now, age_ms};
+use crate::decide::engine_thread::Ask;
 use crate::decide::figures::EngineFigures;
 use crate::decide::log_thread::LogAppender;
+use crate::decide::progress::Progress;
 use crate::health::stats::Stats;
+use crate::held::held;
 use crate::operate::control::{
-    AckRequest, AlertFilter, AlertList, AlertRequest, AlertShown, AlertsChanged, CloseRequest, Control, ControlError, DeadLetterFilter,
-    DeadLetterInfo, DeadLetterList, PageShown, PageTestRequest, PageTested, Parked, ParkedFilter, Restored, RetractRequest, Retracted,
-    Retried, RetryRequest, Status, StatusRequest, UnparkRequest, Unparked, VerdictRequest, Who,
+    AckRequest, AlertChanges, AlertFilter, AlertGroups, AlertList, AlertRequest, AlertShown, AlertsChanged, ChangesRequest, CloseRequest,
+    Control, ControlError, DeadLetterFilter, DeadLetterInfo, DeadLetterList, EntityRequest, EntityShown, GroupFilter, PageShown,
+    PageTestRequest, PageTested, Parked, ParkedFilter, Restored, RetractRequest, Retracted, Retried, RetryRequest, RiskRequest, RuleList,
+    RuleRequest, RuleShown, RulesRequest, Status, StatusRequest, UnparkRequest, Unparked, VerdictRequest, Who,
 };
+use crate::operate::rules::{self, Catalogue};
 use crate::operate::tally::Tally;
-use crate::operate::{kept, parked};
+use crate::operate::{groups, kept, parked};
 use crate::recover::layout;
 
 /// Most dead letters given at once.
@@ -46,6 +52,10 @@ pub(crate) struct Operator {
     pub(crate) audit: Arc<Mutex<Audit>>,
     pub(crate) figures: Arc<Mutex<EngineFigures>>,
     pub(crate) tally: Arc<Tally>,
+    /// The rules, for people.
+    pub(crate) catalogue: Catalogue,
+    pub(crate) asks: mpsc::Sender<Ask>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) sinks: Vec<Arc<Notify>>,
     /// `None` where nobody is on call.
     pub(crate) pager: Option<AlertmanagerSink>,
@@ -73,8 +83,8 @@ impl Operator {
         if who.user.is_empty() {
             return Err(ControlError::Refused("nobody knows who asks, and that goes to the audit".to_owned()));
         }
-        let Who { user, claimed } = who;
-        let entry = audit::Entry { at_ms: self.clock.wall_ms(), who: user, claimed, from: "control socket", action, why, details };
+        let Who { user, claimed, door } = who;
+        let entry = audit::Entry { at_ms: self.clock.wall_ms(), who: user, claimed, from: door.name(), action, why, details };
         self.audit.lock().unwrap_or_else(PoisonError::into_inner).append(&entry).map_err(|error| ControlError::Outside(Box::new(error)))
     }
 
@@ -265,6 +275,37 @@ impl Control for Operator {
         self.say(ids, Act::Verdict(verdict), who, &why).await
     }
 
+    async fn groups(&self, filter: GroupFilter) -> Result<AlertGroups, ControlError> {
+        tokio::task::block_in_place(|| groups::groups(&self.store, filter))
+    }
+
+    async fn changes(&self, request: ChangesRequest) -> Result<AlertChanges, ControlError> {
+        tokio::task::block_in_place(|| groups::changes(&self.store, request))
+    }
+
+    async fn rules(&self, _: RulesRequest) -> Result<RuleList, ControlError> {
+        let figures = held(&self.figures).clone();
+        tokio::task::block_in_place(|| self.catalogue.list(&figures, &self.store))
+    }
+
+    async fn rule(&self, request: RuleRequest) -> Result<RuleShown, ControlError> {
+        let figures = held(&self.figures).clone();
+        tokio::task::block_in_place(|| self.catalogue.show(&request.id, &figures, &self.store))
+    }
+
+    async fn entity(&self, request: EntityRequest) -> Result<EntityShown, ControlError> {
+        let risk = self.risk(RiskRequest { entity: request.entity.clone() }).await?;
+        let shown = tokio::task::block_in_place(|| rules::entity(&self.store, request.entity))?;
+        Ok(EntityShown { risk, ..shown })
+    }
+
+    async fn risk(&self, request: RiskRequest) -> Result<Option<Score>, ControlError> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask::Score { entity: request.entity, answer }).await.map_err(|_| ControlError::NotNow("draining"))?;
+        self.progress.ask();
+        answered.await.map_err(|_| ControlError::NotNow("draining"))
+    }
+
     async fn page_test(&self, request: PageTestRequest) -> Result<PageTested, ControlError> {
         let PageTestRequest { severity, resolve, who, why } = request;
         let Some(pager) = &self.pager else {
@@ -311,5 +352,9 @@ impl Control for Operator {
 
     fn stats(&self) -> Stats {
         self.tally.stats(&self.clock)
+    }
+
+    fn known(&self) -> watch::Receiver<u64> {
+        self.stored.clone()
     }
 }

@@ -30,6 +30,17 @@ impl KnownRulesets {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner).insert(ruleset.hash.clone(), ruleset.clone());
         Ok(())
     }
+
+    /// The ruleset of that hash, out of its bundle, whoever else needs it.
+    ///
+    /// # Errors
+    /// There is no such bundle, it cannot be read, or it does not compile.
+    pub fn look(&self, hash: &str) -> Result<Ruleset, Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(ruleset) = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(hash) {
+            return Ok(ruleset.clone());
+        }
+        Ok(self.bundles.load(hash)?)
+    }
 }
 
 impl Rulesets for KnownRulesets {

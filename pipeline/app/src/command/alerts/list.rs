@@ -102,6 +102,7 @@ pub(super) mod tests {
             position: 7,
             title: "One phone is sent too many codes".to_owned(),
             explanation: "6 codes in 10 min, 0 of them used, limit 5".to_owned(),
+            risk: 25,
             status: AlertStatus::Open,
             assignee: None,
             acknowledged: None,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::alerts::state::HOUR_MS;
 
 /// What the store should hold, kept the plain way.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +53,27 @@ impl Model {
             KeptAlert { id: opened.id.clone(), json: opened.json.clone(), state: state.clone(), retracted }
         };
         self.alerts.iter().rev().map(kept).collect()
+    }
+
+    /// What changed behind `after`, by id; and the same of what was taken back, by position.
+    fn changes(&self, after: u64) -> (Vec<(u64, String)>, Vec<u64>) {
+        let changed = self.alerts.iter().map(|(opened, state)| (state.changed(), opened.id.clone()));
+        let mut changed: Vec<_> = changed.filter(|(changed, _)| *changed > after).collect();
+        changed.sort();
+        // Of two at one position the store keeps one.
+        let mut positions: Vec<(u64, &String)> = self.retractions.iter().map(|(position, rule, _)| (*position, rule)).collect();
+        positions.sort();
+        positions.dedup();
+        (changed, positions.into_iter().map(|(position, _)| position).filter(|position| *position > after).collect())
+    }
+
+    fn counts(&self) -> BTreeMap<(String, i64, String), u64> {
+        let mut counts = BTreeMap::new();
+        for (_, state) in &self.alerts {
+            let class = Class { status: state.status, severity: state.severity, mode: state.mode };
+            *counts.entry((state.rule.clone(), state.opened_at_ms.div_euclid(HOUR_MS) * HOUR_MS, format!("{class:?}"))).or_insert(0) += 1;
+        }
+        counts
     }
 
     fn figures(&self) -> Figures {
@@ -111,6 +133,22 @@ fn part() -> impl Strategy<Value = Part> {
         .prop_map(|(says, silence, fails_after, crash)| Part { says, silence, fails_after, crash })
 }
 
+/// What the store says changed, piece by piece.
+fn changes(store: &AlertStore, mut after: u64) -> (Vec<(u64, String)>, Vec<u64>) {
+    let (mut alerts, mut retractions) = (Vec::new(), Vec::new());
+    loop {
+        let changes = store.changes(after, 3).unwrap();
+        let mut part: Vec<_> = changes.alerts.into_iter().map(|alert| (alert.state.changed(), alert.id)).collect();
+        part.sort();
+        alerts.extend(part);
+        retractions.extend(changes.retractions.into_iter().map(|retraction| retraction.position));
+        if !changes.more {
+            return (alerts, retractions);
+        }
+        after = changes.upto;
+    }
+}
+
 fn changed(position: u64, next: &Next) -> Changed {
     match next {
         Next::Opened { number, opened_at_ms } => opened(position, *number, *opened_at_ms),
@@ -129,6 +167,7 @@ proptest! {
         count_max in prop_oneof![Just(u64::MAX), 1..20_u64],
         age_ms in prop_oneof![Just(1_i64 << 40), 0..150_i64],
         seed in any::<u64>(),
+        after in 0..30_u64,
     ) {
         let retention = Retention { age_ms, count_max };
         let memory = Memory::new();
@@ -163,6 +202,10 @@ proptest! {
             }
             prop_assert_eq!(store.figures(), model.figures());
             prop_assert_eq!(all(&store), model.alerts());
+            prop_assert_eq!(changes(&store, after), model.changes(after));
+            let counts = store.counts(i64::MIN, i64::MAX).unwrap().into_iter();
+            let counts = counts.map(|count| ((count.rule, count.hour_ms, format!("{:?}", count.class)), count.alerts));
+            prop_assert_eq!(counts.collect::<BTreeMap<_, _>>(), model.counts());
             // Positions of one block come together, so a part may end on the one that the next begins with; not here.
             position += 1;
         }

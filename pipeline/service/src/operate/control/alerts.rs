@@ -3,12 +3,13 @@
 use rasid_compiler::ruleset::{Mode, Severity};
 use rasid_connectors::alerts::{Happened, Said, Status};
 use rasid_connectors::log::Verdict;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Who;
+use super::{Any, Who};
 
 /// Which alerts; what is left out is not asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertFilter {
     /// Of this rule.
@@ -18,9 +19,9 @@ pub struct AlertFilter {
     /// About this entity, `kind:id`.
     pub entity: Option<String>,
     /// As bad as this.
-    pub severity: Option<Severity>,
+    pub severity: Any<Severity>,
     /// Those with which people have come so far.
-    pub status: Option<Status>,
+    pub status: Any<Status>,
     /// Those that were delivered, or those in shadow.
     pub mode: Option<Mode>,
     /// With this verdict.
@@ -45,8 +46,8 @@ impl Default for AlertFilter {
             rule: None,
             area: None,
             entity: None,
-            severity: None,
-            status: None,
+            severity: Any::default(),
+            status: Any::default(),
             mode: None,
             verdict: None,
             judged: None,
@@ -60,7 +61,7 @@ impl Default for AlertFilter {
 }
 
 /// Some alerts, newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertList {
     /// They.
     pub alerts: Vec<AlertInfo>,
@@ -69,7 +70,7 @@ pub struct AlertList {
 }
 
 /// An alert that is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertInfo {
     /// Its id.
     pub id: String,
@@ -91,6 +92,8 @@ pub struct AlertInfo {
     pub title: String,
     /// The rule's explanation, filled in.
     pub explanation: String,
+    /// The share of doubt that it casts on the entity, 0 to 100.
+    pub risk: u8,
     /// How far people have come with it.
     pub status: Status,
     /// Who looks at it, or did last.
@@ -108,7 +111,7 @@ pub struct AlertInfo {
 }
 
 /// Asks for one alert.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRequest {
     /// Its id, or a beginning of it that no other has.
@@ -116,7 +119,7 @@ pub struct AlertRequest {
 }
 
 /// An alert with its history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertShown {
     /// What is kept of it.
     pub info: AlertInfo,
@@ -129,7 +132,7 @@ pub struct AlertShown {
 }
 
 /// Says that somebody looks at alerts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AckRequest {
     /// Their ids, or beginnings of them that no others have.
@@ -145,7 +148,7 @@ pub struct AckRequest {
 }
 
 /// Says that nobody needs to look at alerts any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseRequest {
     /// Their ids, or beginnings of them that no others have.
@@ -157,7 +160,7 @@ pub struct CloseRequest {
 }
 
 /// Says whether alerts were right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictRequest {
     /// Their ids, or beginnings of them that no others have.
@@ -171,7 +174,7 @@ pub struct VerdictRequest {
 }
 
 /// Something was said about alerts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertsChanged {
     /// Of the control record in the log.
     pub position: u64,
