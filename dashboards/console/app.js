@@ -45,7 +45,8 @@ function App() {
   }, [shown, me.value]);
   useEffect(() => {
     // A page begins at its top, and a reader is told that it is another.
-    document.querySelector('main')?.focus({ preventScroll: true });
+    const main = document.querySelector('main');
+    if (!main?.contains(document.activeElement) || document.activeElement === main) main?.focus({ preventScroll: true });
     document.querySelector('main')?.scrollTo?.(0, 0);
   }, [route.value.page, route.value.parts.join('/')]);
   const goTo = { a: 'alerts', r: 'rules', h: 'health' };

@@ -1,5 +1,5 @@
 // Which alerts: from the address to what the service is asked, and whether one that arrives is among them.
-import { DAY, HOUR } from './format.js';
+import { DAY, HOUR } from './units.js';
 
 export const SEVERITIES = ['SEV0', 'SEV1', 'SEV2', 'SEV3'];
 export const PERIODS = { '1h': HOUR, '6h': 6 * HOUR, '24h': DAY, '7d': 7 * DAY, '30d': 30 * DAY, all: null };

@@ -1,9 +1,6 @@
 // Numbers and times as a person reads them.
 import { intl, t } from './i18n.js';
-
-export const MINUTE = 60_000;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+import { DAY, HOUR, MINUTE } from './units.js';
 
 /** 12,345 */
 export const number = (value, digits = 0) => intl(Intl.NumberFormat, { maximumFractionDigits: digits }).format(value);

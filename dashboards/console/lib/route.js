@@ -24,7 +24,19 @@ export function href(page, parts = [], query = {}) {
 }
 
 export const route = signal(parse(globalThis.location?.hash ?? ''));
-globalThis.addEventListener?.('hashchange', () => (route.value = parse(location.hash)));
+let steps = 0;
+globalThis.addEventListener?.('hashchange', () => {
+  steps += 1;
+  route.value = parse(location.hash);
+});
+
+/** Where one came from within the console; who came from a page of somebody else stays here. */
+export function back() {
+  if (steps > 0) {
+    steps -= 2; // the way back is a step as well
+    history.back();
+  } else go('alerts');
+}
 
 export function go(page, parts, query) {
   location.hash = href(page, parts, query);

@@ -4,7 +4,7 @@ import { entityParts, fullTime, value } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { useKeys } from '../lib/keys.js';
 import { listen } from '../lib/live.js';
-import { go, href } from '../lib/route.js';
+import { back, go, href } from '../lib/route.js';
 import { rules } from '../lib/rules.js';
 import { can } from '../lib/session.js';
 import { comparisons, whenOf } from '../lib/condition.js';
@@ -13,6 +13,7 @@ import { acknowledge, ask, mayAct } from '../parts/acts.js';
 import { AlertRow } from '../parts/alert_row.js';
 import { Icon } from '../parts/icons.js';
 import { Advice, Age, Entity, Level, Mode, RuleLink, Said, Severity, Status, Trouble, Verdict, Waiting } from '../parts/marks.js';
+import { BackLink } from '../parts/back.js';
 import { RunbookLink } from '../parts/runbook_link.js';
 import { around } from './alerts.js';
 
@@ -61,16 +62,16 @@ export function AlertPage({ parts: [id] }) {
   };
   const about = (act, verdict) => () => info && mayAct() && (act === 'ack' ? acknowledge([info]) : ask(act, { alerts: [info], verdict, title: info.title }));
   useKeys({
-    j: () => step(1), k: () => step(-1), Escape: () => history.back(),
+    j: () => step(1), k: () => step(-1), Escape: back,
     a: about('ack'), c: about('close'), t: about('feedback', 'true_positive'), f: about('feedback', 'false_positive'), u: about('feedback', 'unsure'),
   });
 
-  if (state.problem) return html`<main class="page" id="main" tabindex="-1"><${Back} /><${Trouble} problem=${state.problem} retry=${() => load()} /></main>`;
-  if (!info) return html`<main class="page" id="main" tabindex="-1"><${Back} /><${Waiting} /></main>`;
+  if (state.problem) return html`<main class="page" id="main" tabindex="-1"><${BackLink} /><${Trouble} problem=${state.problem} retry=${() => load()} /></main>`;
+  if (!info) return html`<main class="page" id="main" tabindex="-1"><${BackLink} /><${Waiting} /></main>`;
   const { alert, history: said, forgotten } = state.shown;
   return html`
     <main class="page alert" id="main" tabindex="-1">
-      <${Back} />
+      <${BackLink} />
       <header class="alert-head ${info.severity.toLowerCase()}">
         <div class="alert-marks"><${Severity} severity=${info.severity} /><span class="sev-means">${t(`severity.${info.severity}`)}</span><${Mode} alert=${info} /><span class="space"></span><${Status} alert=${info} /><${Verdict} verdict=${info.verdict} /></div>
         <h1><${Said}>${info.title}<//></h1>
@@ -82,13 +83,13 @@ export function AlertPage({ parts: [id] }) {
       <div class="columns">
         <div class="column">
           <section class="card why"><h2>${t('alert.why')}</h2>
-            <p class="explanation"><${Said}>${alert.explanation}<//></p>
+            <p class="explanation" dir="auto" lang="en">${alert.explanation}</p>
             <${Values} alert=${alert} rule=${state.rule} />
           </section>
           <section class="card todo"><h2>${t('alert.do')}</h2>
             ${alert.advice ? html`<p><${Advice} advice=${alert.advice} /> ${t(`advice.${alert.advice}.means`)}${alert.advice_until ? html` <span class="muted">${t('alert.advice_until', { time: fullTime(Date.parse(alert.advice_until)) })}</span>` : ''}</p>` : html`<p class="muted">${t('alert.no_advice')}</p>`}
             ${alert.runbook && html`<p><${RunbookLink} runbook=${alert.runbook} /></p>`}
-            ${state.rule?.false_positives && html`<details><summary>${t('rule.false_positives')}</summary><p><${Said}>${state.rule.false_positives}<//></p></details>`}
+            ${state.rule?.false_positives && html`<details><summary>${t('rule.false_positives')}</summary><p dir="auto" lang="en">${state.rule.false_positives}</p></details>`}
           </section>
           <${Timeline} info=${info} said=${said} forgotten=${forgotten} alert=${alert} />
         </div>
@@ -117,8 +118,6 @@ export function AlertPage({ parts: [id] }) {
   `;
 }
 
-const Back = () => html`<p class="back"><a href="#/alerts" onClick=${(event) => { if (history.length > 1) { event.preventDefault(); history.back(); } }}><${Icon} name="chevron" size=${16} />${t('nav.back')}</a></p>`;
-
 function ActBar({ info, about }) {
   return html`
     <div class="act-bar" role="group" aria-label=${t('alert.acts')}>
@@ -141,19 +140,19 @@ function Values({ alert, rule }) {
   if (!Object.keys(values).length) return null;
   return html`
     ${held.length > 0 && html`
-      <table class="values"><caption class="unseen">${t('alert.values')}</caption>
+      <div class="scroll"><table class="values"><caption class="unseen">${t('alert.values')}</caption>
         <thead><tr><th scope="col">${t('values.name')}</th><th scope="col" class="num">${t('values.value')}</th><th scope="col">${t('values.limit')}</th><th scope="col"><span class="unseen">${t('values.met')}</span></th></tr></thead>
         <tbody>
           ${held.map(({ left, shown, sign, limit, limitName, met }) => html`
             <tr class=${met ? 'met' : ''}>
               <th scope="row"><code dir="ltr">${left}</code></th>
               <td class="num"><strong>${value(left, shown)}</strong></td>
-              <td><span dir="ltr" class="sign">${sign}</span> ${value(limitName ?? left, limit)}${limitName && html` <code class="muted" dir="ltr">${limitName}</code>`}</td>
+              <td><span class="sign">${t(`sign.${sign}`)}</span> ${value(limitName ?? left, limit)}${limitName && html` <code class="muted" dir="ltr">${limitName}</code>`}</td>
               <td class="met-mark">${met === null ? '' : met ? html`<${Icon} name="check" size=${16} /><span class="unseen">${t('values.yes')}</span>` : html`<span class="muted">${t('values.no')}</span>`}</td>
             </tr>
           `)}
         </tbody>
-      </table>
+      </table></div>
     `}
     ${isOther && html`<p class="hint">${t('values.changed')}</p>`}
     ${rest.length > 0 && html`

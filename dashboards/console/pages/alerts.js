@@ -22,7 +22,7 @@ const WAITING_MAX = 5_000;
 const RECOUNT_MS = 5_000;
 
 /** What was looked at last goes on hearing the stream, and is as it was, and of now, when one comes back to it. */
-const nothing = () => ({ key: null, store: null, scroll: 0, atTop: true, unseen: signal(0), stop: () => {} });
+const nothing = () => ({ key: null, store: null, scroll: 0, opened: null, atTop: true, unseen: signal(0), stop: () => {} });
 let last = nothing();
 /** For going from alert to alert on their pages. */
 export const around = () => (last.store instanceof AlertList ? last.store.rows : []);
@@ -65,6 +65,13 @@ export function AlertsPage({ query }) {
     return after;
   });
 
+  // Back from an alert: one goes on at its row.
+  useEffect(() => {
+    const at = kept.opened === null ? -1 : rows.findIndex(({ key }) => key === kept.opened);
+    kept.opened = null;
+    if (at >= 0) handle.current?.focus(at);
+  }, []);
+
   const here = () => rows[handle.current?.focused() ?? -1];
   const chosen = () => (picked.size ? [...picked.values()] : here()?.kind === 'alert' ? [here().alert] : []);
   const move = (by) => {
@@ -95,7 +102,7 @@ export function AlertsPage({ query }) {
     return html`<div class="row depth-${row.depth}"><${Waiting} /></div>`;
   };
   return html`
-    <main class="alerts" id="main" tabindex="-1">
+    <main class="alerts" id="main" tabindex="-1" onClickCapture=${(event) => event.target.closest('a[data-main]') && (kept.opened = rows[event.target.closest('[data-index]').dataset.index]?.key ?? null)}>
       <h1 class="unseen">${t('nav.alerts')}</h1>
       <${Filters} query=${query} />
       ${store.problem && html`<${Trouble} problem=${store.problem} retry=${() => store.reload()} />`}

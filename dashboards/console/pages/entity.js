@@ -1,17 +1,18 @@
 // One entity: how much doubt there is, why, since when, and who stands beside it.
 import { get, part } from '../lib/api.js';
-import { DAY, HOUR, MINUTE, dayTime, duration, fullTime, number } from '../lib/format.js';
+import { dayTime, duration, fullTime, number } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { listen } from '../lib/live.js';
 import { href } from '../lib/route.js';
 import { loadRules } from '../lib/rules.js';
 import { LEVELS, curve, left } from '../lib/score.js';
 import { nowMs } from '../lib/session.js';
+import { DAY, HOUR, MINUTE } from '../lib/units.js';
 import { html, useEffect, useMemo, useState } from '../lib/view.js';
 import { AlertRow } from '../parts/alert_row.js';
+import { BackLink } from '../parts/back.js';
 import { Chart } from '../parts/chart.js';
 import { Graph } from '../parts/graph.js';
-import { Icon } from '../parts/icons.js';
 import { Advice, Age, Entity, Level, RuleLink, Trouble, Waiting, tick } from '../parts/marks.js';
 
 const SHOWN = 20;
@@ -39,7 +40,7 @@ export function EntityPage({ parts: [entity] }) {
       clearTimeout(timer);
     };
   }, [entity]);
-  const back = html`<p class="back"><button type="button" class="bare" onClick=${() => history.back()}><${Icon} name="chevron" size=${16} />${t('nav.back')}</button></p>`;
+  const back = html`<${BackLink} />`;
   if (state.problem) return html`<main class="page" id="main" tabindex="-1">${back}<${Trouble} problem=${state.problem} retry=${load} /></main>`;
   if (!state.shown) return html`<main class="page" id="main" tabindex="-1">${back}<${Waiting} /></main>`;
   const { risk, alerts, related } = state.shown;

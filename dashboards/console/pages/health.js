@@ -53,8 +53,7 @@ export function HealthPage() {
       ${wrong.length > 0 && html`
         <section class="card"><h2>${t('health.wrong')}</h2><ul class="plain wrong">
           ${wrong.map(({ key, values, runbook, isBad: bad }) => html`
-            <li class=${bad ? 'bad' : ''}><${Icon} name=${bad ? 'warn' : 'eye'} size=${16} /><span>${t(`trouble.${key}`, values.until_ms ? { ...values, until: dayTime(values.until_ms) } : values)}</span>
-              ${values.rule && html`<${RuleLink} rule=${values.rule} />`}
+            <li class=${bad ? 'bad' : ''}><${Icon} name=${bad ? 'warn' : 'eye'} size=${16} /><span>${t(`trouble.${key}`, values.until_ms ? { ...values, until: dayTime(values.until_ms) } : values)}${values.rule && html` <${RuleLink} rule=${values.rule} />`}</span>
               ${runbook && html`<a class="runbook" href=${href('runbook', [runbook])}><${Icon} name="book" size=${16} />${t('runbook.short')}</a>`}</li>
           `)}
         </ul></section>

@@ -1,10 +1,11 @@
 // One rule: what it looks for, how loud and how right it is, its file, and taking back what it did.
 import { get, part, post } from '../lib/api.js';
-import { DAY, HOUR, dayTime, number } from '../lib/format.js';
+import { dayTime, number } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { href } from '../lib/route.js';
 import { loadRules } from '../lib/rules.js';
 import { can, nowMs } from '../lib/session.js';
+import { DAY, HOUR } from '../lib/units.js';
 import { html, useEffect, useState } from '../lib/view.js';
 import { Dialog, toast } from '../parts/dialog.js';
 import { Icon } from '../parts/icons.js';
@@ -31,7 +32,7 @@ export function RulePage({ parts: [id] }) {
   const { rule } = state;
   if (!rule) return html`<main class="page" id="main" tabindex="-1">${back}${state.problem ? html`<${Trouble} problem=${state.problem} retry=${load} />` : html`<${Waiting} />`}</main>`;
   const { verdicts } = rule;
-  const prose = (key) => rule[key] && html`<h3>${t(`rule.${key}`)}</h3><p><${Said}>${rule[key]}<//></p>`;
+  const prose = (key) => rule[key] && html`<h3>${t(`rule.${key}`)}</h3><p dir="auto" lang="en">${rule[key]}</p>`;
   return html`
     <main class="page" id="main" tabindex="-1">
       ${back}
@@ -51,7 +52,7 @@ export function RulePage({ parts: [id] }) {
       <div class="columns">
         <div class="column">
           <section class="card prose"><h2>${t('rule.about')}</h2>
-            ${rule.description && html`<p><${Said}>${rule.description}<//></p>`}${prose('false_positives')}${prose('known_gaps')}
+            ${rule.description && html`<p dir="auto" lang="en">${rule.description}</p>`}${prose('false_positives')}${prose('known_gaps')}
             ${rule.runbook && html`<p><${RunbookLink} runbook=${rule.runbook} /></p>`}
             ${rule.references?.length > 0 && html`<h3>${t('rule.references')}</h3><ul class="plain">${rule.references.map((one) => html`<li>${/^https?:\/\//.test(one) ? html`<a href=${one} target="_blank" rel="noreferrer">${one}</a>` : html`<${Said}>${one}<//>`}</li>`)}</ul>`}
           </section>

@@ -2,7 +2,7 @@
 import { getText, part } from '../lib/api.js';
 import { t } from '../lib/i18n.js';
 import { html, useEffect, useState } from '../lib/view.js';
-import { Icon } from '../parts/icons.js';
+import { BackLink } from '../parts/back.js';
 import { Markdown } from '../parts/markdown.js';
 import { Trouble, Waiting } from '../parts/marks.js';
 
@@ -12,7 +12,7 @@ export function RunbookPage({ parts: [name] }) {
   useEffect(() => void load(), [name]);
   return html`
     <main class="page runbook-page" id="main" tabindex="-1">
-      <p class="back"><button type="button" class="bare" onClick=${() => history.back()}><${Icon} name="chevron" size=${16} />${t('nav.back')}</button></p>
+      <${BackLink} />
       ${state.problem && html`<${Trouble} problem=${state.problem} retry=${load} />`}
       ${state.text ? html`<article class="card"><${Markdown} text=${state.text} /></article>` : !state.problem && html`<${Waiting} />`}
     </main>

@@ -10,8 +10,8 @@ export function AlertRow({ alert, depth = 0, selected, onSelect, isNew }) {
       ${onSelect && html`<label class="pick"><input type="checkbox" aria-label=${t('list.pick', { title: alert.title })} checked=${selected} onChange=${() => onSelect(alert)} /></label>`}
       <${Severity} severity=${alert.severity} />
       <div class="row-text">
-        <a class="row-main" data-main href=${href('alert', [alert.id])}><${Said}>${alert.title}<//></a>
-        <p class="row-why"><bdi class="row-rule">${alert.rule}</bdi><${Said}>${alert.explanation}<//></p>
+        <a class="row-main" dir="auto" data-main href=${href('alert', [alert.id])}><${Said}>${alert.title}<//></a>
+        <p class="row-why" dir="ltr"><bdi class="row-rule">${alert.rule}</bdi><${Said}>${alert.explanation}<//></p>
       </div>
       <div class="row-whom"><${Entity} entity=${alert.entity} /></div>
       <div class="row-marks"><${Mode} alert=${alert} /><${Verdict} verdict=${alert.verdict} /><${Status} alert=${alert} /></div>

@@ -1,6 +1,7 @@
 // Lines over time, drawn by uPlot, in the page's own colours.
 import uPlot from '../vendor/uplot.js';
-import { dayTime, number, shortTime } from '../lib/format.js';
+import { clockTime, dayTime, number, shortTime } from '../lib/format.js';
+import { t } from '../lib/i18n.js';
 import { lang, theme } from '../lib/prefs.js';
 import { html, useEffect, useRef } from '../lib/view.js';
 
@@ -19,7 +20,8 @@ export function Chart({ data, lines, label, height = 180, range, marks = [], for
       const style = getComputedStyle(box), color = (name) => style.getPropertyValue(name).trim();
       const font = `12px ${style.fontFamily}`;
       const axis = { stroke: color('--muted'), font, grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } };
-      const days = data[0].length > 1 && data[0].at(-1) - data[0][0] > 86_400;
+      const seconds = data[0].length > 1 ? data[0].at(-1) - data[0][0] : 0;
+      const [say, space] = seconds > 86_400 ? [dayTime, 110] : seconds < 600 ? [clockTime, 80] : [shortTime, 60];
       chart.current = new uPlot(
         {
           width: box.clientWidth, height, padding: [8, 8, 0, 0], pxAlign: 0,
@@ -27,11 +29,11 @@ export function Chart({ data, lines, label, height = 180, range, marks = [], for
           legend: { live: true },
           scales: { x: { time: true }, y: { range: range ?? ((_, min, max) => [0, Math.max(1, max * 1.1)]) } },
           axes: [
-            { ...axis, values: (_, ticks) => ticks.map((tick) => (days ? dayTime(tick * 1000) : shortTime(tick * 1000))), space: days ? 110 : 60 },
+            { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => say(tick * 1000)), space },
             { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => format(tick)) },
           ],
           series: [
-            { value: (_, second) => (second == null ? '' : dayTime(second * 1000)), label: '' },
+            { value: (_, second) => (second == null ? '' : dayTime(second * 1000)), label: t('time.at') },
             ...lines.map((line) => ({
               label: line.label, stroke: color(line.color), fill: line.fill ? color(line.fill) : undefined, width: 1.75, points: { show: false },
               value: (_, value) => (value == null ? '–' : (line.format ?? format)(value)),

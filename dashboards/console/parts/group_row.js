@@ -31,8 +31,8 @@ export function GroupRow({ row, query }) {
       </button>
       <${Severity} severity=${group.severity} />
       <div class="row-text">
-        <div class="row-main">${by === 'entity' ? html`<${Entity} entity=${group.key} />` : html`<${Said}>${group.title}<//>`}</div>
-        <p class="row-why">${by === 'entity' ? html`<${Said}>${group.newest.title}<//>` : html`<bdi class="row-rule">${group.rule ?? group.key}</bdi><${Said}>${group.newest.explanation}<//>`}</p>
+        <div class="row-main" dir=${by === 'entity' ? undefined : 'auto'}>${by === 'entity' ? html`<${Entity} entity=${group.key} />` : html`<${Said}>${group.title}<//>`}</div>
+        <p class="row-why" dir="ltr">${by === 'entity' ? html`<${Said}>${group.newest.title}<//>` : html`<bdi class="row-rule">${group.rule ?? group.key}</bdi><${Said}>${group.newest.explanation}<//>`}</p>
       </div>
       <div class="row-spark"><${Spark} counts=${group.spark} label=${t('group.spark', { n: group.alerts })} /></div>
       <div class="row-counts">
