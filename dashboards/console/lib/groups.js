@@ -1,0 +1,116 @@
+// Alerts in groups: one row for each rule, entity or storm, and what is in it, down to the alerts.
+import { AlertList } from './alerts.js';
+import { get } from './api.js';
+import { SEVERITIES, matches } from './filter.js';
+import { signal } from './view.js';
+
+const GROUPS_MAX = 200;
+/** What a storm ends by: the service has the same. */
+const STORM_GAP_MS = 30 * 60_000;
+
+/** The filter that has just a group's alerts. */
+export function within(params, by, group) {
+  if (by === 'entity') return { ...params, entity: group.key };
+  if (by === 'storm') return { ...params, rule: group.rule, since_ms: group.first_ms, until_ms: group.last_ms + 1 };
+  return { ...params, rule: group.key };
+}
+
+/** The group that an alert which was opened just now belongs to, of those; `undefined` where it begins one. */
+export function groupOf(groups, by, alert) {
+  if (by !== 'storm') return groups.find((group) => group.key === (by === 'entity' ? alert.entity : alert.rule));
+  return groups.find((group) => group.rule === alert.rule && alert.opened_at_ms - group.last_ms <= STORM_GAP_MS && group.first_ms - alert.opened_at_ms <= STORM_GAP_MS);
+}
+
+/** Counts an alert that was opened just now. How many entities there are only the service knows. */
+export function count(group, alert, { since_ms, bucket_ms }) {
+  group.alerts += 1;
+  group.last_ms = Math.max(group.last_ms, alert.opened_at_ms);
+  if (alert.status === 'open') {
+    group.open += 1;
+    group.oldest_open_ms = Math.min(group.oldest_open_ms ?? Infinity, alert.opened_at_ms);
+  }
+  if (SEVERITIES.indexOf(alert.severity) < SEVERITIES.indexOf(group.severity)) group.severity = alert.severity;
+  if (alert.opened_at_ms >= group.newest.opened_at_ms) group.newest = alert;
+  const bucket = Math.min(group.spark.length - 1, Math.max(0, Math.floor((alert.opened_at_ms - since_ms) / bucket_ms)));
+  group.spark[bucket] += 1;
+}
+
+export class GroupList {
+  constructor(by, params) {
+    Object.assign(this, { by, params, groups: [], opened: new Map(), isLoading: false, isLoaded: false, problem: null, span: null, isOld: false });
+    this.version = signal(0);
+  }
+
+  changed() {
+    this.version.value += 1;
+  }
+
+  async reload() {
+    Object.assign(this, { isLoading: true, problem: null });
+    this.changed();
+    try {
+      const { groups, ...span } = await get('/v1/alerts/groups', { ...this.params, by: this.by, limit: GROUPS_MAX });
+      Object.assign(this, { groups, span, isLoaded: true, isOld: false });
+      const keys = new Set(groups.map(({ key }) => key));
+      for (const key of this.opened.keys()) if (!keys.has(key)) this.opened.delete(key);
+    } catch (problem) {
+      this.problem = problem;
+    }
+    this.isLoading = false;
+    this.changed();
+    await Promise.all([...this.opened.values()].map((inner) => inner instanceof GroupList && inner.reload()));
+  }
+
+  /** Opens or closes a group. One entity, or as many entities as alerts, needs no level between. */
+  toggle(group) {
+    if (this.opened.has(group.key)) this.opened.delete(group.key);
+    else {
+      const params = within(this.params, this.by, group);
+      const isFlat = this.by === 'entity' || group.entities <= 1 || group.entities === group.alerts;
+      const inner = isFlat ? new AlertList(params, 50) : new GroupList('entity', params);
+      inner.reload().then(() => this.changed());
+      this.opened.set(group.key, inner);
+    }
+    this.changed();
+  }
+
+  /**
+   * Takes alerts that were opened or changed. What the counts cannot know is asked for again in a while: `isOld` says so.
+   */
+  take(opened, changed) {
+    if (!this.isLoaded) return;
+    for (const alert of opened.filter((one) => matches(this.params, one))) {
+      const group = groupOf(this.groups, this.by, alert);
+      if (group) count(group, alert, this.span);
+      else this.groups.unshift(this.#begun(alert));
+      this.isOld = true;
+    }
+    if (changed.length) this.isOld = true;
+    for (const inner of this.opened.values()) {
+      if (inner instanceof GroupList) inner.take(opened, changed);
+      else inner.take([...opened, ...changed], false);
+    }
+    this.changed();
+  }
+
+  #begun(alert) {
+    const { entity, rule, severity, title, opened_at_ms } = alert;
+    const key = this.by === 'entity' ? entity : this.by === 'storm' ? `${rule}@${opened_at_ms}` : rule;
+    const group = { key, rule, title, severity, alerts: 0, open: 0, entities: 1, first_ms: opened_at_ms, last_ms: opened_at_ms, oldest_open_ms: null, spark: new Array(24).fill(0), newest: alert };
+    count(group, alert, this.span);
+    return group;
+  }
+
+  /** What is to be drawn, one a row: groups, and below those that are open what is in them. */
+  rows(depth = 0, path = '') {
+    return this.groups.flatMap((group) => {
+      const key = `${path}${group.key}`, inner = this.opened.get(group.key);
+      const row = { kind: 'group', key, group, list: this, depth, isOpen: inner !== undefined };
+      if (!inner) return [row];
+      if (inner instanceof GroupList) return [row, ...(inner.isLoaded ? inner.rows(depth + 1, `${key}/`) : [{ kind: 'wait', key: `${key}/…`, depth: depth + 1 }])];
+      const alerts = inner.rows.map((alert) => ({ kind: 'alert', key: `${key}/${alert.id}`, alert, depth: depth + 1 }));
+      const end = inner.isLoaded ? !inner.isWhole && { kind: 'more', key: `${key}/more`, inner, depth: depth + 1 } : { kind: 'wait', key: `${key}/…`, depth: depth + 1 };
+      return end ? [row, ...alerts, end] : [row, ...alerts];
+    });
+  }
+}

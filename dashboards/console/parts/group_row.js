@@ -1,0 +1,59 @@
+// A storm in one row: how many, how bad, since when, and what can be done with all of it at once.
+import { within } from '../lib/groups.js';
+import { duration, number } from '../lib/format.js';
+import { t } from '../lib/i18n.js';
+import { href } from '../lib/route.js';
+import { nowMs } from '../lib/session.js';
+import { html } from '../lib/view.js';
+import { ask, mayAct } from './acts.js';
+import { Icon } from './icons.js';
+import { Age, Count, Entity, Said, Severity, Spark, tick } from './marks.js';
+import { Menu } from './menu.js';
+
+/** The address that lists just these alerts. */
+function linkTo(by, group, query) {
+  const { view: _, ...rest } = query;
+  if (by === 'entity') return href('alerts', [], { ...rest, entity: group.key });
+  if (by === 'storm') return href('alerts', [], { ...rest, period: undefined, rule: group.rule, since_ms: group.first_ms, until_ms: group.last_ms + 1 });
+  return href('alerts', [], { ...rest, rule: group.key });
+}
+
+export function GroupRow({ row, query }) {
+  tick.value; // ages
+  const { group, list, depth, isOpen } = row, { by } = list;
+  const params = within(list.params, by, group);
+  const act = (what) => ask(what, { params, count: what === 'ack' ? group.open : group.alerts, title: group.title });
+  const unacked = group.oldest_open_ms === null || group.oldest_open_ms === undefined ? null : Math.max(0, nowMs() - group.oldest_open_ms);
+  return html`
+    <article class="row group-row depth-${depth}">
+      <button type="button" class="row-toggle bare" data-main aria-expanded=${isOpen} onClick=${() => list.toggle(group)}>
+        <${Icon} name=${isOpen ? 'down' : 'chevron'} size=${16} /><span class="unseen">${group.key}</span>
+      </button>
+      <${Severity} severity=${group.severity} />
+      <div class="row-text">
+        <div class="row-main" dir=${by === 'entity' ? undefined : 'auto'}>${by === 'entity' ? html`<${Entity} entity=${group.key} />` : html`<${Said}>${group.title}<//>`}</div>
+        <p class="row-why" dir="ltr">${by === 'entity' ? html`<${Said}>${group.newest.title}<//>` : html`<bdi class="row-rule">${group.rule ?? group.key}</bdi><${Said}>${group.newest.explanation}<//>`}</p>
+      </div>
+      <div class="row-spark"><${Spark} counts=${group.spark} label=${t('group.spark', { n: group.alerts })} /></div>
+      <div class="row-counts">
+        <span><strong><${Count} value=${group.alerts} /></strong> ${t('group.alerts', { n: group.alerts })}</span>
+        <span class=${group.open ? 'open' : 'muted'}>${t('group.open', { n: group.open })}${by !== 'entity' && group.entities > 1 ? html` · ${t('group.entities', { n: group.entities })}` : ''}</span>
+      </div>
+      <div class="row-age">
+        <${Age} ms=${group.last_ms} />
+        ${unacked !== null && html`<small class=${unacked > 3_600_000 ? 'overdue' : ''} title=${t('group.oldest.title')}>${t('group.oldest', { age: duration(unacked) })}</small>`}
+      </div>
+      <div class="row-menu">
+        <${Menu} label=${t('group.acts')} button=${html`<${Icon} name="more" />`}>
+          <a class="item" href=${linkTo(by, group, query)}><${Icon} name="filter" />${t('group.only')}</a>
+          ${by !== 'entity' && html`<a class="item" href=${href('rule', [group.rule ?? group.key])}><${Icon} name="rules" />${t('group.rule')}</a>`}
+          ${mayAct() && html`
+            <button type="button" class="item" disabled=${!group.open} onClick=${() => act('ack')}><${Icon} name="eye" />${t('group.ack', { n: group.open })}</button>
+            <button type="button" class="item" onClick=${() => act('feedback')}><${Icon} name="check" />${t('group.feedback', { n: group.alerts })}</button>
+            <button type="button" class="item" onClick=${() => act('close')}><${Icon} name="close" />${t('group.close', { n: group.alerts })}</button>
+          `}
+        <//>
+      </div>
+    </article>
+  `;
+}
