@@ -669,6 +669,11 @@ impl AnyOperator {
         self.accept(WindowOf)
     }
 
+    /// How much of that, from now back, is left out, ms.
+    pub fn offset_ms(&self) -> i64 {
+        self.accept(OffsetOf)
+    }
+
     /// The kinds of entity whose keys it knows, of a [`Form::Graph`].
     pub fn kinds(&self) -> Vec<EntityKind> {
         self.accept(KindsOf)
@@ -687,6 +692,16 @@ impl OperatorVisitor for WindowOf {
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> i64 {
         O::reach_ms(setup)
+    }
+}
+
+struct OffsetOf;
+
+impl OperatorVisitor for OffsetOf {
+    type Output = i64;
+
+    fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> i64 {
+        setup.offset_ms
     }
 }
 

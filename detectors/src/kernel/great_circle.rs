@@ -19,6 +19,15 @@ pub fn distance_m(from: Position, to: Position) -> f64 {
     2.0 * EARTH_RADIUS_M * libm::asin(libm::sqrt(haversine.clamp(0.0, 1.0)))
 }
 
+/// How far `to` lies east and north of `from`, m, on a plane that touches the Earth there: within a part in a thousand some 100 km around.
+pub fn offset_m(from: Position, to: Position) -> (f64, f64) {
+    let dlambda = to.lon() - from.lon();
+    // The short way round.
+    let dlambda = dlambda - 360.0 * libm::round(dlambda / 360.0);
+    let east = dlambda.to_radians() * libm::cos(from.lat().to_radians());
+    (EARTH_RADIUS_M * east, EARTH_RADIUS_M * (to.lat() - from.lat()).to_radians())
+}
+
 /// An upper bound on [`distance_m`] without trigonometry: the way along the meridian and then along a parallel, as if
 /// that were the equator. Most fixes are metres from the one before, and this settles them.
 pub fn distance_m_at_most(from: Position, to: Position) -> f64 {

@@ -16,6 +16,7 @@ use rasid_service::operate::control::Who;
 
 use crate::user;
 
+mod label_options;
 mod past_options;
 
 pub(crate) use self::detect::Progress;
@@ -64,6 +65,8 @@ commands! {
     diff: Diff,
     backtest: Backtest,
     why_not: WhyNot,
+    explain: Explain,
+    suggest: Suggest,
     simulate: Simulate,
     config: Config,
     status: Status,

@@ -1,6 +1,7 @@
 //! The past as commands read it: files of events, stdin, or the log of a service.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
@@ -45,8 +46,82 @@ pub(crate) struct Past {
     limits: Limits,
 }
 
+/// Most bytes of what can be read only once that are held for reading it again.
+const HELD_BYTES_MAX: usize = 1 << 30;
+
+/// Events that are gone through more than once.
+pub(crate) struct Again<'f> {
+    files: &'f [String],
+    /// What lies in them, where they can be read only once.
+    held: Option<Rc<Held>>,
+    /// What names people in files.
+    pseudonymizer: Option<Pseudonymizer>,
+    arrival_ms: i64,
+    threads: u16,
+}
+
+impl<'f> Again<'f> {
+    /// As [`Past::open`]. What is no file, stdin or a pipe, is read now and held.
+    pub(crate) fn new(files: &'f [String], arrival_ms: i64, threads: u16) -> Result<Self, Failure> {
+        let is_once = |file: &String| file == "-" || Path::new(file).metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+        let held = files.iter().any(is_once).then(|| Held::read(files, limits(threads))).transpose()?.map(Rc::new);
+        let is_folder = files.iter().any(|file| is_data_folder(Path::new(file)));
+        let pseudonymizer = (!is_folder).then(key::pseudonymizer).transpose()?;
+        Ok(Self { files, held, pseudonymizer, arrival_ms, threads })
+    }
+
+    /// At the beginning once more.
+    pub(crate) fn open(&self) -> Result<Past, Failure> {
+        let (limits, arrival_ms) = (limits(self.threads), self.arrival_ms);
+        let Some(pseudonymizer) = self.pseudonymizer.clone() else { return Past::open(self.files, arrival_ms, self.threads) };
+        let from = match &self.held {
+            Some(held) => From::Held(Rc::clone(held)),
+            None => {
+                look_at(self.files, limits)?;
+                From::Files(self.files.to_vec())
+            }
+        };
+        Ok(Past { from, pseudonymizer, arrival_ms, limits })
+    }
+}
+
+/// Records in memory.
+struct Held {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Held {
+    fn read(files: &[String], limits: Limits) -> Result<Self, Failure> {
+        let mut held = Self { bytes: Vec::new(), ends: Vec::new() };
+        for file in files {
+            let (mut source, mut batch) = (JsonLines::open_with(file, limits)?, Batch::new());
+            while source.next_batch(&mut batch)? {
+                for record in batch.iter() {
+                    held.bytes.extend_from_slice(record);
+                    held.ends.push(held.bytes.len());
+                }
+                if held.bytes.len() > HELD_BYTES_MAX {
+                    return Err(Failure::Configuration(
+                        "the events are gone through more than once, and a pipe of more than 1 GiB is not held for that: put them into a file"
+                            .to_owned(),
+                    ));
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).filter_map(|(begin, end)| self.bytes.get(begin..*end))
+    }
+}
+
 enum From {
     Files(Vec<String>),
+    Held(Rc<Held>),
     Log(Box<past::Past>),
 }
 
@@ -82,18 +157,40 @@ impl Past {
 
     /// Hands on all events, in order: also those behind the period, which may be late ones of it.
     pub(crate) fn read(self, mut take: impl FnMut(&[Record<'_>])) -> Result<(), Failure> {
+        self.read_while(|records| {
+            take(records);
+            true
+        })
+    }
+
+    /// The same, as long as `take` wants more.
+    pub(crate) fn read_while(self, mut take: impl FnMut(&[Record<'_>]) -> bool) -> Result<(), Failure> {
         let mut progress = Progress::start();
         match self.from {
             From::Files(files) => {
                 let mut position = 0;
-                for file in &files {
+                'files: for file in &files {
                     let (mut source, mut batch) = (JsonLines::open_with(file, self.limits)?, Batch::new());
                     while source.next_batch(&mut batch)? {
                         let record = |(number, bytes)| Record { position: number, arrival_ms: self.arrival_ms, bytes };
                         let records: Vec<Record<'_>> = (position + 1..).zip(batch.iter()).map(record).collect();
                         position += records.len() as u64;
-                        take(&records);
+                        let more = take(&records);
                         progress.show(position);
+                        if !more {
+                            break 'files;
+                        }
+                    }
+                }
+            }
+            From::Held(held) => {
+                let record = |(number, bytes)| Record { position: number, arrival_ms: self.arrival_ms, bytes };
+                let records: Vec<Record<'_>> = (1..).zip(held.iter()).map(record).collect();
+                for part in records.chunks(self.limits.lines_max) {
+                    let more = take(part);
+                    progress.show(part.last().map_or(0, |last| last.position));
+                    if !more {
+                        break;
                     }
                 }
             }
@@ -102,10 +199,11 @@ impl Past {
                 loop {
                     let Some(records) = log.records().map_err(failure)? else { break };
                     count += records.len() as u64;
-                    if !records.is_empty() {
-                        take(&records);
-                    }
+                    let more = records.is_empty() || take(&records);
                     progress.show(count);
+                    if !more {
+                        break;
+                    }
                 }
                 if log.lost() > 0 {
                     say(format_args!(

@@ -158,6 +158,33 @@ fn p1_nothing_raw_leaves() {
         }
         assert!(alerts.contains("+20 10•• ••• •01"), "masked evidence: {alerts}");
         assert!(alerts.contains("\"phone:p1_") && alerts.contains("instrument:p1_"), "pseudonyms instead: {alerts}");
+        if threads == "1" {
+            explained(dir.path(), &alerts);
+        }
+    }
+}
+
+/// What is told of why an alert was opened: the events behind it, its message, its places.
+fn explained(dir: &std::path::Path, alerts: &str) {
+    let mut told = String::new();
+    for alert in alerts.lines() {
+        let id = alert.split('"').nth(3).expect("an id");
+        for output in ["text", "json"] {
+            let explained = Command::new(env!("CARGO_BIN_EXE_rasid"))
+                .args(["explain", id, "events.jsonl", "--rules", "rules", "--output", output])
+                .env("RASID_LOG", "trace")
+                .env("RASID_KEY", "a secret only for this test")
+                .current_dir(dir)
+                .output()
+                .expect("it runs");
+            told += &String::from_utf8_lossy(&explained.stderr);
+            assert!(explained.status.success(), "{alert}: {told}");
+            told += &String::from_utf8_lossy(&explained.stdout);
+        }
+    }
+    assert!(told.contains("why: the condition held") && told.contains("the message holds phone"), "{told}");
+    for canary in CANARIES {
+        assert!(!told.contains(canary), "{canary} left by an explanation:\n{told}");
     }
 }
 

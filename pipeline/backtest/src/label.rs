@@ -6,7 +6,8 @@
 //! {"campaign": "c07", "entity": "user:u_1", "also": ["ip:192.0.2.1"], "from": "…", "to": "…", "event_ids": ["…"]}   harm, of rasid simulate
 //! {"look_alike": "shop_day", "entity": …}                                                                        honest, of rasid simulate
 //! {"label": "harm", "entity": "user:u_1", "from": "…", "to": "…", "amount": 1250.00}                             one of your own: harm or honest
-//! {"alert": "al_…", "rule": "…", "entity": "user:u_1", "opened_at": "…", "verdict": "true_positive"}             rasid alerts verdict --export
+//! {"alert": "al_…", "rule": "…", "entity": "user:u_1", "opened_at": "…", "verdict": "true_positive"}             rasid alerts list --export;
+//!                                                                                     rasid backtest --write-labels, where it may be empty
 //! ```
 //!
 //! An entity may stand there raw or under its pseudonym. Nothing of a line is kept but names as they leave, times and ids.
@@ -156,6 +157,8 @@ impl Labels {
         let entity = |text: &str| leave(text, pseudonymizer);
         if let Some(verdict) = &line.verdict {
             let truth = match verdict.as_str() {
+                // Nobody has filled it in.
+                "" => return Ok(()),
                 "true_positive" => Truth::Right,
                 "false_positive" => Truth::Wrong,
                 "unsure" => Truth::Unknown,
@@ -241,8 +244,12 @@ pub fn leave(entity: &str, pseudonymizer: &Pseudonymizer) -> Result<String, Stri
     }
     // A simulation names what no alert is about, too.
     let Some(known) = EntityKind::from_name(kind) else { return Ok(format!("{kind}:")) };
-    let is_pseudonym = id.strip_prefix('p').and_then(|rest| rest.split_once('_')).is_some_and(|(key, _)| key.parse::<u8>().is_ok());
-    Ok(format!("{kind}:{}", if is_pseudonym { id.to_owned() } else { pseudonymizer.leave(known, id) }))
+    Ok(format!("{kind}:{}", if is_pseudonym(id) { id.to_owned() } else { pseudonymizer.leave(known, id) }))
+}
+
+/// Whether an identifier is one that stands for another.
+pub(crate) fn is_pseudonym(id: &str) -> bool {
+    id.strip_prefix('p').and_then(|rest| rest.split_once('_')).is_some_and(|(key, _)| key.parse::<u8>().is_ok())
 }
 
 fn instant(field: &str, text: &str) -> Result<i64, String> {

@@ -8,9 +8,11 @@
 //!
 //! Reads no file and writes none: whoever calls brings records, in the order of the past.
 
+pub mod act;
 pub mod backtest;
 pub mod compare;
 pub mod direction;
+pub mod explain;
 pub mod found;
 pub mod gate;
 pub mod html;
@@ -20,6 +22,7 @@ pub mod pass;
 pub mod report;
 pub mod saw;
 pub mod share;
+pub mod suggest;
 pub mod sweep;
 pub mod text;
 pub mod why_not;

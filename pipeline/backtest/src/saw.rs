@@ -43,13 +43,7 @@ impl Saw {
         let mut terms = Vec::new();
         let asked = trace.came.get(rule.terms.applies.len()..).unwrap_or_default();
         collect(&rule.terms.when, &mut asked.iter(), text, &mut terms);
-        let came = match &trace.held {
-            None => "names no entity".to_owned(),
-            Some(Ok(true)) => "hit".to_owned(),
-            Some(Ok(false)) => "no".to_owned(),
-            Some(Err(error)) => format!("no value: {error}"),
-        };
-        Self { came, terms, values: trace.values.clone() }
+        Self { came: came(trace), terms, values: trace.values.clone() }
     }
 
     /// In lines, for a person: values, and each term with what it came to.
@@ -67,6 +61,16 @@ impl Saw {
     /// Whether the condition held.
     pub fn is_hit(&self) -> bool {
         self.came == "hit"
+    }
+}
+
+/// What a condition came to.
+pub(crate) fn came(trace: &Trace) -> String {
+    match &trace.held {
+        None => "names no entity".to_owned(),
+        Some(Ok(true)) => "hit".to_owned(),
+        Some(Ok(false)) => "no".to_owned(),
+        Some(Err(error)) => format!("no value: {error}"),
     }
 }
 

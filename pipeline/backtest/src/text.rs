@@ -335,13 +335,13 @@ fn of_labels(point: &Point) -> [String; 3] {
     [shown(point.precision), shown(point.recall), point.f1().map_or_else(|| "–".to_owned(), number)]
 }
 
-fn table(header: &[&str]) -> Table {
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header.iter().copied());
     table
 }
 
-fn align(table: &mut Table, right: &[usize]) {
+pub(crate) fn align(table: &mut Table, right: &[usize]) {
     for column in right {
         if let Some(column) = table.column_mut(*column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -349,8 +349,8 @@ fn align(table: &mut Table, right: &[usize]) {
     }
 }
 
-/// Without the blanks at the ends of lines.
-fn written(table: &Table) -> String {
+/// Its lines, without the blanks at the ends of lines.
+pub(crate) fn written(table: &Table) -> String {
     let mut out = String::new();
     table.lines().for_each(|row| line(&mut out, row.trim_end()));
     out

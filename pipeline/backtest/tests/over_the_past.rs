@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rasid_backtest::backtest::{Backtest, Question};
 use rasid_backtest::compare::{Change, Comparison, compare};
 use rasid_backtest::direction::Direction;
+use rasid_backtest::explain::{Everything, Explained, Pass, Replayed, Search, TermTold};
 use rasid_backtest::found::{Found, covers};
 use rasid_backtest::label::Labels;
 use rasid_backtest::pass::{Diff, Period, Run};
@@ -137,6 +138,54 @@ fn without_why(mut comparison: Comparison) -> Comparison {
     comparison
 }
 
+/// Why the alert of that id was opened, as the command tells it.
+fn explained(ruleset: &Ruleset, lines: &[String], size: usize, id: &str) -> Explained {
+    let (config, pseudonymizer, records) = (Config::default(), pseudonymizer(), records(lines));
+    let mut everything = Everything::new(ruleset.clone(), &config, &pseudonymizer).expect("an engine");
+    let mut search = Search::new(id);
+    for part in records.chunks(size) {
+        everything.step(part).expect("alerts").iter().for_each(|alert| search.take(alert).expect("an alert"));
+    }
+    let searched = search.finish();
+    let [alert] = searched.found.as_slice() else { panic!("one, {:?}", searched.found) };
+    let look = |mut pass: Pass| {
+        let mut parts = records.chunks(size);
+        while parts.next().is_some_and(|part| pass.step(part)) {}
+        pass
+    };
+    let pass = look(Pass::new(ruleset, alert, &config, &pseudonymizer).expect("an engine").expect("a rule"));
+    let pass = look(pass.again().expect("an engine").expect("its event comes"));
+    let rule = &ruleset.rules[ruleset.place(&alert.rule).expect("a rule")];
+    let mut explained = Explained::of(alert, ruleset, rule, pass.finish().expect("it was seen"), searched.neighbours).expect("an alert");
+    explained.replayed = Some(Replayed::of(Some(&alert.json), Some(&alert.json)));
+    explained
+}
+
+/// What a tree comes to by its leaves, as CEL joins them; `None` where it was not asked, or its leaves do not say.
+fn comes_to(term: &TermTold) -> Option<bool> {
+    let parts = || term.parts.iter().map(comes_to);
+    match term.joins {
+        None => {
+            let came = term.came.as_deref()?.parse().ok();
+            if let (Some(held), Some(beyond), Some(compared)) = (came, term.beyond, &term.compared) {
+                let expected = match compared.sign {
+                    ">" => beyond > 0.0,
+                    ">=" => beyond >= 0.0,
+                    "<" => beyond < 0.0,
+                    "<=" => beyond <= 0.0,
+                    _ => held,
+                };
+                assert!(compared.limit_is_left || expected == held, "{term:?}");
+            }
+            came
+        }
+        Some("all") => Some(parts().all(|part| part != Some(false))),
+        Some("any") => Some(parts().any(|part| part == Some(true))),
+        Some("not") => parts().next()?.map(|held| !held),
+        Some(_) => None,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -195,6 +244,31 @@ proptest! {
                 prop_assert_eq!(point.alerts, own, "{} = {}", &curve.rule, value);
             }
         }
+    }
+
+    /// What is told of an alert is what the engine saw: the tree comes to a hit, its values are the alert's, and of what is counted
+    /// there are as many events as the count says.
+    #[test]
+    fn an_alert_is_explained_by_what_opened_it(turned in turned(), lines in events(), size in 1_usize..40, which in any::<prop::sample::Index>()) {
+        let ruleset = compiled(&turned);
+        let all = alone(&ruleset, &lines, Period::ALL);
+        prop_assume!(!all.is_empty());
+        let found = which.get(&all);
+        let explained = explained(&ruleset, &lines, size, &found.id);
+        prop_assert!(explained.is_hit(), "{:?}", explained.came);
+        prop_assert_eq!(comes_to(&explained.condition), Some(true));
+        let seen: Vec<(String, serde_json::Value)> = explained.values.iter().map(|told| (told.name.clone(), told.value.clone())).collect();
+        prop_assert_eq!(&seen, &found.values.0);
+        for behind in &explained.behind {
+            let name = behind.counted.name.clone().expect("a count may be shown");
+            let value = seen.iter().find(|(other, _)| *other == name).and_then(|(_, value)| value.as_u64());
+            prop_assert_eq!(Some(behind.counted.events), value, "{:?}", behind);
+            prop_assert_eq!(behind.counted.newest.len() as u64, behind.counted.events.min(20));
+        }
+        let about = all.iter().filter(|other| other.entity == found.entity && other.id != found.id).count();
+        prop_assert_eq!(explained.neighbours.len(), about.min(20));
+        let told = explained.lines().join("\n") + &serde_json::to_string(&explained).expect("written");
+        prop_assert!(!told.contains("2010000000") && !told.contains("192.0.2."), "{}", told);
     }
 
     /// What came before the period warms up, and is not counted.

@@ -42,6 +42,21 @@ pub fn params(file: &SourceFile) -> Vec<Written> {
     entries.iter().filter_map(written).collect()
 }
 
+/// What the file binds under `let`, as it is written there, each in one line without comments: a rule's own bindings, or those that rules
+/// share.
+pub fn bindings(file: &SourceFile) -> Vec<(String, String)> {
+    let Ok(root) = yaml::parse(&file.text) else { return Vec::new() };
+    let Some(Node { value: NodeValue::Map(entries), .. }) = root.member("let") else { return Vec::new() };
+    let written = |(key, node): &(yaml::Key, Node)| Some((key.name.clone(), one_line(file.text.get(node.span.clone())?)));
+    entries.iter().filter_map(written).collect()
+}
+
+/// Without comments and line breaks.
+fn one_line(text: &str) -> String {
+    let plain = |line: &'_ str| line.find(" #").and_then(|at| line.get(..at)).unwrap_or(line).trim().to_owned();
+    text.lines().map(plain).filter(|line| !line.is_empty() && !line.starts_with('#')).collect::<Vec<_>>().join(" ")
+}
+
 fn names(node: &Node) -> impl Iterator<Item = &str> {
     let entries = if let NodeValue::Map(entries) = &node.value { entries.as_slice() } else { &[] };
     entries.iter().map(|(key, _)| key.name.as_str())
@@ -50,6 +65,15 @@ fn names(node: &Node) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_binding_is_shown_as_it_is_written() {
+        let text = "rule: auth.t\nlet:\n  n: {count: a.b, by: phone, window: 10m}    # ten\n  wide:\n    count: a.b  # all of them\n    # whoever asks\n    by: all\n";
+        let file = SourceFile { name: "auth/t.yaml".to_owned(), text: text.to_owned() };
+        let found = bindings(&file);
+        let expected = [("n", "{count: a.b, by: phone, window: 10m}"), ("wide", "count: a.b by: all")];
+        assert_eq!(found, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    }
 
     #[test]
     fn a_value_is_found_where_it_stands_and_put_in_its_place() {

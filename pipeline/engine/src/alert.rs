@@ -233,7 +233,7 @@ fn related(row: &Row<'_>, own: Option<FieldPath>, pseudonymizer: &Pseudonymizer)
 }
 
 /// A value as it may leave.
-fn leave(value: &Value<'_>, privacy: Privacy, pseudonymizer: &Pseudonymizer) -> serde_json::Value {
+pub(crate) fn leave(value: &Value<'_>, privacy: Privacy, pseudonymizer: &Pseudonymizer) -> serde_json::Value {
     match (privacy, value) {
         (_, Value::Absent) => serde_json::Value::Null,
         (Privacy::Pseudonym(kind) | Privacy::Opaque(kind), Value::Str(raw)) => pseudonymizer.leave(kind, raw).into(),

@@ -21,6 +21,7 @@ use crate::batch::{Batch, Opened, Record, Spare, SpareRows};
 use crate::brake::{Brake, BrakedRule};
 use crate::counters::{Counters, RuleCounters};
 use crate::duplicates::{Duplicates, Kind};
+use crate::look::{Around, Look};
 use crate::memory::{Memory, Party};
 use crate::plan::Plan;
 use crate::population::Populations;
@@ -124,6 +125,8 @@ pub struct Engine {
     /// Memory of the batch before.
     spare: Vec<Spare>,
     spare_rows: Vec<SpareRows>,
+    /// The alert that is looked at more closely.
+    look: Option<Look>,
 }
 
 /// What is counted by rule, at the beginning.
@@ -182,6 +185,7 @@ impl Engine {
             plan: Plan::new(ruleset),
             spare: Vec::new(),
             spare_rows: Vec::new(),
+            look: None,
             config,
         })
     }
@@ -217,6 +221,7 @@ impl Engine {
             due_max: _,
             spare: _,
             spare_rows: _,
+            look: _,
         } = self;
         let ruleset = &plan.ruleset;
         *clock_ms = i64::MIN;
@@ -282,6 +287,30 @@ impl Engine {
         let (mut output, mut traces) = (Output::default(), Vec::new());
         self.take(batch, &mut output, Some(&mut traces));
         (output, traces)
+    }
+
+    /// Looks more closely at one alert from now on. It costs a comparison for each condition at the alert's instant, in the second pass
+    /// one for whatever is fed.
+    pub fn look_at(&mut self, look: Look) {
+        self.look = Some(look);
+    }
+
+    /// What is looked at.
+    pub fn look(&self) -> Option<&Look> {
+        self.look.as_ref()
+    }
+
+    /// The same, when it is over.
+    pub fn looked(&mut self) -> Option<Look> {
+        self.look.take()
+    }
+
+    /// Does something to what is looked at.
+    fn looking(&mut self, act: impl FnOnce(&mut Look, Around<'_>)) {
+        let Self { look, plan, populations, pseudonymizer, hasher, .. } = self;
+        if let Some(look) = look {
+            act(look, Around { plan, populations, pseudonymizer, hasher });
+        }
     }
 
     /// Every score of 1 or more as of the event clock, by entity.

@@ -29,6 +29,7 @@ mod duplicates;
 mod engine;
 mod entries;
 mod keyed_state;
+mod look;
 mod memory;
 mod mutate;
 mod operator_table;
@@ -53,6 +54,7 @@ pub use cost::{BindingCost, Bytes, Cost, EVENTS_COUNTED, EventCost, RECORDS_COUN
 pub use counters::{Counters, RuleCounters};
 pub use coverage::{Coverage, RuleCoverage, cover};
 pub use engine::{BoxError, Config, DeadLetter, Engine, EngineError, Output, Part, Reach, RestoreError, SOURCE, Snapshot};
+pub use look::{Compared, Counted, EventShown, Fix, Look, Moment, SHOWN_MAX};
 pub use memory::{events_per_s_max, reserved_bytes};
 pub use mutate::{Turned, turn};
 pub use producers::{FieldCounter, ProducerCounters};

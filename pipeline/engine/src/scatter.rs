@@ -201,6 +201,11 @@ impl ByShard {
         Self { items, begins }
     }
 
+    /// All of them, shard by shard.
+    pub(crate) fn all(&self) -> &[Item] {
+        &self.items
+    }
+
     /// One shard's items in stream order.
     pub(crate) fn of(&self, shard: usize) -> &[Item] {
         &self.items[self.begins[shard]..self.begins[shard + 1]]
@@ -220,7 +225,7 @@ pub(crate) fn key_at(event: &Event<'_>, binding: usize, plan: &Plan, hasher: &Ke
 }
 
 /// The key of an event under those parts; `None` where it names no such entity.
-fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u64> {
+pub(crate) fn key_of(event: &Event<'_>, parts: &[KeyPart], hasher: &KeyHasher) -> Option<u64> {
     combined(parts.iter().map(|part| key_of_part(event, *part, hasher)), hasher)
 }
 

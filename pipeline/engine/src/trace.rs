@@ -8,6 +8,7 @@ use rasid_detectors::operator::Lacking;
 use crate::alert::{Values, entity_of};
 use crate::batch::{At, Chunk};
 use crate::condition::{Verdict, scope, verdict};
+use crate::look::{Compared, compared};
 use crate::plan::{Plan, TriggerPlan};
 use crate::population::Populations;
 use crate::pseudonym::Pseudonymizer;
@@ -30,6 +31,8 @@ pub struct Trace {
     /// What the `if` of each override and then each term of the condition came to, in the order of the rule's terms; nothing where the
     /// condition was not asked.
     pub came: Vec<Came>,
+    /// Of a hit, both sides of each term that compares two values, in the order of the terms of `when`.
+    pub compared: Vec<Option<Compared>>,
     /// What it saw.
     pub values: Values,
     /// Of what has no value there and can tell how far it is from one: its name, and that.
@@ -59,16 +62,18 @@ pub(crate) fn trace_of(
 ) -> Trace {
     let (rule, trigger) = plan.trigger(trigger_plan);
     let scope = scope(at, chunk, &trigger_plan.cells, doubt);
-    let (held, came, values, lacking) = match verdict(trigger, &scope, &mut 0) {
-        Verdict::EntityMissing => (None, Vec::new(), Values(Vec::new()), Vec::new()),
+    let (held, came, sides, values, lacking) = match verdict(trigger, &scope, &mut 0) {
+        Verdict::EntityMissing => (None, Vec::new(), Vec::new(), Values(Vec::new()), Vec::new()),
         Verdict::Gave { program: number, held } => {
             let (program, came) = (&trigger.programs[number], rule.terms.came(&trigger.programs, number, &scope));
-            (Some(held), came, Values::of(program, &scope, pseudonymizer), lacking(program, trigger, populations))
+            let sides = if held == Ok(true) { compared(rule, trigger, number, &scope, pseudonymizer) } else { Vec::new() };
+            (Some(held), came, sides, Values::of(program, &scope, pseudonymizer), lacking(program, trigger, populations))
         }
     };
     let (at_ms, due) = (at.row.at_ms, at.mark.due.is_some());
     let entity = entity_of(at.row, trigger, pseudonymizer);
-    Trace { position: chunk.record(at.row).position, at_ms, due, rule: rule.id.clone(), entity, held, came, values, lacking }
+    let position = chunk.record(at.row).position;
+    Trace { position, at_ms, due, rule: rule.id.clone(), entity, held, came, compared: sides, values, lacking }
 }
 
 /// Of the bindings that a program shows, those that have no value and can tell how far they are from one.

@@ -1,17 +1,16 @@
 //! `rasid backtest`: what rules would have done over a period.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rasid_backtest::act;
 use rasid_backtest::backtest::{Backtest, BacktestError, Question};
+use rasid_backtest::found::Found;
 use rasid_backtest::gate::Gate;
-use rasid_backtest::label::Labels;
 use rasid_backtest::sweep::Sweep;
 use rasid_backtest::{html, text};
 use rasid_connectors::sink::JsonLinesSink;
-use rasid_engine::Pseudonymizer;
 
+use super::label_options::LabelOptions;
 use super::past_options::{PastOptions, note_failing};
 use super::{Command, Failure, OutputFormat, print_block, print_json};
 use crate::rulesets::Place;
@@ -35,12 +34,8 @@ pub(crate) struct Args {
     /// Rules to hold them against: what is new, gone and moved
     #[arg(long, value_name = "RULES")]
     baseline: Option<Place>,
-    /// What is known of the past
-    #[arg(long, value_name = "FILE")]
-    labels: Option<PathBuf>,
-    /// Whoever has no label is honest: so it is in a simulation, where everything is known
-    #[arg(long, requires = "labels")]
-    all_else_honest: bool,
+    #[command(flatten)]
+    known: LabelOptions,
     /// Try other values of a parameter: RULE.PARAM=FROM..TO:STEP or RULE.PARAM=3,5,8; several of one rule in all combinations
     #[arg(long, value_name = "SWEEP")]
     sweep: Vec<Sweep>,
@@ -54,6 +49,13 @@ pub(crate) struct Args {
     /// Where the alerts go that would have been opened, one JSON object a line
     #[arg(long, value_name = "FILE")]
     alerts: Option<String>,
+    /// Where the alerts go as labels, one JSON object a line: with what is known of each, else with an empty verdict for a person to
+    /// fill in. --labels reads it
+    #[arg(long, value_name = "FILE")]
+    write_labels: Option<PathBuf>,
+    /// Where the entities go that a rule found, as a list of rules/lists: RULE=FILE. Of kinds alone that alerts name as events do
+    #[arg(long, value_name = "RULE=FILE")]
+    write_list: Vec<ListFile>,
     #[command(flatten)]
     past: PastOptions,
     /// How the result is written
@@ -70,7 +72,7 @@ impl Command for Args {
         let baseline = self.baseline.as_ref().map(|baseline| baseline.load(beside)).transpose()?;
         note_failing(&ruleset, &self.rules.shown())?;
         let past = self.past.open(&self.events)?;
-        let labels = self.labels(past.pseudonymizer())?;
+        let labels = self.known.read(&self.events, past.pseudonymizer())?;
         let question = Question { ruleset, baseline, sweeps: self.sweep.clone(), period, labels, gates: self.fail_if.clone() };
         let backtest = Backtest::new(question, &self.past.config(), past.pseudonymizer());
         let mut backtest = backtest.map_err(|error| match error {
@@ -86,10 +88,10 @@ impl Command for Args {
             found.iter().try_for_each(|alert| sink.write(alert))?;
             sink.finish()?;
         }
+        self.act_on(&found)?;
         if let Some(path) = &self.html {
             let page = html::page(&report, &found).map_err(|error| Failure::Outside(Box::new(error)))?;
-            let failed = |error: std::io::Error| Failure::Outside(format!("{}: {error}", path.display()).into());
-            std::fs::write(path, page).map_err(failed)?;
+            write_out(path, &page)?;
         }
         match self.output {
             OutputFormat::Json => print_json(&report)?,
@@ -100,10 +102,38 @@ impl Command for Args {
 }
 
 impl Args {
-    fn labels(&self, pseudonymizer: &Pseudonymizer) -> Result<Labels, Failure> {
-        let Some(path) = &self.labels else { return Ok(Labels::default()) };
-        let named = |error: String| Failure::Configuration(format!("{}: {error}", path.display()));
-        let file = File::open(path).map_err(|error| named(error.to_string()))?;
-        Labels::read(BufReader::new(file), pseudonymizer, self.all_else_honest).map_err(|error| named(error.to_string()))
+    /// Writes down what was found, for whoever goes on from there.
+    fn act_on(&self, found: &[Found]) -> Result<(), Failure> {
+        if let Some(path) = &self.write_labels {
+            let labels = act::labels(found).map_err(|error| Failure::Outside(Box::new(error)))?;
+            write_out(path, &labels)?;
+        }
+        for ListFile { rule, path } in &self.write_list {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let list = act::list(name, rule, found).map_err(|error| Failure::Configuration(format!("--write-list: {error}")))?;
+            write_out(path, &list)?;
+        }
+        Ok(())
     }
+}
+
+/// A list that is to be written of what a rule found.
+#[derive(Clone, Debug)]
+struct ListFile {
+    rule: String,
+    path: PathBuf,
+}
+
+impl std::str::FromStr for ListFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = text.split_once('=').filter(|(rule, path)| rule.contains('.') && !path.is_empty());
+        let (rule, path) = named.ok_or("expected RULE=FILE, such as booking.ring=rules/lists/ring_taskers.yaml")?;
+        Ok(Self { rule: rule.to_owned(), path: PathBuf::from(path) })
+    }
+}
+
+fn write_out(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::Outside(format!("{}: {error}", path.display()).into()))
 }

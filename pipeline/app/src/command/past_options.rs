@@ -17,6 +17,13 @@ pub(crate) struct PastOptions {
     /// Alerts count until then, RFC 3339 [default: all]
     #[arg(long, value_name = "TIME", value_parser = super::instant)]
     until: Option<i64>,
+    #[command(flatten)]
+    walk: WalkOptions,
+}
+
+/// What may be spent on going through it.
+#[derive(clap::Args)]
+pub(crate) struct WalkOptions {
     /// Threads that share the work; the answer is the same with any number
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
@@ -40,14 +47,36 @@ impl PastOptions {
 
     /// How engines are set up.
     pub(super) fn config(&self) -> Config {
+        self.walk.config()
+    }
+
+    /// The events in `files`, to be gone through more than once.
+    pub(super) fn again<'f>(&self, files: &'f [String]) -> Result<past::Again<'f>, Failure> {
+        self.walk.again(files)
+    }
+
+    /// The events in `files`.
+    pub(super) fn open(&self, files: &[String]) -> Result<past::Past, Failure> {
+        past::Past::open(files, self.walk.now.unwrap_or_else(now_ms), self.walk.threads)
+    }
+}
+
+impl WalkOptions {
+    /// How engines are set up.
+    pub(super) fn config(&self) -> Config {
         let memory_max = usize::try_from(self.memory).unwrap_or(usize::MAX);
         let events_per_s = Config::default().events_per_s.min(events_per_s_max(self.memory));
         Config { threads: usize::from(self.threads), memory_max, events_per_s, ..Config::default() }
     }
 
-    /// The events in `files`.
-    pub(super) fn open(&self, files: &[String]) -> Result<past::Past, Failure> {
-        past::Past::open(files, self.now.unwrap_or_else(now_ms), self.threads)
+    /// How many threads share the work.
+    pub(super) fn threads(&self) -> u16 {
+        self.threads
+    }
+
+    /// The events in `files`, to be gone through more than once.
+    pub(super) fn again<'f>(&self, files: &'f [String]) -> Result<past::Again<'f>, Failure> {
+        past::Again::new(files, self.now.unwrap_or_else(now_ms), self.threads)
     }
 }
 

@@ -28,7 +28,8 @@ impl Client {
         Self::new(Path::new(&layers.load()?.config.data.dir))
     }
 
-    pub(super) fn new(data: &Path) -> Result<Self, Failure> {
+    /// Of the service on that data folder.
+    pub(crate) fn new(data: &Path) -> Result<Self, Failure> {
         // The client is made for TLS too, and wants to know whose; an earlier choice stands.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().unix_socket(data.join(SOCKET)).timeout(PATIENCE).no_proxy().build();

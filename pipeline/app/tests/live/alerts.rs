@@ -97,6 +97,16 @@ async fn what_people_say_about_alerts_outlives_a_kill() {
     service.heard("up", PATIENCE).await;
     assert_eq!(standing(&site), expected);
 
+    // One is explained by the very rules that opened it, out of the log, and opens again byte for byte.
+    let explained = site.rasid(&["explain", &third, "--replay"]).output().expect("it starts");
+    let told = said(&explained);
+    assert!(explained.status.success(), "{told}");
+    for part in ["why: the condition held", "behind `", "byte for byte as it is kept"] {
+        assert!(told.contains(part), "{told}");
+    }
+    let precision = text(&site, &["precision", "--rule", "auth.burst"]);
+    assert!(precision.contains("auth.burst  1     1      0       50.0 %"), "{precision}");
+
     // A rule's alerts are taken back; those of others stand.
     let retract = site.rasid(&["retract", "auth.burst", "--reason", "a test"]).output().expect("it starts");
     assert!(retract.status.success(), "{}", said(&retract));

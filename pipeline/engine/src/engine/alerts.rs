@@ -46,6 +46,7 @@ impl Engine {
         for stage in Stage::all(&self.plan) {
             let scattered = scatter(&mut chunks[0], 0, stage, &self.plan, &self.populations, &self.hasher, traces.is_some());
             self.counters.filter_errors += scattered.filter_errors;
+            self.looking(|look, around| look.count(&chunks, stage, &scattered.items, around));
             let mut gathered = Vec::new();
             for item in &scattered.items {
                 let shard = &mut self.shards[shard_of(item.key)];
@@ -56,6 +57,7 @@ impl Engine {
             }
         }
         let [chunk] = &chunks;
+        self.looking(|look, around| look.seek(chunk, around));
         let verdicts = evaluate(chunk, &self.plan);
         if let Some(traces) = traces {
             traces.extend(trace(chunk, &self.plan, &self.populations, &self.pseudonymizer));

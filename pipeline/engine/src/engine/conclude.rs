@@ -8,6 +8,7 @@ use crate::batch::{At, Chunk};
 use crate::brake::Told;
 use crate::condition::{Hit, Verdicts, scope};
 use crate::doubt::Cast;
+use crate::look::Around;
 use crate::plan::TriggerPlan;
 use crate::scatter::key_of_entity;
 use crate::scores::{About, Moment};
@@ -78,6 +79,11 @@ impl Engine {
             let score = self.score_at(at, trigger_plan);
             if let Some(traces) = &mut traces {
                 traces.push(trace_of(at, chunk, &self.plan, trigger_plan, score, &self.populations, &self.pseudonymizer));
+            }
+            if let Some(look) = &mut self.look {
+                let (plan, populations) = (&self.plan, &self.populations);
+                let around = Around { plan, populations, pseudonymizer: &self.pseudonymizer, hasher: &self.hasher };
+                look.see(index, chunk, trigger_plan, score, around);
             }
             let mut verdicts = Verdicts::default();
             verdicts.judge(index, at, chunk, &self.plan, (number, trigger_plan), score);

@@ -21,11 +21,13 @@ impl Engine {
     pub(super) fn judge(&mut self, mut chunks: Vec<Chunk<'_, '_>>, output: &mut Output, traces: Option<&mut Vec<Trace>>) {
         for stage in Stage::all(&self.plan) {
             let scattered = self.scatter(&mut chunks, stage, traces.is_some());
+            self.looking(|look, around| look.count(&chunks, stage, scattered.all(), around));
             self.apply(&mut chunks, stage, &scattered);
         }
         for chunk in &mut chunks {
             leave_answered(chunk, &self.plan);
         }
+        self.looking(|look, around| chunks.iter().for_each(|chunk| look.seek(chunk, around)));
         let verdicts = self.evaluate(&chunks);
         let mut seen = traces.is_some().then(|| -> Vec<Trace> {
             chunks.iter().flat_map(|chunk| trace(chunk, &self.plan, &self.populations, &self.pseudonymizer)).collect()

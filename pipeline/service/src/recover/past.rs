@@ -6,11 +6,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rasid_compiler::ruleset::Ruleset;
+use rasid_connectors::bundle::BundleStore;
 use rasid_connectors::log::{Block, Control, Entry, LogReader};
 use rasid_connectors::seal::{Keyring, Secrets};
 use rasid_connectors::storage::{Disk, Storage};
 use rasid_engine::{Pseudonymizer, Record};
 
+use crate::decide::comparison::ENGINE;
 use crate::recover::layout;
 use crate::recover::replay::ReplayError;
 use crate::settings::Secret;
@@ -45,6 +48,14 @@ impl Past {
         let keys = Keyring::open(Arc::clone(&storage), layout::KEYS, secret.reveal())?;
         let reader = LogReader::oldest(storage, layout::LOG, keys)?;
         Ok(Self { reader, block: Block::default(), pseudonymizer, lost: 0 })
+    }
+
+    /// A ruleset of the service in the data folder `dir` by its hash, `sha256:…`, which an alert names.
+    ///
+    /// # Errors
+    /// It is not kept, or does not compile any more.
+    pub fn ruleset(dir: &Path, hash: &str) -> Result<Ruleset, rasid_connectors::bundle::Error> {
+        BundleStore::open(Arc::new(Disk::existing(dir)), layout::RULESETS, ENGINE).load(hash)
     }
 
     /// What makes the names that the service uses today.

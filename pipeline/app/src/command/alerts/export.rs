@@ -5,6 +5,7 @@ use std::fs;
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_service::operate::control::{AlertFilter, AlertInfo};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::super::{Failure, json_text, print_json, say};
 use crate::http::Client;
@@ -47,8 +48,8 @@ impl<'a> Label<'a> {
     }
 }
 
-/// Writes the verdicts of the alerts that are as the filter says. The file has all of them or is not touched.
-pub(super) fn write(client: &Client, mut filter: AlertFilter, file: &str) -> Result<(), Failure> {
+/// The verdicts of the alerts that are as the filter says, one JSON object a line, and how many there are.
+pub(in super::super) fn verdicts(client: &Client, mut filter: AlertFilter) -> Result<(String, u64), Failure> {
     // Asking for those without a verdict gives none.
     filter.judged.get_or_insert(true);
     (filter.cursor, filter.limit) = (None, PAGE);
@@ -57,17 +58,23 @@ pub(super) fn write(client: &Client, mut filter: AlertFilter, file: &str) -> Res
         let page = client.ask(&filter)?;
         for label in page.alerts.iter().filter_map(Label::of) {
             count += 1;
-            if file == "-" {
-                print_json(&label)?;
-            } else {
-                text.push_str(&json_text(&label)?);
-                text.push('\n');
-            }
+            text.push_str(&json_text(&label)?);
+            text.push('\n');
         }
-        let Some(next) = page.next else { break };
+        let Some(next) = page.next else { return Ok((text, count)) };
         filter.cursor = Some(next);
     }
-    if file != "-" {
+}
+
+/// Writes them. The file has all of them or is not touched.
+pub(super) fn write(client: &Client, filter: AlertFilter, file: &str) -> Result<(), Failure> {
+    let (text, count) = verdicts(client, filter)?;
+    if file == "-" {
+        for line in text.lines() {
+            let label: &RawValue = serde_json::from_str(line).map_err(|error| Failure::Outside(Box::new(error)))?;
+            print_json(&label)?;
+        }
+    } else {
         let failed = |error: std::io::Error| Failure::Outside(format!("cannot write {file}: {error}").into());
         // What is no file of its own (/dev/null, a pipe) has no name to be taken.
         if fs::metadata(file).is_ok_and(|meta| !meta.is_file()) {

@@ -1,0 +1,58 @@
+//! Suggestions in lines.
+
+use super::{Edit, Held, Suggested, Suggestion};
+use crate::share::Share;
+use crate::text::{align, grouped, number, percent, share, table, written};
+
+impl Suggested {
+    /// In lines, for a person.
+    pub fn text(&self) -> String {
+        let Self { rule, from, to, alerts, precision, suggestions, tried, notes } = self;
+        let mut out = format!("{rule}, {from} to {to}: {} alerts, right {}\n", grouped(*alerts), share(*precision));
+        for note in notes {
+            out.push_str(&format!("note: {note}\n"));
+        }
+        let Some(first) = suggestions.first() else {
+            out.push_str(&format!(
+                "{} other values of single parameters were tried, and none is better by what is known\n",
+                grouped(*tried as u64)
+            ));
+            return out;
+        };
+        out.push('\n');
+        let mut rows = table(&["parameter", "from", "to", "alerts", "false gone", "true kept", "right", "95 %", "F1", "in other weeks"]);
+        for suggestion in suggestions {
+            rows.add_row(row(suggestion));
+        }
+        align(&mut rows, &[1, 2, 3, 4, 5, 6, 7, 8]);
+        out.push_str(&written(&rows));
+        if suggestions.iter().any(|suggestion| suggestion.overridden) {
+            out.push_str("* an override sets it too; where that applies, this changes nothing\n");
+        }
+        if let Some(Edit { file, line, old, new }) = &first.edit {
+            out.push_str(&format!("\nthe first is one line, {file}:{line}; nothing is changed by this command:\n- {old}\n+ {new}\n"));
+        }
+        out
+    }
+}
+
+fn row(suggestion: &Suggestion) -> [String; 10] {
+    let Suggestion { param, from, to, alerts, spared, kept, precision, f1, held, overridden, .. } = suggestion;
+    let of = |share: Share| format!("{} of {}", grouped(share.hits), grouped(share.of));
+    let interval = precision.interval().map_or_else(String::new, |(low, high)| format!("{} to {}", percent(low), percent(high)));
+    let held = held.as_ref().map_or_else(String::new, |Held { weeks, spared, kept, chosen }| {
+        format!("{weeks} weeks: {} gone, {} kept, by {}", of(*spared), of(*kept), chosen.join(", "))
+    });
+    [
+        if *overridden { format!("{param} *") } else { param.clone() },
+        from.clone(),
+        to.clone(),
+        grouped(*alerts),
+        of(*spared),
+        of(*kept),
+        precision.share().map_or_else(|| "–".to_owned(), percent),
+        interval,
+        number(*f1),
+        held,
+    ]
+}
