@@ -12,12 +12,15 @@ pub(crate) fn run() -> Result<()> {
     // Long, and half of it on one core alone: it is over before the tests begin, some of which look at a clock.
     let counts = step::Beside::start("counts")?;
     fmt::run(true)?;
-    step::run("clippy", step::cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    step::run("clippy", step::cargo(["clippy", "--workspace", "--features", step::FEATURES, "--all-targets", "--", "-D", "warnings"]))?;
     let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
-    step::run("build the tests", step::cargo(["nextest", "run", "--no-run", "--workspace", "--profile", profile]))?;
+    step::run(
+        "build the tests",
+        step::cargo(["nextest", "run", "--no-run", "--workspace", "--features", step::FEATURES, "--profile", profile]),
+    )?;
     counts.wait()?;
-    step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;
-    step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--quiet"]))?;
+    step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--features", step::FEATURES, "--profile", profile]))?;
+    step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--features", step::FEATURES, "--quiet"]))?;
     cel::run()?;
     schema::run(true)?;
     pages::run(true)

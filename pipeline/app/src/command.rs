@@ -64,6 +64,7 @@ commands! {
     diff: Diff,
     backtest: Backtest,
     why_not: WhyNot,
+    archive: Archive,
     simulate: Simulate,
     config: Config,
     status: Status,
