@@ -32,6 +32,9 @@ impl Failed {
     }
 }
 
+/// What the tests are built with that a newcomer's build has not.
+pub(crate) const FEATURES: &str = "rasid/archive";
+
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -74,7 +77,7 @@ pub(crate) fn lint_what_is_built() -> Result<()> {
 /// The `rasid` that the tests run, built if it is not there: with a test, so that it is built with their features and what it
 /// depends on is not built a second time with others.
 pub(crate) fn rasid<const N: usize>(arguments: [&str; N]) -> Result<Command> {
-    output("build rasid", cargo(["build", "--quiet", "--workspace", "--bin", "rasid", "--test", "cli"]))?;
+    output("build rasid", cargo(["build", "--quiet", "--workspace", "--features", FEATURES, "--bin", "rasid", "--test", "cli"]))?;
     let mut rasid = command(target()?.join("debug/rasid"));
     rasid.args(arguments);
     Ok(rasid)

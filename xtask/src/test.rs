@@ -14,11 +14,17 @@ pub(crate) fn run() -> Result<()> {
     let counts = step::Beside::start("counts")?;
     fmt::run(true)?;
     let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
-    step::run("build the tests, linted", step::cargo(["nextest", "run", "--no-run", "--workspace", "--profile", profile]))?;
-    step::run("build the benchmarks, linted", step::cargo(["build", "--quiet", "--workspace", "--benches"]))?;
+    step::run(
+        "build the tests, linted",
+        step::cargo(["nextest", "run", "--no-run", "--workspace", "--features", step::FEATURES, "--profile", profile]),
+    )?;
+    step::run(
+        "build the benchmarks, linted",
+        step::cargo(["build", "--quiet", "--workspace", "--features", step::FEATURES, "--benches"]),
+    )?;
     counts.wait()?;
-    step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--profile", profile]))?;
-    step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--quiet"]))?;
+    step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--features", step::FEATURES, "--profile", profile]))?;
+    step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--features", step::FEATURES, "--quiet"]))?;
     cel::run()?;
     schema::run(true)?;
     pages::run(true)

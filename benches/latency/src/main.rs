@@ -24,7 +24,7 @@ use rasid_connectors::source::{Appender, Incoming};
 use rasid_connectors::storage::Disk;
 use rasid_service::Service;
 use rasid_service::health::hindrance::Hindrances;
-use rasid_service::settings::{Alerts, Engine, Log, Outbox, Rules, Secret, Settings, Sinks, Snapshot, Sources};
+use rasid_service::settings::{Alerts, Archive, Engine, Log, Outbox, Rules, Secret, Settings, Sinks, Snapshot, Sources};
 use rasid_testbed::RedisServer;
 use tokio::sync::mpsc;
 
@@ -305,6 +305,7 @@ fn settings(data: &Path, rules: &Path, url: String) -> Settings {
         snapshot: Snapshot { interval_s: 10, keep: 2 },
         outbox: Outbox { bytes_max: 1 << 30 },
         alerts: Alerts::default(),
+        archive: Archive::default(),
         sinks: Sinks { redis: RedisOptions { url: Some(url), changes_max: 1_000_000, ..RedisOptions::default() }, ..Sinks::default() },
     }
 }

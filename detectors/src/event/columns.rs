@@ -198,6 +198,26 @@ impl Columns {
         Ok(self)
     }
 
+    /// With those values, by path, each as [`with`](Self::with) takes it: an archive's row.
+    ///
+    /// # Errors
+    /// [`ColumnError`].
+    pub fn with_all(mut self, values: impl IntoIterator<Item = (FieldPath, OwnedValue)>) -> Result<Self, ColumnError> {
+        for (path, value) in values {
+            let spec = field::at(self.event_type.fields(), path);
+            if spec.is_some_and(|spec| value == OwnedValue::Absent || is_of(spec, &value)) {
+                self.set(path, value);
+                continue;
+            }
+            let event = self.event_type.name();
+            return Err(match spec {
+                Some(spec) => ColumnError::Type { event, field: spec.name.to_owned(), found: kind_of(&value), expected: expected(spec) },
+                None => ColumnError::Unknown { event, field: format!("{path:?}") },
+            });
+        }
+        Ok(self)
+    }
+
     fn set(&mut self, path: FieldPath, value: OwnedValue) {
         let place = self.fields.partition_point(|(other, _)| *other < path);
         match self.fields.get_mut(place).filter(|(other, _)| *other == path) {

@@ -67,6 +67,7 @@ commands! {
     why_not: WhyNot,
     explain: Explain,
     suggest: Suggest,
+    archive: Archive,
     simulate: Simulate,
     config: Config,
     status: Status,

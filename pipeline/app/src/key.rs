@@ -22,6 +22,12 @@ pub(crate) fn pseudonymizer() -> Result<Pseudonymizer, Failure> {
     config::key(&loaded)?.map_or_else(development, |key| of(&key))
 }
 
+/// The pseudonymizer of the secret around a command; `None` where there is none.
+#[cfg(feature = "archive")]
+pub(crate) fn of_service() -> Result<Option<Pseudonymizer>, Failure> {
+    config::key(&Layers::surrounding().load()?)?.map(|key| of(&key)).transpose()
+}
+
 /// The pseudonymizer of the configured secret, as `rasid run` uses it, with the names of before if they are told too; of
 /// the development key where there is none.
 pub(crate) fn configured(loaded: &Loaded) -> Result<Pseudonymizer, Failure> {

@@ -1,6 +1,7 @@
 //! `rasid`: streaming fraud and telemetry detection. This crate parses the command line and wires the parts together;
 //! what decides is in the engine.
 
+mod archive;
 mod clock;
 mod command;
 mod config;

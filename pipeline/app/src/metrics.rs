@@ -138,6 +138,11 @@ const ALERTS_KEPT: Metric = gauge("rasid_alerts_kept", "Alerts that are kept, by
 const ALERTS_JUDGED: Metric = gauge("rasid_alerts_judged", "Alerts that are kept and have a verdict, by rule and verdict");
 const ALERTS_POSITION: Metric = gauge("rasid_alerts_position", "Position up to which the alert store has what came of the log");
 const ALERTS_LACKING: Metric = gauge("rasid_alerts_lacking_positions", "Positions of which the alert store lacks what came of them");
+const ARCHIVE_POSITION: Metric = gauge("rasid_archive_position", "Newest position of the log in a whole part of the archive");
+const ARCHIVE_LAG: Metric = gauge("rasid_archive_lag_records", "Committed positions that the archive has not gone through");
+const ARCHIVE_ROWS: Metric = counter("rasid_archive_rows", "Rows in parts of the archive that became whole");
+const ARCHIVE_PARTS: Metric = counter("rasid_archive_parts", "Parts of the archive that became whole");
+const ARCHIVE_BYTES: Metric = gauge("rasid_archive_bytes", "Size of the archive");
 const SINK_DEPTH: Metric = gauge("rasid_sink_queue_items", "Items that wait for the sink");
 const SINK_AGE: Metric = gauge("rasid_sink_queue_age_seconds", "Age of the oldest of them");
 const SINK_PARKED_NOW: Metric = gauge("rasid_sink_parked_items", "Items that the receiver refused for good and that are kept aside");
@@ -345,6 +350,13 @@ fn sinks(out: &mut Out<'_>, stats: &Stats) -> std::fmt::Result {
     out.family(&ALERTS_JUDGED, judged)?;
     out.one(&ALERTS_POSITION, alerts.position)?;
     out.one(&ALERTS_LACKING, alerts.gaps.iter().map(|(first, last)| last - first + 1).sum::<u64>())?;
+    if let Some(archive) = &stats.archive {
+        out.one(&ARCHIVE_POSITION, archive.position)?;
+        out.one(&ARCHIVE_LAG, archive.lag_records)?;
+        out.one(&ARCHIVE_ROWS, archive.rows_total)?;
+        out.one(&ARCHIVE_PARTS, archive.parts_total)?;
+        out.one(&ARCHIVE_BYTES, archive.bytes)?;
+    }
     let sinks = || stats.sinks.iter();
     out.labelled(&SINK_DEPTH, "sink", sinks().map(|of| (of.name.as_str(), of.depth)))?;
     out.labelled(&SINK_AGE, "sink", sinks().map(|of| (of.name.as_str(), seconds(of.oldest_ms))))?;

@@ -1,14 +1,19 @@
-//! The past as commands read it: files of events, stdin, or the log of a service.
+//! The past as commands read it: files of events, stdin, the log of a service, or an archive.
 
 use std::path::Path;
 use std::rc::Rc;
 
+use rasid_backtest::taken::Taken;
+use rasid_connectors::log::Control;
 use rasid_connectors::source::jsonl::Limits;
 use rasid_connectors::source::{Batch, JsonLines};
+use rasid_detectors::event::EventType;
 use rasid_engine::{Pseudonymizer, Record};
 use rasid_service::recover::layout::is_data_folder;
-use rasid_service::recover::past;
+use rasid_service::recover::past::{self, Said};
 use rasid_service::recover::replay::ReplayError;
+
+use crate::archive;
 
 use crate::command::{Failure, Progress, say};
 use crate::config::{self, Key, Layers};
@@ -123,12 +128,20 @@ enum From {
     Files(Vec<String>),
     Held(Rc<Held>),
     Log(Box<past::Past>),
+    Archive(archive::Past),
 }
 
 impl Past {
-    /// What lies in `files`: events, one after another, or one data folder. `arrival_ms`: when events of files arrived.
+    /// What lies in `files`: events, one after another, or one data folder, or one archive. `arrival_ms`: when events of files arrived.
     pub(crate) fn open(files: &[String], arrival_ms: i64, threads: u16) -> Result<Self, Failure> {
         let limits = limits(threads);
+        if let [dir] = files
+            && archive::is_archive(Path::new(dir))
+        {
+            let pseudonymizer = key::pseudonymizer()?;
+            let past = archive::Past::open(Path::new(dir), &pseudonymizer)?;
+            return Ok(Self { from: From::Archive(past), pseudonymizer, arrival_ms, limits });
+        }
         if let [dir] = files
             && is_data_folder(Path::new(dir))
         {
@@ -141,13 +154,29 @@ impl Past {
             let pseudonymizer = log.pseudonymizer().clone();
             return Ok(Self { from: From::Log(Box::new(log)), pseudonymizer, arrival_ms, limits });
         }
-        if let Some(dir) = files.iter().find(|file| is_data_folder(Path::new(file.as_str()))) {
+        let alone = |file: &&String| is_data_folder(Path::new(file.as_str())) || archive::is_archive(Path::new(file.as_str()));
+        if let Some(dir) = files.iter().find(alone) {
             return Err(Failure::Configuration(format!(
-                "{dir} is the data folder of a service, and such a folder is read alone: its log is one order of events"
+                "{dir} is the data folder of a service or an archive, and such a folder is read alone: its log is one order of events"
             )));
         }
         look_at(files, limits)?;
         Ok(Self { from: From::Files(files.to_vec()), pseudonymizer: key::pseudonymizer()?, arrival_ms, limits })
+    }
+
+    /// Whether it is the log of a service.
+    #[cfg(feature = "archive")]
+    pub(crate) fn is_log(&self) -> bool {
+        matches!(self.from, From::Log(_))
+    }
+
+    /// What makes names, one a secret that was ever in force, the first one first.
+    #[cfg(feature = "archive")]
+    pub(crate) fn pseudonymizers(&self) -> &[Pseudonymizer] {
+        match &self.from {
+            From::Log(log) => log.pseudonymizers(),
+            From::Files(_) | From::Archive(_) => std::slice::from_ref(&self.pseudonymizer),
+        }
     }
 
     /// What names people as they are named there.
@@ -155,66 +184,103 @@ impl Past {
         &self.pseudonymizer
     }
 
-    /// Hands on all events, in order: also those behind the period, which may be late ones of it.
-    pub(crate) fn read(self, mut take: impl FnMut(&[Record<'_>])) -> Result<(), Failure> {
-        self.read_while(|records| {
-            take(records);
+    /// Hands on all of it, in order: also what lies behind the period, which may have late events of it. `wanted` says whether the fields
+    /// of events of a type matter to anybody.
+    pub(crate) fn read(self, wanted: impl Fn(EventType) -> bool, mut take: impl FnMut(Taken<'_>)) -> Result<(), Failure> {
+        self.read_while(wanted, |taken| {
+            take(taken);
             true
         })
     }
 
     /// The same, as long as `take` wants more.
-    pub(crate) fn read_while(self, mut take: impl FnMut(&[Record<'_>]) -> bool) -> Result<(), Failure> {
+    pub(crate) fn read_while(self, wanted: impl Fn(EventType) -> bool, mut take: impl FnMut(Taken<'_>) -> bool) -> Result<(), Failure> {
+        if let From::Archive(archive) = self.from {
+            let (mut progress, mut more) = (Progress::start(), true);
+            archive.read(wanted, |taken| more = more && take(taken), &mut progress)?;
+            progress.end();
+            return Ok(());
+        }
+        let mut lost = 0;
+        self.each(|said, _| {
+            Ok(match said {
+                Said::Records(records) => take(Taken::Records(records)),
+                Said::Control { control: Control::Lost, .. } => {
+                    lost += 1;
+                    true
+                }
+                Said::Control { position, control } => taken(*position, control).is_none_or(&mut take),
+            })
+        })?;
+        note_lost(lost);
+        Ok(())
+    }
+
+    /// Hands on all of it as it came, in order, each with when it was appended, Unix ms, as long as `take` wants more; nothing of an
+    /// archive.
+    pub(crate) fn each(self, mut take: impl FnMut(&Said<'_>, i64) -> Result<bool, Failure>) -> Result<(), Failure> {
         let mut progress = Progress::start();
+        let (limits, arrival_ms) = (self.limits, self.arrival_ms);
+        let mut count = 0;
+        let mut records = |records: Vec<&[u8]>, take: &mut dyn FnMut(&Said<'_>, i64) -> Result<bool, Failure>| {
+            let record = |(position, bytes)| Record { position, arrival_ms, bytes };
+            let records: Vec<Record<'_>> = (count + 1..).zip(records).map(record).collect();
+            count += records.len() as u64;
+            let more = records.is_empty() || take(&Said::Records(records), arrival_ms)?;
+            progress.show(count);
+            Ok::<_, Failure>(more)
+        };
         match self.from {
             From::Files(files) => {
-                let mut position = 0;
                 'files: for file in &files {
-                    let (mut source, mut batch) = (JsonLines::open_with(file, self.limits)?, Batch::new());
+                    let (mut source, mut batch) = (JsonLines::open_with(file, limits)?, Batch::new());
                     while source.next_batch(&mut batch)? {
-                        let record = |(number, bytes)| Record { position: number, arrival_ms: self.arrival_ms, bytes };
-                        let records: Vec<Record<'_>> = (position + 1..).zip(batch.iter()).map(record).collect();
-                        position += records.len() as u64;
-                        let more = take(&records);
-                        progress.show(position);
-                        if !more {
+                        if !records(batch.iter().collect(), &mut take)? {
                             break 'files;
                         }
                     }
                 }
             }
             From::Held(held) => {
-                let record = |(number, bytes)| Record { position: number, arrival_ms: self.arrival_ms, bytes };
-                let records: Vec<Record<'_>> = (1..).zip(held.iter()).map(record).collect();
-                for part in records.chunks(self.limits.lines_max) {
-                    let more = take(part);
-                    progress.show(part.last().map_or(0, |last| last.position));
-                    if !more {
+                let all: Vec<&[u8]> = held.iter().collect();
+                for part in all.chunks(limits.lines_max) {
+                    if !records(part.to_vec(), &mut take)? {
                         break;
                     }
                 }
             }
             From::Log(mut log) => {
                 let mut count = 0;
-                loop {
-                    let Some(records) = log.records().map_err(failure)? else { break };
-                    count += records.len() as u64;
-                    let more = records.is_empty() || take(&records);
-                    progress.show(count);
-                    if !more {
-                        break;
+                'log: while log.advance().map_err(failure)? {
+                    for said in log.said() {
+                        count += if let Said::Records(records) = &said { records.len() as u64 } else { 0 };
+                        if !take(&said, log.appended_ms())? {
+                            break 'log;
+                        }
                     }
-                }
-                if log.lost() > 0 {
-                    say(format_args!(
-                        "note: {} entries of this log were lost to damage and given up: nobody knows what they held",
-                        log.lost()
-                    ));
+                    progress.show(count);
                 }
             }
+            From::Archive(_) => {}
         }
         progress.end();
         Ok(())
+    }
+}
+
+/// What a control record is to a backtest: of another ruleset, or of what somebody thinks of an alert, it knows nothing.
+fn taken(position: u64, control: &Control) -> Option<Taken<'_>> {
+    match control {
+        Control::Tick { at_ms } => Some(Taken::Tick { position, at_ms: *at_ms }),
+        Control::Retract { rule, since_ms } => Some(Taken::Retract { position, rule, since_ms: *since_ms }),
+        Control::Switch { .. } | Control::Feedback(_) | Control::Lost => None,
+    }
+}
+
+/// Says what damage has cost.
+pub(crate) fn note_lost(lost: u64) {
+    if lost > 0 {
+        say(format_args!("note: {lost} entries of this log were lost to damage and given up: nobody knows what they held"));
     }
 }
 

@@ -1,8 +1,9 @@
 //! A ruleset over the past, with all that is asked of it, in one pass.
 
 use rasid_compiler::ruleset::{Mode, Ruleset};
+use rasid_detectors::event::EventType;
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_engine::{Config, EngineError, Opened, Pseudonymizer, Record};
+use rasid_engine::{Config, EngineError, Opened, Pseudonymizer};
 
 use crate::found::Found;
 use crate::gate::Gate;
@@ -11,6 +12,7 @@ use crate::measure::{Extent, measure};
 use crate::pass::{Diff, LOOKED_INTO_MAX, Period, Run};
 use crate::report::Report;
 use crate::sweep::{Curve, Sweep, SweepError, Trial, curve};
+use crate::taken::{Taken, beyond_archives};
 
 /// What is asked.
 #[derive(Debug)]
@@ -71,6 +73,10 @@ pub struct Backtest {
     rules: Vec<String>,
     /// The first event's clock, Unix ms.
     from_ms: Option<i64>,
+    /// The rules that an archive does not suffice for, of the baseline too.
+    beyond: Vec<String>,
+    /// Whether events came out of an archive.
+    of_columns: bool,
 }
 
 impl Backtest {
@@ -92,43 +98,69 @@ impl Backtest {
         let trials = trials.into_iter().map(|(trial, ruleset)| Ok((trial, Run::new(ruleset, config, pseudonymizer, period)?)));
         let trials = trials.collect::<Result<Vec<_>, EngineError>>()?;
         let rules = ruleset.rules.iter().filter(|rule| rule.mode != Mode::Off).map(|rule| rule.id.clone()).collect();
+        let mut beyond = beyond_archives(&ruleset);
+        beyond.extend(baseline.as_ref().map(beyond_archives).unwrap_or_default());
+        beyond.sort();
+        beyond.dedup();
         let (hash, baseline_hash) = (ruleset.hash.clone(), baseline.as_ref().map(|baseline| baseline.hash.clone()));
         let main = match baseline {
             None => Main::Alone(Box::new(Run::new(ruleset, config, pseudonymizer, period)?)),
             Some(baseline) => Main::Beside(Box::new(Diff::new((baseline, ruleset), config, pseudonymizer, period)?)),
         };
-        Ok(Self { main, trials, period, labels, gates, ruleset: hash, baseline: baseline_hash, rules, from_ms: None })
+        Ok(Self {
+            main,
+            trials,
+            period,
+            labels,
+            gates,
+            ruleset: hash,
+            baseline: baseline_hash,
+            rules,
+            from_ms: None,
+            beyond,
+            of_columns: false,
+        })
     }
 
-    /// Takes the next records of the past; their positions rise.
-    pub fn step(&mut self, mut records: &[Record<'_>]) {
+    /// Takes what comes next in the past.
+    pub fn step(&mut self, mut taken: Taken<'_>) {
         // The first event by itself, for its clock.
         while self.from_ms.is_none()
-            && let Some((first, rest)) = records.split_first()
+            && let Some((first, rest)) = taken.split_first()
         {
-            self.take(std::slice::from_ref(first));
+            self.take(first);
             let clock_ms = self.main.run().engine().clock_ms();
             self.from_ms = (clock_ms > i64::MIN).then_some(clock_ms);
-            records = rest;
+            taken = rest;
         }
-        if !records.is_empty() {
-            self.take(records);
+        if !taken.is_empty() {
+            self.take(taken);
         }
     }
 
-    fn take(&mut self, records: &[Record<'_>]) {
+    fn take(&mut self, taken: Taken<'_>) {
+        self.of_columns |= matches!(taken, Taken::Columns(_));
         let opened = Opened::default();
-        let batch = self.main.run().decode(records, &opened);
+        let next = taken.next(self.main.run().engine_mut(), &opened);
         match &mut self.main {
             Main::Alone(run) => {
-                run.step(&batch);
+                run.step(&next);
             }
-            Main::Beside(diff) => diff.step(&batch),
+            Main::Beside(diff) => diff.step(&next),
         }
         for (_, run) in &mut self.trials {
-            run.step(&batch);
+            run.step(&next);
         }
-        self.main.run().recycle(batch);
+        next.recycle(self.main.run().engine_mut());
+    }
+
+    /// Whether fields of events of that type out of an archive matter to any of its rules.
+    pub fn reads_columns_of(&self, event: EventType) -> bool {
+        let reads = match &self.main {
+            Main::Alone(run) => run.engine().reads_columns_of(event),
+            Main::Beside(diff) => diff.reads_columns_of(event),
+        };
+        reads || self.trials.iter().any(|(_, run)| run.engine().reads_columns_of(event))
     }
 
     /// The report, and the alerts that the rules opened in the period, when all is read.
@@ -150,6 +182,7 @@ impl Backtest {
             duplicates: counters.duplicates,
             evicted: counters.evicted,
             labels: (self.labels.stories.len(), self.labels.verdicts()),
+            not_asked: if self.of_columns { self.beyond } else { Vec::new() },
             ..Report::default()
         };
         let mut found = match self.main {
@@ -162,7 +195,8 @@ impl Backtest {
             }
         };
         report.measures = measure(&found, &self.labels, extent);
-        report.silent = self.rules.into_iter().filter(|rule| report.measures.rules.iter().all(|of| of.rule != *rule)).collect();
+        let is_silent = |rule: &String| report.measures.rules.iter().all(|of| of.rule != *rule) && !report.not_asked.contains(rule);
+        report.silent = self.rules.into_iter().filter(is_silent).collect();
         let curve = |(trial, run): (Trial, Run)| -> Curve { curve(&trial, &trial.sort(run.into_found()), &self.labels, extent) };
         report.sweeps = self.trials.into_iter().map(curve).collect();
         report.notes = notes(&report, self.labels.is_empty());
@@ -190,6 +224,13 @@ fn notes(report: &Report, unlabelled: bool) -> Vec<String> {
         notes.push(format!(
             "{} states did not fit into memory: what looks far back saw less than it should; give more with --memory",
             report.evicted
+        ));
+    }
+    if !report.not_asked.is_empty() {
+        notes.push(format!(
+            "{} rules say nothing or too little here, as they need what an archive has not, or read what such rules open; the sealed log of the service has it: {}",
+            report.not_asked.len(),
+            report.not_asked.join(", ")
         ));
     }
     if !unlabelled && report.measures.precision.is_thin() {

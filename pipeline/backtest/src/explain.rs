@@ -12,8 +12,10 @@ use rasid_compiler::gather::{Chosen, gather};
 use rasid_compiler::param::bindings;
 use rasid_compiler::ruleset::{Mode, Rule, Ruleset, Severity};
 use rasid_detectors::event::time::parse_rfc3339;
-use rasid_engine::{Alert, Config, Counted, Engine, EngineError, Look, Moment, Pseudonymizer, Record};
+use rasid_engine::{Alert, Config, Counted, Engine, EngineError, Look, Moment, Opened, Pseudonymizer};
 use serde::{Deserialize, Serialize};
+
+use crate::taken::Taken;
 
 mod text;
 mod told;
@@ -81,17 +83,25 @@ impl Walk {
         Ok(Self { engine: Engine::new(ruleset, config.clone(), pseudonymizer.clone())?, from_ms: None })
     }
 
-    fn step(&mut self, mut records: &[Record<'_>]) -> Vec<Alert> {
+    fn step(&mut self, mut taken: Taken<'_>) -> Vec<Alert> {
         let mut alerts = Vec::new();
         // The first event by itself, for its clock.
         while self.from_ms.is_none()
-            && let Some((first, rest)) = records.split_first()
+            && let Some((first, rest)) = taken.split_first()
         {
-            alerts.extend(self.engine.process(std::slice::from_ref(first)).alerts);
+            alerts.extend(self.take(first));
             self.from_ms = (self.engine.clock_ms() > i64::MIN).then(|| self.engine.clock_ms());
-            records = rest;
+            taken = rest;
         }
-        alerts.extend(self.engine.process(records).alerts);
+        alerts.extend(self.take(taken));
+        alerts
+    }
+
+    fn take(&mut self, taken: Taken<'_>) -> Vec<Alert> {
+        let opened = Opened::default();
+        let next = taken.next(&mut self.engine, &opened);
+        let alerts = next.step(&mut self.engine).alerts;
+        next.recycle(&mut self.engine);
         alerts
     }
 
@@ -168,12 +178,12 @@ impl Everything {
         Ok(Self { walk: Walk::new(ruleset, config, pseudonymizer)? })
     }
 
-    /// Takes the next records of the past; gives the alerts that they open, as they are written.
+    /// Takes what comes next in the past; gives the alerts that it opens, as they are written.
     ///
     /// # Errors
     /// An alert cannot be written.
-    pub fn step(&mut self, records: &[Record<'_>]) -> Result<Vec<String>, serde_json::Error> {
-        self.walk.step(records).iter().map(serde_json::to_string).collect()
+    pub fn step(&mut self, taken: Taken<'_>) -> Result<Vec<String>, serde_json::Error> {
+        self.walk.step(taken).iter().map(serde_json::to_string).collect()
     }
 
     /// The first event's clock and the newest one so far, Unix ms; `None` of no events.
@@ -214,14 +224,14 @@ impl Pass {
         Ok(Some(Self { walk, rules, config: config.clone(), pseudonymizer: pseudonymizer.clone(), counts: false }))
     }
 
-    /// Takes the next records of the past; whether there is more to be seen behind them.
-    pub fn step(&mut self, records: &[Record<'_>]) -> bool {
-        self.walk.step(records);
+    /// Takes what comes next in the past; whether there is more to be seen behind it.
+    pub fn step(&mut self, taken: Taken<'_>) -> bool {
+        self.walk.step(taken);
         let moment = self.walk.engine.look().and_then(Look::moment);
         match moment {
             None => true,
             Some(_) if !self.counts => false,
-            Some(moment) => records.last().is_none_or(|last| last.position <= moment.trace.position),
+            Some(moment) => taken.last().is_none_or(|last| last <= moment.trace.position),
         }
     }
 

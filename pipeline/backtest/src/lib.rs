@@ -6,7 +6,7 @@
 //!                         └→ a rule by values ──→ alerts ─→ curve (knee, week by week) ─────────┘
 //! ```
 //!
-//! Reads no file and writes none: whoever calls brings records, in the order of the past.
+//! Reads no file and writes none: whoever calls brings records, or events out of an archive, in the order of the past.
 
 pub mod act;
 pub mod backtest;
@@ -24,5 +24,6 @@ pub mod saw;
 pub mod share;
 pub mod suggest;
 pub mod sweep;
+pub mod taken;
 pub mod text;
 pub mod why_not;

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rasid_compiler::gather::{Chosen, gather};
 use rasid_compiler::ruleset::{Mode, Rule, Ruleset};
-use rasid_engine::{Batch, Config, Engine, EngineError, Opened, Output, Pseudonymizer, Record, Trace};
+use rasid_detectors::event::EventType;
+use rasid_engine::{Config, Engine, EngineError, Opened, Output, Pseudonymizer, Trace};
 
 use crate::compare::{Comparison, compare};
 use crate::direction::{Direction, direction};
 use crate::found::{Found, covers};
 use crate::saw::{Saw, Why};
+use crate::taken::{Next, Taken};
 
 /// Rules whose conditions are looked into, event by event, where old and new differ: each is asked at every event that it watches.
 pub const LOOKED_INTO_MAX: usize = 20;
@@ -65,20 +67,15 @@ impl Run {
         self.found
     }
 
-    /// Decodes records for every run that has the same secret and the same bounds on a record.
-    pub fn decode<'a>(&mut self, records: &'a [Record<'a>], opened: &'a Opened) -> Batch<'a> {
-        self.engine.decode(records, opened)
+    /// The engine, which may decode for every run that has the same secret and the same bounds on a record.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
-    /// Takes a batch's memory back, for the next one.
-    pub fn recycle(&mut self, batch: Batch<'_>) {
-        self.engine.recycle(batch);
-    }
-
-    /// Takes a batch; gives the alerts of the period that it opened.
-    pub fn step(&mut self, batch: &Batch<'_>) -> &[Found] {
+    /// Takes what comes next; gives the alerts of the period that it opened.
+    pub fn step(&mut self, next: &Next<'_>) -> &[Found] {
         let before = self.found.len();
-        let Output { alerts, .. } = self.engine.step(batch);
+        let Output { alerts, .. } = next.step(&mut self.engine);
         let found = alerts.into_iter().map(Found::from).filter(|found| self.period.contains(found.opened_ms));
         self.found.extend(found);
         self.found.get(before..).unwrap_or_default()
@@ -108,12 +105,12 @@ struct Side {
 }
 
 impl Side {
-    /// What the rules that are looked into saw in a batch; nothing where nobody asks, and they only go on.
-    fn traces(&mut self, batch: &Batch<'_>, asked: bool) -> Vec<Trace> {
+    /// What the rules that are looked into saw of what comes next; nothing where nobody asks, and they only go on.
+    fn traces(&mut self, next: &Next<'_>, asked: bool) -> Vec<Trace> {
         match &mut self.traced {
-            Some(engine) if asked => engine.step_traced(batch).1,
+            Some(engine) if asked => next.step_traced(engine).1,
             Some(engine) => {
-                engine.step(batch);
+                next.step(engine);
                 Vec::new()
             }
             None => Vec::new(),
@@ -180,13 +177,26 @@ impl Diff {
         &mut self.new.run
     }
 
-    /// Takes a batch that one of its runs, or another of the same secret and bounds, has decoded.
-    pub fn step(&mut self, batch: &Batch<'_>) {
+    /// Takes what comes next.
+    pub fn take(&mut self, taken: Taken<'_>) {
+        let opened = Opened::default();
+        let next = taken.next(&mut self.new.run.engine, &opened);
+        self.step(&next);
+        next.recycle(&mut self.new.run.engine);
+    }
+
+    /// Whether fields of events of that type out of an archive matter to any of its rules.
+    pub fn reads_columns_of(&self, event: EventType) -> bool {
+        [&self.old, &self.new].into_iter().any(|side| side.run.engine.reads_columns_of(event))
+    }
+
+    /// Takes what comes next, which one of its runs, or another of the same secret and bounds, has decoded.
+    pub fn step(&mut self, next: &Next<'_>) {
         let key = |found: &Found| (found.rule.clone(), found.position, found.entity.clone());
-        let then: BTreeSet<_> = self.old.run.step(batch).iter().map(key).collect();
-        let now: BTreeSet<_> = self.new.run.step(batch).iter().map(key).collect();
+        let then: BTreeSet<_> = self.old.run.step(next).iter().map(key).collect();
+        let now: BTreeSet<_> = self.new.run.step(next).iter().map(key).collect();
         let differ = then != now;
-        let (old, new) = (self.old.traces(batch, differ), self.new.traces(batch, differ));
+        let (old, new) = (self.old.traces(next, differ), self.new.traces(next, differ));
         let (old, new) = (by_place(&old), by_place(&new));
         for (rule, position, entity) in then.symmetric_difference(&now) {
             if self.changed.iter().take(LOOKED_INTO_MAX).any(|id| id == rule) {

@@ -31,6 +31,9 @@ pub struct Report {
     pub measures: Measures,
     /// Rules in force that opened no alert.
     pub silent: Vec<String>,
+    /// Rules in force, of the baseline too, that an archive does not suffice for; empty where records were read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_asked: Vec<String>,
     /// What differs from the baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,

@@ -16,12 +16,13 @@ use rasid_compiler::gather::{Chosen, gather};
 use rasid_compiler::param::{Written, params};
 use rasid_compiler::ruleset::{Rule, Ruleset};
 use rasid_compiler::terms::Term;
-use rasid_engine::{Config, Engine, EngineError, Opened, Pseudonymizer, Record, Trace};
+use rasid_engine::{Config, Engine, EngineError, Opened, Pseudonymizer, Trace};
 
 use crate::label::Labels;
 use crate::measure::Extent;
 use crate::pass::{Period, Run};
 use crate::sweep::{Sweep, SweepError, Trial};
+use crate::taken::Taken;
 
 mod judged;
 mod text;
@@ -108,9 +109,12 @@ impl Looking {
         Ok(Self { engine, ruleset, place, written, limits, values, period })
     }
 
-    /// Takes the next records of the past.
-    pub fn step(&mut self, records: &[Record<'_>]) {
-        let (_, traces) = self.engine.process_traced(records);
+    /// Takes what comes next in the past.
+    pub fn step(&mut self, taken: Taken<'_>) {
+        let opened = Opened::default();
+        let next = taken.next(&mut self.engine, &opened);
+        let (_, traces) = next.step_traced(&mut self.engine);
+        next.recycle(&mut self.engine);
         let Self { ruleset, place, written, limits, values, period, .. } = self;
         let Some(rule) = ruleset.rules.get(*place) else { return };
         for trace in traces.iter().filter(|trace| trace.rule == rule.id && trace.held == Some(Ok(true)) && period.contains(trace.at_ms)) {
@@ -163,32 +167,32 @@ pub struct Trying {
 }
 
 impl Trying {
-    /// Takes the next records of the past.
-    pub fn step(&mut self, mut records: &[Record<'_>]) {
+    /// Takes what comes next in the past.
+    pub fn step(&mut self, mut taken: Taken<'_>) {
         // The first event by itself, for its clock.
         while self.from_ms.is_none()
-            && let Some((first, rest)) = records.split_first()
+            && let Some((first, rest)) = taken.split_first()
         {
-            self.from_ms = self.take(std::slice::from_ref(first)).filter(|clock_ms| *clock_ms > i64::MIN);
-            records = rest;
+            self.from_ms = self.take(first).filter(|clock_ms| *clock_ms > i64::MIN);
+            taken = rest;
             if self.trials.is_empty() {
                 return;
             }
         }
-        if !records.is_empty() {
-            self.take(records);
+        if !taken.is_empty() {
+            self.take(taken);
         }
     }
 
-    fn take(&mut self, records: &[Record<'_>]) -> Option<i64> {
+    fn take(&mut self, taken: Taken<'_>) -> Option<i64> {
         let (_, first) = self.trials.first_mut()?;
         let opened = Opened::default();
-        let batch = first.decode(records, &opened);
+        let next = taken.next(first.engine_mut(), &opened);
         for (_, run) in &mut self.trials {
-            run.step(&batch);
+            run.step(&next);
         }
         let (_, first) = self.trials.first_mut()?;
-        first.recycle(batch);
+        next.recycle(first.engine_mut());
         Some(first.engine().clock_ms())
     }
 

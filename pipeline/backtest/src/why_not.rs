@@ -2,12 +2,14 @@
 
 use rasid_compiler::gather::{Chosen, gather};
 use rasid_compiler::ruleset::{Mode, Rule, Ruleset};
+use rasid_detectors::event::EventType;
 use rasid_detectors::event::time::format_rfc3339;
-use rasid_engine::{Config, Engine, EngineError, Pseudonymizer, Record, Trace};
+use rasid_engine::{Config, Engine, EngineError, Opened, Pseudonymizer, Trace};
 use serde::Serialize;
 
 use crate::pass::Period;
 use crate::saw::{Saw, TermSaw};
+use crate::taken::Taken;
 
 /// One time that the rule was asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -100,9 +102,17 @@ impl WhyNot {
         Ok(Some(Self { engine, ruleset, place, period, answer }))
     }
 
-    /// Takes the next records of the past; their positions rise.
-    pub fn step(&mut self, records: &[Record<'_>]) {
-        let (output, traces) = self.engine.process_traced(records);
+    /// Whether fields of events of that type out of an archive matter to the rule.
+    pub fn reads_columns_of(&self, event: EventType) -> bool {
+        self.engine.reads_columns_of(event)
+    }
+
+    /// Takes what comes next in the past.
+    pub fn step(&mut self, taken: Taken<'_>) {
+        let opened = Opened::default();
+        let next = taken.next(&mut self.engine, &opened);
+        let (output, traces) = next.step_traced(&mut self.engine);
+        next.recycle(&mut self.engine);
         let own = output.alerts.iter().filter(|alert| alert.rule == self.answer.rule && alert.entity == self.answer.entity);
         let inside = |at: &str| rasid_detectors::event::time::parse_rfc3339(at).is_some_and(|at_ms| self.period.contains(at_ms));
         self.answer.alerts += own.filter(|alert| inside(&alert.opened_at)).count() as u64;
@@ -215,6 +225,7 @@ fn part(term: &TermSaw, saw: &Saw) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use rasid_compiler::{SourceFile, compile};
+    use rasid_engine::Record;
 
     use super::*;
 
@@ -235,7 +246,7 @@ mod tests {
         let lines: Vec<String> = (0..codes).map(line).collect();
         let records: Vec<Record<'_>> =
             (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
-        question.step(&records);
+        question.step(Taken::Records(&records));
         question.finish()
     }
 

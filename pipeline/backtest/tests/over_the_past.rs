@@ -9,6 +9,7 @@ use rasid_backtest::found::{Found, covers};
 use rasid_backtest::label::Labels;
 use rasid_backtest::pass::{Diff, Period, Run};
 use rasid_backtest::sweep::Sweep;
+use rasid_backtest::taken::Taken;
 use rasid_backtest::text;
 use rasid_compiler::SourceFile;
 use rasid_compiler::ruleset::Ruleset;
@@ -105,8 +106,8 @@ fn alone(ruleset: &Ruleset, lines: &[String], period: Period) -> Vec<Found> {
     let mut run = Run::new(ruleset.clone(), &Config::default(), &pseudonymizer(), period).expect("an engine");
     let records = records(lines);
     let opened = Opened::default();
-    let batch = run.decode(&records, &opened);
-    run.step(&batch);
+    let next = Taken::Records(&records).next(run.engine_mut(), &opened);
+    run.step(&next);
     run.into_found()
 }
 
@@ -114,17 +115,14 @@ fn alone(ruleset: &Ruleset, lines: &[String], period: Period) -> Vec<Found> {
 fn beside(old: &Ruleset, new: &Ruleset, lines: &[String], size: usize) -> (Comparison, Vec<Found>) {
     let mut diff = Diff::new((old.clone(), new.clone()), &Config::default(), &pseudonymizer(), Period::ALL).expect("engines");
     for part in records(lines).chunks(size) {
-        let opened = Opened::default();
-        let batch = diff.new_run().decode(part, &opened);
-        diff.step(&batch);
-        diff.new_run().recycle(batch);
+        diff.take(Taken::Records(part));
     }
     diff.finish()
 }
 
 fn backtest(question: Question, lines: &[String], size: usize) -> rasid_backtest::report::Report {
     let mut backtest = Backtest::new(question, &Config::default(), &pseudonymizer()).unwrap_or_else(|error| panic!("{error}"));
-    records(lines).chunks(size).for_each(|part| backtest.step(part));
+    records(lines).chunks(size).for_each(|part| backtest.step(Taken::Records(part)));
     backtest.finish().0
 }
 
@@ -144,13 +142,13 @@ fn explained(ruleset: &Ruleset, lines: &[String], size: usize, id: &str) -> Expl
     let mut everything = Everything::new(ruleset.clone(), &config, &pseudonymizer).expect("an engine");
     let mut search = Search::new(id);
     for part in records.chunks(size) {
-        everything.step(part).expect("alerts").iter().for_each(|alert| search.take(alert).expect("an alert"));
+        everything.step(Taken::Records(part)).expect("alerts").iter().for_each(|alert| search.take(alert).expect("an alert"));
     }
     let searched = search.finish();
     let [alert] = searched.found.as_slice() else { panic!("one, {:?}", searched.found) };
     let look = |mut pass: Pass| {
         let mut parts = records.chunks(size);
-        while parts.next().is_some_and(|part| pass.step(part)) {}
+        while parts.next().is_some_and(|part| pass.step(Taken::Records(part))) {}
         pass
     };
     let pass = look(Pass::new(ruleset, alert, &config, &pseudonymizer).expect("an engine").expect("a rule"));

@@ -6,7 +6,7 @@ use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldType, Privacy};
 
 use crate::expression::{Comparison, Expr};
-use crate::ruleset::{Feed, Rule, Ruleset, Trigger};
+use crate::ruleset::{Feed, Mode, Rule, Ruleset, Trigger};
 
 impl Expr {
     /// Adds the fields of the event that it reads, also where it asks only whether one is there.
@@ -40,8 +40,16 @@ impl Rule {
 }
 
 impl Ruleset {
+    /// Ids of the rules that events out of an archive's columns do not suffice for: those that need what is raw, and where such a
+    /// rule is not off, those that are judged by what others opened.
+    pub fn beyond_columns(&self) -> impl Iterator<Item = &str> {
+        let is_raw = |rule: &Rule| rule.triggers.iter().any(|trigger| self.needs_raw(trigger));
+        let is_any = self.rules.iter().any(|rule| rule.mode != Mode::Off && is_raw(rule));
+        self.rules.iter().filter(move |rule| is_raw(rule) || (is_any && rule.reads_others())).map(|rule| rule.id.as_str())
+    }
+
     /// Whether what the trigger reads is not all there outside the raw zone: free text, exact places, what an event is made up
-    /// of, what a detector looks for in a raw value.
+    /// of, what lies outside the vocabulary, what a detector looks for in a raw value.
     pub fn needs_raw(&self, trigger: &Trigger) -> bool {
         let mut fields = BTreeSet::new();
         for program in &trigger.programs {
@@ -50,7 +58,10 @@ impl Ruleset {
         }
         let bindings = self.with_sources(trigger.reads.iter().map(|read| read.binding));
         let mut bindings = bindings.into_iter().filter_map(|number| self.bindings.get(number));
-        let mut programs = trigger.programs.iter().flat_map(|program| program.applies.iter().chain([&program.when]));
+        let mut programs = trigger
+            .programs
+            .iter()
+            .flat_map(|program| program.applies.iter().chain([&program.when]).chain(program.shown.iter().map(|shown| &shown.value)));
         trigger.event.whole().is_some()
             || are_hidden(trigger.event, &fields)
             || programs.any(|expr| looks_into(expr, trigger.event))
@@ -83,8 +94,8 @@ fn looks_into(expr: &Expr, event: EventType) -> bool {
         Expr::Not(inner) | Expr::Negate(inner) => within(inner),
         Expr::And(left, right) | Expr::Or(left, right) | Expr::Arithmetic(_, left, right) => within(left) || within(right),
         Expr::Conditional(condition, yes, no) => within(condition) || within(yes) || within(no),
-        // The elements of a list are nowhere else.
-        Expr::Elements(_) => true,
+        // The elements of a list are nowhere else, nor is what no vocabulary knows: it may be anything.
+        Expr::Elements(_) | Expr::Unknown(_) | Expr::HasUnknown(_) => true,
         Expr::Call(..) | Expr::List(_) => expr.parts().into_iter().any(|part| is_personal(part) || within(part)),
         Expr::InZone(..) | Expr::At(..) | Expr::Part(..) | Expr::HasPart(..) | Expr::Loop(_) => expr.parts().into_iter().any(within),
         _ => false,

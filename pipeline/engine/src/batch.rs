@@ -152,13 +152,14 @@ pub(crate) struct Stretch<'a> {
 }
 
 impl<'a> Stretch<'a> {
-    /// Events out of columns, whose indices in the batch begin at 0.
-    pub(crate) fn of_columns(records: &'a [ColumnsRecord], hasher: &KeyHasher) -> Self {
+    /// Events out of columns whose indices in the batch begin at `first`.
+    pub(crate) fn of_columns(records: &'a [ColumnsRecord], first: usize, hasher: &KeyHasher) -> Self {
         let mut stretch = Self::default();
+        stretch.rows.reserve(records.len());
         for (index, record) in records.iter().enumerate() {
             let event = record.event.event();
             stretch.tally.count(&event.source, event.data.event_type(), &[]);
-            stretch.rows.push(Row::new(event, index, &[], hasher));
+            stretch.rows.push(Row::new(event, first + index, &[], hasher));
         }
         stretch
     }

@@ -187,6 +187,11 @@ pub(crate) fn is_second(binding: &Binding) -> bool {
 }
 
 impl TypePlan {
+    /// Whether something is fed by an event out of columns, or asked at one.
+    pub(crate) fn reads_columns(&self) -> bool {
+        self.steps.iter().chain(&self.second).any(|step| !step.needs_raw) || self.triggers.iter().any(|trigger| !trigger.needs_raw)
+    }
+
     /// The rules that an event may hit, with their numbers: all of the type; of one that a timer brings back, those that read it
     /// or what counts its firings; of one out of columns, those that need nothing raw.
     pub(crate) fn triggers_at(&self, At { row, mark }: At<'_, '_>) -> impl Iterator<Item = (usize, &TriggerPlan)> {

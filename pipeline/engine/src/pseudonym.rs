@@ -81,6 +81,17 @@ impl Pseudonymizer {
         self.seed
     }
 
+    /// What tells the state's keys of one secret from another's: 16 hexadecimal digits, a keyed hash of a constant, which gives
+    /// nothing of the secret away.
+    pub fn keys_fingerprint(&self) -> String {
+        format!("{:016x}", self.key_hasher().hash(&[b"fingerprint"]))
+    }
+
+    /// The same of the names: the pseudonym of nobody, of no kind.
+    pub fn names_fingerprint(&self) -> String {
+        self.key.pseudonym("fingerprint", "")
+    }
+
     /// That also knows the names of before: those under the secret of `former`.
     #[must_use]
     pub fn after(self, former: &Self) -> Self {
@@ -181,7 +192,9 @@ mod tests {
         let first = Pseudonymizer::new(b"0123456789abcdef", 1).expect("long enough");
         let alone = Pseudonymizer::new(b"fedcba9876543210", 2).expect("long enough");
         let second = alone.clone().with_seed(first.seed()).after(&first);
-        let hash = |pseudonymizer: &Pseudonymizer| pseudonymizer.key_hasher().hash(&[b"phone"]);
+        let hash = |pseudonymizer: &Pseudonymizer| pseudonymizer.keys_fingerprint();
+        assert_ne!(second.names_fingerprint(), first.names_fingerprint());
+        assert_eq!(second.names_fingerprint(), alone.names_fingerprint());
         assert_eq!(hash(&second), hash(&first));
         assert_ne!(hash(&second), hash(&alone));
         let phone = EntityKind::Phone;

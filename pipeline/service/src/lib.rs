@@ -21,6 +21,8 @@
 //! [`deliver::dispatch`] decide everything and know no thread, clock or socket: the simulation drives the same code that
 //! the threads run.
 
+#[cfg(feature = "archive")]
+pub mod archive;
 mod chain;
 pub mod clock;
 pub mod decide;

@@ -44,6 +44,8 @@ pub struct Settings {
     pub outbox: Outbox,
     /// The alert store.
     pub alerts: Alerts,
+    /// The archive.
+    pub archive: Archive,
     /// Where effects go.
     pub sinks: Sinks,
 }
@@ -238,6 +240,32 @@ impl Alerts {
     /// The same, as the store takes it.
     pub fn retention(&self) -> Retention {
         Retention { age_ms: i64::from(self.retention_h) * 3_600_000, count_max: self.count_max }
+    }
+}
+
+/// The past as Parquet, for analysts and backtests: nothing raw is in it, and it outlives the log (docs/archive.md).
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Archive {
+    /// Folder of the archive, made if it is not there; without it there is none. Analysts read it, and it is no part of the data folder. A
+    /// build without the feature `archive` refuses it. Since 0.4.0.
+    pub dir: Option<String>,
+    /// Hours are kept this long, d, by the log's clock; then they go whole. Higher: more disk, some 2 GB for a hundred million
+    /// events. Lower: a shorter past to try rules on. The default holds a rule's window of 90 days, and as much before it. Since 0.4.0.
+    #[schemars(range(min = 1, max = 3_650))]
+    pub retention_d: u32,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self { dir: None, retention_d: 180 }
+    }
+}
+
+impl Archive {
+    /// How long hours are kept, ms.
+    pub fn retention_ms(&self) -> i64 {
+        i64::from(self.retention_d) * 86_400_000
     }
 }
 

@@ -10,9 +10,16 @@ use std::sync::Arc;
 
 use rasid_connectors::ingest::http::Ingest;
 use rasid_connectors::snapshot::SnapshotStore;
+#[cfg(feature = "archive")]
+use rasid_connectors::{
+    seal::{Keyring, Secrets},
+    storage::Storage,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+#[cfg(feature = "archive")]
+use crate::archive::thread::ArchiveThread;
 use crate::clock::{Clock, JUMP_MS, Now};
 use crate::decide::engine_thread::SnapshotJob;
 use crate::decide::figures::Queue;
@@ -72,6 +79,8 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         snapshot_every_ms: i64::try_from(settings.snapshot.interval_ms()).unwrap_or(i64::MAX),
         ahead: sinks.ahead.clone(),
         sinks: sinks.notifies.clone(),
+        #[cfg(feature = "archive")]
+        archive: archive(&settings, &shared, (&storage, &keys), &secrets, (opened.first, opened.next - 1))?,
     };
     let threads = threads.start(&shared)?;
 
@@ -142,6 +151,31 @@ pub(crate) async fn start(settings: Settings, clock: Clock, hindrances: Hindranc
         ended,
         lock,
     }))
+}
+
+/// What archives the log, whose first and last positions those are, where it is on.
+#[cfg(feature = "archive")]
+fn archive(
+    settings: &Settings,
+    shared: &Shared,
+    (storage, keys): (&Arc<dyn Storage>, &Keyring),
+    secrets: &Secrets,
+    (first, last): (u64, u64),
+) -> Result<Option<ArchiveThread>, StartError> {
+    let Some(folder) = &settings.archive.dir else { return Ok(None) };
+    let thread = ArchiveThread {
+        folder: folder.into(),
+        retention_ms: settings.archive.retention_ms(),
+        storage: Arc::clone(storage),
+        keys: keys.clone(),
+        pseudonymizers: secrets.pseudonymizers().map_err(StartError::outside)?,
+        committed: shared.committed.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        figures: Arc::clone(&shared.figures.archive),
+        hindrances: shared.hindrances.clone(),
+    };
+    thread.check(first, last)?;
+    Ok(Some(thread))
 }
 
 /// When it starts, and how far the log's newest entry lies behind that, ms.

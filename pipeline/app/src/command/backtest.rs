@@ -9,9 +9,11 @@ use rasid_backtest::gate::Gate;
 use rasid_backtest::sweep::Sweep;
 use rasid_backtest::{html, text};
 use rasid_connectors::sink::JsonLinesSink;
+use rasid_detectors::event::EventType;
+use rasid_engine::Pseudonymizer;
 
 use super::label_options::LabelOptions;
-use super::past_options::{PastOptions, note_failing};
+use super::past_options::{PastOptions, note_beyond, note_failing};
 use super::{Command, Failure, OutputFormat, print_block, print_json};
 use crate::rulesets::Place;
 
@@ -25,7 +27,7 @@ use crate::rulesets::Place;
     `rasid simulate`, verdicts of `rasid alerts`, or {\"label\": \"harm\"|\"honest\", \"entity\": \"user:u_1\", \"from\": …, \"to\": …}.\n\
     Exit status 1: something is as --fail-if says that it must not be.")]
 pub(crate) struct Args {
-    /// Events, one JSON object a line, also .gz and .zst; - is stdin. Or the data folder of a service, alone
+    /// Events, one JSON object a line, also .gz and .zst; - is stdin. Or the data folder of a service, or an archive, alone
     #[arg(value_name = "EVENTS", required = true)]
     events: Vec<String>,
     /// The rules: a folder, git:REVISION or git:REVISION:FOLDER
@@ -80,10 +82,10 @@ impl Command for Args {
             error => Failure::Configuration(error.to_string()),
         })?;
         let alerts = self.alerts.as_deref().map(JsonLinesSink::create).transpose()?;
-        past.read(|records| {
-            backtest.step(records);
-        })?;
+        let wanted: Vec<bool> = EventType::ALL.iter().map(|event| backtest.reads_columns_of(*event)).collect();
+        past.read(|event| wanted.get(event as usize).copied().unwrap_or(true), |taken| backtest.step(taken))?;
         let (report, found) = backtest.finish();
+        note_beyond(&report.not_asked);
         if let Some(mut sink) = alerts {
             found.iter().try_for_each(|alert| sink.write(alert))?;
             sink.finish()?;

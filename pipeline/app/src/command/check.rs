@@ -7,6 +7,7 @@ mod watch;
 
 use std::path::PathBuf;
 
+use rasid_backtest::taken::beyond_archives;
 use rasid_compiler::LoadError;
 use rasid_engine::EngineError;
 
@@ -102,6 +103,7 @@ impl Args {
         found.rules += ruleset.rules.len();
         found.tests += outcome.tests;
         found.pages.extend(ruleset.rules.iter().filter(|rule| rule.pages()).map(|rule| rule.id.clone()));
+        found.beyond_archives.extend(beyond_archives(&ruleset));
         found.untested += ruleset.rules.iter().filter(|rule| rule.tests.is_empty()).count();
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! `rasid diff`: what a change of rules adds, removes and moves.
 
 use rasid_backtest::pass::Diff;
+use rasid_backtest::taken::{Taken, beyond_archives};
 use rasid_backtest::text::comparison_text;
-use rasid_engine::Opened;
+use rasid_detectors::event::EventType;
 use serde::Serialize;
 
-use super::past_options::{PastOptions, note_failing};
+use super::past_options::{PastOptions, note_beyond, note_failing};
 use super::{Command, Failure, OutputFormat, print_block, print_json, say};
 use crate::rulesets::Place;
 
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     /// The rules of after
     #[arg(value_name = "NEW")]
     new: Place,
-    /// Events, one JSON object a line, also .gz and .zst; - is stdin. Or the data folder of a service, alone
+    /// Events, one JSON object a line, also .gz and .zst; - is stdin. Or the data folder of a service, or an archive, alone
     #[arg(value_name = "EVENTS", required = true)]
     events: Vec<String>,
     #[command(flatten)]
@@ -54,16 +55,26 @@ impl Command for Args {
         let (old_dir, new_dir) = (self.old.folder().unwrap_or(usual), self.new.folder().unwrap_or(usual));
         let (old, new) = (self.old.load(new_dir)?, self.new.load(old_dir)?);
         note_failing(&new, &self.new.shown())?;
+        let mut beyond = beyond_archives(&old);
+        beyond.extend(beyond_archives(&new));
+        beyond.sort();
+        beyond.dedup();
         let (old_hash, new_hash) = (old.hash.clone(), new.hash.clone());
         let past = self.past.open(&self.events)?;
         let diff = Diff::new((old, new), &self.past.config(), past.pseudonymizer(), period);
         let mut diff = diff.map_err(|error| Failure::Outside(Box::new(error)))?;
-        past.read(|records| {
-            let opened = Opened::default();
-            let batch = diff.new_run().decode(records, &opened);
-            diff.step(&batch);
-            diff.new_run().recycle(batch);
-        })?;
+        let wanted: Vec<bool> = EventType::ALL.iter().map(|event| diff.reads_columns_of(*event)).collect();
+        let mut of_columns = false;
+        past.read(
+            |event| wanted.get(event as usize).copied().unwrap_or(true),
+            |taken| {
+                of_columns |= matches!(taken, Taken::Columns(_));
+                diff.take(taken);
+            },
+        )?;
+        if of_columns {
+            note_beyond(&beyond);
+        }
         let counters = diff.engine().counters();
         if counters.dead_letters > 0 {
             say(format_args!("note: {} of {} records are no events; `rasid detect` says why", counters.dead_letters, counters.records));

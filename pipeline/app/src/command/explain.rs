@@ -177,8 +177,8 @@ impl Args {
         let everything = Everything::new(ruleset, &self.walk.config(), past.pseudonymizer());
         let mut everything = everything.map_err(|error| Failure::Outside(Box::new(error)))?;
         let mut fault = None;
-        past.read_while(|records| {
-            let done = everything.step(records).and_then(|alerts| alerts.iter().try_for_each(|alert| search.take(alert)));
+        past.read_while(|_| true, |taken| {
+            let done = everything.step(taken).and_then(|alerts| alerts.iter().try_for_each(|alert| search.take(alert)));
             fault = done.err();
             fault.is_none()
         })?;
@@ -221,13 +221,13 @@ impl Args {
         let past = again.open()?;
         let pass = Pass::new(ruleset, alert, &self.walk.config(), past.pseudonymizer()).map_err(outside)?;
         let Some(mut pass) = pass else { return Err(unknown(alert)) };
-        past.read_while(|records| pass.step(records))?;
+        past.read_while(|_| true, |taken| pass.step(taken))?;
         let period = pass.period_ms();
         let Some(mut pass) = pass.again().map_err(outside)? else {
             self.not_found_event(alert, period)?;
             return Ok(None);
         };
-        again.open()?.read_while(|records| pass.step(records))?;
+        again.open()?.read_while(|_| true, |taken| pass.step(taken))?;
         Ok(pass.finish())
     }
 

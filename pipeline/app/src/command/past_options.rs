@@ -89,3 +89,14 @@ pub(super) fn note_failing(ruleset: &Ruleset, place: &str) -> Result<(), Failure
     }
     Ok(())
 }
+
+/// Names the rules that an archive, which was read, does not suffice for.
+pub(super) fn note_beyond(rules: &[String]) {
+    if !rules.is_empty() {
+        say(format_args!(
+            "note: {} rules need more than an archive has, or read what such rules open, so that what they say here is not what they say live: {}",
+            rules.len(),
+            rules.join(", ")
+        ));
+    }
+}

@@ -52,9 +52,9 @@ impl Command for Args {
             error => Failure::Configuration(error.to_string()),
         };
         let mut looking = Looking::new(ruleset, &self.rule, &config, &pseudonymizer, period).map_err(failed)?;
-        past.read(|records| looking.step(records))?;
+        past.read(|_| true, |taken| looking.step(taken))?;
         let mut trying = looking.finish(labels, &config, &pseudonymizer).map_err(failed)?;
-        again.open()?.read(|records| trying.step(records))?;
+        again.open()?.read(|_| true, |taken| trying.step(taken))?;
         let suggested = trying.finish();
         match self.output {
             OutputFormat::Json => print_json(&suggested)?,

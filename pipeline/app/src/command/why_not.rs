@@ -1,9 +1,11 @@
 //! `rasid why-not`: why a rule said nothing of somebody.
 
 use rasid_backtest::label::leave;
+use rasid_backtest::taken::{Taken, beyond_archives};
 use rasid_backtest::why_not::WhyNot;
+use rasid_detectors::event::EventType;
 
-use super::past_options::PastOptions;
+use super::past_options::{PastOptions, note_beyond};
 use super::{Command, Failure, OutputFormat, print_block, print_json};
 use crate::rulesets::Place;
 
@@ -20,7 +22,7 @@ pub(crate) struct Args {
     /// The rule, area.name
     #[arg(value_name = "RULE")]
     rule: String,
-    /// Events, one JSON object a line, also .gz and .zst; - is stdin. Or the data folder of a service, alone
+    /// Events, one JSON object a line, also .gz and .zst; - is stdin. Or the data folder of a service, or an archive, alone
     #[arg(value_name = "EVENTS", required = true)]
     events: Vec<String>,
     /// The rules: a folder, git:REVISION or git:REVISION:FOLDER
@@ -39,14 +41,24 @@ impl Command for Args {
         let ruleset = self.rules.load(std::path::Path::new("rules"))?;
         let past = self.past.open(&self.events)?;
         let entity = leave(&self.entity, past.pseudonymizer()).map_err(Failure::Configuration)?;
+        let beyond = beyond_archives(&ruleset);
         let question = WhyNot::new(ruleset, &self.rule, &entity, &self.past.config(), past.pseudonymizer(), period);
         let question = question.map_err(|error| Failure::Outside(Box::new(error)))?;
         let Some(mut question) = question else {
             return Err(Failure::Configuration(format!("there is no rule `{}` in {}", self.rule, self.rules.shown())));
         };
-        past.read(|records| {
-            question.step(records);
-        })?;
+        let wanted: Vec<bool> = EventType::ALL.iter().map(|event| question.reads_columns_of(*event)).collect();
+        let mut of_columns = false;
+        past.read(
+            |event| wanted.get(event as usize).copied().unwrap_or(true),
+            |taken| {
+                of_columns |= matches!(taken, Taken::Columns(_));
+                question.step(taken);
+            },
+        )?;
+        if of_columns && beyond.contains(&self.rule) {
+            note_beyond(&beyond);
+        }
         let answer = question.finish();
         match self.output {
             OutputFormat::Json => print_json(&answer)?,

@@ -5,7 +5,7 @@
 
 use rasid_connectors::Secret;
 use rasid_connectors::sink::Sinks;
-use rasid_service::settings::{Alerts, Engine, Log, Outbox, Rules, Snapshot, Sources};
+use rasid_service::settings::{Alerts, Archive, Engine, Log, Outbox, Rules, Snapshot, Sources};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) outbox: Outbox,
     /// The alerts that are kept, with what people said about them.
     pub(crate) alerts: Alerts,
+    /// The past as Parquet, for analysts and backtests.
+    pub(crate) archive: Archive,
     /// Where alerts and scores go. A sink without its `url` (or `file`) is off.
     pub(crate) sinks: Sinks,
     /// HTTP: probes, metrics and, where it is on, events.

@@ -57,6 +57,10 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Fault> {
         }
         _ => {}
     }
+    if config.archive.dir.is_some() && !cfg!(feature = "archive") {
+        let help = "build with `cargo build --release --features archive`";
+        fault("archive.dir", "this build writes no archive".to_owned(), Some(help));
+    }
     if config.log.bytes_max < 2 * config.log.segment_bytes {
         let message = format!("found {}, expected twice `log.segment_bytes` ({}) or more", config.log.bytes_max, config.log.segment_bytes);
         fault("log.bytes_max", message, None);
@@ -194,6 +198,7 @@ pub(crate) fn service(loaded: &Loaded) -> Result<(Settings, Server), Failure> {
         snapshot: config.snapshot.clone(),
         outbox: config.outbox.clone(),
         alerts: config.alerts.clone(),
+        archive: config.archive.clone(),
         sinks,
     };
     let server = Server {

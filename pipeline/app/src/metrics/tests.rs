@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::http::{Connections, Times};
 use rasid_engine::{BrakedRule, FieldCounter, ProducerCounters, RuleCounters};
-use rasid_service::health::stats::{ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule};
+use rasid_service::health::stats::{
+    ArchiveStats, ClockStats, HindranceStats, IngestStats, QueueStats, RedisStats, SinkStats, SourceStats, WarmingRule,
+};
 use rasid_service::operate::control::{AlertStatus, Verdict};
 use rasid_testbed::Alertmanager;
 
@@ -59,6 +61,7 @@ fn full() -> Stats {
     stats.alerts.by_status = [(AlertStatus::Open, 4), (AlertStatus::Closed, 0)].into();
     stats.alerts.verdicts = [("auth.otp_flood".to_owned(), [(Verdict::FalsePositive, 2)].into())].into();
     (stats.alerts.position, stats.alerts.gaps) = (41, vec![(3, 4), (9, 9)]);
+    stats.archive = Some(ArchiveStats { position: 40, lag_records: 1, rows_total: 39, parts_total: 2, bytes: 900 });
     stats.ruleset.hash = "sha256:9b1f".to_owned();
     stats.queues.push(QueueStats { name: "append", depth: 2, capacity: 64 });
     stats.hindrances.push(HindranceStats { area: "outbox", now: true, failures_total: 3 });
@@ -122,6 +125,8 @@ fn figures_are_written_in_base_units() {
         "rasid_alerts_judged{rule=\"auth.otp_flood\",verdict=\"false_positive\"} 2.0",
         "rasid_alerts_position 41.0",
         "rasid_alerts_lacking_positions 3.0",
+        "rasid_archive_rows_total 39",
+        "rasid_archive_lag_records 1.0",
         "rasid_ruleset{hash=\"sha256:9b1f\"} 1.0",
         "rasid_clock_jumps_total 2",
         "rasid_clock_ahead_seconds -3600.0",

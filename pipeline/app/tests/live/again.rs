@@ -57,6 +57,18 @@ async fn a_log_gives_its_alerts_again_beside_the_service_and_after_it() {
     let told = ids(&mut after.alerts.iter().map(|(_, json)| json.as_str()));
     assert!(ids(&mut again.lines()) == told && told.len() > 10, "the alerts of a backtest are those of the service");
 
+    // Out of an archive of that log they are the same again, byte for byte, but for the rule that reads what is said.
+    #[cfg(feature = "archive")]
+    {
+        let archived = site.rasid(&["archive", "data", "--out", "archived"]).output().expect("it starts");
+        assert!(archived.status.success(), "{}", said(&archived));
+        let tried = site.rasid(&["backtest", "archived", "--alerts", "of_archive.jsonl"]).output().expect("it starts");
+        assert!(tried.status.success() && said(&tried).contains("chat.any"), "{}", said(&tried));
+        let of_archive = std::fs::read_to_string(site.path("of_archive.jsonl")).expect("it was written");
+        let of_log: Vec<&str> = again.lines().filter(|line| !line.contains("\"rule\":\"chat.any\"")).collect();
+        assert!(of_archive.lines().eq(of_log.iter().copied()) && of_log.len() > 10, "{of_archive}\n{of_log:?}");
+    }
+
     // What the log says by itself is not asked for, and its folder is not written to.
     let unasked = ["detect", "data", "--rules", "nosuch", "--memory", "16MiB", "--alerts", "x.jsonl"];
     let output = site.rasid(&unasked).output().expect("it starts");

@@ -52,9 +52,9 @@ fn suggested(labels: &str) -> Suggested {
         (1..).zip(&lines).map(|(position, line)| Record { position, arrival_ms: i64::MAX, bytes: line.as_bytes() }).collect();
     let labels = Labels::read(labels.as_bytes(), &pseudonymizer, false).expect("labels");
     let mut looking = Looking::new(ruleset, "auth.t", &config, &pseudonymizer, Period::ALL).unwrap_or_else(|error| panic!("{error}"));
-    records.chunks(7).for_each(|part| looking.step(part));
+    records.chunks(7).for_each(|part| looking.step(Taken::Records(part)));
     let mut trying = looking.finish(labels, &config, &pseudonymizer).unwrap_or_else(|error| panic!("{error}"));
-    records.chunks(7).for_each(|part| trying.step(part));
+    records.chunks(7).for_each(|part| trying.step(Taken::Records(part)));
     trying.finish()
 }
 

@@ -2,6 +2,7 @@
 //! take.
 
 use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::EventType;
 use rasid_detectors::event::columns::{Columns, ColumnsEvent};
 use rayon::prelude::*;
 
@@ -34,17 +35,20 @@ impl Engine {
     /// no value; keys, counts of different ones, and whether two are the same go by stand-ins.
     pub fn columns<'a>(&self, records: &'a [ColumnsRecord]) -> Batch<'a> {
         let record = |record: &ColumnsRecord| Record { position: record.position, arrival_ms: record.arrival_ms, bytes: &[] };
-        Batch {
-            records: records.iter().map(record).collect(),
-            stretches: vec![Stretch::of_columns(records, &self.hasher)],
-            seed: self.pseudonymizer.seed(),
-        }
+        let stretches = match &self.pool {
+            None => vec![Stretch::of_columns(records, 0, &self.hasher)],
+            Some(pool) => {
+                let size = records.len().div_ceil(pool.current_num_threads() * 4).max(1);
+                let stretch = |(number, part)| Stretch::of_columns(part, number * size, &self.hasher);
+                pool.install(|| records.par_chunks(size).enumerate().map(stretch).collect())
+            }
+        };
+        Batch { records: records.iter().map(record).collect(), stretches, seed: self.pseudonymizer.seed() }
     }
 
     /// What an archive may keep of a batch, event by event in the order of the log: nothing raw is in it. Fields outside the
     /// vocabulary are added by whoever reads them.
     pub fn archived(&self, batch: &Batch<'_>) -> Vec<ColumnsRecord> {
-        let rows = batch.stretches.iter().flat_map(|stretch| &stretch.rows).filter(|row| !row.is_part());
         let leave = |kind: EntityKind, raw: &str| self.pseudonymizer.leave(kind, raw);
         let leave_id = |raw: &str| self.pseudonymizer.leave_id(raw).into_owned();
         let archived = |row: &Row<'_>| {
@@ -53,7 +57,16 @@ impl Engine {
             let Record { position, arrival_ms, .. } = batch.records[row.record];
             ColumnsRecord { position, arrival_ms, event: ColumnsEvent { id, source, ..ColumnsEvent::of(&row.event, columns) } }
         };
-        rows.map(archived).collect()
+        let of = |stretch: &Stretch<'_>| stretch.rows.iter().filter(|row| !row.is_part()).map(archived).collect::<Vec<_>>();
+        match &self.pool {
+            None => batch.stretches.iter().flat_map(of).collect(),
+            Some(pool) => pool.install(|| batch.stretches.par_iter().map(of).collect::<Vec<_>>()).into_iter().flatten().collect(),
+        }
+    }
+
+    /// Whether events of that type out of columns change or ask anything: of others only their place in the stream matters.
+    pub fn reads_columns_of(&self, event: EventType) -> bool {
+        self.plan.of(event).reads_columns()
     }
 
     /// The rules that a batch out of columns says nothing about, as something that they read looks into raw values.

@@ -1,7 +1,7 @@
 //! Where the threads leave their figures, for whoever asks.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rasid_connectors::source::Incoming;
@@ -10,8 +10,39 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, age_ms};
 use crate::decide::comparison::Compared;
-use crate::health::stats::{LogStats, QueueStats};
+use crate::health::stats::{ArchiveStats, LogStats, QueueStats};
 use crate::held::held;
+
+/// How far the archive is.
+#[derive(Debug, Default)]
+pub(crate) struct ArchiveFigures {
+    /// Whether there is one.
+    pub(crate) is_on: AtomicBool,
+    /// Rows in whole parts since the start.
+    pub(crate) rows: AtomicU64,
+    /// Whole parts since the start.
+    pub(crate) parts: AtomicU64,
+    /// Bytes of all of it.
+    pub(crate) bytes: AtomicU64,
+    /// Newest position in a whole part.
+    pub(crate) position: AtomicU64,
+    /// Newest position gone through.
+    pub(crate) reached: AtomicU64,
+}
+
+impl ArchiveFigures {
+    /// The same for others, where the log is committed to that position.
+    pub(crate) fn stats(&self, committed: u64) -> Option<ArchiveStats> {
+        let of = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        self.is_on.load(Ordering::Relaxed).then(|| ArchiveStats {
+            position: of(&self.position),
+            lag_records: committed.saturating_sub(of(&self.reached)),
+            rows_total: of(&self.rows),
+            parts_total: of(&self.parts),
+            bytes: of(&self.bytes),
+        })
+    }
+}
 
 /// Figures of the engine, as of its last block.
 #[derive(Clone, Debug, Default)]

@@ -34,10 +34,13 @@ pub enum Area {
     Snapshot,
     /// A ruleset's bundle: the rules before it stay in force.
     Ruleset,
+    /// The archive: the service goes on, and the archive takes up what it lacks as long as the log has it.
+    Archive,
 }
 
 impl Area {
-    const ALL: [Self; 7] = [Self::Start, Self::Log, Self::DeadLetters, Self::Outbox, Self::Alerts, Self::Snapshot, Self::Ruleset];
+    const ALL: [Self; 8] =
+        [Self::Start, Self::Log, Self::DeadLetters, Self::Outbox, Self::Alerts, Self::Snapshot, Self::Ruleset, Self::Archive];
 
     /// As it stands in figures.
     pub fn name(self) -> &'static str {
@@ -49,12 +52,13 @@ impl Area {
             Self::Alerts => "alerts",
             Self::Snapshot => "snapshot",
             Self::Ruleset => "ruleset",
+            Self::Archive => "archive",
         }
     }
 
     /// Whether nothing can be accepted meanwhile.
     fn blocks(self) -> bool {
-        !matches!(self, Self::Snapshot | Self::Ruleset)
+        !matches!(self, Self::Snapshot | Self::Ruleset | Self::Archive)
     }
 }
 
@@ -186,7 +190,8 @@ impl Hindrances {
         Area::ALL.iter().map(of).collect()
     }
 
-    fn wait(&self, pause: Duration) {
+    /// Waits so long, or until the service is to stop. It blocks the thread.
+    pub(crate) fn wait(&self, pause: Duration) {
         let waited = self.0.stopped.wait_timeout_while(self.lock(), pause, |state| !state.stopping);
         drop(waited);
     }

@@ -35,6 +35,8 @@ pub struct Stats {
     pub outbox: OutboxStats,
     /// The alert store.
     pub alerts: AlertStats,
+    /// The archive; `None` where there is none.
+    pub archive: Option<ArchiveStats>,
     /// One a sink.
     pub sinks: Vec<SinkStats>,
     /// What Redis keeps, where there is one.
@@ -264,6 +266,21 @@ impl AlertStats {
         }
         Self { position, from, gaps, by_status, verdicts }
     }
+}
+
+/// The archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ArchiveStats {
+    /// Newest position in a whole part.
+    pub position: u64,
+    /// Committed positions that it has not gone through.
+    pub lag_records: u64,
+    /// Rows in whole parts since the start.
+    pub rows_total: u64,
+    /// Whole parts since the start.
+    pub parts_total: u64,
+    /// Bytes of all of it.
+    pub bytes: u64,
 }
 
 /// A sink.

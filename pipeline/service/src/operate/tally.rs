@@ -10,7 +10,7 @@ use rasid_connectors::source::Lags;
 use rasid_engine::Reach;
 
 use crate::clock::{Clock, age_ms};
-use crate::decide::figures::{EngineFigures, LogFigures, Queue};
+use crate::decide::figures::{ArchiveFigures, EngineFigures, LogFigures, Queue};
 use crate::decide::log_thread::LogAppender;
 use crate::decide::progress::Progress;
 use crate::decide::route::{REDIS, Routes};
@@ -38,6 +38,7 @@ pub(crate) struct Figures {
     pub(crate) latency: Arc<Mutex<Latency>>,
     pub(crate) beats: Arc<Mutex<Beats>>,
     pub(crate) notices: Arc<Notices>,
+    pub(crate) archive: Arc<ArchiveFigures>,
 }
 
 /// All of them, and what else says how the parts are.
@@ -118,6 +119,7 @@ impl Tally {
                 commits_total: self.figures.commits.load(Ordering::Relaxed),
             },
             alerts: AlertStats::of(self.store.figures()),
+            archive: self.figures.archive.stats(*self.committed.borrow()),
             sinks,
             redis: self.redis.as_ref().map(|redis| locked(redis)),
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.figures.ruleset) },

@@ -1,4 +1,4 @@
-//! The events of a service's log, as they came: what other rules would have made of them.
+//! A service's log as it came: what other rules would have made of it.
 //!
 //! Only reads, so it may run beside the service. It begins where the log begins now, which may be days after the service did, and ends
 //! where it stood when it got there.
@@ -23,7 +23,7 @@ pub struct Past {
     reader: LogReader,
     block: Block,
     pseudonymizer: Pseudonymizer,
-    lost: u64,
+    pseudonymizers: Vec<Pseudonymizer>,
 }
 
 impl Past {
@@ -37,17 +37,20 @@ impl Past {
         }
         let storage: Arc<dyn Storage> = Arc::new(Disk::existing(dir));
         let secrets = Secrets::existing(&*storage, layout::KEYS, secret.reveal())?;
-        let current = match &secrets {
-            Some(secrets) => secrets.pseudonymizers()?.pop(),
-            None => None,
+        let mut pseudonymizers = match &secrets {
+            Some(secrets) => secrets.pseudonymizers()?,
+            None => Vec::new(),
         };
-        let pseudonymizer = match current {
-            Some(current) => current,
+        let pseudonymizer = match pseudonymizers.last() {
+            Some(current) => current.clone(),
             None => Pseudonymizer::new(secret.reveal(), number)?,
         };
+        if pseudonymizers.is_empty() {
+            pseudonymizers.push(pseudonymizer.clone());
+        }
         let keys = Keyring::open(Arc::clone(&storage), layout::KEYS, secret.reveal())?;
         let reader = LogReader::oldest(storage, layout::LOG, keys)?;
-        Ok(Self { reader, block: Block::default(), pseudonymizer, lost: 0 })
+        Ok(Self { reader, block: Block::default(), pseudonymizer, pseudonymizers })
     }
 
     /// A ruleset of the service in the data folder `dir` by its hash, `sha256:…`, which an alert names.
@@ -63,27 +66,52 @@ impl Past {
         &self.pseudonymizer
     }
 
-    /// The events of the next block, with their positions and arrivals; `None` at the end of the log as it is now.
+    /// One a secret that was ever in force, the first one first.
+    pub fn pseudonymizers(&self) -> &[Pseudonymizer] {
+        &self.pseudonymizers
+    }
+
+    /// Comes to the next block; whether there is one before the end of the log as it is now.
     ///
     /// # Errors
     /// [`ReplayError`]; there is no going on after it.
-    pub fn records(&mut self) -> Result<Option<Vec<Record<'_>>>, ReplayError> {
-        if !self.reader.next(&mut self.block)? {
-            return Ok(None);
-        }
-        let mut records = Vec::with_capacity(self.block.len());
-        for (position, entry) in self.block.entries() {
-            match entry {
-                Entry::Event { arrival_ms, bytes, .. } => records.push(Record { position, arrival_ms, bytes }),
-                Entry::Control(Control::Lost) => self.lost += 1,
-                Entry::Control(_) => {}
-            }
-        }
-        Ok(Some(records))
+    pub fn advance(&mut self) -> Result<bool, ReplayError> {
+        Ok(self.reader.next(&mut self.block)?)
     }
 
-    /// Entries so far that were lost to damage.
-    pub fn lost(&self) -> u64 {
-        self.lost
+    /// What the block says, in order.
+    pub fn said(&self) -> Vec<Said<'_>> {
+        said(&self.block)
     }
+
+    /// When the block was appended, Unix ms.
+    pub fn appended_ms(&self) -> i64 {
+        self.block.appended_ms()
+    }
+}
+
+/// What a log says next.
+pub enum Said<'a> {
+    /// Events, with their positions and arrivals; not none.
+    Records(Vec<Record<'a>>),
+    /// What is no event.
+    Control {
+        /// Its position.
+        position: u64,
+        /// What it is.
+        control: Control,
+    },
+}
+
+/// What a block says, in order.
+pub(crate) fn said(block: &Block) -> Vec<Said<'_>> {
+    let mut all: Vec<Said<'_>> = Vec::new();
+    for (position, entry) in block.entries() {
+        match (entry, all.last_mut()) {
+            (Entry::Event { arrival_ms, bytes, .. }, Some(Said::Records(records))) => records.push(Record { position, arrival_ms, bytes }),
+            (Entry::Event { arrival_ms, bytes, .. }, _) => all.push(Said::Records(vec![Record { position, arrival_ms, bytes }])),
+            (Entry::Control(control), _) => all.push(Said::Control { position, control }),
+        }
+    }
+    all
 }

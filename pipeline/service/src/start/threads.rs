@@ -1,4 +1,4 @@
-//! The four threads: the log, the engine, the committer, the alert store.
+//! The threads: the log, the engine, the committer, the alert store, and the archive where there is one.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -31,6 +31,8 @@ pub(super) struct Threads {
     pub(super) snapshot_every_ms: i64,
     pub(super) ahead: Option<mpsc::Sender<Ahead>>,
     pub(super) sinks: Vec<Arc<Notify>>,
+    #[cfg(feature = "archive")]
+    pub(super) archive: Option<crate::archive::thread::ArchiveThread>,
 }
 
 impl Threads {
@@ -67,12 +69,18 @@ impl Threads {
         };
         let log = self.log;
         let [of_log, of_engine, of_commit, of_store] = std::array::from_fn(|_| shared.ended.clone());
-        Ok(vec![
+        let threads = vec![
             spawn("log", move || of_log.unless_ok("the log", log.run()))?,
             spawn("engine", move || of_engine.unless_ok("the engine", engine.run()))?,
             spawn("commit", move || of_commit.unless_ok("the outbox", commit.run()))?,
             spawn("alerts", move || of_store.unless_ok("the alert store", store.run()))?,
-        ])
+        ];
+        #[cfg(feature = "archive")]
+        let threads = match self.archive {
+            None => threads,
+            Some(archive) => threads.into_iter().chain([spawn("archive", move || archive.run())?]).collect(),
+        };
+        Ok(threads)
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub(super) untested: usize,
     /// The rules whose alerts go to the person on call.
     pub(super) pages: Vec<String>,
+    /// The rules that an archive does not suffice for in a backtest.
+    pub(super) beyond_archives: Vec<String>,
     /// With `--mutate`: how much was turned.
     pub(super) mutants: Option<usize>,
     /// With `--coverage`: what each rule's tests cover.
@@ -49,6 +51,8 @@ struct Shown<'a> {
     tests: usize,
     /// Rules whose alerts go to the person on call, if there is one.
     pages: &'a [String],
+    /// Rules that a backtest needs the sealed log of the service for; for all others an archive does.
+    backtest_needs_log: &'a [String],
     /// With `--mutate`: how much was turned. What no test noticed is among the faults.
     #[serde(skip_serializing_if = "Option::is_none")]
     mutants: Option<usize>,
@@ -102,6 +106,7 @@ impl Found {
                 rules: self.rules,
                 tests: self.tests,
                 pages: &self.pages,
+                backtest_needs_log: &self.beyond_archives,
                 mutants: self.mutants,
                 coverage: self.coverage.as_ref().map(|rules| rules.iter().map(covered).collect()),
                 costs: self.costs.iter().map(Into::into).collect(),
@@ -128,6 +133,10 @@ impl Found {
             print_line(&format!("{rule}: {covered} of {terms} made true and made false by {tests}"))?;
         }
         self.costs.iter().try_for_each(super::cost::show)?;
+        if !self.beyond_archives.is_empty() {
+            let (count, rules) = (self.beyond_archives.len(), self.beyond_archives.join(", "));
+            print_line(&format!("{count} of them need the sealed log for a backtest, an archive does for the others: {rules}"))?;
+        }
         print_line(&match self.pages.as_slice() {
             [] => "none pages the person on call (SEV0, SEV1 or `deliver: [core, oncall]` would)".to_owned(),
             pages => format!("{} of them page the person on call: {}", pages.len(), pages.join(", ")),
