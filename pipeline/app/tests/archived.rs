@@ -52,7 +52,7 @@ fn an_archive_stands_wherever_events_may() {
     assert!(of("of_events") == of("of_archive") && of("of_events").len() > 1, "{:?}", of("of_events"));
     let (of_events, _) = run("rasid diff old new events.jsonl", 1);
     let (of_archive, complained) = run("rasid diff old new made", 1);
-    assert!(of_events == of_archive && of_archive.contains("gone") && complained.contains("chat.said"), "{of_archive}\n{complained}");
+    assert!(of_events == of_archive && of_archive.contains("moved") && complained.contains("chat.said"), "{of_archive}\n{complained}");
     let entity = of_archive.split_whitespace().find(|word| word.starts_with("phone:")).unwrap().to_owned();
     let why = |past: &str| run(&format!("rasid why-not {entity} auth.codes {past} --rules new"), 0).0;
     assert_eq!(why("events.jsonl"), why("made"));

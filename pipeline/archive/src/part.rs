@@ -50,8 +50,9 @@ pub(crate) struct PartWriter {
     last: u64,
 }
 
-/// A part that is whole and synced.
+/// A part that is whole, and may be synced.
 pub(crate) struct Whole {
+    pub(crate) file: File,
     pub(crate) rows: u64,
     pub(crate) first: u64,
     pub(crate) last: u64,
@@ -91,14 +92,13 @@ impl PartWriter {
         Ok(())
     }
 
-    /// Writes the rest, and has all of it on disk.
+    /// Writes the rest.
     pub(crate) fn finish(mut self) -> std::result::Result<Whole, Error> {
         self.flush(1)?;
         let Self { path, file, rows, first, last, .. } = self;
         let Hashed { file, hash, bytes } = file.into_inner().map_err(Error::parquet(&path))?;
         let file = file.into_inner().map_err(|error| Error::io(&path)(error.into_error()))?;
-        file.sync_all().map_err(Error::io(&path))?;
-        Ok(Whole { rows, first, last, bytes, blake3: hash.finalize().to_hex().to_string() })
+        Ok(Whole { file, rows, first, last, bytes, blake3: hash.finalize().to_hex().to_string() })
     }
 }
 
@@ -216,25 +216,22 @@ pub(crate) struct PartReader {
     specs: &'static [Spec],
     /// Of each column of the family which of the file's it is; `None` where the file has none of that name.
     columns: Vec<Option<usize>>,
-    /// Whether only what every row has is read.
-    required: bool,
     next: usize,
 }
 
 impl PartReader {
-    /// The part at `path`, of those columns; only the first `common` of them, where that is all that is wanted.
+    /// The part at `path`, of those columns.
     pub(crate) fn open(path: &Path, specs: &'static [Spec]) -> std::result::Result<Self, Error> {
         let file = File::open(path).map_err(Error::io(path))?;
         let file = SerializedFileReader::new(file).map_err(Error::parquet(path))?;
         let theirs = file.metadata().file_metadata().schema_descr_ptr();
         let place = |spec: &Spec| theirs.columns().iter().position(|column| column.name() == spec.name && column.path().parts().len() == 1);
         let columns = specs.iter().map(place).collect();
-        Ok(Self { path: path.to_owned(), file, specs, columns, required: false, next: 0 })
+        Ok(Self { path: path.to_owned(), file, specs, columns, next: 0 })
     }
 
-    /// Reads the columns up to `count` alone.
+    /// Reads the first `count` of them alone.
     pub(crate) fn only(mut self, count: usize) -> Self {
-        self.required = true;
         self.columns.truncate(count);
         self
     }

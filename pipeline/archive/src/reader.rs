@@ -1,6 +1,6 @@
 //! An archive in the order of the log: its families merged by position, a row group of each in memory at once.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub struct Reader {
     hour: usize,
     families: Vec<Family>,
     /// The control record that comes behind the events given last.
-    waiting: VecDeque<Said>,
+    waiting: Option<Said>,
     missing: BTreeSet<String>,
     unknown: u64,
     position: u64,
@@ -71,7 +71,7 @@ impl Reader {
             wanted: family::names().collect(),
             hour: 0,
             families: Vec::new(),
-            waiting: VecDeque::new(),
+            waiting: None,
             missing: BTreeSet::new(),
             unknown: 0,
             position: 0,
@@ -105,7 +105,7 @@ impl Reader {
     /// # Errors
     /// [`Error`]: what is there is not what was written. There is no going on after it.
     pub fn next(&mut self) -> Result<Option<Stretch>, Error> {
-        if let Some(said) = self.waiting.pop_front() {
+        if let Some(said) = self.waiting.take() {
             return Ok(Some(Stretch::Said(said)));
         }
         let mut events = Vec::new();
@@ -126,7 +126,7 @@ impl Reader {
                     None => self.unknown += 1,
                     Some(said) if events.is_empty() => return Ok(Some(Stretch::Said(said))),
                     Some(said) => {
-                        self.waiting.push_back(said);
+                        self.waiting = Some(said);
                         break;
                     }
                 }

@@ -1,8 +1,9 @@
 //! The log into parts, hour by hour.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use rasid_detectors::event::time::format_rfc3339;
 use rasid_engine::{ColumnsRecord, Config, Pseudonymizer};
@@ -298,18 +299,17 @@ impl Writer {
     /// Closes the hour, whose last position that is: its parts are on disk and in the manifest.
     fn close(&mut self, last: u64) -> Result<(), Error> {
         let Some(open) = self.hour.take() else { return Ok(()) };
-        let mut parts = Vec::with_capacity(open.parts.len());
+        let (mut parts, mut wholes) = (Vec::with_capacity(open.parts.len()), Vec::with_capacity(open.parts.len()));
         for (family, part) in open.parts {
             let whole = part.finish()?;
             let file = format!("{family}/{}.parquet", open.name);
-            let (from, to) = (self.folder.join(family).join(format!("{}.{UNFINISHED}", open.name)), self.folder.join(&file));
-            fs::rename(&from, &to).map_err(Error::io(&to))?;
-            sync_folder(&self.folder.join(family))?;
-            self.written.rows += whole.rows;
-            self.written.parts += 1;
-            self.written.bytes += whole.bytes;
             parts.push(Part { file, rows: whole.rows, first: whole.first, last: whole.last, bytes: whole.bytes, blake3: whole.blake3 });
+            wholes.push((self.folder.join(family), whole.file));
         }
+        named(&open.name, &wholes)?;
+        self.written.rows += parts.iter().map(|part| part.rows).sum::<u64>();
+        self.written.bytes += parts.iter().map(|part| part.bytes).sum::<u64>();
+        self.written.parts += parts.len() as u64;
         self.manifest.hours.push(Hour {
             hour: open.name,
             first: open.first,
@@ -326,4 +326,18 @@ impl Writer {
     fn clock_of(&self, hour_ms: i64) -> i64 {
         self.clock_ms.clamp(hour_ms, hour_ms.saturating_add(HOUR_MS - 1))
     }
+}
+
+/// Has parts on disk under their names. All at once: a disk takes many of them in the time of one.
+fn named(hour: &str, parts: &[(PathBuf, File)]) -> Result<(), Error> {
+    let durable = |(folder, file): &(PathBuf, File)| {
+        let (from, to) = (folder.join(format!("{hour}.{UNFINISHED}")), folder.join(format!("{hour}.parquet")));
+        file.sync_all().map_err(Error::io(&from))?;
+        fs::rename(&from, &to).map_err(Error::io(&to))?;
+        sync_folder(folder)
+    };
+    thread::scope(|scope| {
+        let all: Vec<_> = parts.iter().map(|part| scope.spawn(move || durable(part))).collect();
+        all.into_iter().try_for_each(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }

@@ -15,23 +15,26 @@ const MEMORY_MAX: usize = 16 << 20;
 pub struct Archiver {
     decoder: Engine,
     writer: Writer,
-    /// One a secret that was ever in force.
-    pseudonymizers: Vec<Pseudonymizer>,
+    /// One a secret that was ever in force, the first one first.
+    known: Vec<Pseudonymizer>,
 }
 
 impl Archiver {
-    /// By `writer`. Names are made by the one of `pseudonymizers` that made the last names of the archive, or by the last of them,
-    /// until the log changes to another; `threads` share the work.
+    /// By `writer`. Names are made by the one of `known` that made the last names of the archive, or by `current` where none did, until
+    /// the log changes to another; `threads` share the work.
     ///
     /// # Errors
     /// The threads cannot be started.
-    pub fn new(mut writer: Writer, pseudonymizers: Vec<Pseudonymizer>, threads: usize) -> Result<Option<Self>, EngineError> {
+    ///
+    /// # Panics
+    /// Never: there is no fault in no rules.
+    pub fn new(mut writer: Writer, current: &Pseudonymizer, known: Vec<Pseudonymizer>, threads: usize) -> Result<Self, EngineError> {
         let of_last = |known: &&Pseudonymizer| writer.last_names() == Some(known.names_fingerprint().as_str());
-        let Some(current) = pseudonymizers.iter().find(of_last).or(pseudonymizers.last()).cloned() else { return Ok(None) };
+        let current = known.iter().find(of_last).unwrap_or(current).clone();
         writer.named(&current);
-        let Ok(none) = rasid_compiler::compile(&[]) else { return Ok(None) };
+        let none = rasid_compiler::compile(&[]).expect("there is no fault in no rules");
         let config = Config { threads, memory_max: MEMORY_MAX, events_per_s: 1, ..Config::default() };
-        Ok(Some(Self { decoder: Engine::new(none, config, current)?, writer, pseudonymizers }))
+        Ok(Self { decoder: Engine::new(none, config, current)?, writer, known })
     }
 
     /// Takes what comes next, that was appended at `at_ms`, Unix ms.
@@ -53,7 +56,7 @@ impl Archiver {
                 if let Control::Switch { settings, .. } = control {
                     let number = settings.keys.map(|keys| keys.number);
                     let of_number = |known: &&Pseudonymizer| number.is_none_or(|number| known.number() == number);
-                    if let Some(current) = self.pseudonymizers.iter().find(of_number).cloned() {
+                    if let Some(current) = self.known.iter().find(of_number).cloned() {
                         self.writer.named(&current);
                         self.decoder.rename(current);
                     }

@@ -163,12 +163,15 @@ fn archive(
     (first, last): (u64, u64),
 ) -> Result<Option<ArchiveThread>, StartError> {
     let Some(folder) = &settings.archive.dir else { return Ok(None) };
+    let known = secrets.pseudonymizers().map_err(StartError::outside)?;
+    let current = known.last().cloned().ok_or_else(|| StartError::Configuration("there is no pseudonym secret".to_owned()))?;
     let thread = ArchiveThread {
         folder: folder.into(),
         retention_ms: settings.archive.retention_ms(),
         storage: Arc::clone(storage),
         keys: keys.clone(),
-        pseudonymizers: secrets.pseudonymizers().map_err(StartError::outside)?,
+        current,
+        known,
         committed: shared.committed.clone(),
         runtime: tokio::runtime::Handle::current(),
         figures: Arc::clone(&shared.figures.archive),

@@ -122,14 +122,13 @@ mod built {
                 return Err(Failure::Configuration(format!("{archive} is an archive already")));
             }
             let past = Past::open(&self.events, self.now.unwrap_or_else(now_ms), self.threads)?;
-            let pseudonymizers = past.pseudonymizers().to_vec();
+            let (current, known) = (past.pseudonymizer().clone(), past.pseudonymizers().to_vec());
             let origin = if past.is_log() { Origin::Log } else { Origin::Lines };
             let mut archiver: Option<Archiver> = None;
             let new = |from: u64| -> Result<Archiver, Failure> {
-                let writer = Writer::create(out, past_first(&pseudonymizers)?, origin, from, Options::default())?;
-                let made = Archiver::new(writer, pseudonymizers.clone(), usize::from(self.threads));
-                let made = made.map_err(|error| Failure::Outside(Box::new(error)))?;
-                made.ok_or_else(|| Failure::Configuration("there is no secret to make names with".to_owned()))
+                let writer = Writer::create(out, &current, origin, from, Options::default())?;
+                let made = Archiver::new(writer, &current, known.clone(), usize::from(self.threads));
+                made.map_err(|error| Failure::Outside(Box::new(error)))
             };
             past.each(|said, at_ms| {
                 let from = match said {
@@ -147,10 +146,6 @@ mod built {
             let (manifest, _) = archiver.into_writer().finish()?;
             show(&Summary::of(&manifest), self.output)
         }
-    }
-
-    fn past_first(pseudonymizers: &[rasid_engine::Pseudonymizer]) -> Result<&rasid_engine::Pseudonymizer, Failure> {
-        pseudonymizers.first().ok_or_else(|| Failure::Configuration("there is no secret to make names with".to_owned()))
     }
 
     fn show(summary: &Summary<'_>, output: OutputFormat) -> Result<(), Failure> {

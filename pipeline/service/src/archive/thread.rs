@@ -47,8 +47,10 @@ pub(crate) struct ArchiveThread {
     pub(crate) retention_ms: i64,
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) keys: Keyring,
-    /// One a secret that was ever in force.
-    pub(crate) pseudonymizers: Vec<Pseudonymizer>,
+    /// Of the secret in force.
+    pub(crate) current: Pseudonymizer,
+    /// One a secret that was ever in force, the first one first.
+    pub(crate) known: Vec<Pseudonymizer>,
     /// The committed position: what is behind it is not archived.
     pub(crate) committed: watch::Receiver<u64>,
     pub(crate) runtime: Handle,
@@ -81,10 +83,7 @@ impl ArchiveThread {
     }
 
     fn writer(&self, from: u64, last: u64) -> Result<Writer, rasid_archive::Error> {
-        let Some(first) = self.pseudonymizers.first() else {
-            return Err(rasid_archive::Error::Resume { folder: self.folder.clone(), reason: "there is no secret".to_owned() });
-        };
-        Writer::resume(&self.folder, first, from, last, Options::default())
+        Writer::resume(&self.folder, &self.current, from, last, Options::default())
     }
 
     /// Goes on from what is whole, until the committer ends.
@@ -93,7 +92,7 @@ impl ArchiveThread {
         let committed = *self.committed.borrow();
         let writer = self.writer(oldest, committed)?;
         let next = writer.next();
-        let Some(mut archiver) = Archiver::new(writer, self.pseudonymizers.clone(), 1)? else { return Ok(()) };
+        let mut archiver = Archiver::new(writer, &self.current, self.known.clone(), 1)?;
         let mut reader = LogReader::open(Arc::clone(&self.storage), layout::LOG, self.keys.clone(), next)?;
         let (mut block, mut whole) = (Block::default(), next);
         self.tell(&archiver, (0, 0));
@@ -184,7 +183,8 @@ mod tests {
                 retention_ms,
                 storage: Arc::clone(&self.storage),
                 keys: self.keys.clone(),
-                pseudonymizers: vec![Pseudonymizer::new(SECRET, 1).expect("long enough")],
+                current: Pseudonymizer::new(SECRET, 1).expect("long enough"),
+                known: Vec::new(),
                 committed: self.committed.subscribe(),
                 runtime: Handle::current(),
                 figures: Arc::default(),
@@ -239,7 +239,7 @@ mod tests {
         }
         assert_eq!(positions, (121..=360).collect::<Vec<u64>>());
         let other = ArchiveThread {
-            pseudonymizers: vec![Pseudonymizer::new(b"another one, long enough", 1).expect("long enough")],
+            current: Pseudonymizer::new(b"another one, long enough", 1).expect("long enough"),
             ..log.thread(folder.path(), 1)
         };
         assert!(other.check(1, 480).expect_err("another secret").to_string().contains("archive.dir"));
