@@ -2,21 +2,30 @@
 import { intl, t } from './i18n.js';
 import { DAY, HOUR, MINUTE } from './units.js';
 
+// Frozen, they are looked up as they are.
+const WHOLE = Object.freeze({ maximumFractionDigits: 0 });
+const COMPACT = Object.freeze({ notation: 'compact', maximumFractionDigits: 1 });
+const PERCENT = Object.freeze({ style: 'percent', maximumFractionDigits: 0 });
+const AGO = Object.freeze({ style: 'short', numeric: 'always' });
+const CLOCK = Object.freeze({ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const SHORT = Object.freeze({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const DAY_TIME = Object.freeze({ day: 'numeric', month: 'short', ...SHORT });
+const FULL = Object.freeze({ day: 'numeric', month: 'long', year: 'numeric', ...CLOCK, timeZoneName: 'short' });
+
 /** 12,345 */
-export const number = (value, digits = 0) => intl(Intl.NumberFormat, { maximumFractionDigits: digits }).format(value);
+export const number = (value, digits = 0) => intl(Intl.NumberFormat, digits ? { maximumFractionDigits: digits } : WHOLE).format(value);
 /** 12k */
-export const compact = (value) => intl(Intl.NumberFormat, { notation: 'compact', maximumFractionDigits: 1 }).format(value);
+export const compact = (value) => intl(Intl.NumberFormat, COMPACT).format(value);
 /** 83 % */
-export const percent = (value) => intl(Intl.NumberFormat, { style: 'percent', maximumFractionDigits: 0 }).format(value);
+export const percent = (value) => intl(Intl.NumberFormat, PERCENT).format(value);
 /** 14:05:09 */
-export const clockTime = (ms) => intl(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(ms);
+export const clockTime = (ms) => intl(Intl.DateTimeFormat, CLOCK).format(ms);
 /** 14:05 */
-export const shortTime = (ms) => intl(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms);
+export const shortTime = (ms) => intl(Intl.DateTimeFormat, SHORT).format(ms);
 /** 30 Nov 14:05 */
-export const dayTime = (ms) => intl(Intl.DateTimeFormat, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms);
+export const dayTime = (ms) => intl(Intl.DateTimeFormat, DAY_TIME).format(ms);
 /** 30 November 2026, 14:05:09 EET */
-export const fullTime = (ms) =>
-  intl(Intl.DateTimeFormat, { dateStyle: undefined, day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' }).format(ms);
+export const fullTime = (ms) => intl(Intl.DateTimeFormat, FULL).format(ms);
 
 /** The largest unit of a span and how many of it: `[3, 'minute']`. */
 export function span(ms) {
@@ -38,7 +47,7 @@ export function duration(ms, long = false) {
 export function ago(ms, now) {
   if (now - ms < 5_000) return t('time.now');
   const [value, unit] = span(now - ms);
-  return intl(Intl.RelativeTimeFormat, { style: 'short', numeric: 'always' }).format(-value, unit);
+  return intl(Intl.RelativeTimeFormat, AGO).format(-value, unit);
 }
 
 /** 1.2 GB, by thousands. */

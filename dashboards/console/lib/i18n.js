@@ -14,10 +14,20 @@ export const zone = () => ZONES[clock.value];
 
 /** Intl's makers are dear to build, and few. */
 const made = new Map();
-export function intl(Maker, options = {}) {
-  const key = `${Maker.name}|${locale()}|${zone() ?? ''}|${JSON.stringify(options)}`;
-  if (!made.has(key)) made.set(key, new Maker(locale(), Maker === Intl.DateTimeFormat ? { timeZone: zone(), ...options } : options));
-  return made.get(key);
+const NONE = {};
+export function intl(Maker, options = NONE) {
+  const place = `${lang.value} ${clock.value} ${Maker.name}`;
+  let of = made.get(place);
+  if (!of) made.set(place, (of = new Map()));
+  // Mostly it is the same object that asks again.
+  let maker = of.get(options);
+  if (!maker) {
+    const key = JSON.stringify(options);
+    maker = of.get(key) ?? new Maker(locale(), Maker === Intl.DateTimeFormat ? { timeZone: zone(), ...options } : options);
+    of.set(key, maker);
+    if (Object.isFrozen(options)) of.set(options, maker);
+  }
+  return maker;
 }
 
 /** The text of that key. `n` chooses the plural, and is written as a number of the language; so is every other number. */

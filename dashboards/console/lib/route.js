@@ -24,9 +24,10 @@ export function href(page, parts = [], query = {}) {
 }
 
 export const route = signal(parse(globalThis.location?.hash ?? ''));
-let steps = 0;
+let steps = 0, isReplacing = false;
 globalThis.addEventListener?.('hashchange', () => {
-  steps += 1;
+  if (!isReplacing) steps += 1;
+  isReplacing = false;
   route.value = parse(location.hash);
 });
 
@@ -40,6 +41,12 @@ export function back() {
 
 export function go(page, parts, query) {
   location.hash = href(page, parts, query);
+}
+
+/** Goes on to what stands in this one's place: the way back leads to where one came from. */
+export function goOn(page, parts, query) {
+  isReplacing = true;
+  location.replace(href(page, parts, query));
 }
 
 /** Changes the query in place: a filter is no step of its own in the history. */

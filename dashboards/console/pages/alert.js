@@ -4,7 +4,7 @@ import { entityParts, fullTime, value } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { useKeys } from '../lib/keys.js';
 import { listen } from '../lib/live.js';
-import { back, go, href } from '../lib/route.js';
+import { back, goOn, href } from '../lib/route.js';
 import { rules } from '../lib/rules.js';
 import { can } from '../lib/session.js';
 import { comparisons, whenOf } from '../lib/condition.js';
@@ -15,7 +15,7 @@ import { Icon } from '../parts/icons.js';
 import { Advice, Age, Entity, Level, Mode, RuleLink, Said, Severity, Status, Trouble, Verdict, Waiting } from '../parts/marks.js';
 import { BackLink } from '../parts/back.js';
 import { RunbookLink } from '../parts/runbook_link.js';
-import { around } from './alerts.js';
+import { around, lookAt } from './alerts.js';
 
 const OTHERS = 8;
 
@@ -55,10 +55,13 @@ export function AlertPage({ parts: [id] }) {
     };
   }, [id]);
 
-  const info = state.shown?.info;
+  // What the list knew is there at once.
+  const info = state.shown?.info ?? around().find((one) => one.id === id);
   const step = (by) => {
     const rows = around(), at = rows.findIndex((one) => one.id === id);
-    if (rows[at + by] && at >= 0) go('alert', [rows[at + by].id]);
+    if (rows[at + by] === undefined || at < 0) return;
+    lookAt(rows[at + by].id);
+    goOn('alert', [rows[at + by].id]);
   };
   const about = (act, verdict) => () => info && mayAct() && (act === 'ack' ? acknowledge([info]) : ask(act, { alerts: [info], verdict, title: info.title }));
   useKeys({
@@ -68,7 +71,7 @@ export function AlertPage({ parts: [id] }) {
 
   if (state.problem) return html`<main class="page" id="main" tabindex="-1"><${BackLink} /><${Trouble} problem=${state.problem} retry=${() => load()} /></main>`;
   if (!info) return html`<main class="page" id="main" tabindex="-1"><${BackLink} /><${Waiting} /></main>`;
-  const { alert, history: said, forgotten } = state.shown;
+  const { alert, history: said, forgotten } = state.shown ?? {};
   return html`
     <main class="page alert" id="main" tabindex="-1">
       <${BackLink} />
@@ -83,26 +86,26 @@ export function AlertPage({ parts: [id] }) {
       <div class="columns">
         <div class="column">
           <section class="card why"><h2>${t('alert.why')}</h2>
-            <p class="explanation" dir="auto" lang="en">${alert.explanation}</p>
-            <${Values} alert=${alert} rule=${state.rule} />
+            <p class="explanation" dir="auto" lang="en">${info.explanation}</p>
+            ${alert ? html`<${Values} alert=${alert} rule=${state.rule} />` : html`<${Waiting} />`}
           </section>
-          <section class="card todo"><h2>${t('alert.do')}</h2>
+          ${alert && html`<section class="card todo"><h2>${t('alert.do')}</h2>
             ${alert.advice ? html`<p><${Advice} advice=${alert.advice} /> ${t(`advice.${alert.advice}.means`)}${alert.advice_until ? html` <span class="muted">${t('alert.advice_until', { time: fullTime(Date.parse(alert.advice_until)) })}</span>` : ''}</p>` : html`<p class="muted">${t('alert.no_advice')}</p>`}
             ${alert.runbook && html`<p><${RunbookLink} runbook=${alert.runbook} /></p>`}
             ${state.rule?.false_positives && html`<details><summary>${t('rule.false_positives')}</summary><p dir="auto" lang="en">${state.rule.false_positives}</p></details>`}
           </section>
-          <${Timeline} info=${info} said=${said} forgotten=${forgotten} alert=${alert} />
+          <${Timeline} info=${info} said=${said} forgotten=${forgotten} alert=${alert} />`}
         </div>
         <div class="column">
           <section class="card"><h2>${t('alert.whom')}</h2>
             <p class="big"><${Entity} entity=${info.entity} whole /></p>
             ${state.risk && html`<p><span class="score ${state.risk.level}">${state.risk.score}</span> <${Level} level=${state.risk.level} />${state.risk.advice && html` · <${Advice} advice=${state.risk.advice} />`}</p>`}
             ${state.risk === null && can('read:risk') && info.entity !== 'all:all' && html`<p class="muted">${t('risk.none')}</p>`}
-            ${alert.related.length > 0 && html`<h3>${t('alert.related')}</h3><ul class="plain">${alert.related.map((entity) => html`<li><${Entity} entity=${entity} /></li>`)}</ul>`}
+            ${alert?.related.length > 0 && html`<h3>${t('alert.related')}</h3><ul class="plain">${alert.related.map((entity) => html`<li><${Entity} entity=${entity} /></li>`)}</ul>`}
           </section>
           ${info.entity !== 'all:all' && html`<${Others} title=${t('alert.of_entity')} answer=${state.ofEntity} id=${id} link=${href('alerts', [], { entity: info.entity, status: 'any', period: 'all' })} />`}
           <${Others} title=${t('alert.of_rule')} answer=${state.ofRule} id=${id} link=${href('alerts', [], { rule: info.rule, status: 'any', period: 'all' })} />
-          <details class="card more"><summary>${t('alert.more')}</summary>
+          ${alert && html`<details class="card more"><summary>${t('alert.more')}</summary>
             <dl class="facts">
               <dt>${t('alert.id')}</dt><dd><code>${info.id}</code></dd>
               <dt>${t('alert.event')}</dt><dd><code>${alert.event.source} ${alert.event.id}</code></dd>
@@ -111,7 +114,7 @@ export function AlertPage({ parts: [id] }) {
               <dt>${t('alert.suppressed')}</dt><dd>${alert.suppressed_before}</dd>
               <dt>${t('alert.ruleset')}</dt><dd><code>${info.ruleset}</code></dd>
             </dl>
-          </details>
+          </details>`}
         </div>
       </div>
     </main>

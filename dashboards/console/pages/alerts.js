@@ -5,9 +5,10 @@ import { GroupList } from '../lib/groups.js';
 import { t } from '../lib/i18n.js';
 import { useKeys } from '../lib/keys.js';
 import { listen } from '../lib/live.js';
+import { clock, lang } from '../lib/prefs.js';
 import { go } from '../lib/route.js';
 import { nowMs, token } from '../lib/session.js';
-import { effect, html, signal, useEffect, useMemo, useRef, useState } from '../lib/view.js';
+import { effect, html, signal, useCallback, useEffect, useMemo, useRef, useState } from '../lib/view.js';
 import { acknowledge, ask, mayAct } from '../parts/acts.js';
 import { AlertRow } from '../parts/alert_row.js';
 import { Filters } from '../parts/filters.js';
@@ -26,6 +27,8 @@ const nothing = () => ({ key: null, store: null, scroll: 0, opened: null, atTop:
 let last = nothing();
 /** For going from alert to alert on their pages. */
 export const around = () => (last.store instanceof AlertList ? last.store.rows : []);
+/** One has gone on to this one: it is where one comes back to. */
+export const lookAt = (id) => (last.opened = id);
 
 effect(() => {
   if (token.value !== null) return;
@@ -45,6 +48,17 @@ function storeFor(query) {
   return last;
 }
 
+/** Rows as they were drawn last: the same row again costs nothing. */
+const rowsDrawn = new WeakMap();
+
+function drawn({ alert, depth }, selected, onSelect) {
+  const before = rowsDrawn.get(alert);
+  if (before && before.depth === depth && before.selected === selected && before.lang === lang.value && before.clock === clock.value && before.onSelect === onSelect) return before.row;
+  const row = html`<${AlertRow} alert=${alert} depth=${depth} selected=${selected} onSelect=${onSelect} />`;
+  rowsDrawn.set(alert, { row, depth, selected, lang: lang.value, clock: clock.value, onSelect });
+  return row;
+}
+
 const isNarrow = matchMedia('(max-width: 760px)');
 const narrow = signal(isNarrow.matches);
 isNarrow.addEventListener('change', () => (narrow.value = isNarrow.matches));
@@ -59,11 +73,11 @@ export function AlertsPage({ query }) {
 
   const version = store.version.value;
   const rows = useMemo(() => (isList ? store.rows.map((alert) => ({ kind: 'alert', key: alert.id, alert, depth: 0 })) : store.rows()), [store, version]);
-  const pick = (alert) => setPicked((before) => {
+  const pick = useCallback((alert) => setPicked((before) => {
     const after = new Map(before);
     if (!after.delete(alert.id)) after.set(alert.id, alert);
     return after;
-  });
+  }), []);
 
   // Back from an alert: one goes on at its row.
   useEffect(() => {
@@ -97,7 +111,7 @@ export function AlertsPage({ query }) {
   const height = narrow.value ? 92 : 56;
   const draw = (row) => {
     if (row.kind === 'group') return html`<${GroupRow} row=${row} query=${query} />`;
-    if (row.kind === 'alert') return html`<${AlertRow} alert=${row.alert} depth=${row.depth} selected=${picked.has(row.alert.id)} onSelect=${mayAct() && pick} />`;
+    if (row.kind === 'alert') return drawn(row, picked.has(row.alert.id), mayAct() ? pick : null);
     if (row.kind === 'more') return html`<div class="row depth-${row.depth}"><button type="button" data-main onClick=${() => row.inner.more().then(() => store.changed())}>${t('list.more')}</button></div>`;
     return html`<div class="row depth-${row.depth}"><${Waiting} /></div>`;
   };

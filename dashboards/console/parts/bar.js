@@ -56,7 +56,7 @@ export function Bar() {
       <span class="space"></span>
       <${LiveSign} />
       <button type="button" class="bare desk" aria-label=${t('help.title')} title=${`${t('help.title')} (?)`} onClick=${() => (help.value = true)}><${Icon} name="keyboard" /></button>
-      <${Menu} label=${t('account')} button=${html`<${Icon} name="user" /><span class="desk"><bdi>${me.value.owner}</bdi></span>`}>
+      <${Menu} label=${`${t('account')}: ${me.value.owner}`} button=${html`<${Icon} name="user" /><span class="desk"><bdi>${me.value.owner}</bdi></span>`}>
         <div class="who"><strong><bdi>${me.value.owner}</bdi></strong><small dir="ltr">${me.value.token}</small><p>${t('account.may')} ${me.value.scopes.map((scope) => html`<code>${scope}</code> `)}</p></div>
         <${Choices} />
         <button type="button" class="item" onClick=${forget}><${Icon} name="out" />${t('signout')}</button>

@@ -26,7 +26,7 @@ export function Graph({ entity, related }) {
       <text x=${x} y=${y - 3} class="graph-kind">${kindName(kind)}${alerts ? ` · ${t('graph.alerts', { n: alerts })}` : ''}</text>
       <text x=${x} y=${y + 13} class="graph-id">${shortId(id)}</text>
     `;
-    return isCentre ? html`<g class="node centre">${body}</g>` : html`<a class="node" href=${href('entity', [one])} aria-label=${`${kindName(kind)} ${id}`}>${body}</a>`;
+    return isCentre ? html`<g class="node centre">${body}</g>` : html`<a class="node" href=${href('entity', [one])}>${body}</a>`;
   };
   return html`
     <svg class="graph" viewBox="0 0 ${WIDTH} ${height}" role="group" aria-label=${t('graph.label', { n: shown.length })}>

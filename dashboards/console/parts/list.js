@@ -2,7 +2,8 @@
 // while rows come above it; at the top, with nothing held, new rows simply appear.
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../lib/view.js';
 
-const SPARE = 8;
+/** Rows above and below what is seen; and so many come and go at once, not one by one with every pixel. */
+const SPARE = 8, STEP = 4;
 
 /**
  * `rows` with a `key` each, `height` of a row in px, `row(one, index)` draws one, `onEnd` is called when the end comes near,
@@ -15,7 +16,7 @@ export function List({ rows, height, row, onEnd, onTop, handle, label, start = 0
 
   const look = () => {
     const { scrollTop, clientHeight } = box.current;
-    const from = Math.max(0, Math.floor(scrollTop / height) - SPARE), until = Math.ceil((scrollTop + clientHeight) / height) + SPARE;
+    const from = Math.max(0, Math.floor(scrollTop / height / STEP) * STEP - SPARE), until = Math.ceil((scrollTop + clientHeight) / height / STEP) * STEP + SPARE;
     setSeen((before) => (before.from === from && before.until === until ? before : { from, until }));
     const first = Math.min(rows.length - 1, Math.floor(scrollTop / height));
     const atTop = scrollTop < height / 2;

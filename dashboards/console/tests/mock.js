@@ -43,7 +43,8 @@ export async function startMock({ port = 0, alertsFile = join(here, 'alerts.json
 
   const send = (stream, event, data, id) => stream.response.write(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   const sayHere = (stream) => send(stream, 'here', { position: book.position, now_ms: Date.now() }, book.position);
-  book.told = (entry) => streams.forEach((stream) => send(stream, entry.event, book.info(entry.id), entry.position));
+  let isHushed = false;
+  book.told = (entry) => isHushed || streams.forEach((stream) => send(stream, entry.event, book.info(entry.id), entry.position));
   const beat = setInterval(() => streams.forEach(sayHere), 15_000);
 
   function who(request, scope) {
@@ -161,6 +162,11 @@ export async function startMock({ port = 0, alertsFile = join(here, 'alerts.json
     arrive: (many = 1, change = {}) => Array.from({ length: many }, () => book.open(change)),
     /** Cuts every stream, as a lost network does. */
     cut: () => streams.forEach(({ response }) => response.destroy()),
+    /** Says nothing more on the streams that there are, without ending them; and again something, on those that come. */
+    hush: (is) => {
+      isHushed = is;
+      streams.clear();
+    },
     async stop() {
       clearInterval(beat);
       streams.forEach(({ response }) => response.destroy());

@@ -62,7 +62,7 @@ export class Book {
     for (let round = rounds - 1; round >= 0; round--) {
       for (const alert of originals) this.#put(alert, Date.parse(alert.opened_at) + shift - round * step, round);
     }
-    this.alerts.sort((a, b) => a.info.opened_at_ms - b.info.opened_at_ms);
+    this.alerts.sort((a, b) => a.info.opened_at_ms - b.info.opened_at_ms || (a.info.id < b.info.id ? -1 : 1));
     this.alerts.forEach(({ info, alert }, index) => (info.position = alert.position = this.position + index));
     this.position += this.alerts.length;
     if (count) this.alerts.splice(0, Math.max(0, this.alerts.length - count)).forEach(({ info }) => this.byId.delete(info.id));
@@ -130,6 +130,9 @@ export class Book {
     const original = { ...this.originals[(this.made * 37) % this.originals.length], ...change };
     const kept = this.#put({ ...original, id: `al_${base32(`live${this.made}`)}` }, Date.now(), 0);
     this.made += 1;
+    // Among those of the same instant it stands by its id, as a page's cursor counts on.
+    const { alerts } = this, isBefore = (other) => other.info.opened_at_ms === kept.info.opened_at_ms && other.info.id > kept.info.id;
+    for (let at = alerts.length - 1; at > 0 && isBefore(alerts[at - 1]); at--) [alerts[at - 1], alerts[at]] = [alerts[at], alerts[at - 1]];
     const entry = this.#note('alert', kept);
     kept.info.position = kept.alert.position = entry.position;
     this.told(entry);
