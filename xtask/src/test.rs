@@ -18,10 +18,7 @@ pub(crate) fn run() -> Result<()> {
         "build the tests, linted",
         step::cargo(["nextest", "run", "--no-run", "--workspace", "--features", step::FEATURES, "--profile", profile]),
     )?;
-    step::run(
-        "build the benchmarks, linted",
-        step::cargo(["build", "--quiet", "--workspace", "--features", step::FEATURES, "--benches"]),
-    )?;
+    step::run("build the benchmarks, linted", step::cargo(["build", "--quiet", "--workspace", "--features", step::FEATURES, "--benches"]))?;
     counts.wait()?;
     step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--features", step::FEATURES, "--profile", profile]))?;
     step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--features", step::FEATURES, "--quiet"]))?;

@@ -79,12 +79,11 @@ impl<'f> Again<'f> {
     pub(crate) fn open(&self) -> Result<Past, Failure> {
         let (limits, arrival_ms) = (limits(self.threads), self.arrival_ms);
         let Some(pseudonymizer) = self.pseudonymizer.clone() else { return Past::open(self.files, arrival_ms, self.threads) };
-        let from = match &self.held {
-            Some(held) => From::Held(Rc::clone(held)),
-            None => {
-                look_at(self.files, limits)?;
-                From::Files(self.files.to_vec())
-            }
+        let from = if let Some(held) = &self.held {
+            From::Held(Rc::clone(held))
+        } else {
+            look_at(self.files, limits)?;
+            From::Files(self.files.to_vec())
         };
         Ok(Past { from, pseudonymizer, arrival_ms, limits })
     }
@@ -128,7 +127,7 @@ enum From {
     Files(Vec<String>),
     Held(Rc<Held>),
     Log(Box<past::Past>),
-    Archive(archive::Past),
+    Archive(Box<archive::Past>),
 }
 
 impl Past {
@@ -140,7 +139,7 @@ impl Past {
         {
             let pseudonymizer = key::pseudonymizer()?;
             let past = archive::Past::open(Path::new(dir), &pseudonymizer)?;
-            return Ok(Self { from: From::Archive(past), pseudonymizer, arrival_ms, limits });
+            return Ok(Self { from: From::Archive(Box::new(past)), pseudonymizer, arrival_ms, limits });
         }
         if let [dir] = files
             && is_data_folder(Path::new(dir))
@@ -175,7 +174,7 @@ impl Past {
     pub(crate) fn pseudonymizers(&self) -> &[Pseudonymizer] {
         match &self.from {
             From::Log(log) => log.pseudonymizers(),
-            From::Files(_) | From::Archive(_) => std::slice::from_ref(&self.pseudonymizer),
+            From::Files(_) | From::Held(_) | From::Archive(_) => std::slice::from_ref(&self.pseudonymizer),
         }
     }
 

@@ -104,13 +104,18 @@ impl Reader {
     ///
     /// # Errors
     /// [`Error`]: what is there is not what was written. There is no going on after it.
-    pub fn next(&mut self) -> Result<Option<Stretch>, Error> {
+    pub fn stretch(&mut self) -> Result<Option<Stretch>, Error> {
         if let Some(said) = self.waiting.take() {
             return Ok(Some(Stretch::Said(said)));
         }
         let mut events = Vec::new();
         while events.len() < EVENTS_MAX {
-            let Some(next) = self.earliest() else { if self.open_hour()? { continue } else { break } };
+            let Some(next) = self.earliest() else {
+                if self.open_hour()? {
+                    continue;
+                }
+                break;
+            };
             let Some(family) = self.families.get_mut(next) else { break };
             let Some((rows, position)) = family.rows.as_ref().zip(family.position) else { break };
             let (path, row) = (family.path.clone(), family.row);

@@ -10,7 +10,6 @@ use rasid_backtest::sweep::Sweep;
 use rasid_backtest::{html, text};
 use rasid_connectors::sink::JsonLinesSink;
 use rasid_detectors::event::EventType;
-use rasid_engine::Pseudonymizer;
 
 use super::label_options::LabelOptions;
 use super::past_options::{PastOptions, note_beyond, note_failing};

@@ -66,7 +66,7 @@ impl Explained {
         let mut casts = format!("risk {risk}");
         casts.extend(advice.map(|advice| format!(", advice {advice}")));
         if suppressed_before > 0 {
-            casts.push_str(&format!(", {} hits counted since the alert before", grouped(suppressed_before)));
+            casts.extend([format!(", {} hits counted since the alert before", grouped(suppressed_before))]);
         }
         let mut lines = vec![
             format!("{id}  {severity}{shadow}  {rule}  {title}"),
@@ -117,10 +117,10 @@ fn margin(told: &TermTold, came: &str) -> String {
     let limit = if compared.limit_is_left { &compared.left } else { &compared.right };
     let share = limit.as_f64().filter(|limit| *limit != 0.0).map(|limit| format!(", {} of the limit", percent((beyond / limit).abs())));
     let word = if came == "true" { "past it by" } else { "short of it by" };
-    match beyond == 0.0 {
-        true => ", on the limit".to_owned(),
-        false => format!(", {word} {}{}", number(beyond.abs()), share.unwrap_or_default()),
+    if beyond == 0.0 {
+        return ", on the limit".to_owned();
     }
+    format!(", {word} {}{}", number(beyond.abs()), share.unwrap_or_default())
 }
 
 fn event(shown: &EventShown, but: &[&Field]) -> String {
@@ -132,7 +132,7 @@ fn event(shown: &EventShown, but: &[&Field]) -> String {
     }
     let steps: Vec<String> = shown.steps.iter().map(u8::to_string).collect();
     if !steps.is_empty() {
-        line.push_str(&format!("  (step {})", steps.join(", ")));
+        line.extend([format!("  (step {})", steps.join(", "))]);
     }
     if shown.only_below {
         line.push_str("  (of the whole alone)");

@@ -1,5 +1,6 @@
 use rasid_compiler::compile;
 use rasid_detectors::event::time::format_rfc3339;
+use rasid_engine::Record;
 
 use super::*;
 

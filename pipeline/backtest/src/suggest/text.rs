@@ -10,13 +10,11 @@ impl Suggested {
         let Self { rule, from, to, alerts, precision, suggestions, tried, notes } = self;
         let mut out = format!("{rule}, {from} to {to}: {} alerts, right {}\n", grouped(*alerts), share(*precision));
         for note in notes {
-            out.push_str(&format!("note: {note}\n"));
+            out.extend([format!("note: {note}\n")]);
         }
         let Some(first) = suggestions.first() else {
-            out.push_str(&format!(
-                "{} other values of single parameters were tried, and none is better by what is known\n",
-                grouped(*tried as u64)
-            ));
+            let tried = grouped(*tried as u64);
+            out.extend([format!("{tried} other values of single parameters were tried, and none is better by what is known\n")]);
             return out;
         };
         out.push('\n');
@@ -30,7 +28,7 @@ impl Suggested {
             out.push_str("* an override sets it too; where that applies, this changes nothing\n");
         }
         if let Some(Edit { file, line, old, new }) = &first.edit {
-            out.push_str(&format!("\nthe first is one line, {file}:{line}; nothing is changed by this command:\n- {old}\n+ {new}\n"));
+            out.extend([format!("\nthe first is one line, {file}:{line}; nothing is changed by this command:\n- {old}\n+ {new}\n")]);
         }
         out
     }
