@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rasid_detectors::reading::Reading;
 use rasid_engine::{EventShown, Fix};
 
-use super::{Behind, Explained, Neighbour, Replayed, TermTold};
+use super::{Behind, Explained, Neighbour, Replayed, TermTold, ValueTold};
 use crate::text::{grouped, number, percent, plain, seconds};
 
 /// What of an alert is told first.
@@ -47,8 +47,9 @@ impl Explained {
         if let Some(message) = &self.message {
             lines.extend(reading(message, "  "));
         }
-        for behind in &self.behind {
-            lines.extend(of_binding(behind));
+        // What may not be named says something where there is something.
+        for behind in self.behind.iter().filter(|behind| behind.counted.name.is_some() || behind.counted.events > 0) {
+            lines.extend(of_binding(behind, self.message.as_ref()));
         }
         lines.push(String::new());
         lines.extend(neighbours(&self.neighbours));
@@ -78,10 +79,15 @@ impl Explained {
     }
 
     fn values(&self) -> Vec<String> {
-        let width = |of: &dyn Fn(&super::ValueTold) -> usize| self.values.iter().map(of).max().unwrap_or(0).min(40);
-        let (name, value) = (width(&|value| value.name.chars().count()), width(&|value| plain(&value.value).chars().count()));
-        let line = |told: &super::ValueTold| format!("  {:name$}  {:>value$}  {}", told.name, plain(&told.value), told.from);
-        self.values.iter().map(line).collect()
+        let width = |of: &dyn Fn(&ValueTold) -> usize| self.values.iter().map(of).filter(|width| *width <= 24).max().unwrap_or(0);
+        let (name, value) = (width(&|told| told.name.chars().count()), width(&|told| plain(&told.value).chars().count()));
+        let befores = std::iter::once(None).chain(self.values.iter().map(Some));
+        let line = |(told, before): (&ValueTold, Option<&ValueTold>)| {
+            // Of a detector's many fields it is said once where they come from.
+            let from = if before.is_some_and(|before| before.from == told.from) { "" } else { &told.from };
+            format!("  {:name$}  {:value$}  {from}", told.name, plain(&told.value)).trim_end().to_owned()
+        };
+        self.values.iter().zip(befores).map(line).collect()
     }
 }
 
@@ -117,10 +123,10 @@ fn margin(told: &TermTold, came: &str) -> String {
     let limit = if compared.limit_is_left { &compared.left } else { &compared.right };
     let share = limit.as_f64().filter(|limit| *limit != 0.0).map(|limit| format!(", {} of the limit", percent((beyond / limit).abs())));
     let word = if came == "true" { "past it by" } else { "short of it by" };
-    match beyond == 0.0 {
-        true => ", on the limit".to_owned(),
-        false => format!(", {word} {}{}", number(beyond.abs()), share.unwrap_or_default()),
+    if beyond.abs() < f64::EPSILON {
+        return ", on the limit".to_owned();
     }
+    format!(", {word} {}{}", number(beyond.abs()), share.unwrap_or_default())
 }
 
 fn event(shown: &EventShown, but: &[&Field]) -> String {
@@ -147,11 +153,13 @@ fn fields<'f>(all: impl Iterator<Item = &'f Field>) -> String {
     all.map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
 }
 
-fn of_binding(behind: &Behind) -> Vec<String> {
+/// `own`: how the event's own message was read, which is told already.
+fn of_binding(behind: &Behind, own: Option<&Reading>) -> Vec<String> {
     let counted = &behind.counted;
     let name =
         counted.name.as_ref().map_or_else(|| format!("a value that is not shown ({})", counted.operator), |name| format!("`{name}`"));
-    let what = if counted.of_firings { "firings" } else { "events" };
+    let s = if counted.events == 1 { "" } else { "s" };
+    let what = if counted.of_firings { "firing" } else { "event" };
     let whose = if counted.by.is_empty() { "of all".to_owned() } else { format!("of the same {}", counted.by.join(" and ")) };
     let within = match (counted.window_ms, counted.offset_ms) {
         (None, _) => String::new(),
@@ -160,7 +168,7 @@ fn of_binding(behind: &Behind) -> Vec<String> {
             format!(" between {} and {} before", seconds(Some(window_ms / 1_000)), seconds(Some(offset_ms / 1_000)))
         }
     };
-    let mut lines = vec![String::new(), format!("behind {name}: {} {what} {whose}{within}", grouped(counted.events))];
+    let mut lines = vec![String::new(), format!("behind {name}: {} {what}{s} {whose}{within}", grouped(counted.events))];
     let more = counted.events.saturating_sub(counted.newest.len() as u64);
     if more > 0 {
         lines.push(format!("  {} more before these", grouped(more)));
@@ -180,7 +188,7 @@ fn of_binding(behind: &Behind) -> Vec<String> {
         lines.push("  where they were, in metres from the first of these".to_owned());
         lines.extend(counted.track.iter().map(fix));
     }
-    let read: Vec<&Reading> = counted.messages.iter().filter(|message| is_worth_telling(message)).collect();
+    let read: Vec<&Reading> = counted.messages.iter().filter(|message| is_worth_telling(message) && Some(*message) != own).collect();
     if !read.is_empty() {
         lines.push("  how the messages among them were read".to_owned());
         lines.extend(read.into_iter().flat_map(|message| reading(message, "    ")));

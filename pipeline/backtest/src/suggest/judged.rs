@@ -244,9 +244,10 @@ fn tally(alerts: &[Found], labels: &Labels, extent: Extent, weeks: usize) -> Tal
             Truth::Unknown => {}
             Truth::Right => {
                 week.right += 1;
-                match stories.is_empty() {
-                    true => week.about.extend([About::Entity(alert.entity.clone())]),
-                    false => week.about.extend(stories.into_iter().map(About::Story)),
+                if stories.is_empty() {
+                    week.about.insert(About::Entity(alert.entity.clone()));
+                } else {
+                    week.about.extend(stories.into_iter().map(About::Story));
                 }
             }
         }
