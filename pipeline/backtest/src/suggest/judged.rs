@@ -298,6 +298,13 @@ fn notes(before: Outcome, weeks: usize) -> Vec<String> {
     if labelled.of > 0 && before.about_before == 0 {
         notes.push("none of its alerts was right, so that there is nothing that a limit could keep".to_owned());
     }
+    if (1..Share::ENOUGH).contains(&before.about_before) {
+        let about = before.about_before;
+        notes.push(format!(
+            "what its true alerts are about is {about} in all, and fewer than {} say little of what would be lost",
+            Share::ENOUGH
+        ));
+    }
     if weeks < 2 && labelled.of > 0 {
         notes.push("there is one week and no other to hold it against: what fits one week may fit no other".to_owned());
     }
