@@ -1,7 +1,7 @@
 //! Which single limit of a rule, set otherwise, would have spared most people, and what that would have cost.
 //!
 //! ```text
-//! looked   the rule alone over the past: what its hits had on the other side of each limit
+//! looked   the rule alone over the past: how far each alert went beyond each limit, before the next one about the same
 //! tried    each parameter under those values, and the file's own, over the past once more: a sweep
 //! judged   by labels: false alerts that are gone, true ones that are kept; week by week, chosen by the other weeks
 //! ```
@@ -31,7 +31,7 @@ pub use judged::{Edit, Held, Suggested, Suggestion};
 
 /// Values that are tried of one parameter.
 const VALUES_MAX: usize = 24;
-/// Different values of one side that are remembered; behind that new ones are left out.
+/// Different values that are remembered of one parameter; behind that new ones are left out.
 const DIFFERENT_MAX: usize = 100_000;
 /// What a parameter is multiplied by that stands in no comparison.
 const FACTORS: [f64; 6] = [0.5, 0.75, 1.5, 2.0, 3.0, 4.0];
@@ -63,16 +63,17 @@ struct Limit {
     alone: bool,
 }
 
-/// The first pass: what hits had.
+/// The first pass: how far alerts went.
 pub struct Looking {
     engine: Engine,
     ruleset: Ruleset,
     place: usize,
     written: Vec<Written>,
     limits: Vec<Limit>,
-    /// By parameter: values that would have stood in a hit's way, in order; floats by their bits, which order as they do where
-    /// they are not negative.
-    values: Vec<BTreeMap<Ordered, f64>>,
+    /// By entity: how far the hits of its standing alert have gone, by limit.
+    standing: BTreeMap<String, Vec<Option<f64>>>,
+    /// By parameter: how far alerts have gone, in order, and how many so far.
+    reached: Vec<BTreeMap<Ordered, (f64, u64)>>,
     period: Period,
 }
 
@@ -105,25 +106,34 @@ impl Looking {
         let limits = limits(file, found, &written);
         let alone = if found.reads_others() { ruleset.clone() } else { gather([Chosen { ruleset: &ruleset, rule: place, id: rule }]) };
         let engine = Engine::new(alone, config.clone(), pseudonymizer.clone())?;
-        let values = vec![BTreeMap::new(); written.len()];
-        Ok(Self { engine, ruleset, place, written, limits, values, period })
+        let reached = vec![BTreeMap::new(); written.len()];
+        Ok(Self { engine, ruleset, place, written, limits, standing: BTreeMap::new(), reached, period })
     }
 
     /// Takes what comes next in the past.
     pub fn step(&mut self, taken: Taken<'_>) {
-        let opened = Opened::default();
-        let next = taken.next(&mut self.engine, &opened);
-        let (_, traces) = next.step_traced(&mut self.engine);
+        let raw = Opened::default();
+        let next = taken.next(&mut self.engine, &raw);
+        let (output, traces) = next.step_traced(&mut self.engine);
         next.recycle(&mut self.engine);
-        let Self { ruleset, place, written, limits, values, period, .. } = self;
-        let Some(rule) = ruleset.rules.get(*place) else { return };
-        for trace in traces.iter().filter(|trace| trace.rule == rule.id && trace.held == Some(Ok(true)) && period.contains(trace.at_ms)) {
-            for limit in limits.iter() {
-                let (Some(param), Some(values)) = (written.get(limit.param), values.get_mut(limit.param)) else { continue };
-                if let Some(value) = in_its_way(trace, rule, limit, param)
-                    && values.len() < DIFFERENT_MAX
-                {
-                    values.insert(Ordered::of(value), value);
+        let Some(rule) = self.ruleset.rules.get(self.place) else { return };
+        let opened: BTreeSet<(u64, &str)> =
+            output.alerts.iter().filter(|alert| alert.rule == rule.id).map(|alert| (alert.position, alert.entity.as_str())).collect();
+        for trace in
+            traces.iter().filter(|trace| trace.rule == rule.id && trace.held == Some(Ok(true)) && self.period.contains(trace.at_ms))
+        {
+            let Some(entity) = &trace.entity else { continue };
+            if opened.contains(&(trace.position, entity.as_str()))
+                && let Some(gone) = self.standing.insert(entity.clone(), vec![None; self.limits.len()])
+            {
+                keep(&self.limits, &mut self.reached, &gone);
+            }
+            let Some(gone) = self.standing.get_mut(entity) else { continue };
+            for (limit, gone) in self.limits.iter().zip(gone) {
+                let Some(param) = self.written.get(limit.param) else { continue };
+                if let Some((value, is_above)) = in_its_way(trace, rule, limit, param) {
+                    let further = |before: f64| if is_above { before.max(value) } else { before.min(value) };
+                    *gone = Some(gone.map_or(value, further));
                 }
             }
         }
@@ -134,12 +144,13 @@ impl Looking {
     /// # Errors
     /// [`SuggestError`].
     pub fn finish(self, labels: Labels, config: &Config, pseudonymizer: &Pseudonymizer) -> Result<Trying, SuggestError> {
-        let Self { ruleset, place, written, limits, values, period, .. } = self;
+        let Self { ruleset, place, written, limits, standing, mut reached, period, .. } = self;
+        standing.values().for_each(|gone| keep(&limits, &mut reached, gone));
         let rule = ruleset.rules.get(place).map(|rule| rule.id.clone()).unwrap_or_default();
         let mut trials = Vec::new();
-        for (number, (param, found)) in written.iter().zip(values).enumerate() {
+        for (number, (param, found)) in written.iter().zip(reached).enumerate() {
             let is_limit = limits.iter().any(|limit| limit.param == number);
-            let asked = if is_limit { of_hits(param, &found) } else { multiples(param) };
+            let asked = if is_limit { of_alerts(param, &found) } else { multiples(param) };
             let now = param.value.trim_matches(['"', '\'']).to_owned();
             let sweep = |values: Vec<String>| Sweep { rule: rule.clone(), param: param.name.clone(), values };
             // What makes no rule (a window of no time, a share above 1) is not tried.
@@ -242,19 +253,31 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
     rest.filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()).filter(|name| !name.is_empty())
 }
 
-/// The value of a parameter at which its term would not have held, or just so: what stood on its other side.
-fn in_its_way(trace: &Trace, rule: &Rule, limit: &Limit, param: &Written) -> Option<f64> {
+/// How far an alert has gone, which is over.
+fn keep(limits: &[Limit], reached: &mut [BTreeMap<Ordered, (f64, u64)>], gone: &[Option<f64>]) {
+    for (limit, value) in limits.iter().zip(gone) {
+        let (Some(value), Some(reached)) = (value, reached.get_mut(limit.param)) else { continue };
+        if reached.len() < DIFFERENT_MAX || reached.contains_key(&Ordered::of(*value)) {
+            reached.entry(Ordered::of(*value)).or_insert((*value, 0)).1 += 1;
+        }
+    }
+}
+
+/// The value of a parameter at which its term would not have held, or just so: what stood on its other side; and whether that is above the
+/// limit where the term holds.
+fn in_its_way(trace: &Trace, rule: &Rule, limit: &Limit, param: &Written) -> Option<(f64, bool)> {
     if trace.came.get(rule.terms.applies.len() + limit.term)?.as_ref()? != &Ok(true) {
         return None;
     }
     let compared = trace.compared.get(limit.term)?.as_ref().filter(|compared| compared.sign.starts_with(['<', '>']))?;
     let (found, said) = if compared.limit_is_left { (&compared.right, &compared.left) } else { (&compared.left, &compared.right) };
     let (found, said) = (found.as_f64()?, said.as_f64()?);
+    let is_above = compared.sign.starts_with('>') != compared.limit_is_left;
     if limit.alone {
-        return Some(found);
+        return Some((found, is_above));
     }
     let (now, _) = number_of(&param.value)?;
-    (said != 0.0).then(|| now * found / said).filter(|value| value.is_finite())
+    (said != 0.0).then(|| now * found / said).filter(|value| value.is_finite()).map(|value| (value, is_above))
 }
 
 /// A parameter's number and its unit; `None` where it is neither a number nor a time.
@@ -273,19 +296,16 @@ fn written_as(number: f64, like: &str) -> Option<String> {
     Some(if is_whole { format!("{:.0}{unit}", number.round()) } else { format!("{number:?}{unit}") })
 }
 
-/// Values that hits had, evenly out of all of them.
-fn of_hits(param: &Written, found: &BTreeMap<Ordered, f64>) -> Vec<String> {
-    let all: Vec<String> = found.values().filter_map(|value| written_as(*value, &param.value)).collect();
-    let mut picked: Vec<String> = Vec::new();
-    let count = all.len().min(VALUES_MAX);
-    for number in 0..count {
-        // The first and the last are among them.
-        let at = if count == 1 { 0 } else { number * (all.len() - 1) / (count - 1) };
-        if let Some(value) = all.get(at)
-            && picked.last() != Some(value)
-        {
-            picked.push(value.clone());
-        }
+/// How far alerts went: each value, or where there are too many, those behind which equal parts of the alerts lie.
+fn of_alerts(param: &Written, reached: &BTreeMap<Ordered, (f64, u64)>) -> Vec<String> {
+    let all: u64 = reached.values().map(|(_, count)| count).sum();
+    let (mut picked, mut before, mut part): (Vec<String>, u64, u64) = (Vec::new(), 0, 0);
+    for (value, count) in reached.values() {
+        before += count;
+        let now = before * VALUES_MAX as u64 / all.max(1);
+        let is_picked = reached.len() <= VALUES_MAX || now > part;
+        part = now;
+        picked.extend(written_as(*value, &param.value).filter(|value| is_picked && picked.last() != Some(value)));
     }
     picked
 }

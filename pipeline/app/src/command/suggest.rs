@@ -11,8 +11,8 @@ use crate::rulesets::Place;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rasid suggest auth.otp_flood week.jsonl --labels labels.jsonl\n  \
     rasid suggest auth.otp_flood /var/lib/rasid --verdicts --since 2026-11-01T00:00:00Z\n\n\
-    Each parameter that is a number or a time is tried by itself: one that is a limit in `when` under the values that hits had on\n\
-    its other side, any other under halves and multiples. The events are gone through twice. With labels over two weeks and more\n\
+    Each parameter that is a number or a time is tried by itself: one that is a limit in `when` under the values to which alerts\n\
+    went, any other under halves and multiples. The events are gone through twice. With labels over two weeks and more\n\
     each week is judged with the value that is best in the others. Nothing is changed: the line to be changed is shown.\n\
     Exit status 1: no other value is better by what is known.")]
 pub(crate) struct Args {

@@ -59,9 +59,9 @@ fn suggested(labels: &str) -> Suggested {
     trying.finish()
 }
 
-/// Hits go on to nine codes, though every alert has three: the limit is one that hits had.
+/// Every alert opens at three codes, and hits go on: the limit is one that alerts went to.
 #[test]
-fn the_limit_that_spares_most_is_found_among_what_hits_had() {
+fn the_limit_that_spares_most_is_found_among_those_that_alerts_went_to() {
     let harm = |week: i64| {
         let (from, to) = (format_rfc3339(START_MS + week * WEEK_MS), format_rfc3339(START_MS + week * WEEK_MS + 60_000));
         format!("{{\"label\":\"harm\",\"entity\":\"phone:+201000000009\",\"from\":\"{from}\",\"to\":\"{to}\"}}\n")

@@ -6,6 +6,7 @@ use rasid_compiler::ruleset::{EntityField, KeyPart, Program, Trigger};
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field;
 use rasid_detectors::event::position::Position;
+use rasid_detectors::operator::Form;
 use rasid_detectors::reading::{Params, Reading, explain};
 use serde::Serialize;
 
@@ -53,12 +54,22 @@ struct Kept {
     text: Option<String>,
 }
 
+/// Whose state is read.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// That of all.
+    All,
+    /// That of one key.
+    Key(u64),
+    /// Nobody's: the event names none, or events of its type never have a value.
+    Nobody,
+}
+
 /// One binding under one key.
 pub(super) struct Watched {
     /// By its number.
     binding: usize,
-    /// `None`: whatever the key.
-    key: Option<u64>,
+    whose: Whose,
     /// Events count that are newer than this, Unix ms.
     after_ms: i64,
     /// And no newer than this.
@@ -77,7 +88,11 @@ impl Watched {
         let binding = &around.plan.ruleset.bindings[number];
         let spec = binding.operator.spec();
         let parts = trigger.reads[read].key.as_deref();
-        let key = if spec.form.is_of_all() { None } else { parts.and_then(|parts| key_of(&row.event, parts, around.hasher)) };
+        let whose = match parts.and_then(|parts| key_of(&row.event, parts, around.hasher)) {
+            Some(_) if spec.form.is_of_all() => Whose::All,
+            Some(key) => Whose::Key(key),
+            None => Whose::Nobody,
+        };
         let offset_ms = binding.operator.offset_ms();
         let window_ms = (binding.window_ms > 0).then_some(binding.window_ms);
         let counted = Counted {
@@ -94,8 +109,9 @@ impl Watched {
         };
         Self {
             binding: number,
-            key,
-            after_ms: window_ms.map_or(i64::MIN, |window_ms| row.at_ms.saturating_sub(window_ms)),
+            whose,
+            // What a wait that is over was begun by lies just a window back.
+            after_ms: window_ms.map_or(i64::MIN, |window_ms| row.at_ms.saturating_sub(window_ms + i64::from(spec.form == Form::Timer))),
             until_ms: row.at_ms.saturating_sub(offset_ms),
             counted,
             newest: VecDeque::new(),
@@ -105,7 +121,12 @@ impl Watched {
     }
 
     pub(super) fn is_of(&self, item: &Item) -> bool {
-        usize::from(item.binding) == self.binding && self.key.is_none_or(|key| key == item.key)
+        let is_its = match self.whose {
+            Whose::All => true,
+            Whose::Key(key) => key == item.key,
+            Whose::Nobody => false,
+        };
+        is_its && usize::from(item.binding) == self.binding
     }
 
     /// Takes down one that feeds it.

@@ -182,8 +182,8 @@ mod tests {
             lines(&rules, true),
             [
                 "RULE            TRUE  FALSE  UNSURE  RIGHT    95 %",
-                "auth.otp_flood  1     1      1       50.0 %   9.5 % to 90.5 %   few",
-                "  sha256:aa     0     1      1       0.0 %    0.0 % to 79.3 %   few",
+                "auth.otp_flood  1     1      1       50.0 %   9.5 % to 90.5 %    few",
+                "  sha256:aa     0     1      1       0.0 %    0.0 % to 79.3 %    few",
                 "  sha256:bb     1     0      0       100.0 %  20.7 % to 100.0 %  few",
             ]
         );
