@@ -54,7 +54,7 @@ mod built {
         ) -> Result<(), Failure> {
             let mut reader = self.0.of_types(wanted);
             let (mut count, mut lost) = (0, 0);
-            while let Some(stretch) = reader.next()? {
+            while let Some(stretch) = reader.stretch()? {
                 match stretch {
                     Stretch::Events(events) => {
                         count += events.len() as u64;

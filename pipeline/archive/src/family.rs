@@ -137,17 +137,17 @@ impl Family {
     fn add(&mut self, event: EventType) {
         let mut fields = Vec::new();
         for (number, spec) in (0_u8..).zip(event.fields()) {
-            fields.extend(self.field(FieldPath { field: number, child: None }, spec, spec.name.to_owned()));
+            fields.extend(self.field(FieldPath { field: number, child: None }, spec, spec.name));
             for (child, inner) in (0_u8..).zip(spec.children) {
                 let path = FieldPath { field: number, child: Some(child) };
-                fields.extend(self.field(path, inner, format!("{}.{}", spec.name, inner.name)));
+                fields.extend(self.field(path, inner, &format!("{}.{}", spec.name, inner.name)));
             }
         }
         self.fields.insert(event, fields);
     }
 
     /// The columns of one field; `None` where it never leaves.
-    fn field(&mut self, path: FieldPath, spec: &FieldSpec, name: String) -> Option<Field> {
+    fn field(&mut self, path: FieldPath, spec: &FieldSpec, name: &str) -> Option<Field> {
         let kind = match spec.ty {
             FieldType::Object => Kind::Bool,
             _ if spec.privacy == Privacy::Hidden => return None,
@@ -157,23 +157,23 @@ impl Family {
             FieldType::String | FieldType::Enum(_) => Kind::Text,
             FieldType::Time => Kind::Time,
         };
-        let value = self.column(name.clone(), kind);
+        let value = self.column(name, kind);
         let kinds = match spec.privacy {
             Privacy::Pseudonym(kind) | Privacy::Opaque(kind) if spec.entities.is_empty() => vec![kind],
             Privacy::Pseudonym(_) | Privacy::Opaque(_) => spec.entities.to_vec(),
             Privacy::Clear | Privacy::Hidden => Vec::new(),
         };
-        let keys = kinds.iter().map(|kind| (*kind, self.column(format!("{name}.{}_key", kind.name()), Kind::Int))).collect();
-        let shown = kinds.iter().skip(1).map(|kind| (*kind, self.column(format!("{name}.{}", kind.name()), Kind::Text))).collect();
+        let keys = kinds.iter().map(|kind| (*kind, self.column(&format!("{name}.{}_key", kind.name()), Kind::Int))).collect();
+        let shown = kinds.iter().skip(1).map(|kind| (*kind, self.column(&format!("{name}.{}", kind.name()), Kind::Text))).collect();
         Some(Field { path, ty: spec.ty, value, keys, shown })
     }
 
     /// The column of that name, which types of one family have in common.
-    fn column(&mut self, name: String, kind: Kind) -> usize {
+    fn column(&mut self, name: &str, kind: Kind) -> usize {
         if let Some(known) = self.columns.iter().position(|spec| spec.name == name) {
             return known;
         }
-        self.columns.push(Spec::optional(&name, kind));
+        self.columns.push(Spec::optional(name, kind));
         self.columns.len() - 1
     }
 }

@@ -104,7 +104,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`Error`]: what is there is not what was written. There is no going on after it.
-    pub fn next(&mut self) -> Result<Option<Stretch>, Error> {
+    pub fn stretch(&mut self) -> Result<Option<Stretch>, Error> {
         if let Some(said) = self.waiting.take() {
             return Ok(Some(Stretch::Said(said)));
         }

@@ -216,7 +216,7 @@ impl Writer {
     /// [`Error`].
     pub fn finish(mut self) -> Result<(Manifest, Written), Error> {
         if self.hour.is_none() && self.reached >= self.manifest.next() {
-            self.open(self.clock_ms.max(0))?;
+            self.open(self.clock_ms.max(0));
         }
         self.close(self.reached)?;
         Ok((self.manifest, self.written))
@@ -260,13 +260,13 @@ impl Writer {
             self.close(position.saturating_sub(1))?;
         }
         if self.hour.is_none() {
-            self.open(hour_ms)?;
+            self.open(hour_ms);
         }
         self.reached = self.reached.max(position);
         Ok(())
     }
 
-    fn open(&mut self, at_ms: i64) -> Result<(), Error> {
+    fn open(&mut self, at_ms: i64) {
         let hour_ms = at_ms.div_euclid(HOUR_MS) * HOUR_MS;
         let plain: String = format_rfc3339(hour_ms).chars().take("2026-09-21T14".len()).collect();
         let known = |name: &str| self.manifest.hours.iter().any(|hour| hour.hour == name);
@@ -279,7 +279,6 @@ impl Writer {
         }
         let first = self.manifest.next();
         self.hour = Some(Open { hour_ms, name, first, names: vec![self.names.clone()], parts: BTreeMap::new() });
-        Ok(())
     }
 
     fn part(&mut self, family: &'static str) -> Result<&mut PartWriter, Error> {

@@ -59,7 +59,7 @@ fn write(folder: &Path, lines: &[(i64, String)], options: Options) -> Manifest {
 
 fn read(reader: &mut Reader) -> Result<Vec<ColumnsRecord>, Error> {
     let mut all = Vec::new();
-    while let Some(stretch) = reader.next()? {
+    while let Some(stretch) = reader.stretch()? {
         let Stretch::Events(events) = stretch else { panic!("no service wrote it: {stretch:?}") };
         all.extend(events);
     }
@@ -97,7 +97,7 @@ fn rules_open_out_of_an_archive_what_they_open_out_of_records() {
     let mut reader =
         Reader::open(&folder.path().join("a"), &pseudonymizer()).expect("whole").of_types(|event| of_columns.reads_columns_of(event));
     let mut found = Vec::new();
-    while let Some(stretch) = reader.next().expect("whole") {
+    while let Some(stretch) = reader.stretch().expect("whole") {
         let Stretch::Events(events) = stretch else { panic!("no service wrote it") };
         let batch = of_columns.columns(&events);
         let alerts = of_columns.step(&batch).alerts.into_iter().filter(|alert| !beyond.contains(&alert.rule));
@@ -172,6 +172,9 @@ fn remade(folder: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(path, format!(r#"{{"blake3":"{hash}","archive":{archive}}}"#)).expect("written");
 }
 
+/// A name, what is done to an archive, and what is said about it then.
+type Wrong<'a> = (&'a str, Box<dyn Fn(&Path) + 'a>, Vec<String>);
+
 /// What is missing or other than it was is named, by `verify` and by whoever reads.
 #[test]
 fn a_wrong_archive_is_named() {
@@ -186,7 +189,6 @@ fn a_wrong_archive_is_named() {
         bytes[at] ^= 4;
         fs::write(path, bytes).expect("written");
     };
-    type Wrong<'a> = (&'a str, Box<dyn Fn(&Path) + 'a>, Vec<String>);
     let wrongs: Vec<Wrong<'_>> = vec![
         (
             "a part that is gone",
@@ -337,7 +339,7 @@ proptest! {
         let mut reader = Reader::open(folder.path(), &pseudonymizer()).expect("whole");
         prop_assert_eq!(reader.manifest().next(), last + 1);
         let (mut found, mut said, mut order) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(stretch) = reader.next().expect("whole") {
+        while let Some(stretch) = reader.stretch().expect("whole") {
             match stretch {
                 Stretch::Events(events) => {
                     order.extend(events.iter().map(|record| record.position));

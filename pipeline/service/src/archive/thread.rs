@@ -228,7 +228,7 @@ mod tests {
         let retired = reader.manifest().retired.clone().expect("the first hours are old");
         assert_eq!((retired.hours, retired.last), (1, 120));
         let mut positions = Vec::new();
-        while let Some(stretch) = reader.next().expect("whole") {
+        while let Some(stretch) = reader.stretch().expect("whole") {
             match stretch {
                 Stretch::Events(events) => positions.extend(events.iter().map(|event| event.position)),
                 Stretch::Said(said) => {
