@@ -222,8 +222,22 @@ pub(crate) fn member<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
 }
 
 /// The sections of the configuration, in the order in which people meet them.
-const SECTIONS: [&str; 13] =
-    ["rules", "data", "pseudonyms", "secrets", "sources", "log", "engine", "snapshot", "outbox", "alerts", "sinks", "server", "telemetry"];
+const SECTIONS: [&str; 14] = [
+    "rules",
+    "data",
+    "pseudonyms",
+    "secrets",
+    "sources",
+    "log",
+    "engine",
+    "snapshot",
+    "outbox",
+    "alerts",
+    "archive",
+    "sinks",
+    "server",
+    "telemetry",
+];
 
 fn configuration() -> Result<String> {
     let schema: Value = serde_json::from_str(&read("docs/schema/config.schema.json")?).context("docs/schema/config.schema.json")?;

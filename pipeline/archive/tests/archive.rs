@@ -174,7 +174,7 @@ fn remade(folder: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(path, format!(r#"{{"blake3":"{hash}","archive":{archive}}}"#)).expect("written");
 }
 
-/// What is done to an archive, and what is said of it then.
+/// A name, what is done to an archive, and what is said about it then.
 type Wrong<'a> = (&'a str, Box<dyn Fn(&Path) + 'a>, Vec<String>);
 
 /// What is missing or other than it was is named, by `verify` and by whoever reads.

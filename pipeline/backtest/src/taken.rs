@@ -128,3 +128,27 @@ pub fn beyond_archives(ruleset: &Ruleset) -> Vec<String> {
     let live = ruleset.rules.iter().filter(|rule| rule.mode != Mode::Off && beyond.contains(rule.id.as_str()));
     live.map(|rule| rule.id.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use rasid_compiler::{SourceFile, compile};
+
+    use super::*;
+
+    #[test]
+    fn what_an_archive_lacks_and_what_hangs_on_it_is_beyond_it() {
+        let beyond = |mode: &str| {
+            let said = format!(
+                "rule: chat.said\ntitle: t\nmode: {mode}\non: chat.message\nentity: user(sender_id)\nwhen: size(data.text) > 3\nexplain: said\n"
+            );
+            let codes = "rule: auth.codes\ntitle: t\non: auth.otp_requested\nentity: phone\nlet: {n: {count: auth.otp_requested, by: phone, window: 1h}}\nwhen: n > 2\nexplain: '{n}'\n";
+            let wave = "rule: ops.wave\ntitle: t\non: rasid.alert\nentity: all\nlet: {n: {count: rasid.alert, by: all, window: 1h}}\nwhen: n > 5\nexplain: '{n}'\n";
+            let files = [("chat/said.yaml", said.as_str()), ("auth/codes.yaml", codes), ("ops/wave.yaml", wave)];
+            let files: Vec<SourceFile> =
+                files.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
+            beyond_archives(&compile(&files).unwrap_or_else(|report| panic!("{}", report.render(false))))
+        };
+        assert_eq!(beyond("active"), ["chat.said", "ops.wave"]);
+        assert!(beyond("off").is_empty());
+    }
+}

@@ -11,8 +11,9 @@ use super::{Command, Failure, OutputFormat};
     subcommand_negates_reqs = true,
     after_help = "Examples:\n  rasid simulate --hours 720 | rasid archive - --out month\n  rasid archive /var/lib/rasid --out /srv/archive\n  \
     rasid backtest month --rules rules\n  rasid archive verify month\n\n\
-    An archive is a folder: a part for each hour and family of event types, auth/2026-09-21T14.parquet, and manifest.json, which\n\
-    names them all. People are named as in alerts, so set RASID_KEY or RASID_KEY_FILE to the secret of the service."
+    An archive is a folder: a part for each hour and family of event types, auth/2026-09-21T14.parquet,\n\
+    and manifest.json, which names them all. People are named as in alerts: set RASID_KEY or\n\
+    RASID_KEY_FILE to the secret of the service."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -334,8 +334,8 @@ proptest! {
         let log = log_of(&astray(draws, &strays));
         let mut of_records = engine(COLUMN_RULES, Config::default());
         let mut of_columns = engine(COLUMN_RULES, Config::default());
-        prop_assert_eq!(of_columns.rules_that_need_raw().collect::<Vec<_>>(), ["auth.foreign", "chat.leaks", "gps.north"]);
-        let needs_raw = |alert: &Alert| ["auth.foreign", "chat.leaks", "gps.north"].contains(&alert.rule.as_str());
+        prop_assert_eq!(of_columns.rules_that_need_raw().collect::<Vec<_>>(), ["auth.beyond", "auth.foreign", "chat.leaks", "gps.north"]);
+        let needs_raw = |alert: &Alert| ["auth.beyond", "auth.foreign", "chat.leaks", "gps.north"].contains(&alert.rule.as_str());
         for batch in records(&log).chunks(cut) {
             let opened = Opened::default();
             let decoded = of_records.decode(batch, &opened);
@@ -355,8 +355,8 @@ proptest! {
     }
 }
 
-/// Keys, prefixes, counts of different ones, a last value that is compared, waits, populations; two that need what is raw; and one
-/// that looks into a phone.
+/// Keys, prefixes, counts of different ones, a last value that is compared, waits, populations; two that need what is raw; one that
+/// looks into a phone; and one that reads what lies outside the vocabulary.
 const COLUMN_RULES: &[(&str, &str)] = &[
     crate::common::RULES[0],
     crate::common::RULES[1],
@@ -392,6 +392,17 @@ on: auth.otp_requested
 entity: phone
 when: data.phone.startsWith("+2")
 explain: "{data.phone}"
+"#,
+    ),
+    (
+        "auth/beyond.yaml",
+        r#"
+rule: auth.beyond
+title: What no vocabulary knows
+on: auth.otp_requested
+entity: phone
+when: data["note"] != "x"
+explain: "a note"
 "#,
     ),
 ];
