@@ -19,6 +19,8 @@ import { Trouble, Waiting } from '../parts/marks.js';
 
 /** Messages that wait for the next frame; more than this came while nobody looked, and the list is loaded anew. */
 const WAITING_MAX = 5_000;
+/** Between two drawings of what arrives: more often nobody sees. */
+const CALM_MS = 100;
 /** Counts of groups that cannot be told from what arrives are asked for again this late. */
 const RECOUNT_MS = 5_000;
 
@@ -132,7 +134,7 @@ export function AlertsPage({ query }) {
         <div class="picked" role="region" aria-label=${t('picked', { n: picked.size })}>
           <span>${t('picked', { n: picked.size })}</span>
           <button type="button" onClick=${() => { acknowledge([...picked.values()]); setPicked(new Map()); }}><${Icon} name="eye" size=${16} />${t('act.ack')}</button>
-          <button type="button" onClick=${about('feedback', 'true_positive')}><${Icon} name="check" size=${16} />${t('act.feedback')}</button>
+          <button type="button" onClick=${about('feedback')}><${Icon} name="check" size=${16} />${t('act.feedback')}</button>
           <button type="button" onClick=${about('close')}><${Icon} name="close" size=${16} />${t('act.close')}</button>
           <button type="button" class="bare" onClick=${() => setPicked(new Map())}>${t('act.clear')}</button>
         </div>
@@ -153,9 +155,10 @@ const Empty = ({ query }) => {
 /** Hears the stream for a list, a frame's messages at a time. Answers how to stop. */
 function hear(kept) {
   const { store } = kept;
-  let opened = [], changed = [], frame = 0, recount = 0, isLost = false;
+  let opened = [], changed = [], frame = 0, timer = 0, recount = 0, isLost = false, flushedMs = 0;
   const flush = () => {
     frame = 0;
+    flushedMs = performance.now();
     if (isLost) {
       isLost = false;
       store.reload();
@@ -181,11 +184,15 @@ function hear(kept) {
       [opened, changed] = [[], []];
       isLost = true;
     }
-    frame ||= requestAnimationFrame(flush);
+    if (frame || timer) return;
+    const wait = flushedMs + CALM_MS - performance.now();
+    if (wait <= 0) frame = requestAnimationFrame(flush);
+    else timer = setTimeout(() => { timer = 0; frame = requestAnimationFrame(flush); }, wait);
   });
   return () => {
     stop();
     cancelAnimationFrame(frame);
+    clearTimeout(timer);
     clearTimeout(recount);
   };
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../lib/view.js';
 
 /** Rows above and below what is seen; and so many come and go at once, not one by one with every pixel. */
-const SPARE = 8, STEP = 4;
+const SPARE = 4, STEP = 4;
 
 /**
  * `rows` with a `key` each, `height` of a row in px, `row(one, index)` draws one, `onEnd` is called when the end comes near,
@@ -12,7 +12,10 @@ const SPARE = 8, STEP = 4;
 export function List({ rows, height, row, onEnd, onTop, handle, label, start = 0, onScrolled, version }) {
   const box = useRef(null);
   const anchor = useRef({ key: null, offset: 0, atTop: true });
-  const [seen, setSeen] = useState({ from: 0, until: 30 });
+  const [seen, setSeen] = useState(() => {
+    const from = Math.max(0, Math.floor(start / height / STEP) * STEP - SPARE);
+    return { from, until: from + 20 };
+  });
 
   const look = () => {
     const { scrollTop, clientHeight } = box.current;
