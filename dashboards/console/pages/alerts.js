@@ -25,7 +25,7 @@ const CALM_MS = 100;
 const RECOUNT_MS = 5_000;
 
 /** What was looked at last goes on hearing the stream, and is as it was, and of now, when one comes back to it. */
-const nothing = () => ({ key: null, store: null, scroll: 0, opened: null, atTop: true, unseen: signal(0), stop: () => {} });
+const nothing = () => ({ key: null, store: null, scroll: 0, opened: null, isHeld: () => false, atTop: true, unseen: signal(0), stop: () => {} });
 let last = nothing();
 /** For going from alert to alert on their pages. */
 export const around = () => (last.store instanceof AlertList ? last.store.rows : []);
@@ -71,6 +71,7 @@ export function AlertsPage({ query }) {
   const [picked, setPicked] = useState(new Map());
   const unseen = kept.unseen.value;
   const handle = useRef(null);
+  kept.isHeld = () => handle.current?.isHeld() ?? false;
   useEffect(() => setPicked(new Map()), [store]);
 
   const version = store.version.value;
@@ -127,7 +128,7 @@ export function AlertsPage({ query }) {
         ${rows.length > 0
           ? html`<${List} key=${kept.key} rows=${rows} version=${version} height=${height} row=${draw} label=${t('nav.alerts')} handle=${handle} start=${kept.scroll}
               onScrolled=${(top) => (kept.scroll = top)} onEnd=${() => isList && store.more()}
-              onTop=${(isAtTop) => { kept.atTop = isAtTop; if (isAtTop) kept.unseen.value = 0; }} />`
+              onAbove=${(n) => (kept.unseen.value += n)} onTop=${(isAtTop) => { kept.atTop = isAtTop; if (isAtTop) kept.unseen.value = 0; }} />`
           : store.isLoaded ? html`<${Empty} query=${query} />` : !store.problem && html`<${Waiting} />`}
       </div>
       ${picked.size > 0 && html`
@@ -167,13 +168,11 @@ function hear(kept) {
     const [came, went] = [opened, changed];
     [opened, changed] = [[], []];
     if (store instanceof AlertList) {
-      const before = store.rows.length;
       store.take([...came, ...went], kept.atTop);
-      if (!kept.atTop && came.length) kept.unseen.value += Math.max(0, store.rows.length - before);
       return;
     }
     store.take(came, went);
-    if (store.isOld) recount ||= setTimeout(() => { recount = 0; store.reload(); }, RECOUNT_MS);
+    if (store.isOld) recount ||= setTimeout(() => { recount = 0; store.reload(kept.isHeld()); }, RECOUNT_MS);
   };
   const stop = listen(({ event, data, resumed }) => {
     if (event === 'alert') opened.push(data);

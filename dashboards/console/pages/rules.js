@@ -8,7 +8,7 @@ import { Icon } from '../parts/icons.js';
 import { Count, Precision, RuleState, Said, Severity, Spark, Trouble, Waiting } from '../parts/marks.js';
 
 /** Rows that are drawn at once; the others follow frame by frame, so that nobody waits for what he does not see. */
-const AT_ONCE = 24;
+const AT_ONCE = 14;
 
 const STATES = ['active', 'shadow', 'warming', 'braked', 'off'];
 const ORDERS = {
@@ -37,7 +37,7 @@ export function RulesPage({ query }) {
   useEffect(() => setMany(AT_ONCE), [shown]);
   useEffect(() => {
     if (many >= shown.length) return undefined;
-    const frame = requestAnimationFrame(() => setMany(many + AT_ONCE));
+    const frame = requestAnimationFrame(() => setMany(many + 2 * AT_ONCE));
     return () => cancelAnimationFrame(frame);
   }, [many, shown]);
   if (!known) return html`<main class="page" id="main" tabindex="-1"><h1>${t('nav.rules')}</h1>${problem ? html`<${Trouble} problem=${problem} retry=${load} />` : html`<${Waiting} />`}</main>`;
