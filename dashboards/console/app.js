@@ -5,6 +5,7 @@ import * as live from './lib/live.js';
 import { lang } from './lib/prefs.js';
 import { go, href, route } from './lib/route.js';
 import { can, me, token } from './lib/session.js';
+import './lib/title.js';
 import { whoIs } from './lib/api.js';
 import { html, render, signal, useEffect } from './lib/view.js';
 import { Acts } from './parts/acts.js';

@@ -35,6 +35,9 @@ export function count(group, alert, { since_ms, bucket_ms }) {
   group.spark[bucket] += 1;
 }
 
+/** Where the group of that key stands; before all others where there was none. */
+const place = (groups, { key }) => groups.findIndex((group) => group.key === key);
+
 export class GroupList {
   constructor(by, params) {
     Object.assign(this, { by, params, groups: [], opened: new Map(), isLoading: false, isLoaded: false, problem: null, span: null, isOld: false });
@@ -45,11 +48,13 @@ export class GroupList {
     this.version.value += 1;
   }
 
-  async reload() {
+  /** Counts anew. `inOrder`: somebody looks at a row, so all stay where they are, and what is new comes above them. */
+  async reload(inOrder = false) {
     Object.assign(this, { isLoading: true, problem: null });
     this.changed();
     try {
       const { groups, ...span } = await get('/v1/alerts/groups', { ...this.params, by: this.by, limit: GROUPS_MAX });
+      if (inOrder) groups.sort((a, b) => place(this.groups, a) - place(this.groups, b));
       Object.assign(this, { groups, span, isLoaded: true, isOld: false });
       const keys = new Set(groups.map(({ key }) => key));
       for (const key of this.opened.keys()) if (!keys.has(key)) this.opened.delete(key);
@@ -58,7 +63,7 @@ export class GroupList {
     }
     this.isLoading = false;
     this.changed();
-    await Promise.all([...this.opened.values()].map((inner) => inner instanceof GroupList && inner.reload()));
+    await Promise.all([...this.opened.values()].map((inner) => inner instanceof GroupList && inner.reload(inOrder)));
   }
 
   /** Opens or closes a group. One entity, or as many entities as alerts, needs no level between. */

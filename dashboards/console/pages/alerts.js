@@ -19,11 +19,13 @@ import { Trouble, Waiting } from '../parts/marks.js';
 
 /** Messages that wait for the next frame; more than this came while nobody looked, and the list is loaded anew. */
 const WAITING_MAX = 5_000;
+/** Between two drawings of what arrives: more often nobody sees. */
+const CALM_MS = 100;
 /** Counts of groups that cannot be told from what arrives are asked for again this late. */
 const RECOUNT_MS = 5_000;
 
 /** What was looked at last goes on hearing the stream, and is as it was, and of now, when one comes back to it. */
-const nothing = () => ({ key: null, store: null, scroll: 0, opened: null, atTop: true, unseen: signal(0), stop: () => {} });
+const nothing = () => ({ key: null, store: null, scroll: 0, opened: null, isHeld: () => false, atTop: true, unseen: signal(0), stop: () => {} });
 let last = nothing();
 /** For going from alert to alert on their pages. */
 export const around = () => (last.store instanceof AlertList ? last.store.rows : []);
@@ -69,6 +71,7 @@ export function AlertsPage({ query }) {
   const [picked, setPicked] = useState(new Map());
   const unseen = kept.unseen.value;
   const handle = useRef(null);
+  kept.isHeld = () => handle.current?.isHeld() ?? false;
   useEffect(() => setPicked(new Map()), [store]);
 
   const version = store.version.value;
@@ -125,14 +128,14 @@ export function AlertsPage({ query }) {
         ${rows.length > 0
           ? html`<${List} key=${kept.key} rows=${rows} version=${version} height=${height} row=${draw} label=${t('nav.alerts')} handle=${handle} start=${kept.scroll}
               onScrolled=${(top) => (kept.scroll = top)} onEnd=${() => isList && store.more()}
-              onTop=${(isAtTop) => { kept.atTop = isAtTop; if (isAtTop) kept.unseen.value = 0; }} />`
+              onAbove=${(n) => (kept.unseen.value += n)} onTop=${(isAtTop) => { kept.atTop = isAtTop; if (isAtTop) kept.unseen.value = 0; }} />`
           : store.isLoaded ? html`<${Empty} query=${query} />` : !store.problem && html`<${Waiting} />`}
       </div>
       ${picked.size > 0 && html`
         <div class="picked" role="region" aria-label=${t('picked', { n: picked.size })}>
           <span>${t('picked', { n: picked.size })}</span>
           <button type="button" onClick=${() => { acknowledge([...picked.values()]); setPicked(new Map()); }}><${Icon} name="eye" size=${16} />${t('act.ack')}</button>
-          <button type="button" onClick=${about('feedback', 'true_positive')}><${Icon} name="check" size=${16} />${t('act.feedback')}</button>
+          <button type="button" onClick=${about('feedback')}><${Icon} name="check" size=${16} />${t('act.feedback')}</button>
           <button type="button" onClick=${about('close')}><${Icon} name="close" size=${16} />${t('act.close')}</button>
           <button type="button" class="bare" onClick=${() => setPicked(new Map())}>${t('act.clear')}</button>
         </div>
@@ -153,9 +156,10 @@ const Empty = ({ query }) => {
 /** Hears the stream for a list, a frame's messages at a time. Answers how to stop. */
 function hear(kept) {
   const { store } = kept;
-  let opened = [], changed = [], frame = 0, recount = 0, isLost = false;
+  let opened = [], changed = [], frame = 0, timer = 0, recount = 0, isLost = false, flushedMs = 0;
   const flush = () => {
     frame = 0;
+    flushedMs = performance.now();
     if (isLost) {
       isLost = false;
       store.reload();
@@ -164,13 +168,11 @@ function hear(kept) {
     const [came, went] = [opened, changed];
     [opened, changed] = [[], []];
     if (store instanceof AlertList) {
-      const before = store.rows.length;
       store.take([...came, ...went], kept.atTop);
-      if (!kept.atTop && came.length) kept.unseen.value += Math.max(0, store.rows.length - before);
       return;
     }
     store.take(came, went);
-    if (store.isOld) recount ||= setTimeout(() => { recount = 0; store.reload(); }, RECOUNT_MS);
+    if (store.isOld) recount ||= setTimeout(() => { recount = 0; store.reload(kept.isHeld()); }, RECOUNT_MS);
   };
   const stop = listen(({ event, data, resumed }) => {
     if (event === 'alert') opened.push(data);
@@ -181,11 +183,15 @@ function hear(kept) {
       [opened, changed] = [[], []];
       isLost = true;
     }
-    frame ||= requestAnimationFrame(flush);
+    if (frame || timer) return;
+    const wait = flushedMs + CALM_MS - performance.now();
+    if (wait <= 0) frame = requestAnimationFrame(flush);
+    else timer = setTimeout(() => { timer = 0; frame = requestAnimationFrame(flush); }, wait);
   });
   return () => {
     stop();
     cancelAnimationFrame(frame);
+    clearTimeout(timer);
     clearTimeout(recount);
   };
 }

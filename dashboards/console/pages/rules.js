@@ -7,6 +7,9 @@ import { html, useEffect, useMemo, useState } from '../lib/view.js';
 import { Icon } from '../parts/icons.js';
 import { Count, Precision, RuleState, Said, Severity, Spark, Trouble, Waiting } from '../parts/marks.js';
 
+/** Rows that are drawn at once; the others follow frame by frame, so that nobody waits for what he does not see. */
+const AT_ONCE = 14;
+
 const STATES = ['active', 'shadow', 'warming', 'braked', 'off'];
 const ORDERS = {
   day: (a, b) => b.alerts.day - a.alerts.day || b.alerts.week - a.alerts.week,
@@ -30,6 +33,13 @@ export function RulesPage({ query }) {
       words.every((word) => `${rule.id} ${rule.title} ${rule.owner ?? ''}`.toLowerCase().includes(word));
     return (known ?? []).filter(wanted).sort((a, b) => ORDERS[order](a, b) || ORDERS.name(a, b));
   }, [known, query.q, query.area, query.state, query.owner, order]);
+  const [many, setMany] = useState(AT_ONCE);
+  useEffect(() => setMany(AT_ONCE), [shown]);
+  useEffect(() => {
+    if (many >= shown.length) return undefined;
+    const frame = requestAnimationFrame(() => setMany(many + 2 * AT_ONCE));
+    return () => cancelAnimationFrame(frame);
+  }, [many, shown]);
   if (!known) return html`<main class="page" id="main" tabindex="-1"><h1>${t('nav.rules')}</h1>${problem ? html`<${Trouble} problem=${problem} retry=${load} />` : html`<${Waiting} />`}</main>`;
   const few = (name) => [...new Set(known.map((rule) => rule[name]).filter(Boolean))].sort();
   const select = (name, values, say = (one) => one) => html`
@@ -51,7 +61,7 @@ export function RulesPage({ query }) {
       <table class="rules">
         <thead><tr>${column('name', t('rules.rule'))}<th scope="col">${t('rules.state')}</th>${column('severity', t('filter.severity'))}${column('day', t('rules.alerts'), 'num')}<th scope="col">${t('rules.last_day')}</th>${column('precision', t('rules.precision'))}<th scope="col">${t('rules.owner')}</th></tr></thead>
         <tbody>
-          ${shown.map((rule) => html`
+          ${shown.slice(0, many).map((rule) => html`
             <tr key=${rule.id}>
               <th scope="row"><a href=${href('rule', [rule.id])}><span dir="ltr" class="rule">${rule.id}</span></a><p><${Said}>${rule.title}<//></p></th>
               <td class="c-state"><${RuleState} state=${rule.state} /></td>

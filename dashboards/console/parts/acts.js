@@ -8,6 +8,8 @@ import { html, signal, useState } from '../lib/view.js';
 import { Dialog, toast } from './dialog.js';
 import { Trouble } from './marks.js';
 
+/** Where a keyboard would cover what it is for, it waits until it is asked for. */
+const byTouch = matchMedia('(pointer: coarse)');
 /** At most so many go in one request. */
 const CHUNK = 1_000;
 /** A storm is acted upon in one go up to here. */
@@ -81,7 +83,7 @@ const REASONS = {
 
 function ActDialog({ act, alerts, params, count, verdict, title }) {
   const [why, setWhy] = useState('');
-  const [judged, setJudged] = useState(verdict ?? 'true_positive');
+  const [judged, setJudged] = useState(verdict ?? null);
   const [alsoClose, setAlsoClose] = useState(act === 'feedback');
   const [state, setState] = useState({ busy: false, problem: null, progress: 0 });
   const close = () => state.busy || (asked.value = null);
@@ -107,7 +109,7 @@ function ActDialog({ act, alerts, params, count, verdict, title }) {
     }
   }
 
-  const reasons = REASONS[act === 'feedback' ? judged : act];
+  const reasons = REASONS[act === 'feedback' ? judged : act] ?? [];
   return html`
     <${Dialog} title=${t(`ask.${act}`, { n })} onClose=${close}>
       <form onSubmit=${send}>
@@ -115,12 +117,12 @@ function ActDialog({ act, alerts, params, count, verdict, title }) {
         ${act === 'feedback' && html`
           <fieldset class="choices"><legend>${t('ask.verdict')}</legend>
             ${['true_positive', 'false_positive', 'unsure'].map((one) => html`
-              <label class="choice ${one}"><input type="radio" name="verdict" value=${one} checked=${judged === one} onChange=${() => setJudged(one)} /><span><strong>${t(`verdict.${one}`)}</strong><small>${t(`verdict.${one}.means`)}</small></span></label>
+              <label class="choice ${one}"><input type="radio" name="verdict" required value=${one} checked=${judged === one} onChange=${() => setJudged(one)} /><span><strong>${t(`verdict.${one}`)}</strong><small>${t(`verdict.${one}.means`)}</small></span></label>
             `)}
           </fieldset>
         `}
         <label class="field"><span>${act === 'ack' ? t('ask.note') : t('ask.why')}</span>
-          <textarea rows="2" maxlength="500" required=${act !== 'ack'} value=${why} onInput=${(event) => setWhy(event.target.value)} autofocus></textarea>
+          <textarea rows="2" maxlength="500" required=${act !== 'ack'} value=${why} onInput=${(event) => setWhy(event.target.value)} autofocus=${!byTouch.matches}></textarea>
         </label>
         <div class="quick">${reasons.map((key) => html`<button type="button" class="chip" onClick=${() => setWhy(t(key))}>${t(key)}</button>`)}</div>
         <p class="hint">${t('ask.private')}</p>

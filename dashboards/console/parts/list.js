@@ -3,16 +3,22 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../lib/view.js';
 
 /** Rows above and below what is seen; and so many come and go at once, not one by one with every pixel. */
-const SPARE = 8, STEP = 4;
+const SPARE = 4, STEP = 4;
+/** Who moved a pointer over a row so lately is about to press on it: it stays under his finger. */
+const POINTING_MS = 2_000;
 
 /**
  * `rows` with a `key` each, `height` of a row in px, `row(one, index)` draws one, `onEnd` is called when the end comes near,
- * `onTop(isAtTop)` when that changes. `handle.current` gets `{focus(index), focused(), toTop()}`.
+ * `onTop(isAtTop)` when that changes, `onAbove(n)` when so many rows have come above what is held. `handle.current` gets `{focus(index), focused(), isHeld(), toTop()}`.
  */
-export function List({ rows, height, row, onEnd, onTop, handle, label, start = 0, onScrolled, version }) {
+export function List({ rows, height, row, onEnd, onTop, onAbove, handle, label, start = 0, onScrolled, version }) {
   const box = useRef(null);
   const anchor = useRef({ key: null, offset: 0, atTop: true });
-  const [seen, setSeen] = useState({ from: 0, until: 30 });
+  const pointedMs = useRef(-Infinity);
+  const [seen, setSeen] = useState(() => {
+    const from = Math.max(0, Math.floor(start / height / STEP) * STEP - SPARE);
+    return { from, until: from + 20 };
+  });
 
   const look = () => {
     const { scrollTop, clientHeight } = box.current;
@@ -40,7 +46,8 @@ export function List({ rows, height, row, onEnd, onTop, handle, label, start = 0
       requestAnimationFrame(() => requestAnimationFrame(take));
     }
   };
-  if (handle) handle.current = { focus, focused, toTop: () => (box.current.scrollTop = 0) };
+  const isHeld = () => !anchor.current.atTop || focused() > 0 || performance.now() - pointedMs.current < POINTING_MS;
+  if (handle) handle.current = { focus, focused, isHeld, toTop: () => (box.current.scrollTop = 0) };
 
   useLayoutEffect(() => {
     if (start) box.current.scrollTop = start;
@@ -48,11 +55,11 @@ export function List({ rows, height, row, onEnd, onTop, handle, label, start = 0
 
   // Rows came or went above: what was the first to be seen stays the first.
   useLayoutEffect(() => {
-    const { key, at, offset, atTop } = anchor.current;
-    const isHeld = !atTop || focused() > 0;
-    if (isHeld && key !== null && rows[at]?.key !== key) {
+    const { key, at, offset } = anchor.current;
+    if (isHeld() && key !== null && rows[at]?.key !== key) {
       const to = near(rows, key, at);
       if (to >= 0) box.current.scrollTop = to * height + offset;
+      if (to > at) onAbove?.(to - at);
     }
     look();
   }, [rows, version, height]);
@@ -65,7 +72,7 @@ export function List({ rows, height, row, onEnd, onTop, handle, label, start = 0
 
   const shown = rows.slice(seen.from, seen.until);
   return html`
-    <div class="list" ref=${box} onScroll=${look}>
+    <div class="list" ref=${box} onScroll=${look} onPointerMove=${() => (pointedMs.current = performance.now())}>
       <ul role="list" aria-label=${label} style=${{ height: `${rows.length * height}px` }}>
         ${shown.map((one, position) => {
           const index = seen.from + position;

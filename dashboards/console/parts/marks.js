@@ -8,7 +8,9 @@ import { Icon, SeverityShape } from './icons.js';
 
 /** Moves on every ten seconds: ages are drawn again. */
 export const tick = signal(0);
-setInterval(() => document.visibilityState === 'visible' && (tick.value += 1), 10_000);
+const goOn = () => document.visibilityState === 'visible' && (tick.value += 1);
+setInterval(goOn, 10_000);
+globalThis.document?.addEventListener?.('visibilitychange', goOn);
 
 export const Severity = ({ severity }) => html`
   <span class="sev ${severity.toLowerCase()}" title=${t(`severity.${severity}`)}><${SeverityShape} severity=${severity} />${severity}</span>

@@ -11,6 +11,7 @@ export const builtIn = (runbook) => /^docs\/runbooks\/([a-z_]+)\.md$/.exec(runbo
 export function RunbookLink({ runbook }) {
   const name = builtIn(runbook);
   if (name) return html`<a class="runbook" href=${href('runbook', [name])}><${Icon} name="book" />${t('runbook.open', { name: name.replace(/_/g, ' ') })}</a>`;
-  const at = /^https?:\/\//.test(runbook) ? runbook : me.value?.runbook_url ? me.value.runbook_url + runbook : null;
+  const told = /^https?:\/\//.test(runbook) ? runbook : `${me.value?.runbook_url ?? ''}${runbook}`;
+  const at = /^https?:\/\//.test(told) ? told : null;
   return at ? html`<a class="runbook" href=${at} target="_blank" rel="noreferrer"><${Icon} name="book" />${t('runbook.elsewhere')}</a>` : html`<span><${Icon} name="book" /> <code dir="ltr">${runbook}</code></span>`;
 }

@@ -51,6 +51,8 @@ export class Book {
     this.ruleset = originals[0].ruleset;
     this.alerts = []; // oldest first
     this.byId = new Map();
+    this.byRule = new Map(); // of each rule and entity those that were opened, in no order
+    this.byEntity = new Map();
     this.log = []; // {position, event, id}, in order
     this.position = 1_000;
     this.made = 0;
@@ -65,7 +67,10 @@ export class Book {
     this.alerts.sort((a, b) => a.info.opened_at_ms - b.info.opened_at_ms || (a.info.id < b.info.id ? -1 : 1));
     this.alerts.forEach(({ info, alert }, index) => (info.position = alert.position = this.position + index));
     this.position += this.alerts.length;
-    if (count) this.alerts.splice(0, Math.max(0, this.alerts.length - count)).forEach(({ info }) => this.byId.delete(info.id));
+    for (const kept of count ? this.alerts.splice(0, Math.max(0, this.alerts.length - count)) : []) {
+      this.byId.delete(kept.info.id);
+      for (const of of [this.byRule.get(kept.info.rule), this.byEntity.get(kept.info.entity)]) of.splice(of.indexOf(kept), 1);
+    }
     this.#lived();
     this.deadLetters = [
       { position: 512, field: 'data.amount_minor', reason: 'expected an integer', arrival_ms: nowMs - 7_200_000, stream: 'http:payments', bytes: 412 },
@@ -92,6 +97,7 @@ export class Book {
     const kept = { info, alert, history: [] };
     this.alerts.push(kept);
     this.byId.set(id, kept);
+    for (const [map, key] of [[this.byRule, rule], [this.byEntity, entity]]) map.has(key) ? map.get(key).push(kept) : map.set(key, [kept]);
     return kept;
   }
 
@@ -235,13 +241,12 @@ export class Book {
   }
 
   ruleInfos() {
-    const by = this.#byRule();
-    return this.rules.map((rule) => this.ruleInfo(rule, by));
+    return this.rules.map((rule) => this.ruleInfo(rule));
   }
 
-  ruleInfo({ text, description, false_positives, known_gaps, references, file, ...rule }, by = this.#byRule()) {
+  ruleInfo({ text, description, false_positives, known_gaps, references, file, ...rule }) {
     const newest = this.alerts.at(-1).info.opened_at_ms;
-    const of = by.get(rule.id) ?? [];
+    const of = (this.byRule.get(rule.id) ?? []).map(({ info }) => info);
     const within = (ms) => of.filter((info) => info.opened_at_ms > newest - ms).length;
     const spark = new Array(24).fill(0);
     of.forEach((info) => {
@@ -257,12 +262,6 @@ export class Book {
     };
   }
 
-  #byRule() {
-    const by = new Map();
-    for (const { info } of this.alerts) by.has(info.rule) ? by.get(info.rule).push(info) : by.set(info.rule, [info]);
-    return by;
-  }
-
   ruleShown(id) {
     const rule = this.rules.find((one) => one.id === id);
     if (!rule) return null;
@@ -270,12 +269,17 @@ export class Book {
     return { ...this.ruleInfo(rule), file, text, description, false_positives, known_gaps, references };
   }
 
+  /** Those about an entity, oldest first. */
+  #about(entity) {
+    return (this.byEntity.get(entity) ?? []).toSorted((a, b) => a.info.opened_at_ms - b.info.opened_at_ms);
+  }
+
   /** As the contract's section 4 has it: one reason a rule, each alert adds to what is left of it. */
   risk(entity) {
     const now = Date.now(), reasons = new Map();
     let advice = null, advice_until_ms = null;
-    for (const { info, alert } of this.alerts) {
-      if (info.entity !== entity || info.mode !== 'active' || info.retracted || !alert.risk) continue;
+    for (const { info, alert } of this.#about(entity)) {
+      if (info.mode !== 'active' || info.retracted || !alert.risk) continue;
       const half_life_s = this.rules.find((rule) => rule.id === info.rule)?.half_life_s ?? 86_400;
       const before = reasons.get(info.rule), left = before ? before.r * 2 ** (-Math.max(0, info.opened_at_ms - before.at_ms) / 1000 / half_life_s) : 0;
       reasons.set(info.rule, { rule: info.rule, r: 1 - (1 - left) * (1 - alert.risk / 100), at_ms: info.opened_at_ms, half_life_s });
@@ -292,7 +296,7 @@ export class Book {
   }
 
   entity(entity) {
-    const of = this.alerts.filter(({ info }) => info.entity === entity).reverse().slice(0, 100);
+    const of = this.#about(entity).reverse().slice(0, 100);
     const related = new Map();
     of.forEach(({ alert }) => alert.related.forEach((other) => related.set(other, (related.get(other) ?? 0) + 1)));
     const sorted = [...related].sort((a, b) => b[1] - a[1]).slice(0, 50).map(([other, alerts]) => ({ entity: other, alerts }));

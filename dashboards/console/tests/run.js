@@ -1,6 +1,7 @@
 // Drives the console in headless Chromium against the mock server, as the people do for whom it is:
 //
 //   npm ci && npm run browser [-- NAME…]      only the cases whose names hold one of these words
+//   npm run browser -- --all                  the slow ones too
 //
 // CHROMIUM names the browser (default /usr/bin/chromium). Each case prints what it measured; the last line counts.
 import { existsSync } from 'node:fs';
@@ -12,11 +13,12 @@ import { startMock } from './mock.js';
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const executablePath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
-const wanted = process.argv.slice(2);
+const isAll = process.argv.includes('--all');
+const wanted = process.argv.slice(2).filter((word) => word !== '--all');
 let passed = 0, failed = 0;
 
-for (const { name, run, count = 0, token = 'rst_admin', prefs = { lang: 'en' }, bypassCSP = false, ...options } of CASES) {
-  if (wanted.length && !wanted.some((word) => name.includes(word))) continue;
+for (const { name, run, slow = false, count = 0, token = 'rst_admin', prefs = { lang: 'en' }, bypassCSP = false, ...options } of CASES) {
+  if (wanted.length ? !wanted.some((word) => name.includes(word)) : slow && !isAll) continue;
   const mock = await startMock({ count });
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: 'Africa/Cairo', bypassCSP, ...options });
   const page = await context.newPage();
