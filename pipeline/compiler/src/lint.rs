@@ -37,8 +37,8 @@ struct View<'a> {
 const STEPS_MAX: u32 = 50_000;
 
 /// What is odd about a rule without a fault. Its programs name bindings by their place in `lets`, of which the
-/// first `own` are its own; `gaps` is what it says that it does not see, `id` where its id stands.
-pub(crate) fn warnings(rule: &Rule, lets: &[Draft], own: usize, gaps: &str, id: &Range<usize>) -> Vec<Fault> {
+/// first `own` are its own; `id` is where its id stands.
+pub(crate) fn warnings(rule: &Rule, lets: &[Draft], own: usize, id: &Range<usize>) -> Vec<Fault> {
     let mut found = Vec::new();
     let steps = &Cell::new(STEPS_MAX);
     let triggers = || {
@@ -53,7 +53,7 @@ pub(crate) fn warnings(rule: &Rule, lets: &[Draft], own: usize, gaps: &str, id: 
         let views: Vec<View<'_>> = of_override.filter_map(|(event, _, program)| Some(view(event, program.applies.as_ref()?))).collect();
         constant::look(&Term::alone(span.clone()), &views, "the override never applies", &mut found);
     }
-    hiding::look(rule, lets, gaps, &mut found);
+    hiding::look(rule, lets, rule.prose.known_gaps.as_deref().unwrap_or_default(), &mut found);
     currencies::look(lets.get(..own).unwrap_or_default(), &mut found);
     if rule.runbook.is_none() {
         let fault = Fault::new(Code::NoRunbook, id.clone(), "the rule has no runbook");

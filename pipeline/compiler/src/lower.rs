@@ -14,7 +14,7 @@ use crate::list::Lists;
 use crate::names::{Param, Tables};
 use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
-use crate::ruleset::{Advice, Brake, Mode, Receiver, Rule, Severity, Weight, WhileWarming};
+use crate::ruleset::{Advice, Brake, Mode, Prose, Receiver, Rule, Severity, Weight, WhileWarming};
 use crate::scenario::{self, Subject};
 use crate::shared::{self, Shared};
 use crate::template;
@@ -83,7 +83,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     };
     let explain = map.required("explain", faults);
     let runbook = map.optional("runbook").and_then(|node| reader::text(node, "`runbook`", faults));
-    let gaps = words(&mut map, faults);
+    let prose = words(&mut map, faults);
     let tests = map.optional("tests");
     map.finish(faults);
 
@@ -144,10 +144,11 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         suppress_ms,
         brake,
         runbook: runbook.map(str::to_owned),
+        prose,
         tests,
         source,
     };
-    let warnings = lint::warnings(&rule, &lets, own, gaps, &id_span);
+    let warnings = lint::warnings(&rule, &lets, own, &id_span);
     Lowered { id, rule: Some(rule), lets, warnings }
 }
 
@@ -172,20 +173,21 @@ fn is_too_much(cases: usize, when: Option<&Node>, bound: Option<&Node>, faults: 
     is_too_much
 }
 
-/// What is for people alone; gives what the rule says that it does not see.
-fn words<'a>(map: &mut MapReader<'a>, faults: &mut Vec<Fault>) -> &'a str {
-    for key in ["description", "false_positives", "owner"] {
-        if let Some(node) = map.optional(key) {
-            reader::text(node, &format!("`{key}`"), faults);
-        }
-    }
-    let gaps = map.optional("known_gaps").and_then(|node| reader::text(node, "`known_gaps`", faults));
+/// What is for people alone.
+fn words(map: &mut MapReader<'_>, faults: &mut Vec<Fault>) -> Prose {
+    let mut text = |key: &'static str| {
+        let node = map.optional(key)?;
+        reader::text(node, &format!("`{key}`"), faults).map(|text| text.trim().to_owned())
+    };
+    let (description, false_positives, owner, known_gaps) =
+        (text("description"), text("false_positives"), text("owner"), text("known_gaps"));
+    let mut references = Vec::new();
     if let Some(node) = map.optional("references") {
         for item in reader::one_or_more(node, "`references`", faults) {
-            reader::text(item, "a reference", faults);
+            references.extend(reader::text(item, "a reference", faults).map(str::to_owned));
         }
     }
-    gaps.unwrap_or_default()
+    Prose { description, owner, false_positives, known_gaps, references }
 }
 
 pub(crate) const SEVERITIES: [(&str, Severity); 4] =

@@ -162,12 +162,29 @@ pub struct Rule {
     pub brake: Brake,
     /// The page that says what to do.
     pub runbook: Option<String>,
+    /// What its file says to people.
+    pub prose: Prose,
     /// The tests in the rule's file.
     pub tests: Vec<Scenario>,
     /// The file that the rule stands in, by its index in [`Ruleset::sources`].
     pub source: usize,
     /// Where the terms of its conditions stand in that file.
     pub terms: Terms,
+}
+
+/// What a rule's file says to people alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Prose {
+    /// What it looks for, and why.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Honest life that it may take for something else.
+    pub false_positives: Option<String>,
+    /// What it does not see.
+    pub known_gaps: Option<String>,
+    /// Where its idea comes from.
+    pub references: Vec<String>,
 }
 
 impl Ruleset {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rasid_compiler::ruleset::{Mode, Rule, Ruleset, Severity};
+use rasid_compiler::ruleset::{Mode, Prose, Rule, Ruleset, Severity};
 use rasid_connectors::alerts::{AlertStore, Filter, Status};
 use rasid_connectors::log::Verdict;
 use rasid_detectors::kernel::wilson;
@@ -44,6 +44,7 @@ struct ListedRule {
     entity: &'static str,
     runbook: Option<String>,
     half_life_ms: i64,
+    prose: Prose,
     file: String,
     text: String,
 }
@@ -67,6 +68,7 @@ impl ListedRule {
             entity: rule.entity.name(),
             runbook: rule.runbook.clone(),
             half_life_ms: rule.half_life_ms,
+            prose: rule.prose.clone(),
             file: source.map(|source| source.name.clone()).unwrap_or_default(),
             text: source.map(|source| source.text.clone()).unwrap_or_default(),
         }
@@ -102,7 +104,7 @@ impl Catalogue {
         let Some(rule) = listed.rules.iter().find(|rule| rule.id == id) else {
             return Err(ControlError::Unknown(format!("no rule `{id}` is in force")));
         };
-        Ok(RuleShown { rule: Fare::of(figures, store)?.info(rule), text: rule.text.clone() })
+        Ok(RuleShown { rule: Fare::of(figures, store)?.info(rule), prose: rule.prose.clone(), text: rule.text.clone() })
     }
 }
 
@@ -163,6 +165,7 @@ impl<'a> Fare<'a> {
             warming_until_ms,
             pages: rule.pages,
             entity: rule.entity.to_owned(),
+            owner: rule.prose.owner.clone(),
             runbook: rule.runbook.clone(),
             file: rule.file.clone(),
             alerts: FireRate { hour: newest(2), day: newest(DAY), week: newest(WEEK) },

@@ -1,6 +1,6 @@
 //! What can be asked about rules and entities.
 
-use rasid_compiler::ruleset::{Mode, Severity};
+use rasid_compiler::ruleset::{Mode, Prose, Severity};
 use rasid_engine::Score;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,8 @@ pub struct RuleInfo {
     pub pages: bool,
     /// The kind of entity that it is about.
     pub entity: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
     /// The page that says what to do.
     pub runbook: Option<String>,
     /// The file, in the rules folder.
@@ -125,6 +127,8 @@ pub struct RuleRequest {
 pub struct RuleShown {
     /// How it fares.
     pub rule: RuleInfo,
+    /// What its file says to people.
+    pub prose: Prose,
     /// The text of its file.
     pub text: String,
 }
