@@ -89,11 +89,10 @@ impl Writer {
             gaps: Vec::new(),
             hours: Vec::new(),
         };
-        manifest.write(folder)?;
         Self::with(folder, manifest, pseudonymizer, options)
     }
 
-    /// The archive of a log in `folder`, which is gone on with; where there is none, a new one from the position `from` on. `last`
+    /// The archive of a log in `folder`, which can be written and is gone on with; where there is none, a new one from the position `from` on. `last`
     /// is the log's last position.
     ///
     /// # Errors
@@ -120,7 +119,6 @@ impl Writer {
         }
         if from > manifest.next() {
             manifest.gaps.push(Gap { first: manifest.next(), last: from - 1 });
-            manifest.write(folder)?;
         }
         env!("CARGO_PKG_VERSION").clone_into(&mut manifest.engine);
         Self::with(folder, manifest, pseudonymizer, options)
@@ -131,7 +129,7 @@ impl Writer {
             let of_family = folder.join(name);
             fs::create_dir_all(&of_family).map_err(Error::io(&of_family))?;
         }
-        sync_folder(folder)?;
+        manifest.write(folder)?;
         let clock_ms = manifest.hours.last().map_or(i64::MIN, |hour| hour.clock_ms);
         let (reached, names) = (manifest.next().saturating_sub(1), pseudonymizer.names_fingerprint());
         Ok(Self { folder: folder.to_owned(), options, manifest, clock_ms, reached, names, hour: None, written: Written::default() })

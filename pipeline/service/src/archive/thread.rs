@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::archive::Archiver;
+use crate::chain::Chain;
 use crate::decide::figures::ArchiveFigures;
 use crate::error::StartError;
 use crate::health::hindrance::{Area, Hindrances};
@@ -77,7 +78,10 @@ impl ArchiveThread {
             if self.hindrances.is_stopping() {
                 return;
             }
-            self.hindrances.meet(Area::Archive, &error);
+            match &error {
+                Stopped::Archive(error) if error.is_disk() => self.hindrances.meet(Area::Archive, error),
+                error => tracing::error!(error = %Chain(error), "cannot archive; tried again every minute"),
+            }
             self.hindrances.wait(PAUSE);
         }
     }
@@ -91,6 +95,7 @@ impl ArchiveThread {
         let oldest = LogReader::oldest(Arc::clone(&self.storage), layout::LOG, self.keys.clone())?.position();
         let committed = *self.committed.borrow();
         let writer = self.writer(oldest, committed)?;
+        self.hindrances.over(Area::Archive);
         let next = writer.next();
         let mut archiver = Archiver::new(writer, &self.current, self.known.clone(), 1)?;
         let mut reader = LogReader::open(Arc::clone(&self.storage), layout::LOG, self.keys.clone(), next)?;
@@ -107,7 +112,6 @@ impl ArchiveThread {
                 if archiver.writer().next() > whole {
                     whole = archiver.writer().next();
                     archiver.writer_mut().retire(self.retention_ms)?;
-                    self.hindrances.over(Area::Archive);
                     tracing::debug!(position = whole - 1, "archived");
                 }
                 let after = archiver.writer().written();
