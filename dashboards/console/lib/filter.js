@@ -28,6 +28,11 @@ export function paramsOf(query, now) {
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined && value !== ''));
 }
 
+/** What of it the service can be asked for groups: it keeps no counts by verdict, nor of what was taken back. */
+export function ofGroups({ verdict, judged, retracted, ...params }) {
+  return params;
+}
+
 /** Whether an alert is one of those that the service would answer with. */
 export function matches(params, alert) {
   const among = (list, value) => list === undefined || list.split(',').includes(value);

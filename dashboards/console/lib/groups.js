@@ -1,10 +1,12 @@
 // Alerts in groups: one row for each rule, entity or storm, and what is in it, down to the alerts.
 import { AlertList } from './alerts.js';
 import { get } from './api.js';
-import { SEVERITIES, matches } from './filter.js';
+import { SEVERITIES, matches, ofGroups } from './filter.js';
 import { signal } from './view.js';
 
 const GROUPS_MAX = 200;
+/** A group of so many is shown alert by alert. */
+const FEW = 5;
 /** What a storm ends by: the service has the same. */
 const STORM_GAP_MS = 30 * 60_000;
 
@@ -21,7 +23,7 @@ export function groupOf(groups, by, alert) {
   return groups.find((group) => group.rule === alert.rule && alert.opened_at_ms - group.last_ms <= STORM_GAP_MS && group.first_ms - alert.opened_at_ms <= STORM_GAP_MS);
 }
 
-/** Counts an alert that was opened just now. How many entities there are only the service knows. */
+/** Counts an alert that was opened just now. */
 export function count(group, alert, { since_ms, bucket_ms }) {
   group.alerts += 1;
   group.last_ms = Math.max(group.last_ms, alert.opened_at_ms);
@@ -53,7 +55,7 @@ export class GroupList {
     Object.assign(this, { isLoading: true, problem: null });
     this.changed();
     try {
-      const { groups, ...span } = await get('/v1/alerts/groups', { ...this.params, by: this.by, limit: GROUPS_MAX });
+      const { groups, ...span } = await get('/v1/alerts/groups', { ...ofGroups(this.params), by: this.by, limit: GROUPS_MAX });
       if (inOrder) groups.sort((a, b) => place(this.groups, a) - place(this.groups, b));
       Object.assign(this, { groups, span, isLoaded: true, isOld: false });
       const keys = new Set(groups.map(({ key }) => key));
@@ -66,12 +68,12 @@ export class GroupList {
     await Promise.all([...this.opened.values()].map((inner) => inner instanceof GroupList && inner.reload(inOrder)));
   }
 
-  /** Opens or closes a group. One entity, or as many entities as alerts, needs no level between. */
+  /** Opens or closes a group. A few alerts need no level between. */
   toggle(group) {
     if (this.opened.has(group.key)) this.opened.delete(group.key);
     else {
       const params = within(this.params, this.by, group);
-      const isFlat = this.by === 'entity' || group.entities <= 1 || group.entities === group.alerts;
+      const isFlat = this.by === 'entity' || group.alerts <= FEW;
       const inner = isFlat ? new AlertList(params, 50) : new GroupList('entity', params);
       inner.reload().then(() => this.changed());
       this.opened.set(group.key, inner);
@@ -99,9 +101,9 @@ export class GroupList {
   }
 
   #begun(alert) {
-    const { entity, rule, severity, title, opened_at_ms } = alert;
+    const { entity, rule, severity, opened_at_ms } = alert;
     const key = this.by === 'entity' ? entity : this.by === 'storm' ? `${rule}@${opened_at_ms}` : rule;
-    const group = { key, rule, title, severity, alerts: 0, open: 0, entities: 1, first_ms: opened_at_ms, last_ms: opened_at_ms, oldest_open_ms: null, spark: new Array(24).fill(0), newest: alert };
+    const group = { key, rule: this.by === 'entity' ? null : rule, severity, alerts: 0, open: 0, acknowledged: 0, first_ms: opened_at_ms, last_ms: opened_at_ms, oldest_open_ms: null, spark: new Array(24).fill(0), newest: alert };
     count(group, alert, this.span);
     return group;
   }

@@ -1,13 +1,14 @@
 // The stream of alerts as they are opened and changed. It is read by fetch, as an EventSource cannot show a token. Lost, it is taken up
 // again behind the position that came last, so nothing is missed; what lies further back than the service keeps is loaded anew.
 //
-// The service says `here` every 15 s. A line that is silent for longer than SILENCE_MS is dead, whatever the network says: that is how a
+// The service says `here` every 10 s, and ends the stream after some time, to be asked again. A line that is silent for longer than SILENCE_MS is dead, whatever the network says: that is how a
 // device that slept finds out.
 import { signal } from './view.js';
 import { sseParser } from './sse.js';
 import { ended, forget, seen, setClock, token } from './session.js';
 
 const SILENCE_MS = 35_000;
+const SHORT_MS = 2_000;
 const WAITS_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 
 /**
@@ -39,15 +40,16 @@ async function read(wasLost) {
   const own = new AbortController();
   abort = own;
   const headers = { authorization: `Bearer ${token.value}`, accept: 'text/event-stream', ...(position !== null && { 'last-event-id': String(position) }) };
+  const startedMs = Date.now();
   const response = await fetch('/v1/alerts/stream', { headers, signal: own.signal, credentials: 'omit', cache: 'no-store' });
   if (response.status === 401) {
     ended.value = 'expired';
     forget();
-    return;
+    return false;
   }
   if (!response.ok) throw new Error(`the stream answers ${response.status}`);
   heardMs = Date.now();
-  become(wasLost ? 'catching_up' : 'live');
+  if (wasLost || live.value.state !== 'live') become(wasLost ? 'catching_up' : 'live');
   publish({ event: 'open', resumed: position !== null });
   const feed = sseParser(({ event, data, id }) => {
     const said = JSON.parse(data);
@@ -59,23 +61,25 @@ async function read(wasLost) {
       become('live');
     }
     if (event === 'alert') seen(said.opened_at_ms);
-    if (event === 'gap') position = said.from;
     publish({ event, data: said, position });
   });
   const decoder = new TextDecoder();
   for (const reader = response.body.getReader(); ; ) {
     const { done, value } = await reader.read();
     heardMs = Date.now();
+    // It ends by itself from time to time, and is asked for again; one that ends at once has no business to.
+    if (done && Date.now() - startedMs > SHORT_MS) return true;
     if (done) throw new Error('the stream ended');
     feed(decoder.decode(value, { stream: true }));
   }
 }
 
-function connect(wasLost) {
+/** `isNext`: the stream before ended as it should, and this one goes on where it was. */
+function connect(wasLost, isNext = false) {
   if (!running) return;
   clearTimeout(retryTimer);
-  if (!wasLost) become('connecting');
-  read(wasLost).catch(() => {
+  if (!wasLost && !isNext) become('connecting');
+  read(wasLost).then((ended_) => ended_ && connect(false, true), () => {
     if (!running || token.value === null) return;
     const wait = WAITS_MS[Math.min(fails, WAITS_MS.length - 1)] * (0.75 + Math.random() / 2);
     fails += 1;

@@ -1,4 +1,4 @@
-// What a person chose about the page: theme, language, clock. Kept on the device; theme.js reads it before anything is drawn.
+// What a person chose about the page: theme, language, clock. Kept on the device; before.js reads it before anything is drawn.
 import { effect, signal } from './view.js';
 
 const KEY = 'rasid.prefs';

@@ -6,6 +6,12 @@
 
 export const LEVELS = [['critical', 85], ['high', 60], ['medium', 30], ['low', 1]];
 
+/** A score as the service says it, in the terms of this page. */
+export const riskOf = ({ score, level, high_until, advice, advice_until, reasons }) => ({
+  score, level: level ?? 'none', high_until_ms: high_until ?? null, advice: advice ?? null, advice_until_ms: advice_until ?? null,
+  reasons: reasons.map(({ rule, risk, at, half_life_s }) => ({ rule, risk, at_ms: at, half_life_s })),
+});
+
 export const levelOf = (score) => LEVELS.find(([, from]) => score >= from)?.[0] ?? 'none';
 
 const halved = (elapsedMs, halfLifeS) => 2 ** (-Math.max(0, elapsedMs) / 1000 / halfLifeS);

@@ -5,10 +5,12 @@ import { t } from '../lib/i18n.js';
 import { useKeys } from '../lib/keys.js';
 import { listen } from '../lib/live.js';
 import { back, goOn, href } from '../lib/route.js';
+import { fieldOf } from '../lib/rule_file.js';
 import { rules } from '../lib/rules.js';
+import { riskOf } from '../lib/score.js';
 import { can } from '../lib/session.js';
-import { comparisons, whenOf } from '../lib/condition.js';
-import { html, useEffect, useState } from '../lib/view.js';
+import { comparisons } from '../lib/condition.js';
+import { html, useEffect, useRef, useState } from '../lib/view.js';
 import { acknowledge, ask, mayAct } from '../parts/acts.js';
 import { AlertRow } from '../parts/alert_row.js';
 import { Icon } from '../parts/icons.js';
@@ -21,21 +23,23 @@ const OTHERS = 8;
 
 export function AlertPage({ parts: [id] }) {
   const [state, setState] = useState({});
+  const rule = useRef(null);
   const set = (more) => setState((before) => ({ ...before, ...more }));
   const load = async (signal) => {
     try {
       const shown = await get(`/v1/alerts/${part(id)}`, {}, signal);
       set({ shown, problem: null });
-      const { entity, rule } = shown.info;
+      const { entity } = shown.info;
+      rule.current = shown.info.rule;
       const [kind, key] = entityParts(entity);
       const quietly = (promise) => promise.catch(() => null); // the page stands without what is beside it
       const [risk, told, ofEntity, ofRule] = await Promise.all([
         can('read:risk') && kind !== 'all' ? quietly(get(`/v1/risk/${part(kind)}/${part(key)}`, {}, signal)) : null,
-        quietly(get(`/v1/rules/${part(rule)}`, {}, signal)),
+        quietly(get(`/v1/rules/${part(rule.current)}`, {}, signal)),
         entity === 'all:all' ? null : quietly(get('/v1/alerts', { entity, limit: OTHERS + 1 }, signal)),
-        quietly(get('/v1/alerts', { rule, limit: OTHERS + 1 }, signal)),
+        quietly(get('/v1/alerts', { rule: rule.current, limit: OTHERS + 1 }, signal)),
       ]);
-      set({ risk, rule: told, ofEntity, ofRule });
+      set({ risk: risk && riskOf(risk), text: told?.text ?? null, ofEntity, ofRule });
     } catch (problem) {
       if (!signal?.aborted) set({ problem });
     }
@@ -44,8 +48,8 @@ export function AlertPage({ parts: [id] }) {
     const own = new AbortController();
     load(own.signal);
     const stop = listen(({ event, data }) => {
-      if (event !== 'change' || data.id !== id) return;
-      setState((before) => (before.shown ? { ...before, shown: { ...before.shown, info: data } } : before));
+      if (event === 'retraction' ? data.rule !== rule.current : event !== 'change' || data.id !== id) return;
+      if (event === 'change') setState((before) => (before.shown ? { ...before, shown: { ...before.shown, info: data } } : before));
       // The history comes with it.
       get(`/v1/alerts/${part(id)}`, {}, own.signal).then((shown) => set({ shown }), () => {});
     });
@@ -87,12 +91,12 @@ export function AlertPage({ parts: [id] }) {
         <div class="column">
           <section class="card why"><h2>${t('alert.why')}</h2>
             <p class="explanation" dir="auto" lang="en">${info.explanation}</p>
-            ${alert ? html`<${Values} alert=${alert} rule=${state.rule} />` : html`<${Waiting} />`}
+            ${alert ? html`<${Values} alert=${alert} when=${state.text ? fieldOf(state.text, 'when') : ''} />` : html`<${Waiting} />`}
           </section>
           ${alert && html`<section class="card todo"><h2>${t('alert.do')}</h2>
             ${alert.advice ? html`<p><${Advice} advice=${alert.advice} /> ${t(`advice.${alert.advice}.means`)}${alert.advice_until ? html` <span class="muted">${t('alert.advice_until', { time: fullTime(Date.parse(alert.advice_until)) })}</span>` : ''}</p>` : html`<p class="muted">${t('alert.no_advice')}</p>`}
             ${alert.runbook && html`<p><${RunbookLink} runbook=${alert.runbook} /></p>`}
-            ${state.rule?.false_positives && html`<details><summary>${t('rule.false_positives')}</summary><p dir="auto" lang="en">${state.rule.false_positives}</p></details>`}
+            ${state.text && fieldOf(state.text, 'false_positives') && html`<details><summary>${t('rule.false_positives')}</summary><p dir="auto" lang="en">${fieldOf(state.text, 'false_positives')}</p></details>`}
           </section>
           <${Timeline} info=${info} said=${said} forgotten=${forgotten} alert=${alert} />`}
         </div>
@@ -134,10 +138,10 @@ function ActBar({ info, about }) {
 }
 
 /** What the condition saw: values beside the limits that they are held to, then everything else. */
-function Values({ alert, rule }) {
+function Values({ alert, when }) {
   const { values } = alert;
   const isOther = rules.value !== null && rules.value.ruleset !== alert.ruleset;
-  const held = comparisons(values, rule ? whenOf(rule.text) : '');
+  const held = comparisons(values, when);
   const used = new Set(held.flatMap(({ names }) => names));
   const rest = Object.entries(values).filter(([name, what]) => !used.has(name) && what !== null);
   if (!Object.keys(values).length) return null;
@@ -163,7 +167,7 @@ function Values({ alert, rule }) {
         <table class="values"><tbody>${rest.map(([name, what]) => html`<tr><th scope="row"><code dir="ltr">${name}</code></th><td><bdi>${value(name, what)}</bdi></td></tr>`)}</tbody></table>
       </details>
     `}
-    ${rule && whenOf(rule.text) && html`<details class="rest"><summary>${t('alert.condition')}</summary><pre dir="ltr" tabindex="0"><code>${whenOf(rule.text)}</code></pre></details>`}
+    ${when && html`<details class="rest"><summary>${t('alert.condition')}</summary><pre dir="ltr" tabindex="0"><code>${when}</code></pre></details>`}
   `;
 }
 

@@ -124,6 +124,7 @@ export function AlertsPage({ query }) {
       <${Filters} query=${query} />
       ${store.problem && html`<${Trouble} problem=${store.problem} retry=${() => store.reload()} />`}
       <div class="list-frame" aria-busy=${store.isLoading}>
+        ${store.span?.cut && html`<p class="cut">${t('group.cut')}</p>`}
         ${unseen > 0 && html`<button type="button" class="pill" onClick=${() => handle.current.toTop()}><${Icon} name="up" size=${14} />${t('list.new', { n: unseen })}</button>`}
         ${rows.length > 0
           ? html`<${List} key=${kept.key} rows=${rows} version=${version} height=${height} row=${draw} label=${t('nav.alerts')} handle=${handle} start=${kept.scroll}
@@ -177,7 +178,7 @@ function hear(kept) {
   const stop = listen(({ event, data, resumed }) => {
     if (event === 'alert') opened.push(data);
     else if (event === 'change') changed.push(data);
-    else if (event === 'gap' || (event === 'open' && !resumed && store.isLoaded)) isLost = true;
+    else if (event === 'retraction' || (event === 'open' && !resumed && store.isLoaded)) isLost = true;
     else return;
     if (opened.length + changed.length > WAITING_MAX) {
       [opened, changed] = [[], []];

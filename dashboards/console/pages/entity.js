@@ -5,7 +5,7 @@ import { t } from '../lib/i18n.js';
 import { listen } from '../lib/live.js';
 import { href } from '../lib/route.js';
 import { loadRules } from '../lib/rules.js';
-import { LEVELS, curve, left } from '../lib/score.js';
+import { LEVELS, curve, left, riskOf } from '../lib/score.js';
 import { nowMs } from '../lib/session.js';
 import { DAY, HOUR, MINUTE } from '../lib/units.js';
 import { html, useEffect, useMemo, useState } from '../lib/view.js';
@@ -24,7 +24,7 @@ export function EntityPage({ parts: [entity] }) {
   const load = async () => {
     try {
       const [shown, rules] = await Promise.all([get(`/v1/entities/${part(entity)}`), loadRules().catch(() => null)]);
-      setState({ shown, halfLives: new Map(rules?.rules.map(({ id, half_life_s }) => [id, half_life_s])) });
+      setState({ shown: { ...shown, risk: shown.risk && riskOf(shown.risk) }, halfLives: new Map(rules?.rules.map(({ id, half_life_s }) => [id, half_life_s])) });
     } catch (problem) {
       setState({ problem });
     }
@@ -33,7 +33,7 @@ export function EntityPage({ parts: [entity] }) {
     load();
     let timer = 0;
     const stop = listen(({ event, data }) => {
-      if ((event === 'alert' || event === 'change') && data.entity === entity) timer ||= setTimeout(() => { timer = 0; load(); }, SETTLE_MS);
+      if (event === 'retraction' || ((event === 'alert' || event === 'change') && data.entity === entity)) timer ||= setTimeout(() => { timer = 0; load(); }, SETTLE_MS);
     });
     return () => {
       stop();

@@ -3,6 +3,7 @@ import { get, part, post } from '../lib/api.js';
 import { dayTime, number } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { href } from '../lib/route.js';
+import { fieldOf, listOf } from '../lib/rule_file.js';
 import { loadRules } from '../lib/rules.js';
 import { can, nowMs } from '../lib/session.js';
 import { DAY, HOUR } from '../lib/units.js';
@@ -19,8 +20,8 @@ export function RulePage({ parts: [id] }) {
   const [isRetracting, setRetracting] = useState(false);
   const load = async () => {
     try {
-      const rule = await get(`/v1/rules/${part(id)}`);
-      setState((before) => ({ ...before, rule, problem: null }));
+      const { rule, text } = await get(`/v1/rules/${part(id)}`);
+      setState((before) => ({ ...before, rule, text, problem: null }));
       const of = await get('/v1/alerts', { rule: id, limit: 9 }).catch(() => null);
       setState((before) => ({ ...before, of }));
     } catch (problem) {
@@ -31,35 +32,37 @@ export function RulePage({ parts: [id] }) {
   const back = html`<p class="back"><a href=${href('rules')}><${Icon} name="chevron" size=${16} />${t('nav.rules')}</a></p>`;
   const { rule } = state;
   if (!rule) return html`<main class="page" id="main" tabindex="-1">${back}${state.problem ? html`<${Trouble} problem=${state.problem} retry=${load} />` : html`<${Waiting} />`}</main>`;
-  const { verdicts } = rule;
-  const prose = (key) => rule[key] && html`<h3>${t(`rule.${key}`)}</h3><p dir="auto" lang="en">${rule[key]}</p>`;
+  const { verdicts } = rule, { text } = state;
+  const [description, owner] = ['description', 'owner'].map((name) => fieldOf(text, name)), references = listOf(text, 'references');
+  const prose = (key) => fieldOf(text, key) && html`<h3>${t(`rule.${key}`)}</h3><p dir="auto" lang="en">${fieldOf(text, key)}</p>`;
   return html`
     <main class="page" id="main" tabindex="-1">
       ${back}
       <header class="rule-head"><h1 dir="ltr">${rule.id}</h1><p><${Said}>${rule.title}<//></p>
-        <p class="marks"><${RuleState} state=${rule.state} /><${Severity} severity=${rule.severity} />${rule.owner && html`<span class="tag">${t('rules.owner')}: <bdi>${rule.owner}</bdi></span>`}<span class="tag">${t('rule.entity')}: <bdi dir="ltr">${rule.entity}</bdi></span></p>
+        <p class="marks"><${RuleState} state=${rule.state} /><${Severity} severity=${rule.severity} />${owner && html`<span class="tag">${t('rules.owner')}: <bdi>${owner}</bdi></span>`}<span class="tag">${t('rule.entity')}: <bdi dir="ltr">${rule.entity}</bdi></span>${rule.pages && html`<span class="tag"><${Icon} name="alerts" size=${14} />${t('rule.pages')}</span>`}</p>
       </header>
       ${rule.state === 'braked' && html`<p class="note warn"><${Icon} name="warn" />${t('rule.braked')} <a href=${href('runbook', ['rule_braked'])}>${t('runbook.open', { name: 'rule braked' })}</a></p>`}
-      ${rule.state === 'warming' && html`<p class="note"><${Icon} name="clock" />${t('rule.warming')}</p>`}
+      ${rule.state === 'warming' && html`<p class="note"><${Icon} name="clock" />${t('rule.warming')}${rule.warming_until_ms ? ` ${t('alert.advice_until', { time: dayTime(rule.warming_until_ms) })}` : ''}</p>`}
       <div class="figures">
         <div class="figure"><span>${t('rules.hour')}</span><strong>${number(rule.alerts.hour)}</strong></div>
         <div class="figure"><span>${t('rules.last_day')}</span><strong>${number(rule.alerts.day)}</strong><${Spark} counts=${rule.spark} label=${t('group.spark', { n: rule.alerts.day })} /></div>
         <div class="figure"><span>${t('rules.last_week')}</span><strong>${number(rule.alerts.week)}</strong></div>
-        <div class="figure"><span>${t('rules.suppressed')}</span><strong>${number(rule.suppressed)}</strong></div>
-        <div class="figure wide"><span>${t('rules.precision')}</span><${Precision} precision=${rule.precision} verdicts=${verdicts} long />
+        <div class="figure"><span>${t('rules.open')}</span><strong>${number(rule.open)}</strong></div>
+        <div class="figure"><span>${t('rules.suppressed')}</span><strong>${number(rule.suppressed)}</strong>${rule.errors > 0 && html`<small class="muted">${t('rules.errors', { n: rule.errors })}</small>`}</div>
+        <div class="figure wide"><span>${t('rules.precision')}</span><${Precision} precision=${rule.precision} long />
           <small class="muted">${t('rule.verdicts', { right: verdicts.true_positive, wrong: verdicts.false_positive, unsure: verdicts.unsure })}</small></div>
       </div>
       <div class="columns">
         <div class="column">
           <section class="card prose"><h2>${t('rule.about')}</h2>
-            ${rule.description && html`<p dir="auto" lang="en">${rule.description}</p>`}${prose('false_positives')}${prose('known_gaps')}
+            ${description && html`<p dir="auto" lang="en">${description}</p>`}${prose('false_positives')}${prose('known_gaps')}
             ${rule.runbook && html`<p><${RunbookLink} runbook=${rule.runbook} /></p>`}
-            ${rule.references?.length > 0 && html`<h3>${t('rule.references')}</h3><ul class="plain">${rule.references.map((one) => html`<li>${/^https?:\/\//.test(one) ? html`<a href=${one} target="_blank" rel="noreferrer">${one}</a>` : html`<${Said}>${one}<//>`}</li>`)}</ul>`}
+            ${references.length > 0 && html`<h3>${t('rule.references')}</h3><ul class="plain">${references.map((one) => html`<li>${/^https?:\/\//.test(one) ? html`<a href=${one} target="_blank" rel="noreferrer">${one}</a>` : html`<${Said}>${one}<//>`}</li>`)}</ul>`}
           </section>
           <${Others} title=${t('rule.alerts')} answer=${state.of} id="" link=${href('alerts', [], { rule: id, status: 'any', period: 'all', kind: 'any' })} />
           ${can('admin') && html`<section class="card danger"><h2>${t('retract.title')}</h2><p class="muted">${t('retract.about')}</p><button type="button" class="dangerous" onClick=${() => setRetracting(true)}><${Icon} name="undo" size=${16} />${t('retract.start')}</button></section>`}
         </div>
-        <div class="column"><section class="card file"><h2><code dir="ltr">${rule.file}</code></h2><${Yaml} text=${rule.text} label=${rule.file} /></section></div>
+        <div class="column"><section class="card file"><h2><code dir="ltr">${rule.file}</code></h2><${Yaml} text=${text} label=${rule.file} /></section></div>
       </div>
       ${isRetracting && html`<${Retract} rule=${rule} onClose=${() => setRetracting(false)} onDone=${() => { setRetracting(false); load(); loadRules(true).catch(() => {}); }} />`}
     </main>

@@ -30,7 +30,7 @@ export function SignIn() {
         <h1>${t('signin.title')}</h1>
         <p class="muted">${ended.value === 'expired' ? t('signin.expired') : t('signin.about')}</p>
         <label class="field"><span>${t('signin.token')}</span>
-          <input type="password" name="token" autocomplete="current-password" spellcheck="false" dir="ltr" required value=${shown} onInput=${(event) => setShown(event.target.value)} placeholder="rst_…" />
+          <input type="password" name="token" autocomplete="current-password" spellcheck="false" dir="ltr" required value=${shown} onInput=${(event) => setShown(event.target.value)} placeholder="rsd_…" />
         </label>
         <label class="check"><input type="checkbox" checked=${onDevice} onChange=${(event) => setOnDevice(event.target.checked)} /> ${t('signin.keep')}</label>
         <p class="hint">${t(onDevice ? 'signin.keep.device' : 'signin.keep.tab')}</p>

@@ -65,8 +65,8 @@ export function Filters({ query }) {
         </div>
         <${Select} name="status" words="only" values=${Object.keys(STATUSES)} value=${query.status in STATUSES ? query.status : 'todo'} otherwise="todo" />
         <${Select} name="period" values=${[...Object.keys(PERIODS), ...(query.since_ms ? ['given'] : [])]} value=${query.since_ms ? 'given' : query.period in PERIODS ? query.period : '24h'} otherwise="24h" />
-        <${Select} name="verdict" words="judged" values=${['any', 'none', ...VERDICTS]} value=${query.verdict ?? 'any'} otherwise="any" />
-        <${Select} name="kind" words="delivery" values=${Object.keys(KINDS)} value=${query.kind in KINDS ? query.kind : 'told'} otherwise="told" />
+        ${view === 'list' && html`<${Select} name="verdict" words="judged" values=${['any', 'none', ...VERDICTS]} value=${query.verdict ?? 'any'} otherwise="any" />`}
+        <${Select} name="kind" words="delivery" values=${Object.keys(KINDS).filter((one) => view === 'list' || one !== 'retracted')} value=${query.kind in KINDS ? query.kind : 'told'} otherwise="told" />
         ${set.length > 0 && html`<button type="button" class="bare clear" onClick=${() => go('alerts', [], { view: query.view })}>${t('filter.clear')}</button>`}
       </div>
       ${(chips.length > 0 || query.since_ms) && html`

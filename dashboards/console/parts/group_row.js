@@ -22,7 +22,7 @@ export function GroupRow({ row, query }) {
   tick.value; // ages
   const { group, list, depth, isOpen } = row, { by } = list;
   const params = within(list.params, by, group);
-  const act = (what) => ask(what, { params, count: what === 'ack' ? group.open : group.alerts, title: group.title });
+  const act = (what) => ask(what, { params, count: what === 'ack' ? group.open : group.alerts, title: group.newest.title });
   const unacked = group.oldest_open_ms === null || group.oldest_open_ms === undefined ? null : Math.max(0, nowMs() - group.oldest_open_ms);
   return html`
     <article class="row group-row depth-${depth}">
@@ -31,13 +31,13 @@ export function GroupRow({ row, query }) {
       </button>
       <${Severity} severity=${group.severity} />
       <div class="row-text">
-        <div class="row-main" dir=${by === 'entity' ? undefined : 'auto'}>${by === 'entity' ? html`<${Entity} entity=${group.key} />` : html`<${Said}>${group.title}<//>`}</div>
-        <p class="row-why" dir="ltr">${by === 'entity' ? html`<${Said}>${group.newest.title}<//>` : html`<bdi class="row-rule">${group.rule ?? group.key}</bdi><${Said}>${group.newest.explanation}<//>`}</p>
+        <div class="row-main" dir=${by === 'entity' ? undefined : 'auto'}>${by === 'entity' ? html`<${Entity} entity=${group.key} />` : html`<${Said}>${group.newest.title}<//>`}</div>
+        <p class="row-why" dir="ltr">${by === 'entity' ? html`<${Said}>${group.newest.title}<//>` : html`<bdi class="row-rule">${group.rule}</bdi><${Said}>${group.newest.explanation}<//>`}</p>
       </div>
       <div class="row-spark"><${Spark} counts=${group.spark} label=${t('group.spark', { n: group.alerts })} /></div>
       <div class="row-counts">
         <span><strong><${Count} value=${group.alerts} /></strong> ${t('group.alerts', { n: group.alerts })}</span>
-        <span class=${group.open ? 'open' : 'muted'}>${t('group.open', { n: group.open })}${by !== 'entity' && group.entities > 1 ? html` · ${t('group.entities', { n: group.entities })}` : ''}</span>
+        <span class=${group.open ? 'open' : 'muted'}>${t('group.open', { n: group.open })}${group.acknowledged ? html` · ${t('group.acknowledged', { n: group.acknowledged })}` : ''}</span>
       </div>
       <div class="row-age">
         <${Age} ms=${group.last_ms} />
@@ -46,7 +46,7 @@ export function GroupRow({ row, query }) {
       <div class="row-menu">
         <${Menu} label=${t('group.acts')} button=${html`<${Icon} name="more" />`}>
           <a class="item" href=${linkTo(by, group, query)}><${Icon} name="filter" />${t('group.only')}</a>
-          ${by !== 'entity' && html`<a class="item" href=${href('rule', [group.rule ?? group.key])}><${Icon} name="rules" />${t('group.rule')}</a>`}
+          ${by !== 'entity' && html`<a class="item" href=${href('rule', [group.rule])}><${Icon} name="rules" />${t('group.rule')}</a>`}
           ${mayAct() && html`
             <button type="button" class="item" disabled=${!group.open} onClick=${() => act('ack')}><${Icon} name="eye" />${t('group.ack', { n: group.open })}</button>
             <button type="button" class="item" onClick=${() => act('feedback')}><${Icon} name="check" />${t('group.feedback', { n: group.alerts })}</button>

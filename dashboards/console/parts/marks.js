@@ -66,12 +66,14 @@ export function Spark({ counts, label }) {
   `;
 }
 
+/** Fewer verdicts than this say little. */
+const FEW = 30;
+
 /** How often a rule was right, with what that is worth. */
-export function Precision({ precision, verdicts, long = false }) {
-  const judged = verdicts.true_positive + verdicts.false_positive;
+export function Precision({ precision, long = false }) {
   if (!precision) return html`<span class="muted">${t('precision.none')}</span>`;
-  const few = judged < 30;
-  const { value, low, high } = precision;
+  const { value, low, high, of: judged } = precision;
+  const few = judged < FEW;
   return html`
     <span class="precision ${few ? 'few' : ''}" title=${t('precision.title', { judged, low: percent(low), high: percent(high) })}>
       <span class="precision-value">${percent(value)}</span>

@@ -80,7 +80,7 @@ test('what is cut off behind is found again by its time', async () => {
   assert.deepEqual(list.rows.map(({ id }) => id), ['al_new', ...all.toSorted(compare).map(({ id }) => id)]);
 });
 
-const group = (key, more) => ({ key, rule: 'a.b', alerts: 1, open: 1, entities: 1, severity: 'SEV3', first_ms: 0, last_ms: 0, oldest_open_ms: 0, spark: new Array(24).fill(0), newest: alert('al_0', 0), ...more });
+const group = (key, more) => ({ key, rule: 'a.b', alerts: 1, open: 1, acknowledged: 0, severity: 'SEV3', first_ms: 0, last_ms: 0, oldest_open_ms: 0, spark: new Array(24).fill(0), newest: alert('al_0', 0), ...more });
 
 test('a group counts what is opened', () => {
   const one = group('a.b');

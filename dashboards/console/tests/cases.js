@@ -64,10 +64,10 @@ export const CASES = [
     token: null,
     async run({ page, open }) {
       await open();
-      await page.fill('input[name=token]', 'rst_wrong');
+      await page.fill('input[name=token]', 'rsd_wrong');
       await page.click('button[type=submit]');
       await page.locator('.trouble', { hasText: 'not valid' }).waitFor();
-      await page.fill('input[name=token]', 'rst_reader');
+      await page.fill('input[name=token]', 'rsd_reader');
       await page.click('button[type=submit]');
       await live(page);
       await page.locator('.alert-row').first().waitFor();
@@ -236,6 +236,43 @@ export const CASES = [
     },
   },
   {
+    name: 'the stream that ends by itself is taken up again, and nobody sees it',
+    async run({ page, mock, open }) {
+      mock.streamMs = 2_500;
+      await open();
+      await live(page);
+      await page.locator('.alert-row').first().waitFor();
+      await page.evaluate(() => {
+        window.states = new Set();
+        new MutationObserver(() => window.states.add(document.querySelector('.live').className)).observe(document.querySelector('.bar'), { subtree: true, attributes: true, childList: true });
+      });
+      const all = [];
+      for (let n = 0; n < 12; n++) {
+        all.push(...mock.arrive(1));
+        await page.waitForTimeout(500);
+      }
+      await rowOf(page, all.at(-1).id).waitFor();
+      assert.ok(mock.requests.filter((one) => one.includes('/stream')).length >= 3);
+      assert.deepEqual((await ids(page)).slice(0, 12), all.toSorted(compare).map(({ id }) => id));
+      assert.ok(!(await page.evaluate(() => [...window.states])).some((state) => /lost|connecting|catching/.test(state)));
+    },
+  },
+  {
+    name: 'a token behind the address is taken, and does not stay there',
+    token: null,
+    async run({ page, mock }) {
+      await page.goto(`${mock.url}#token=rsd_admin`);
+      await live(page);
+      await page.locator('.alert-row').first().waitFor();
+      assert.doesNotMatch(page.url(), /token/);
+      await page.reload();
+      await live(page);
+      await page.evaluate(() => (location.hash = '#token=rsd_reader'));
+      await page.locator('.bar', { hasText: 'noor' }).waitFor();
+      assert.doesNotMatch(page.url(), /token/);
+    },
+  },
+  {
     name: 'a device that slept is not shown what is old',
     async run({ page, mock, open }) {
       await page.clock.install();
@@ -300,13 +337,13 @@ export const CASES = [
   },
   {
     name: 'who may not is told so in the service’s words',
-    token: 'rst_reader',
-    async run({ page, mock, open }) {
-      await open(`#/entity/${encodeURIComponent(mock.book.alerts[0].info.entity)}`);
-      await page.locator('.trouble', { hasText: 'read:risk' }).waitFor();
+    token: 'rsd_reader',
+    async run({ page, open }) {
       await open('#/rule/auth.otp_flood');
       await page.locator('.yaml').waitFor();
       assert.equal(await page.locator('.danger').count(), 0);
+      const refused = await page.evaluate(async () => (await import('./lib/api.js')).post('/v1/retract', {}).catch((problem) => [problem.status, problem.detail]));
+      assert.deepEqual(refused, [403, 'the token lacks the scope admin']);
       await open('#/alert/al_nosuch');
       await page.locator('.trouble', { hasText: 'It is not there' }).waitFor();
     },

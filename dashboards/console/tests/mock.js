@@ -5,7 +5,7 @@
 //
 //   node tests/mock.js [--port 8490] [--alerts FILE] [--count 100000] [--per-hour 10000]
 //
-// Tokens: rst_reader (read:alerts), rst_analyst (+ write:feedback, read:risk), rst_admin (all).
+// Tokens: rsd_reader (read:alerts), rsd_analyst (+ write:feedback, read:risk), rsd_admin (all).
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -22,9 +22,9 @@ export const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
 const TOKENS = {
-  rst_reader: { token: 'tk_1', owner: 'noor', scopes: ['read:alerts'] },
-  rst_analyst: { token: 'tk_2', owner: 'amal', scopes: ['read:alerts', 'write:feedback', 'read:risk'] },
-  rst_admin: { token: 'tk_3', owner: 'karim', scopes: ['read:alerts', 'write:feedback', 'read:risk', 'admin'] },
+  rsd_reader: { token: 'tk_1', owner: 'noor', scopes: ['read:alerts'] },
+  rsd_analyst: { token: 'tk_2', owner: 'amal', scopes: ['read:alerts', 'write:feedback', 'read:risk'] },
+  rsd_admin: { token: 'tk_3', owner: 'karim', scopes: ['read:alerts', 'write:feedback', 'read:risk', 'admin'] },
 };
 
 class Problem extends Error {
@@ -35,17 +35,19 @@ class Problem extends Error {
 }
 
 /** Starts one; answers what drives it. */
-export async function startMock({ port = 0, alertsFile = join(here, 'alerts.jsonl'), count = 0, nowMs = Date.now() } = {}) {
+export async function startMock({ port = 0, streamMs = 50_000, alertsFile = join(here, 'alerts.jsonl'), count = 0, nowMs = Date.now() } = {}) {
   const lines = readFileSync(alertsFile, 'utf8').trim().split('\n');
   const book = new Book(lines.map((line) => JSON.parse(line)), join(root, 'rules'), { count, nowMs });
   const streams = new Set();
   const mock = { book, down: false, requests: [], cpuUs: 0 };
 
-  const send = (stream, event, data, id) => stream.response.write(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-  const sayHere = (stream) => send(stream, 'here', { position: book.position, now_ms: Date.now() }, book.position);
+  const send = (stream, event, data, id) => stream.response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n${id === undefined ? '' : `id: ${id}\n`}\n`);
+  const sayHere = (stream, position = book.position) => send(stream, 'here', { position, now_ms: Date.now(), event_ms: Date.now() - 1_400 }, position);
+  // Of what is told together only the last has an id.
+  const sayAll = (stream, entries) => entries.forEach((entry, index) => send(stream, entry.event, entry.data ?? book.info(entry.id), index === entries.length - 1 ? entry.position : undefined));
   let isHushed = false;
-  book.told = (entry) => isHushed || streams.forEach((stream) => send(stream, entry.event, book.info(entry.id), entry.position));
-  const beat = setInterval(() => streams.forEach(sayHere), 15_000);
+  book.told = (entry) => isHushed || streams.forEach((stream) => sayAll(stream, [entry]));
+  const beat = setInterval(() => streams.forEach((stream) => sayHere(stream)), 10_000);
 
   function who(request, scope) {
     const shown = (request.headers.authorization ?? '').replace(/^Bearer /, '');
@@ -74,9 +76,9 @@ export async function startMock({ port = 0, alertsFile = join(here, 'alerts.json
   }
 
   const routes = [
-    ['GET', /^\/v1\/me$/, null, (request) => ({ ...who(request), version: '0.4.0', now_ms: Date.now(), runbook_url: null })],
-    ['GET', /^\/v1\/alerts$/, 'read:alerts', (_, query) => book.list(query)],
-    ['GET', /^\/v1\/alerts\/groups$/, 'read:alerts', (_, query) => book.groups(query)],
+    ['GET', /^\/v1\/me$/, null, (request) => ({ ...who(request), version: '0.4.0', now_ms: Date.now(), event_ms: Date.now() - 1_400 })],
+    ['GET', /^\/v1\/alerts$/, 'read:alerts', (_, query) => book.list(known(query, [...FILTER, 'verdict', 'judged', 'retracted', 'cursor']))],
+    ['GET', /^\/v1\/alerts\/groups$/, 'read:alerts', (_, query) => book.groups(known(query, [...FILTER, 'by']))],
     ['GET', /^\/v1\/alerts\/(al_[^/]+)$/, 'read:alerts', (_, __, [id]) => found(book.shown(id), `there is no alert ${id}`)],
     ['POST', /^\/v1\/alerts\/(ack|close|feedback)$/, null, async (request, _, [act], response) => {
       const body = await bodyOf(request);
@@ -86,7 +88,7 @@ export async function startMock({ port = 0, alertsFile = join(here, 'alerts.json
       say(request, response, [id], act, await bodyOf(request))],
     ['GET', /^\/v1\/rules$/, 'read:alerts', () => ({ ruleset: book.ruleset, rules: book.ruleInfos() })],
     ['GET', /^\/v1\/rules\/([^/]+)$/, 'read:alerts', (_, __, [id]) => found(book.ruleShown(id), `there is no rule ${id}`)],
-    ['GET', /^\/v1\/entities\/([^/]+)$/, 'read:risk', (_, __, [entity]) => book.entity(entity)],
+    ['GET', /^\/v1\/entities\/([^/]+)$/, 'read:alerts', (_, __, [entity]) => book.entity(entity)],
     ['GET', /^\/v1\/risk\/([^/]+)\/([^/]+)$/, 'read:risk', (_, __, [kind, id]) => found(book.risk(`${kind}:${id}`), 'no risk is known')],
     ['GET', /^\/v1\/status$/, 'read:alerts', () => statusOf(book, mock)],
     ['GET', /^\/v1\/dead-letters$/, 'admin', () => ({ dead_letters: book.deadLetters, next_after: null })],
@@ -98,6 +100,12 @@ export async function startMock({ port = 0, alertsFile = join(here, 'alerts.json
     }],
   ];
 
+  const FILTER = ['rule', 'area', 'entity', 'severity', 'status', 'mode', 'since_ms', 'until_ms', 'limit'];
+  /** What is asked for by a name that there is not is refused. */
+  const known = (query, names) => {
+    for (const name of query.keys()) if (!names.includes(name)) throw new Problem(400, 'Bad Request', `unknown field \`${name}\``);
+    return query;
+  };
   const found = (value, detail) => {
     if (!value) throw new Problem(404, 'Not Found', detail);
     return value;
@@ -108,12 +116,15 @@ export async function startMock({ port = 0, alertsFile = join(here, 'alerts.json
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     const one = { response };
     const after = request.headers['last-event-id'] ?? query.get('after');
-    if (after !== null && after !== undefined) {
-      for (const entry of book.since(Number(after))) send(one, entry.event, book.info(entry.id), entry.position);
-    }
-    sayHere(one);
+    const isBack = after !== null && after !== undefined;
+    sayHere(one, isBack ? Number(after) : book.position);
+    if (isBack) sayAll(one, book.since(Number(after)));
     streams.add(one);
-    response.on('close', () => streams.delete(one));
+    const end = setTimeout(() => response.end(), mock.streamMs ?? streamMs);
+    response.on('close', () => {
+      clearTimeout(end);
+      streams.delete(one);
+    });
   }
 
   function file(path, response, request) {

@@ -28,10 +28,8 @@ function rulesIn(folder) {
       return match?.[1].replace(/^>-?\s*/, '').replace(/\s+#.*$/gm, '').replace(/\s+/g, ' ').trim().replace(/^(["'])(.*)\1$/, '$2');
     };
     return {
-      id: field('rule'), area: file.split('/')[0], file: `rules/${file}`, text, title: field('title'), severity: field('severity') ?? 'SEV3',
-      mode: field('mode') ?? 'active', owner: field('owner') ?? null, entity: field('entity') ?? '', runbook: field('runbook') ?? null,
-      half_life_s: seconds(field('half_life')), description: field('description') ?? '', false_positives: field('false_positives') ?? '',
-      known_gaps: field('known_gaps') ?? '', references: [...(field('references') ?? '').matchAll(/"([^"]+)"/g)].map(([, one]) => one),
+      id: field('rule'), file, text, title: field('title'), severity: field('severity') ?? 'SEV3', mode: field('mode') ?? 'active', entity: field('entity') ?? '',
+      runbook: field('runbook') ?? null, half_life_s: seconds(field('half_life')), pages: /\boncall\b/.test(field('deliver') ?? ''), warming_until_ms: null,
     };
   });
 }
@@ -41,7 +39,7 @@ function wilson(right, all) {
   if (!all) return null;
   const z = 1.96, p = right / all, d = 1 + (z * z) / all;
   const centre = (p + (z * z) / (2 * all)) / d, half = (z * Math.sqrt((p * (1 - p)) / all + (z * z) / (4 * all * all))) / d;
-  return { value: p, low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
+  return { value: p, low: Math.max(0, centre - half), high: Math.min(1, centre + half), of: all };
 }
 
 export class Book {
@@ -159,7 +157,9 @@ export class Book {
     const position = ++this.position;
     const of = this.alerts.filter(({ info }) => info.rule === rule && info.opened_at_ms >= since_ms);
     of.forEach((kept) => (kept.info.retracted = position));
-    of.slice(-200).forEach((kept) => this.told(this.#note('change', kept)));
+    const entry = { position, event: 'retraction', data: { position, rule, since_ms } };
+    this.log.push(entry);
+    this.told(entry);
     return { position, id: `retract_${position}`, in_force: true, why };
   }
 
@@ -223,28 +223,28 @@ export class Book {
       }
       let group = found.get(key);
       if (!group) {
-        group = { key, alerts: 0, open: 0, entities: new Set(), severity: info.severity, first_ms: info.opened_at_ms, spark: new Array(24).fill(0), oldest_open_ms: null };
+        group = { key, rule: by === 'entity' ? null : info.rule, alerts: 0, open: 0, acknowledged: 0, severity: info.severity, first_ms: info.opened_at_ms, spark: new Array(24).fill(0), oldest_open_ms: null };
         found.set(key, group);
       }
       group.alerts += 1;
-      group.entities.add(info.entity);
+      if (info.status === 'acknowledged') group.acknowledged += 1;
       if (info.status === 'open') {
         group.open += 1;
         group.oldest_open_ms ??= info.opened_at_ms;
       }
       if (SEVERITIES.indexOf(info.severity) < SEVERITIES.indexOf(group.severity)) group.severity = info.severity;
-      Object.assign(group, { last_ms: info.opened_at_ms, title: info.title, newest: info, rule: info.rule });
+      Object.assign(group, { last_ms: info.opened_at_ms, newest: info });
       group.spark[Math.min(23, Math.floor((info.opened_at_ms - since_ms) / bucket_ms))] += 1;
     }
-    const groups = [...found.values()].sort((a, b) => b.last_ms - a.last_ms).slice(0, limit).map((group) => ({ ...group, entities: group.entities.size }));
-    return { groups, since_ms, until_ms, bucket_ms };
+    const groups = [...found.values()].sort((a, b) => b.last_ms - a.last_ms).slice(0, limit);
+    return { groups, since_ms, until_ms, bucket_ms, cut: false };
   }
 
   ruleInfos() {
     return this.rules.map((rule) => this.ruleInfo(rule));
   }
 
-  ruleInfo({ text, description, false_positives, known_gaps, references, file, ...rule }) {
+  ruleInfo({ text, ...rule }) {
     const newest = this.alerts.at(-1).info.opened_at_ms;
     const of = (this.byRule.get(rule.id) ?? []).map(({ info }) => info);
     const within = (ms) => of.filter((info) => info.opened_at_ms > newest - ms).length;
@@ -257,7 +257,7 @@ export class Book {
     of.forEach((info) => info.verdict && (verdicts[info.verdict] += 1));
     const state = rule.id === 'auth.otp_drip' ? 'warming' : rule.id === 'auth.otp_fanout' ? 'braked' : rule.mode;
     return {
-      ...rule, state, alerts: { hour: within(HOUR), day: within(DAY), week: within(7 * DAY) }, spark, suppressed: of.length * 3, verdicts,
+      ...rule, state, alerts: { hour: within(HOUR), day: within(DAY), week: within(7 * DAY) }, spark, open: of.filter(({ status }) => status === 'open').length, suppressed: of.length * 3, errors: 0, verdicts,
       precision: wilson(verdicts.true_positive, verdicts.true_positive + verdicts.false_positive),
     };
   }
@@ -265,8 +265,7 @@ export class Book {
   ruleShown(id) {
     const rule = this.rules.find((one) => one.id === id);
     if (!rule) return null;
-    const { text, description, false_positives, known_gaps, references, file } = rule;
-    return { ...this.ruleInfo(rule), file, text, description, false_positives, known_gaps, references };
+    return { rule: this.ruleInfo(rule), text: rule.text };
   }
 
   /** Those about an entity, oldest first. */
@@ -290,8 +289,8 @@ export class Book {
     const score = Math.round(100 * (1 - left));
     const level = score >= 85 ? 'critical' : score >= 60 ? 'high' : score >= 30 ? 'medium' : 'low';
     return {
-      entity, score, level, as_of_ms: now, high_until_ms: score >= 60 ? now + 5 * HOUR : null,
-      reasons: [...reasons.values()].map(({ r, ...reason }) => ({ ...reason, risk: Math.round(100 * r) })), advice, advice_until_ms, version: now,
+      entity, score, level, as_of: now, high_until: score >= 60 ? now + 5 * HOUR : null,
+      reasons: [...reasons.values()].map(({ r, at_ms, ...reason }) => ({ ...reason, at: at_ms, risk: Math.round(10_000 * r) / 100 })), advice, advice_until: advice_until_ms, version: now, ruleset: this.ruleset,
     };
   }
 

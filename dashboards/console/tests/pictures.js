@@ -59,7 +59,7 @@ for (const [name, viewport, prefs, hash, act] of PICTURES) {
   const page = await context.newPage();
   await page.addInitScript(([prefs_]) => {
     localStorage.setItem('rasid.prefs', JSON.stringify(prefs_));
-    sessionStorage.setItem('rasid.token', 'rst_admin');
+    sessionStorage.setItem('rasid.token', 'rsd_admin');
   }, [prefs]);
   await page.goto(mock.url + hash);
   await page.locator('.live.live').waitFor();

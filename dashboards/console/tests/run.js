@@ -17,7 +17,7 @@ const isAll = process.argv.includes('--all');
 const wanted = process.argv.slice(2).filter((word) => word !== '--all');
 let passed = 0, failed = 0;
 
-for (const { name, run, slow = false, count = 0, token = 'rst_admin', prefs = { lang: 'en' }, bypassCSP = false, ...options } of CASES) {
+for (const { name, run, slow = false, count = 0, token = 'rsd_admin', prefs = { lang: 'en' }, bypassCSP = false, ...options } of CASES) {
   if (wanted.length ? !wanted.some((word) => name.includes(word)) : slow && !isAll) continue;
   const mock = await startMock({ count });
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: 'Africa/Cairo', bypassCSP, ...options });

@@ -107,7 +107,7 @@ test('a quantile is the bound of its bucket', () => {
 test('the page loads every module at once, nothing from elsewhere, and no script or style of its own text', () => {
   const page = read('index.html');
   const named = [...page.matchAll(/<link rel="modulepreload" href="([^"]+)">/g)].map(([, name]) => name).sort();
-  const all = [...modules.filter((name) => name !== 'theme.js' && name !== 'app.js'), ...files('vendor/', '.js')].sort();
+  const all = [...modules.filter((name) => name !== 'before.js' && name !== 'app.js'), ...files('vendor/', '.js')].sort();
   assert.deepEqual(named, all);
   assert.doesNotMatch(page, /<script(?![^>]*src=)|<style|style=|\son\w+=/);
   for (const name of ['index.html', 'console.css', ...modules]) {
