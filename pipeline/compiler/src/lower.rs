@@ -82,8 +82,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         advice,
     };
     let explain = map.required("explain", faults);
-    let runbook = map.optional("runbook").and_then(|node| reader::text(node, "`runbook`", faults));
-    let prose = words(&mut map, faults);
+    let (runbook, prose) = words(&mut map, faults);
     let tests = map.optional("tests");
     map.finish(faults);
 
@@ -143,7 +142,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         advice_for_ms,
         suppress_ms,
         brake,
-        runbook: runbook.map(str::to_owned),
+        runbook,
         prose,
         tests,
         source,
@@ -173,21 +172,21 @@ fn is_too_much(cases: usize, when: Option<&Node>, bound: Option<&Node>, faults: 
     is_too_much
 }
 
-/// What is for people alone.
-fn words(map: &mut MapReader<'_>, faults: &mut Vec<Fault>) -> Prose {
+/// What is for people alone: the runbook, and the rest.
+fn words(map: &mut MapReader<'_>, faults: &mut Vec<Fault>) -> (Option<String>, Prose) {
     let mut text = |key: &'static str| {
         let node = map.optional(key)?;
         reader::text(node, &format!("`{key}`"), faults).map(|text| text.trim().to_owned())
     };
-    let (description, false_positives, owner, known_gaps) =
-        (text("description"), text("false_positives"), text("owner"), text("known_gaps"));
+    let (runbook, description, false_positives) = (text("runbook"), text("description"), text("false_positives"));
+    let (owner, known_gaps) = (text("owner"), text("known_gaps"));
     let mut references = Vec::new();
     if let Some(node) = map.optional("references") {
         for item in reader::one_or_more(node, "`references`", faults) {
             references.extend(reader::text(item, "a reference", faults).map(str::to_owned));
         }
     }
-    Prose { description, owner, false_positives, known_gaps, references }
+    (runbook, Prose { description, owner, false_positives, known_gaps, references })
 }
 
 pub(crate) const SEVERITIES: [(&str, Severity); 4] =
