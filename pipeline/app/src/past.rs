@@ -74,12 +74,11 @@ impl<'f> Again<'f> {
     pub(crate) fn open(&self) -> Result<Past, Failure> {
         let (limits, arrival_ms) = (limits(self.threads), self.arrival_ms);
         let Some(pseudonymizer) = self.pseudonymizer.clone() else { return Past::open(self.files, arrival_ms, self.threads) };
-        let from = match &self.held {
-            Some(held) => From::Held(Rc::clone(held)),
-            None => {
-                look_at(self.files, limits)?;
-                From::Files(self.files.to_vec())
-            }
+        let from = if let Some(held) = &self.held {
+            From::Held(Rc::clone(held))
+        } else {
+            look_at(self.files, limits)?;
+            From::Files(self.files.to_vec())
         };
         Ok(Past { from, pseudonymizer, arrival_ms, limits })
     }

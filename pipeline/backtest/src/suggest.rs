@@ -141,7 +141,9 @@ impl Looking {
     /// [`SuggestError`].
     pub fn finish(self, labels: Labels, config: &Config, pseudonymizer: &Pseudonymizer) -> Result<Trying, SuggestError> {
         let Self { ruleset, place, written, limits, standing, mut reached, period, .. } = self;
-        standing.values().for_each(|gone| keep(&limits, &mut reached, gone));
+        for gone in standing.values() {
+            keep(&limits, &mut reached, gone);
+        }
         let rule = ruleset.rules.get(place).map(|rule| rule.id.clone()).unwrap_or_default();
         let mut trials = Vec::new();
         for (number, (param, found)) in written.iter().zip(reached).enumerate() {

@@ -155,7 +155,7 @@ fn explained(ruleset: &Ruleset, lines: &[String], size: usize, id: &str) -> Expl
     };
     let pass = look(Pass::new(ruleset, alert, &config, &pseudonymizer).expect("an engine").expect("a rule"));
     let pass = look(pass.again().expect("an engine").expect("its event comes"));
-    let rule = &ruleset.rules[ruleset.place(&alert.rule).expect("a rule")];
+    let rule = ruleset.place(&alert.rule).and_then(|place| ruleset.rules.get(place)).expect("a rule");
     let mut explained = Explained::of(alert, ruleset, rule, pass.finish().expect("it was seen"), searched.neighbours).expect("an alert");
     explained.replayed = Some(Replayed::of(Some(&alert.json), Some(&alert.json)));
     explained

@@ -275,7 +275,7 @@ fn sign(comparison: Comparison) -> &'static str {
 }
 
 /// What a binding is called in the conditions that read it at that place; `None` where nothing of it may be shown.
-fn called<'p>(program: &'p Program, read: usize) -> Option<&'p str> {
+fn called(program: &Program, read: usize) -> Option<&str> {
     let is_its = |shown: &&Shown| match shown.value {
         Expr::Binding(index) | Expr::Fired(index) | Expr::Signal(index, _) => index == read,
         _ => false,

@@ -96,16 +96,13 @@ fn add(rules: &mut BTreeMap<String, OfRule>, alert: &AlertInfo) {
     let Some(verdict) = alert.verdict else { return };
     let of = rules.entry(alert.rule.clone()).or_insert_with(|| OfRule { rule: alert.rule.clone(), ..OfRule::default() });
     of.all.add(verdict);
-    match of.rulesets.iter_mut().find(|known| known.ruleset == alert.ruleset) {
-        Some(known) => {
-            known.judged.add(verdict);
-            known.first_ms = known.first_ms.min(alert.opened_at_ms);
-        }
-        None => {
-            let mut judged = Judged::default();
-            judged.add(verdict);
-            of.rulesets.push(OfRuleset { ruleset: alert.ruleset.clone(), judged, first_ms: alert.opened_at_ms });
-        }
+    if let Some(known) = of.rulesets.iter_mut().find(|known| known.ruleset == alert.ruleset) {
+        known.judged.add(verdict);
+        known.first_ms = known.first_ms.min(alert.opened_at_ms);
+    } else {
+        let mut judged = Judged::default();
+        judged.add(verdict);
+        of.rulesets.push(OfRuleset { ruleset: alert.ruleset.clone(), judged, first_ms: alert.opened_at_ms });
     }
 }
 
