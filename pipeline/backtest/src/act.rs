@@ -103,7 +103,8 @@ pub fn list(name: &str, rule: &str, found: &[Found]) -> Result<String, ListError
     for (id, alerts) in entities {
         let quoted = serde_json::Value::from(id).to_string();
         let s = if alerts == 1 { "" } else { "s" };
-        text.extend([format!("  - {{value: {quoted}, reason: {alerts} alert{s} of {rule}}}\n")]);
+        let entry = format!("  - {{value: {quoted}, reason: {alerts} alert{s} of {rule}}}\n");
+        text.push_str(&entry);
     }
     Ok(text)
 }

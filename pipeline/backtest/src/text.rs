@@ -356,7 +356,7 @@ pub(crate) fn written(table: &Table) -> String {
     out
 }
 
-fn line(out: &mut String, text: &str) {
+pub(crate) fn line(out: &mut String, text: &str) {
     writeln!(out, "{text}").expect("a String takes all");
 }
 

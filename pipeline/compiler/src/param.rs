@@ -54,7 +54,9 @@ pub fn bindings(file: &SourceFile) -> Vec<(String, String)> {
 /// Without comments and line breaks.
 fn one_line(text: &str) -> String {
     let plain = |line: &'_ str| line.find(" #").and_then(|at| line.get(..at)).unwrap_or(line).trim().to_owned();
-    text.lines().map(plain).filter(|line| !line.is_empty() && !line.starts_with('#')).collect::<Vec<_>>().join(" ")
+    let lines: Vec<String> = text.lines().map(plain).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    // What stands in brackets has its commas.
+    lines.join(if text.starts_with(['{', '[']) { " " } else { ", " })
 }
 
 fn names(node: &Node) -> impl Iterator<Item = &str> {
@@ -71,7 +73,7 @@ mod tests {
         let text = "rule: auth.t\nlet:\n  n: {count: a.b, by: phone, window: 10m}    # ten\n  wide:\n    count: a.b  # all of them\n    # whoever asks\n    by: all\n";
         let file = SourceFile { name: "auth/t.yaml".to_owned(), text: text.to_owned() };
         let found = bindings(&file);
-        let expected = [("n", "{count: a.b, by: phone, window: 10m}"), ("wide", "count: a.b by: all")];
+        let expected = [("n", "{count: a.b, by: phone, window: 10m}"), ("wide", "count: a.b, by: all")];
         assert_eq!(found, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 

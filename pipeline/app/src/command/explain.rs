@@ -219,16 +219,16 @@ impl Args {
     fn look(&self, ruleset: &Ruleset, alert: &Known, again: &Again<'_>) -> Result<Option<(rasid_engine::Moment, Vec<rasid_engine::Counted>)>, Failure> {
         let outside = |error: rasid_engine::EngineError| Failure::Outside(Box::new(error));
         let past = again.open()?;
-        let seen = Pass::new(ruleset, alert, &self.walk.config(), past.pseudonymizer()).map_err(outside)?;
-        let Some(mut seen) = seen else { return Err(unknown(alert)) };
-        past.read_while(|_| true, |taken| seen.step(taken))?;
-        let period = seen.period_ms();
-        let Some(mut seen) = seen.again().map_err(outside)? else {
+        let looking = Pass::new(ruleset, alert, &self.walk.config(), past.pseudonymizer()).map_err(outside)?;
+        let Some(mut looking) = looking else { return Err(unknown(alert)) };
+        past.read_while(|_| true, |taken| looking.step(taken))?;
+        let period = looking.period_ms();
+        let Some(mut counting) = looking.again().map_err(outside)? else {
             self.not_found_event(alert, period)?;
             return Ok(None);
         };
-        again.open()?.read_while(|_| true, |taken| seen.step(taken))?;
-        Ok(seen.finish())
+        again.open()?.read_while(|_| true, |taken| counting.step(taken))?;
+        Ok(counting.finish())
     }
 
     fn not_found(&self, period: Period, alerts: u64) -> Result<(), Failure> {

@@ -67,7 +67,7 @@ impl Explained {
         let mut casts = format!("risk {risk}");
         casts.extend(advice.map(|advice| format!(", advice {advice}")));
         if suppressed_before > 0 {
-            casts.extend([format!(", {} hits counted since the alert before", grouped(suppressed_before))]);
+            write!(casts, ", {} hits counted since the alert before", grouped(suppressed_before)).expect("a String takes all");
         }
         let mut lines = vec![
             format!("{id}  {severity}{shadow}  {rule}  {title}"),
@@ -138,7 +138,7 @@ fn event(shown: &EventShown, but: &[&Field]) -> String {
     }
     let steps: Vec<String> = shown.steps.iter().map(u8::to_string).collect();
     if !steps.is_empty() {
-        line.extend([format!("  (step {})", steps.join(", "))]);
+        write!(line, "  (step {})", steps.join(", ")).expect("a String takes all");
     }
     if shown.only_below {
         line.push_str("  (of the whole alone)");
@@ -160,13 +160,12 @@ fn of_binding(behind: &Behind, own: Option<&Reading>) -> Vec<String> {
         counted.name.as_ref().map_or_else(|| format!("a value that is not shown ({})", counted.operator), |name| format!("`{name}`"));
     let s = if counted.events == 1 { "" } else { "s" };
     let what = if counted.of_firings { "firing" } else { "event" };
-    let whose = if counted.by.is_empty() { "of all".to_owned() } else { format!("of the same {}", counted.by.join(" and ")) };
+    let is_one = counted.by.iter().all(|key| key == "all");
+    let whose = if is_one { "of all".to_owned() } else { format!("of the same {}", counted.by.join(" and ")) };
     let within = match (counted.window_ms, counted.offset_ms) {
         (None, _) => String::new(),
-        (Some(window_ms), 0) => format!(" within {}", seconds(Some(window_ms / 1_000))),
-        (Some(window_ms), offset_ms) => {
-            format!(" between {} and {} before", seconds(Some(window_ms / 1_000)), seconds(Some(offset_ms / 1_000)))
-        }
+        (Some(window_ms), 0) => format!(" within {}", span(window_ms)),
+        (Some(window_ms), offset_ms) => format!(" between {} and {} before", span(window_ms), span(offset_ms)),
     };
     let mut lines = vec![String::new(), format!("behind {name}: {} {what}{s} {whose}{within}", grouped(counted.events))];
     let more = counted.events.saturating_sub(counted.newest.len() as u64);
@@ -194,6 +193,13 @@ fn of_binding(behind: &Behind, own: Option<&Reading>) -> Vec<String> {
         lines.extend(read.into_iter().flat_map(|message| reading(message, "    ")));
     }
     lines
+}
+
+/// A window: `10 min`, `1 h`, `1 h 30 min`, `7 d`.
+fn span(ms: i64) -> String {
+    let text = seconds(Some(ms / 1_000));
+    let whole = [" 00 min", " 0 h"].into_iter().find_map(|rest| text.strip_suffix(rest));
+    whole.unwrap_or(&text).to_owned()
 }
 
 fn fix(fix: &Fix) -> String {

@@ -2,33 +2,35 @@
 
 use super::{Edit, Held, Suggested, Suggestion};
 use crate::share::Share;
-use crate::text::{align, grouped, number, percent, share, table, written};
+use crate::text::{align, grouped, line, number, percent, share, table, written};
 
 impl Suggested {
     /// In lines, for a person.
     pub fn text(&self) -> String {
         let Self { rule, from, to, alerts, precision, suggestions, tried, notes } = self;
-        let mut out = format!("{rule}, {from} to {to}: {} alerts, right {}\n", grouped(*alerts), share(*precision));
+        let mut out = String::new();
+        line(&mut out, &format!("{rule}, {from} to {to}: {} alerts, right {}", grouped(*alerts), share(*precision)));
         for note in notes {
-            out.extend([format!("note: {note}\n")]);
+            line(&mut out, &format!("note: {note}"));
         }
         let Some(first) = suggestions.first() else {
             let tried = grouped(*tried as u64);
-            out.extend([format!("{tried} other values of single parameters were tried, and none is better by what is known\n")]);
+            line(&mut out, &format!("{tried} other values of single parameters were tried, and none is better by what is known"));
             return out;
         };
-        out.push('\n');
         let mut rows = table(&["parameter", "from", "to", "alerts", "false gone", "true kept", "right", "95 %", "F1", "in other weeks"]);
         for suggestion in suggestions {
             rows.add_row(row(suggestion));
         }
         align(&mut rows, &[1, 2, 3, 4, 5, 6, 7, 8]);
+        line(&mut out, "");
         out.push_str(&written(&rows));
         if suggestions.iter().any(|suggestion| suggestion.overridden) {
-            out.push_str("* an override sets it too; where that applies, this changes nothing\n");
+            line(&mut out, "* an override sets it too; where that applies, this changes nothing");
         }
-        if let Some(Edit { file, line, old, new }) = &first.edit {
-            out.extend([format!("\nthe first is one line, {file}:{line}; nothing is changed by this command:\n- {old}\n+ {new}\n")]);
+        if let Some(Edit { file, line: number, old, new }) = &first.edit {
+            line(&mut out, &format!("\nthe first is one line, {file}:{number}; nothing is changed by this command:"));
+            line(&mut out, &format!("- {old}\n+ {new}"));
         }
         out
     }

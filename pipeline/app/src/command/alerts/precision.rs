@@ -99,11 +99,11 @@ fn add(rules: &mut BTreeMap<String, OfRule>, alert: &AlertInfo) {
     if let Some(known) = of.rulesets.iter_mut().find(|known| known.ruleset == alert.ruleset) {
         known.judged.add(verdict);
         known.first_ms = known.first_ms.min(alert.opened_at_ms);
-        return;
+    } else {
+        let mut judged = Judged::default();
+        judged.add(verdict);
+        of.rulesets.push(OfRuleset { ruleset: alert.ruleset.clone(), judged, first_ms: alert.opened_at_ms });
     }
-    let mut judged = Judged::default();
-    judged.add(verdict);
-    of.rulesets.push(OfRuleset { ruleset: alert.ruleset.clone(), judged, first_ms: alert.opened_at_ms });
 }
 
 /// Those that are most often wrong first.
