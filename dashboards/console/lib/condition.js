@@ -2,12 +2,15 @@
 
 const NAME = '[A-Za-z_][\\w.]*';
 const NUMBER = '\\d+(?:\\.\\d+)?';
-const TERM = `(?:double\\()?(?:${NAME}|${NUMBER})\\)?(?!\\w|\\()`;
+const TERM = `(?:double\\((?:${NAME}|${NUMBER})\\)|${NAME}|${NUMBER})(?![\\w.]|\\()`;
 const SUM = `${TERM}(?:\\s*[-+*/]\\s*${TERM})*`;
 const COMPARISON = new RegExp(`(?<![\\w.])(${SUM})\\s*(>=|<=|>|<)\\s*(${SUM})`, 'g');
 
-/** The value of a sum of names and numbers, left to right with * and / first; null where a name has no number. */
-function valueOf(sum, values) {
+const WHOLE_SUM = new RegExp(`^${SUM}$`);
+
+/** The value of a sum of names and numbers, left to right with * and / first; null where it is none, or a name has no number. */
+export function valueOf(sum, values) {
+  if (!WHOLE_SUM.test(sum)) return null;
   const parts = sum.replace(/double\(|\)/g, '').split(/\s*([-+*/])\s*/);
   const numbers = parts.map((part, index) => (index % 2 ? part : /^\d/.test(part) ? Number(part) : values[part]));
   if (numbers.some((part, index) => index % 2 === 0 && typeof part !== 'number')) return null;

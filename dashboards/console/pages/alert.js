@@ -10,12 +10,14 @@ import { rules } from '../lib/rules.js';
 import { riskOf } from '../lib/score.js';
 import { can } from '../lib/session.js';
 import { comparisons } from '../lib/condition.js';
+import { treeOf } from '../lib/condition_tree.js';
 import { html, useEffect, useRef, useState } from '../lib/view.js';
 import { acknowledge, ask, mayAct } from '../parts/acts.js';
 import { AlertRow } from '../parts/alert_row.js';
 import { Icon } from '../parts/icons.js';
 import { Advice, Age, Entity, Level, Mode, RuleLink, Said, Severity, Status, Trouble, Verdict, Waiting } from '../parts/marks.js';
 import { BackLink } from '../parts/back.js';
+import { Tree } from '../parts/condition_tree.js';
 import { RunbookLink } from '../parts/runbook_link.js';
 import { around, lookAt } from './alerts.js';
 
@@ -167,7 +169,7 @@ function Values({ alert, when }) {
         <table class="values"><tbody>${rest.map(([name, what]) => html`<tr><th scope="row"><code dir="ltr">${name}</code></th><td><bdi>${value(name, what)}</bdi></td></tr>`)}</tbody></table>
       </details>
     `}
-    ${when && html`<details class="rest"><summary>${t('alert.condition')}</summary><pre dir="ltr" tabindex="0"><code>${when}</code></pre></details>`}
+    ${when && html`<details class="rest" open=${held.length === 0}><summary>${t('alert.condition')}</summary><${Tree} node=${treeOf(when, values)} /></details>`}
   `;
 }
 
