@@ -295,7 +295,7 @@ export default {
 
   'rules.count': { zero: 'لا قواعد', one: 'قاعدة واحدة', two: 'قاعدتان', few: '{n} قواعد', many: '{n} قاعدة', other: '{n} قاعدة' },
   'rules.braked': { zero: 'لا قواعد مقيّدة', one: 'قاعدة مقيّدة', two: 'قاعدتان مقيّدتان', few: '{n} قواعد مقيّدة', many: '{n} قاعدة مقيّدة', other: '{n} قاعدة مقيّدة' },
-  'rules.find': 'الاسم أو العنوان',
+  'rules.find': 'الاسم أو العنوان أو المسؤول',
   'rules.open': 'المفتوحة الآن',
   'rules.errors': { zero: 'لا أحداث بلا قيمة', one: 'حدث واحد بلا قيمة', two: 'حدثان بلا قيمة', few: '{n} أحداث بلا قيمة', many: '{n} حدثًا بلا قيمة', other: '{n} حدث بلا قيمة' },
   'rules.rule': 'القاعدة',
@@ -304,6 +304,7 @@ export default {
   'rules.owner': 'المسؤول',
   'rules.any_area': 'كل المجالات',
   'rules.any_state': 'كل الحالات',
+  'rules.any_owner': 'كل المسؤولين',
   'rules.alerts': 'التنبيهات يوميًا',
   'rules.hour': 'آخر ساعة',
   'rules.last_day': 'آخر ٢٤ ساعة',

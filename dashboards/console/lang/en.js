@@ -291,7 +291,7 @@ export default {
 
   'rules.count': { one: '{n} rule', other: '{n} rules' },
   'rules.braked': { one: '{n} braked', other: '{n} braked' },
-  'rules.find': 'Name or title',
+  'rules.find': 'Name, title or owner',
   'rules.open': 'Open now',
   'rules.errors': { one: '{n} event without a value', other: '{n} events without a value' },
   'rules.rule': 'Rule',
@@ -300,6 +300,7 @@ export default {
   'rules.owner': 'Owner',
   'rules.any_area': 'All areas',
   'rules.any_state': 'All states',
+  'rules.any_owner': 'All owners',
   'rules.alerts': 'Alerts a day',
   'rules.hour': 'Last hour',
   'rules.last_day': 'Last 24 hours',

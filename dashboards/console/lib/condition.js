@@ -1,5 +1,19 @@
 // Which values of an alert were held to which limits: read from the rule's condition, as far as that compares values with numbers.
 
+/** The text of `when` in a rule file: the rest of its line, and what is indented below it. */
+export function whenOf(text) {
+  const lines = text.split('\n'), at = lines.findIndex((line) => /^when:/.test(line));
+  if (at < 0) return '';
+  const block = [lines[at].replace(/^when:\s*(?:[>|][+-]?\s*$)?/, '')];
+  for (const line of lines.slice(at + 1)) {
+    if (!/^(\s+\S|\s*$)/.test(line)) break;
+    block.push(line);
+  }
+  const joined = block.map((line) => line.trim()).filter(Boolean).join('\n').replace(/(^|\s)# .*$/gm, '').trim();
+  const quoted = /^'((?:[^']|'')*)'$/.exec(joined) ?? /^"((?:[^"\\]|\\.)*)"$/.exec(joined);
+  return quoted ? quoted[1].replace(/''/g, "'") : joined;
+}
+
 const NAME = '[A-Za-z_][\\w.]*';
 const NUMBER = '\\d+(?:\\.\\d+)?';
 const TERM = `(?:double\\((?:${NAME}|${NUMBER})\\)|${NAME}|${NUMBER})(?![\\w.]|\\()`;

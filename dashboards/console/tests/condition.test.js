@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { comparisons } from '../lib/condition.js';
+import { comparisons, whenOf } from '../lib/condition.js';
 import { treeOf } from '../lib/condition_tree.js';
-import { fieldOf, listOf } from '../lib/rule_file.js';
-
-const whenOf = (text) => fieldOf(text, 'when');
 
 const short = (found) => found.map(({ left, sign, right, shown, limit, met }) => [left, sign, right, shown, limit, met]);
 
@@ -14,14 +11,6 @@ test('the condition is found in a rule file, however it is written', () => {
   assert.equal(whenOf('when: >-\n  x > 1\n  && y > 2    # why\nrisk: 5\n'), 'x > 1\n&& y > 2');
   assert.equal(whenOf("when: 'a == \"b\" || c > ''d'''\n"), 'a == "b" || c > \'d\'');
   assert.equal(whenOf('rule: a.b\n'), '');
-});
-
-test('fields of a rule file are found, however they are written', () => {
-  const text = 'title: One phone\ndescription: >-\n  Somebody, # 1\n  again.\nowner: auth    # whom to ask\nknown_gaps: "A: b"\nreferences: ["docs/threats.md#otp", OWASP API4, \'x, y\']\n';
-  assert.deepEqual(['title', 'description', 'owner', 'known_gaps', 'none'].map((name) => fieldOf(text, name)), ['One phone', 'Somebody, # 1 again.', 'auth', 'A: b', '']);
-  assert.deepEqual(listOf(text, 'references'), ['docs/threats.md#otp', 'OWASP API4', 'x, y']);
-  assert.deepEqual(listOf('references:\n  - a#b\n  - c d\n', 'references'), ['a#b', 'c d']);
-  assert.deepEqual(listOf(text, 'none'), []);
 });
 
 test('values are held to their limits as the condition does', () => {

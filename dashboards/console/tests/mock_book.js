@@ -30,6 +30,11 @@ function rulesIn(folder) {
     return {
       id: field('rule'), file, text, title: field('title'), severity: field('severity') ?? 'SEV3', mode: field('mode') ?? 'active', entity: field('entity') ?? '',
       runbook: field('runbook') ?? null, half_life_s: seconds(field('half_life')), pages: /\boncall\b/.test(field('deliver') ?? ''), warming_until_ms: null,
+      owner: field('owner') ?? null,
+      prose: {
+        description: field('description') ?? null, owner: field('owner') ?? null, false_positives: field('false_positives') ?? null, known_gaps: field('known_gaps') ?? null,
+        references: [...(field('references') ?? '').matchAll(/"([^"]+)"/g)].map(([, one]) => one),
+      },
     };
   });
 }
@@ -244,7 +249,7 @@ export class Book {
     return this.rules.map((rule) => this.ruleInfo(rule));
   }
 
-  ruleInfo({ text, ...rule }) {
+  ruleInfo({ text, prose, ...rule }) {
     const newest = this.alerts.at(-1).info.opened_at_ms;
     const of = (this.byRule.get(rule.id) ?? []).map(({ info }) => info);
     const within = (ms) => of.filter((info) => info.opened_at_ms > newest - ms).length;
@@ -265,7 +270,7 @@ export class Book {
   ruleShown(id) {
     const rule = this.rules.find((one) => one.id === id);
     if (!rule) return null;
-    return { rule: this.ruleInfo(rule), text: rule.text };
+    return { rule: this.ruleInfo(rule), prose: rule.prose, text: rule.text };
   }
 
   /** Those about an entity, oldest first. */
