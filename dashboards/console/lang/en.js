@@ -212,6 +212,7 @@ export default {
   'group.acknowledged': { one: '{n} taken', other: '{n} taken' },
   'group.cut': 'There are very many: only the newest were counted. A shorter period counts all.',
   'group.oldest': 'open for {age}',
+  'group.oldest.up_to': 'open up to {age}',
   'group.oldest.title': 'Age of the oldest that is open',
   'group.acts': 'Act on all of these',
   'group.only': 'List only these',

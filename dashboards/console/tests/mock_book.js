@@ -215,9 +215,14 @@ export class Book {
   groups(query) {
     const by = query.get('by') ?? 'rule', limit = Number(query.get('limit') ?? 50);
     const newest = this.alerts.at(-1).info.opened_at_ms;
-    const since_ms = Number(query.get('since_ms') ?? newest - DAY), until_ms = Number(query.get('until_ms') ?? newest + 1);
-    const bucket_ms = Math.max(1, Math.ceil((until_ms - since_ms) / 24));
-    const wanted = this.#wanted(query), found = new Map(), storms = new Map();
+    // In whole hours, as the service counts.
+    const until_ms = Number(query.get('until_ms') ?? newest + 1), whole = Math.ceil(until_ms / HOUR) * HOUR;
+    const since_ms = Math.floor(Number(query.get('since_ms') ?? whole - DAY) / HOUR) * HOUR;
+    const bucket_ms = Math.max(1, Math.ceil((whole - since_ms) / HOUR / 24)) * HOUR;
+    const hour = by === 'rule' && !query.get('entity') ? (ms) => Math.floor(ms / HOUR) * HOUR : (ms) => ms;
+    const period = new URLSearchParams(query);
+    period.delete('since_ms');
+    const wanted = this.#wanted(period), found = new Map(), storms = new Map();
     for (const { info } of this.alerts) {
       if (!wanted(info) || info.opened_at_ms < since_ms || info.opened_at_ms >= until_ms) continue;
       let key = by === 'entity' ? info.entity : info.rule;
@@ -228,14 +233,14 @@ export class Book {
       }
       let group = found.get(key);
       if (!group) {
-        group = { key, rule: by === 'entity' ? null : info.rule, alerts: 0, open: 0, acknowledged: 0, severity: info.severity, first_ms: info.opened_at_ms, spark: new Array(24).fill(0), oldest_open_ms: null };
+        group = { key, rule: by === 'entity' ? null : info.rule, alerts: 0, open: 0, acknowledged: 0, severity: info.severity, first_ms: hour(info.opened_at_ms), spark: new Array(24).fill(0), oldest_open_ms: null };
         found.set(key, group);
       }
       group.alerts += 1;
       if (info.status === 'acknowledged') group.acknowledged += 1;
       if (info.status === 'open') {
         group.open += 1;
-        group.oldest_open_ms ??= info.opened_at_ms;
+        group.oldest_open_ms ??= hour(info.opened_at_ms);
       }
       if (SEVERITIES.indexOf(info.severity) < SEVERITIES.indexOf(group.severity)) group.severity = info.severity;
       Object.assign(group, { last_ms: info.opened_at_ms, newest: info });
