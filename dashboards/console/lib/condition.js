@@ -1,13 +1,30 @@
 // Which values of an alert were held to which limits: read from the rule's condition, as far as that compares values with numbers.
 
+/** The text of `when` in a rule file: the rest of its line, and what is indented below it. */
+export function whenOf(text) {
+  const lines = text.split('\n'), at = lines.findIndex((line) => /^when:/.test(line));
+  if (at < 0) return '';
+  const block = [lines[at].replace(/^when:\s*(?:[>|][+-]?\s*$)?/, '')];
+  for (const line of lines.slice(at + 1)) {
+    if (!/^(\s+\S|\s*$)/.test(line)) break;
+    block.push(line);
+  }
+  const joined = block.map((line) => line.trim()).filter(Boolean).join('\n').replace(/(^|\s)# .*$/gm, '').trim();
+  const quoted = /^'((?:[^']|'')*)'$/.exec(joined) ?? /^"((?:[^"\\]|\\.)*)"$/.exec(joined);
+  return quoted ? quoted[1].replace(/''/g, "'") : joined;
+}
+
 const NAME = '[A-Za-z_][\\w.]*';
 const NUMBER = '\\d+(?:\\.\\d+)?';
-const TERM = `(?:double\\()?(?:${NAME}|${NUMBER})\\)?(?!\\w|\\()`;
+const TERM = `(?:double\\((?:${NAME}|${NUMBER})\\)|${NAME}|${NUMBER})(?![\\w.]|\\()`;
 const SUM = `${TERM}(?:\\s*[-+*/]\\s*${TERM})*`;
 const COMPARISON = new RegExp(`(?<![\\w.])(${SUM})\\s*(>=|<=|>|<)\\s*(${SUM})`, 'g');
 
-/** The value of a sum of names and numbers, left to right with * and / first; null where a name has no number. */
-function valueOf(sum, values) {
+const WHOLE_SUM = new RegExp(`^${SUM}$`);
+
+/** The value of a sum of names and numbers, left to right with * and / first; null where it is none, or a name has no number. */
+export function valueOf(sum, values) {
+  if (!WHOLE_SUM.test(sum)) return null;
   const parts = sum.replace(/double\(|\)/g, '').split(/\s*([-+*/])\s*/);
   const numbers = parts.map((part, index) => (index % 2 ? part : /^\d/.test(part) ? Number(part) : values[part]));
   if (numbers.some((part, index) => index % 2 === 0 && typeof part !== 'number')) return null;

@@ -55,7 +55,7 @@ export class GroupList {
     Object.assign(this, { isLoading: true, problem: null });
     this.changed();
     try {
-      const { groups, ...span } = await get('/v1/alerts/groups', { ...ofGroups(this.params), by: this.by, limit: GROUPS_MAX });
+      const { groups, ...span } = await this.#ask();
       if (inOrder) groups.sort((a, b) => place(this.groups, a) - place(this.groups, b));
       Object.assign(this, { groups, span, isLoaded: true, isOld: false });
       const keys = new Set(groups.map(({ key }) => key));
@@ -68,11 +68,25 @@ export class GroupList {
     await Promise.all([...this.opened.values()].map((inner) => inner instanceof GroupList && inner.reload(inOrder)));
   }
 
+  async #ask() {
+    const ask = (since_ms) => get('/v1/alerts/groups', { ...ofGroups(this.params), since_ms, by: this.by, limit: GROUPS_MAX });
+    if (this.params.since_ms !== undefined) return ask(this.params.since_ms);
+    // Without a beginning the service means a day. Of all times the stretches begin with the first alert, or all would lie in the last.
+    const all = await ask(0);
+    return all.groups.length ? ask(Math.min(...all.groups.map(({ first_ms }) => first_ms))) : all;
+  }
+
+  /** The filter that has just a group's alerts: those that are counted, from the whole hour on that the service counts from. */
+  within(group) {
+    const since = this.params.since_ms === undefined ? {} : { since_ms: Math.min(this.params.since_ms, this.span.since_ms) };
+    return within({ ...this.params, ...since }, this.by, group);
+  }
+
   /** Opens or closes a group. A few alerts need no level between. */
   toggle(group) {
     if (this.opened.has(group.key)) this.opened.delete(group.key);
     else {
-      const params = within(this.params, this.by, group);
+      const params = this.within(group);
       const isFlat = this.by === 'entity' || group.alerts <= FEW;
       const inner = isFlat ? new AlertList(params, 50) : new GroupList('entity', params);
       inner.reload().then(() => this.changed());

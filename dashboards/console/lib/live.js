@@ -89,6 +89,9 @@ function connect(wasLost, isNext = false) {
   });
 }
 
+/** Drops the line, as a network does. */
+export const cut = () => abort?.abort();
+
 /** Tries at once: somebody looks, or the network is back. */
 export function hurry() {
   if (!running) return;

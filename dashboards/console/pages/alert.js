@@ -5,17 +5,18 @@ import { t } from '../lib/i18n.js';
 import { useKeys } from '../lib/keys.js';
 import { listen } from '../lib/live.js';
 import { back, goOn, href } from '../lib/route.js';
-import { fieldOf } from '../lib/rule_file.js';
 import { rules } from '../lib/rules.js';
 import { riskOf } from '../lib/score.js';
 import { can } from '../lib/session.js';
-import { comparisons } from '../lib/condition.js';
+import { comparisons, whenOf } from '../lib/condition.js';
+import { treeOf } from '../lib/condition_tree.js';
 import { html, useEffect, useRef, useState } from '../lib/view.js';
 import { acknowledge, ask, mayAct } from '../parts/acts.js';
 import { AlertRow } from '../parts/alert_row.js';
 import { Icon } from '../parts/icons.js';
 import { Advice, Age, Entity, Level, Mode, RuleLink, Said, Severity, Status, Trouble, Verdict, Waiting } from '../parts/marks.js';
 import { BackLink } from '../parts/back.js';
+import { Tree } from '../parts/condition_tree.js';
 import { RunbookLink } from '../parts/runbook_link.js';
 import { around, lookAt } from './alerts.js';
 
@@ -39,7 +40,7 @@ export function AlertPage({ parts: [id] }) {
         entity === 'all:all' ? null : quietly(get('/v1/alerts', { entity, limit: OTHERS + 1 }, signal)),
         quietly(get('/v1/alerts', { rule: rule.current, limit: OTHERS + 1 }, signal)),
       ]);
-      set({ risk: risk && riskOf(risk), text: told?.text ?? null, ofEntity, ofRule });
+      set({ risk: risk && riskOf(risk), rule: told, ofEntity, ofRule });
     } catch (problem) {
       if (!signal?.aborted) set({ problem });
     }
@@ -91,12 +92,12 @@ export function AlertPage({ parts: [id] }) {
         <div class="column">
           <section class="card why"><h2>${t('alert.why')}</h2>
             <p class="explanation" dir="auto" lang="en">${info.explanation}</p>
-            ${alert ? html`<${Values} alert=${alert} when=${state.text ? fieldOf(state.text, 'when') : ''} />` : html`<${Waiting} />`}
+            ${alert ? html`<${Values} alert=${alert} when=${state.rule ? whenOf(state.rule.text) : ''} />` : html`<${Waiting} />`}
           </section>
           ${alert && html`<section class="card todo"><h2>${t('alert.do')}</h2>
             ${alert.advice ? html`<p><${Advice} advice=${alert.advice} /> ${t(`advice.${alert.advice}.means`)}${alert.advice_until ? html` <span class="muted">${t('alert.advice_until', { time: fullTime(Date.parse(alert.advice_until)) })}</span>` : ''}</p>` : html`<p class="muted">${t('alert.no_advice')}</p>`}
             ${alert.runbook && html`<p><${RunbookLink} runbook=${alert.runbook} /></p>`}
-            ${state.text && fieldOf(state.text, 'false_positives') && html`<details><summary>${t('rule.false_positives')}</summary><p dir="auto" lang="en">${fieldOf(state.text, 'false_positives')}</p></details>`}
+            ${state.rule?.prose.false_positives && html`<details><summary>${t('rule.false_positives')}</summary><p dir="auto" lang="en">${state.rule.prose.false_positives}</p></details>`}
           </section>
           <${Timeline} info=${info} said=${said} forgotten=${forgotten} alert=${alert} />`}
         </div>
@@ -167,7 +168,7 @@ function Values({ alert, when }) {
         <table class="values"><tbody>${rest.map(([name, what]) => html`<tr><th scope="row"><code dir="ltr">${name}</code></th><td><bdi>${value(name, what)}</bdi></td></tr>`)}</tbody></table>
       </details>
     `}
-    ${when && html`<details class="rest"><summary>${t('alert.condition')}</summary><pre dir="ltr" tabindex="0"><code>${when}</code></pre></details>`}
+    ${when && html`<details class="rest" open=${held.length === 0}><summary>${t('alert.condition')}</summary><${Tree} node=${treeOf(when, values)} /></details>`}
   `;
 }
 

@@ -3,7 +3,6 @@ import { get, part, post } from '../lib/api.js';
 import { dayTime, number } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { href } from '../lib/route.js';
-import { fieldOf, listOf } from '../lib/rule_file.js';
 import { loadRules } from '../lib/rules.js';
 import { can, nowMs } from '../lib/session.js';
 import { DAY, HOUR } from '../lib/units.js';
@@ -20,8 +19,8 @@ export function RulePage({ parts: [id] }) {
   const [isRetracting, setRetracting] = useState(false);
   const load = async () => {
     try {
-      const { rule, text } = await get(`/v1/rules/${part(id)}`);
-      setState((before) => ({ ...before, rule, text, problem: null }));
+      const { rule, prose, text } = await get(`/v1/rules/${part(id)}`);
+      setState((before) => ({ ...before, rule, prose, text, problem: null }));
       const of = await get('/v1/alerts', { rule: id, limit: 9 }).catch(() => null);
       setState((before) => ({ ...before, of }));
     } catch (problem) {
@@ -32,14 +31,13 @@ export function RulePage({ parts: [id] }) {
   const back = html`<p class="back"><a href=${href('rules')}><${Icon} name="chevron" size=${16} />${t('nav.rules')}</a></p>`;
   const { rule } = state;
   if (!rule) return html`<main class="page" id="main" tabindex="-1">${back}${state.problem ? html`<${Trouble} problem=${state.problem} retry=${load} />` : html`<${Waiting} />`}</main>`;
-  const { verdicts } = rule, { text } = state;
-  const [description, owner] = ['description', 'owner'].map((name) => fieldOf(text, name)), references = listOf(text, 'references');
-  const prose = (key) => fieldOf(text, key) && html`<h3>${t(`rule.${key}`)}</h3><p dir="auto" lang="en">${fieldOf(text, key)}</p>`;
+  const { verdicts } = rule, { text, prose } = state;
+  const said = (key) => prose[key] && html`<h3>${t(`rule.${key}`)}</h3><p dir="auto" lang="en">${prose[key]}</p>`;
   return html`
     <main class="page" id="main" tabindex="-1">
       ${back}
       <header class="rule-head"><h1 dir="ltr">${rule.id}</h1><p><${Said}>${rule.title}<//></p>
-        <p class="marks"><${RuleState} state=${rule.state} /><${Severity} severity=${rule.severity} />${owner && html`<span class="tag">${t('rules.owner')}: <bdi>${owner}</bdi></span>`}<span class="tag">${t('rule.entity')}: <bdi dir="ltr">${rule.entity}</bdi></span>${rule.pages && html`<span class="tag"><${Icon} name="alerts" size=${14} />${t('rule.pages')}</span>`}</p>
+        <p class="marks"><${RuleState} state=${rule.state} /><${Severity} severity=${rule.severity} />${rule.owner && html`<span class="tag">${t('rules.owner')}: <bdi>${rule.owner}</bdi></span>`}<span class="tag">${t('rule.entity')}: <bdi dir="ltr">${rule.entity}</bdi></span>${rule.pages && html`<span class="tag"><${Icon} name="alerts" size=${14} />${t('rule.pages')}</span>`}</p>
       </header>
       ${rule.state === 'braked' && html`<p class="note warn"><${Icon} name="warn" />${t('rule.braked')} <a href=${href('runbook', ['rule_braked'])}>${t('runbook.open', { name: 'rule braked' })}</a></p>`}
       ${rule.state === 'warming' && html`<p class="note"><${Icon} name="clock" />${t('rule.warming')}${rule.warming_until_ms ? ` ${t('alert.advice_until', { time: dayTime(rule.warming_until_ms) })}` : ''}</p>`}
@@ -55,9 +53,9 @@ export function RulePage({ parts: [id] }) {
       <div class="columns">
         <div class="column">
           <section class="card prose"><h2>${t('rule.about')}</h2>
-            ${description && html`<p dir="auto" lang="en">${description}</p>`}${prose('false_positives')}${prose('known_gaps')}
+            ${prose.description && html`<p dir="auto" lang="en">${prose.description}</p>`}${said('false_positives')}${said('known_gaps')}
             ${rule.runbook && html`<p><${RunbookLink} runbook=${rule.runbook} /></p>`}
-            ${references.length > 0 && html`<h3>${t('rule.references')}</h3><ul class="plain">${references.map((one) => html`<li>${/^https?:\/\//.test(one) ? html`<a href=${one} target="_blank" rel="noreferrer">${one}</a>` : html`<${Said}>${one}<//>`}</li>`)}</ul>`}
+            ${prose.references.length > 0 && html`<h3>${t('rule.references')}</h3><ul class="plain">${prose.references.map((one) => html`<li>${/^https?:\/\//.test(one) ? html`<a href=${one} target="_blank" rel="noreferrer">${one}</a>` : html`<${Said}>${one}<//>`}</li>`)}</ul>`}
           </section>
           <${Others} title=${t('rule.alerts')} answer=${state.of} id="" link=${href('alerts', [], { rule: id, status: 'any', period: 'all', kind: 'any' })} />
           ${can('admin') && html`<section class="card danger"><h2>${t('retract.title')}</h2><p class="muted">${t('retract.about')}</p><button type="button" class="dangerous" onClick=${() => setRetracting(true)}><${Icon} name="undo" size=${16} />${t('retract.start')}</button></section>`}

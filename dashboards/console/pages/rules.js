@@ -31,10 +31,10 @@ export function RulesPage({ query }) {
   const shown = useMemo(() => {
     const words = (query.q ?? '').toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = (rule) =>
-      (!query.area || areaOf(rule) === query.area) && (!query.state || rule.state === query.state) &&
-      words.every((word) => `${rule.id} ${rule.title}`.toLowerCase().includes(word));
+      (!query.area || areaOf(rule) === query.area) && (!query.state || rule.state === query.state) && (!query.owner || rule.owner === query.owner) &&
+      words.every((word) => `${rule.id} ${rule.title} ${rule.owner ?? ''}`.toLowerCase().includes(word));
     return (known ?? []).filter(wanted).sort((a, b) => ORDERS[order](a, b) || ORDERS.name(a, b));
-  }, [known, query.q, query.area, query.state, order]);
+  }, [known, query.q, query.area, query.state, query.owner, order]);
   const [many, setMany] = useState(AT_ONCE);
   useEffect(() => setMany(AT_ONCE), [shown]);
   useEffect(() => {
@@ -43,7 +43,7 @@ export function RulesPage({ query }) {
     return () => cancelAnimationFrame(frame);
   }, [many, shown]);
   if (!known) return html`<main class="page" id="main" tabindex="-1"><h1>${t('nav.rules')}</h1>${problem ? html`<${Trouble} problem=${problem} retry=${load} />` : html`<${Waiting} />`}</main>`;
-  const areas = [...new Set(known.map(areaOf))].sort();
+  const areas = [...new Set(known.map(areaOf))].sort(), owners = [...new Set(known.map(({ owner }) => owner).filter(Boolean))].sort();
   const select = (name, values, say = (one) => one) => html`
     <label class="select ${query[name] ? 'set' : ''}"><span class="unseen">${t(`rules.${name}`)}</span>
       <select value=${query[name] ?? ''} onChange=${(event) => setQuery({ [name]: event.target.value || undefined })}>
@@ -57,11 +57,11 @@ export function RulesPage({ query }) {
       <h1>${t('nav.rules')} <small class="muted">${t('rules.count', { n: shown.length })}${braked ? ` · ${t('rules.braked', { n: braked })}` : ''}</small></h1>
       <div class="filters-more always">
         <div class="find"><${Icon} name="search" size=${16} /><input id="find-rule" type="search" aria-label=${t('rules.find')} placeholder=${t('rules.find')} value=${query.q ?? ''} onInput=${(event) => setQuery({ q: event.target.value || undefined })} /></div>
-        ${select('area', areas)}${select('state', STATES, (one) => t(`state.${one}`))}
+        ${select('area', areas)}${select('state', STATES, (one) => t(`state.${one}`))}${owners.length > 0 && select('owner', owners)}
       </div>
       ${problem && html`<${Trouble} problem=${problem} retry=${load} />`}
       <table class="rules">
-        <thead><tr>${column('name', t('rules.rule'))}<th scope="col">${t('rules.state')}</th>${column('severity', t('filter.severity'))}${column('day', t('rules.alerts'), 'num')}<th scope="col">${t('rules.last_day')}</th>${column('precision', t('rules.precision'))}</tr></thead>
+        <thead><tr>${column('name', t('rules.rule'))}<th scope="col">${t('rules.state')}</th>${column('severity', t('filter.severity'))}${column('day', t('rules.alerts'), 'num')}<th scope="col">${t('rules.last_day')}</th>${column('precision', t('rules.precision'))}<th scope="col">${t('rules.owner')}</th></tr></thead>
         <tbody>
           ${shown.slice(0, many).map((rule) => html`
             <tr key=${rule.id}>
@@ -71,6 +71,7 @@ export function RulesPage({ query }) {
               <td class="c-alerts num"><strong><${Count} value=${rule.alerts.day} /></strong><small class="muted">${t('rules.week', { n: rule.alerts.week })}${rule.open > 0 ? ` · ${t('group.open', { n: rule.open })}` : ''}</small></td>
               <td class="c-spark"><${Spark} counts=${rule.spark} label=${t('group.spark', { n: rule.alerts.day })} /></td>
               <td class="c-precision"><${Precision} precision=${rule.precision} /></td>
+              <td class="c-owner">${rule.owner ? html`<bdi>${rule.owner}</bdi>` : html`<span class="muted">–</span>`}</td>
             </tr>
           `)}
         </tbody>

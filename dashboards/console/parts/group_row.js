@@ -1,9 +1,9 @@
 // A storm in one row: how many, how bad, since when, and what can be done with all of it at once.
-import { within } from '../lib/groups.js';
 import { duration, number } from '../lib/format.js';
 import { t } from '../lib/i18n.js';
 import { href } from '../lib/route.js';
 import { nowMs } from '../lib/session.js';
+import { HOUR } from '../lib/units.js';
 import { html } from '../lib/view.js';
 import { ask, mayAct } from './acts.js';
 import { Icon } from './icons.js';
@@ -18,12 +18,20 @@ function linkTo(by, group, query) {
   return href('alerts', [], { ...rest, rule: group.key });
 }
 
+/** For how long the oldest that is open has waited. Of a rule's alerts the service knows the hour. */
+function waiting(group, by) {
+  if (!group.open || group.oldest_open_ms === null) return null;
+  const isHour = by === 'rule' && group.oldest_open_ms % HOUR === 0, isOne = group.alerts === 1;
+  const since_ms = isOne ? group.newest.opened_at_ms : group.oldest_open_ms;
+  return { ms: Math.max(0, nowMs() - since_ms), isUpTo: isHour && !isOne };
+}
+
 export function GroupRow({ row, query }) {
   tick.value; // ages
   const { group, list, depth, isOpen } = row, { by } = list;
-  const params = within(list.params, by, group);
+  const params = list.within(group);
   const act = (what) => ask(what, { params, count: what === 'ack' ? group.open : group.alerts, title: group.newest.title });
-  const unacked = group.oldest_open_ms === null || group.oldest_open_ms === undefined ? null : Math.max(0, nowMs() - group.oldest_open_ms);
+  const waited = waiting(group, by);
   return html`
     <article class="row group-row depth-${depth}">
       <button type="button" class="row-toggle bare" data-main aria-expanded=${isOpen} onClick=${() => list.toggle(group)}>
@@ -41,7 +49,7 @@ export function GroupRow({ row, query }) {
       </div>
       <div class="row-age">
         <${Age} ms=${group.last_ms} />
-        ${unacked !== null && html`<small class=${unacked > 3_600_000 ? 'overdue' : ''} title=${t('group.oldest.title')}>${t('group.oldest', { age: duration(unacked) })}</small>`}
+        ${waited && html`<small class=${waited.ms - (waited.isUpTo ? HOUR : 0) > HOUR ? 'overdue' : ''} title=${t('group.oldest.title')}>${t(waited.isUpTo ? 'group.oldest.up_to' : 'group.oldest', { age: duration(waited.ms) })}</small>`}
       </div>
       <div class="row-menu">
         <${Menu} label=${t('group.acts')} button=${html`<${Icon} name="more" />`}>

@@ -100,3 +100,20 @@ test('what is in a group is asked for by the filter and the group', () => {
   assert.deepEqual(within({ rule: 'a.b' }, 'entity', group('user:u')), { rule: 'a.b', entity: 'user:u' });
   assert.deepEqual(within({ since_ms: 0 }, 'storm', group('a.b@5', { first_ms: 5, last_ms: 9 })), { since_ms: 5, until_ms: 10, rule: 'a.b' });
 });
+
+test('groups of all times begin with the first alert, and act on just what they count', async () => {
+  const { GroupList } = await import('../lib/groups.js');
+  const asked = [];
+  globalThis.fetch = async (path) => {
+    const since_ms = Number(new URL(path, 'http://x').searchParams.get('since_ms'));
+    asked.push(since_ms);
+    return Response.json({ groups: [group('a.b', { first_ms: 7_200_000, alerts: 3 })], since_ms: since_ms - (since_ms % 3_600_000), until_ms: 9e9, bucket_ms: 3_600_000, cut: false });
+  };
+  const all = new GroupList('rule', { status: 'open' });
+  await all.reload();
+  assert.deepEqual(asked, [0, 7_200_000]);
+  assert.deepEqual(all.within(all.groups[0]), { status: 'open', rule: 'a.b' });
+  const day = new GroupList('rule', { since_ms: 8_000_000 });
+  await day.reload();
+  assert.deepEqual(day.within(day.groups[0]), { since_ms: 7_200_000, rule: 'a.b' });
+});

@@ -30,6 +30,11 @@ function rulesIn(folder) {
     return {
       id: field('rule'), file, text, title: field('title'), severity: field('severity') ?? 'SEV3', mode: field('mode') ?? 'active', entity: field('entity') ?? '',
       runbook: field('runbook') ?? null, half_life_s: seconds(field('half_life')), pages: /\boncall\b/.test(field('deliver') ?? ''), warming_until_ms: null,
+      owner: field('owner') ?? null,
+      prose: {
+        description: field('description') ?? null, owner: field('owner') ?? null, false_positives: field('false_positives') ?? null, known_gaps: field('known_gaps') ?? null,
+        references: [...(field('references') ?? '').matchAll(/"([^"]+)"/g)].map(([, one]) => one),
+      },
     };
   });
 }
@@ -210,9 +215,14 @@ export class Book {
   groups(query) {
     const by = query.get('by') ?? 'rule', limit = Number(query.get('limit') ?? 50);
     const newest = this.alerts.at(-1).info.opened_at_ms;
-    const since_ms = Number(query.get('since_ms') ?? newest - DAY), until_ms = Number(query.get('until_ms') ?? newest + 1);
-    const bucket_ms = Math.max(1, Math.ceil((until_ms - since_ms) / 24));
-    const wanted = this.#wanted(query), found = new Map(), storms = new Map();
+    // In whole hours, as the service counts.
+    const until_ms = Number(query.get('until_ms') ?? newest + 1), whole = Math.ceil(until_ms / HOUR) * HOUR;
+    const since_ms = Math.floor(Number(query.get('since_ms') ?? whole - DAY) / HOUR) * HOUR;
+    const bucket_ms = Math.max(1, Math.ceil((whole - since_ms) / HOUR / 24)) * HOUR;
+    const hour = by === 'rule' && !query.get('entity') ? (ms) => Math.floor(ms / HOUR) * HOUR : (ms) => ms;
+    const period = new URLSearchParams(query);
+    period.delete('since_ms');
+    const wanted = this.#wanted(period), found = new Map(), storms = new Map();
     for (const { info } of this.alerts) {
       if (!wanted(info) || info.opened_at_ms < since_ms || info.opened_at_ms >= until_ms) continue;
       let key = by === 'entity' ? info.entity : info.rule;
@@ -223,14 +233,14 @@ export class Book {
       }
       let group = found.get(key);
       if (!group) {
-        group = { key, rule: by === 'entity' ? null : info.rule, alerts: 0, open: 0, acknowledged: 0, severity: info.severity, first_ms: info.opened_at_ms, spark: new Array(24).fill(0), oldest_open_ms: null };
+        group = { key, rule: by === 'entity' ? null : info.rule, alerts: 0, open: 0, acknowledged: 0, severity: info.severity, first_ms: hour(info.opened_at_ms), spark: new Array(24).fill(0), oldest_open_ms: null };
         found.set(key, group);
       }
       group.alerts += 1;
       if (info.status === 'acknowledged') group.acknowledged += 1;
       if (info.status === 'open') {
         group.open += 1;
-        group.oldest_open_ms ??= info.opened_at_ms;
+        group.oldest_open_ms ??= hour(info.opened_at_ms);
       }
       if (SEVERITIES.indexOf(info.severity) < SEVERITIES.indexOf(group.severity)) group.severity = info.severity;
       Object.assign(group, { last_ms: info.opened_at_ms, newest: info });
@@ -244,7 +254,7 @@ export class Book {
     return this.rules.map((rule) => this.ruleInfo(rule));
   }
 
-  ruleInfo({ text, ...rule }) {
+  ruleInfo({ text, prose, ...rule }) {
     const newest = this.alerts.at(-1).info.opened_at_ms;
     const of = (this.byRule.get(rule.id) ?? []).map(({ info }) => info);
     const within = (ms) => of.filter((info) => info.opened_at_ms > newest - ms).length;
@@ -265,7 +275,7 @@ export class Book {
   ruleShown(id) {
     const rule = this.rules.find((one) => one.id === id);
     if (!rule) return null;
-    return { rule: this.ruleInfo(rule), text: rule.text };
+    return { rule: this.ruleInfo(rule), prose: rule.prose, text: rule.text };
   }
 
   /** Those about an entity, oldest first. */
