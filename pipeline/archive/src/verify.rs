@@ -5,7 +5,7 @@ use std::path::Path;
 use rasid_engine::Pseudonymizer;
 
 use crate::error::Error;
-use crate::folder::strays;
+use crate::folder::{UNFINISHED, strays};
 use crate::manifest::Manifest;
 use crate::reader::{is_as_written, is_of};
 
@@ -29,7 +29,11 @@ pub fn verify(folder: &Path, pseudonymizer: Option<&Pseudonymizer>) -> Verified 
         pseudonymizer.and_then(|pseudonymizer| is_of(folder, &manifest, pseudonymizer).err()).into_iter().collect();
     faults.extend(manifest.hours.iter().flat_map(|hour| &hour.parts).filter_map(|part| is_as_written(folder, part).err()));
     match strays(folder, &manifest) {
-        Ok(strays) => faults.extend(strays.into_iter().map(|path| Error::Stray { path })),
+        // Beside a service there are parts of the hour that is not over.
+        Ok(strays) => {
+            let whole = strays.into_iter().filter(|path| path.extension().is_none_or(|extension| extension != UNFINISHED));
+            faults.extend(whole.map(|path| Error::Stray { path }));
+        }
         Err(fault) => faults.push(fault),
     }
     Verified { manifest: Some(manifest), faults }

@@ -241,6 +241,7 @@ fn a_wrong_archive_is_named() {
     let stray = root.path().join("stray");
     copied(&whole, &stray);
     fs::copy(whole.join(&part.file), stray.join("auth/2026-01-01T00.parquet")).expect("copied");
+    fs::copy(whole.join(&part.file), stray.join("auth/2026-01-01T01.part")).expect("copied");
     let faults = verify(&stray, None).faults;
     assert!(matches!(&faults[..], [Error::Stray { path }] if path.ends_with("auth/2026-01-01T00.parquet")), "{faults:?}");
     let other = Pseudonymizer::new(b"another secret, long enough", 0).expect("long enough");

@@ -1,4 +1,13 @@
 //! What an archive takes: run by hand, `cargo test --release -p rasid-archive --test measure -- --ignored --nocapture`.
+//!
+//! 2026-11-30, two cores that others used too, dev profile, a simulated week: 378,873 events, 144 MB as JSON Lines:
+//!
+//! ```text
+//! on disk                   23.5 MB in 2,109 parts, 61 bytes a row
+//! peak of memory            98 MiB to write, 120 MiB to read for one rule, 227 MiB for the shipped ones
+//! written, read three times 130 s of CPU in all
+//! a backtest of one rule    4.7 s of CPU
+//! ```
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a stopwatch for a person")]
 
