@@ -68,6 +68,11 @@ pub(crate) struct Again<'f> {
 impl<'f> Again<'f> {
     /// As [`Past::open`]. What is no file, stdin or a pipe, is read now and held.
     pub(crate) fn new(files: &'f [String], arrival_ms: i64, threads: u16) -> Result<Self, Failure> {
+        if let Some(archive) = files.iter().find(|file| archive::is_archive(Path::new(file.as_str()))) {
+            return Err(Failure::Configuration(format!(
+                "{archive} is an archive, and this goes into what is not in one: name the files of the events, or the service's data folder"
+            )));
+        }
         let is_once = |file: &String| file == "-" || Path::new(file).metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
         let held = files.iter().any(is_once).then(|| Held::read(files, limits(threads))).transpose()?.map(Rc::new);
         let is_folder = files.iter().any(|file| is_data_folder(Path::new(file)));

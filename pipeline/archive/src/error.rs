@@ -30,6 +30,12 @@ pub enum Error {
         /// Where.
         folder: PathBuf,
     },
+    /// Writing it was ended before its end.
+    #[error("{} is not finished: whoever wrote it was stopped on the way, and what comes behind its last hour is missing; write it anew", folder.display())]
+    Unfinished {
+        /// Where.
+        folder: PathBuf,
+    },
     /// There is one already.
     #[error("{} has an archive in it; name a folder that does not exist yet", folder.display())]
     Exists {

@@ -10,6 +10,34 @@ use crate::manifest::Manifest;
 /// What a part is called before it is whole.
 pub(crate) const UNFINISHED: &str = "part";
 
+/// Stands in the folder of an archive that is written at once until all of it is.
+const UNDER_WAY: &str = "unfinished";
+
+/// Says that more is to come, whatever the manifest has.
+///
+/// # Errors
+/// The disk.
+pub fn begin(folder: &Path) -> Result<(), Error> {
+    let mark = folder.join(UNDER_WAY);
+    File::create(&mark).and_then(|file| file.sync_all()).map_err(Error::io(&mark))?;
+    sync_folder(folder)
+}
+
+/// Says that all is there.
+///
+/// # Errors
+/// The disk.
+pub fn end(folder: &Path) -> Result<(), Error> {
+    let mark = folder.join(UNDER_WAY);
+    std::fs::remove_file(&mark).map_err(Error::io(&mark))?;
+    sync_folder(folder)
+}
+
+/// Refuses an archive that whoever wrote it did not come to the end of.
+pub(crate) fn is_ended(folder: &Path) -> Result<(), Error> {
+    if folder.join(UNDER_WAY).exists() { Err(Error::Unfinished { folder: folder.to_owned() }) } else { Ok(()) }
+}
+
 /// Makes what was renamed in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))

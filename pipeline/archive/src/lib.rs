@@ -24,6 +24,7 @@ mod writer;
 
 pub use control::{Control, Said};
 pub use error::Error;
+pub use folder::{begin, end};
 pub use manifest::{Gap, Hour, MANIFEST, Manifest, Origin, Part, Retired, SCHEMA, is_archive};
 pub use reader::{Reader, Stretch};
 pub use verify::{Verified, verify};

@@ -11,6 +11,7 @@ use rasid_engine::{ColumnsRecord, Pseudonymizer};
 use crate::control::Said;
 use crate::error::Error;
 use crate::family::{self, LOG, place};
+use crate::folder::is_ended;
 use crate::manifest::{MANIFEST, Manifest, Part};
 use crate::part::{PartReader, Rows};
 use crate::row;
@@ -61,6 +62,7 @@ impl Reader {
     /// [`Error`]: it is none, or not whole.
     pub fn open(folder: &Path, pseudonymizer: &Pseudonymizer) -> Result<Self, Error> {
         let manifest = Manifest::read(folder)?;
+        is_ended(folder)?;
         is_of(folder, &manifest, pseudonymizer)?;
         for part in manifest.hours.iter().flat_map(|hour| &hour.parts) {
             is_there(folder, part)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use rasid_engine::Pseudonymizer;
 
 use crate::error::Error;
-use crate::folder::{UNFINISHED, strays};
+use crate::folder::{UNFINISHED, is_ended, strays};
 use crate::manifest::Manifest;
 use crate::reader::{is_as_written, is_of};
 
@@ -27,6 +27,7 @@ pub fn verify(folder: &Path, pseudonymizer: Option<&Pseudonymizer>) -> Verified 
     };
     let mut faults: Vec<Error> =
         pseudonymizer.and_then(|pseudonymizer| is_of(folder, &manifest, pseudonymizer).err()).into_iter().collect();
+    faults.extend(is_ended(folder).err());
     faults.extend(manifest.hours.iter().flat_map(|hour| &hour.parts).filter_map(|part| is_as_written(folder, part).err()));
     match strays(folder, &manifest) {
         // Beside a service there are parts of the hour that is not over.

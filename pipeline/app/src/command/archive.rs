@@ -128,6 +128,7 @@ mod built {
             let mut archiver: Option<Archiver> = None;
             let new = |from: u64| -> Result<Archiver, Failure> {
                 let writer = Writer::create(out, &current, origin, from, Options::default())?;
+                rasid_archive::begin(out)?;
                 let made = Archiver::new(writer, &current, known.clone(), usize::from(self.threads));
                 made.map_err(|error| Failure::Outside(Box::new(error)))
             };
@@ -145,6 +146,7 @@ mod built {
             })?;
             let archiver = archiver.map_or_else(|| new(1), Ok)?;
             let (manifest, _) = archiver.into_writer().finish()?;
+            rasid_archive::end(out)?;
             show(&Summary::of(&manifest), self.output)
         }
     }

@@ -21,8 +21,8 @@ use rasid_connectors::tokens::Scope;
 use rasid_engine::Score;
 use rasid_service::operate::control::{
     AckRequest, AlertFilter, AlertInfo, AlertRequest, AlertShown, ChangesRequest, CloseRequest, Control, ControlError, DeadLetterFilter,
-    EntityRequest, GroupFilter, Happened, ParkedFilter, Question, RetractRequest, RiskRequest, RuleRequest, RulesRequest, StatusRequest,
-    VerdictRequest, Way, Who,
+    EntityRequest, EntityShown, GroupFilter, Happened, ParkedFilter, Question, RetractRequest, RiskRequest, RuleRequest, RulesRequest,
+    StatusRequest, VerdictRequest, Way,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -140,7 +140,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             question: None,
             answer: Answered::Markdown,
         },
-        names::<EntityRequest>("/v1/entities/{entity}", ReadAlerts),
+        Operation { route: get(entity), ..names::<EntityRequest>("/v1/entities/{entity}", ReadAlerts) },
         Operation {
             route: get(risk),
             answer: Answered::Json(SchemaGenerator::subschema_for::<Score>),
@@ -258,6 +258,12 @@ async fn alert(State(shared): State<Shared>, Parts(parts): Parts) -> Answer {
     }))
 }
 
+/// Its risk is for tokens that may ask for that.
+async fn entity(State(shared): State<Shared>, Extension(caller): Extension<Caller>, Parts(parts): Parts) -> Answer {
+    let shown = EntityRequest::named(parts).ask(shared.control()?.as_ref()).await;
+    control::answer(shown.map(|shown| if caller.may(Scope::ReadRisk) { shown } else { EntityShown { risk: None, ..shown } }))
+}
+
 async fn risk(State(shared): State<Shared>, Parts(parts): Parts) -> Answer {
     match RiskRequest::named(parts).ask(shared.control()?.as_ref()).await {
         Ok(None) => Err(Problem::new(StatusCode::NOT_FOUND, "no risk is known of this entity")),
@@ -268,7 +274,7 @@ async fn risk(State(shared): State<Shared>, Parts(parts): Parts) -> Answer {
 async fn said<Q: Question>(State(shared): State<Shared>, Extension(caller): Extension<Caller>, Parts(parts): Parts, body: Bytes) -> Answer {
     let mut question: Q = read(parts, &body)?;
     if let Some(who) = question.who() {
-        *who = Who { claimed: std::mem::take(&mut who.claimed), ..caller.who() };
+        *who = caller.who();
     }
     control::answer(question.ask(shared.control()?.as_ref()).await)
 }
@@ -281,7 +287,9 @@ fn read<Q: DeserializeOwned>(parts: Vec<String>, body: &[u8]) -> Result<Q, Probl
     if !parts.is_empty() && body.insert("ids".to_owned(), parts.into()).is_some() {
         return Err(unread("the path names an alert, and so does `ids`".to_owned()));
     }
-    body.entry("who").or_insert_with(|| Value::from(""));
+    if body.insert("who".to_owned(), Value::from("")).is_some() {
+        return Err(unread("the token says who asks, expected no `who`".to_owned()));
+    }
     serde_json::from_value(Value::Object(body)).map_err(|error| unread(error.to_string()))
 }
 

@@ -97,7 +97,7 @@ impl Control for Double {
     }
 
     async fn entity(&self, request: EntityRequest) -> Result<EntityShown, ControlError> {
-        Ok(EntityShown { entity: request.entity, ..EntityShown::default() })
+        Ok(EntityShown { entity: request.entity, risk: Some(Score::default()), ..EntityShown::default() })
     }
 
     async fn risk(&self, request: RiskRequest) -> Result<Option<Score>, ControlError> {

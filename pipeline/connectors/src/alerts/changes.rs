@@ -32,8 +32,9 @@ pub struct Changes {
 }
 
 pub(super) fn changes(database: &Database, after: u64, limit: usize) -> Result<Changes, Error> {
-    let tables = Tables::open(database)?;
+    // The position first: what is put in between the two is told twice rather than never.
     let meta = database.begin_read().map_err(Error::read)?.open_table(META).map_err(Error::read)?;
+    let tables = Tables::open(database)?;
     let mut changes = Changes { upto: meta.get(POSITION).map_err(Error::read)?.map_or(0, |value| value.value()), ..Changes::default() };
     let order = by_change();
     let (from, until) = ((order.as_str(), place_of(after.saturating_add(1)), ""), (order.as_str(), i64::MAX, ""));

@@ -205,7 +205,7 @@ impl Class {
 
 /// The hour in which an instant lies, Unix ms.
 pub(super) fn hour_of(at_ms: i64) -> i64 {
-    at_ms.div_euclid(HOUR_MS) * HOUR_MS
+    at_ms.div_euclid(HOUR_MS).saturating_mul(HOUR_MS)
 }
 
 /// A log position as a place in an order.

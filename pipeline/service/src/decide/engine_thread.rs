@@ -24,6 +24,9 @@ const FIRST_SNAPSHOT_MS: i64 = 5_000;
 /// How often the figures that take a walk over all shards are made anew, ms.
 const FIGURES_EVERY_MS: i64 = 100;
 
+/// Most questions that are answered between two blocks of the log.
+const ASKS_MAX: usize = 4;
+
 /// Something that only the engine knows.
 pub(crate) enum Ask {
     /// Every score of 1 or more.
@@ -135,7 +138,9 @@ impl EngineThread {
     /// Answers what was asked; whether a last snapshot is wanted.
     fn answer(&mut self) -> bool {
         let mut last_snapshot = false;
-        while let Ok(ask) = self.asks.try_recv() {
+        // Whoever asks on and on does not keep the log waiting.
+        for _ in 0..ASKS_MAX {
+            let Ok(ask) = self.asks.try_recv() else { break };
             match ask {
                 // Scores from before the committed position are older than those that receivers have, and what has
                 // changed since is not told again. Who asks gets no answer, and asks again later.
@@ -150,6 +155,7 @@ impl EngineThread {
                     let live = self.worker.engine().map(|engine| engine.live_scores_part(from, places)).unwrap_or_default();
                     drop(answer.send(Part { position: self.worker.position(), live }));
                 }
+                Ask::Score { answer, .. } if self.worker.is_replaying() => drop(answer),
                 Ask::Score { entity, answer } => {
                     drop(answer.send(self.worker.engine().and_then(|engine| engine.live_score(&entity))));
                 }

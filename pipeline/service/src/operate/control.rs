@@ -180,21 +180,24 @@ pub struct Who {
 }
 
 /// Where somebody asks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Door {
     /// The socket in the data folder: `user` is a user of this machine.
     #[default]
     ControlSocket,
     /// HTTP with a token: `user` is the token's owner.
-    Http,
+    Http {
+        /// The token's name.
+        token: String,
+    },
 }
 
 impl Door {
     /// As the audit calls it.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> String {
         match self {
-            Self::ControlSocket => "control socket",
-            Self::Http => "http",
+            Self::ControlSocket => "control socket".to_owned(),
+            Self::Http { token } => format!("http, {token}"),
         }
     }
 }

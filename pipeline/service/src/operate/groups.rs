@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use rasid_compiler::ruleset::Severity;
-use rasid_connectors::alerts::{AlertStore, Changes, Filter, State, Status};
+use rasid_connectors::alerts::{AlertStore, Changes, Filter, KeptAlert, State, Status};
 
 use crate::operate::control::{
     AlertChange, AlertChanges, AlertGroup, AlertGroups, ChangesRequest, ControlError, GroupBy, GroupFilter, RetractionInfo,
@@ -15,6 +15,8 @@ use crate::operate::kept::{self, outside};
 const GROUPS_MAX: usize = 200;
 /// Most alerts that are looked at for one answer; those are the newest. Some 50 ms.
 const LOOK_MAX: usize = 20_000;
+/// Most pages that are looked through for one group's newest alert.
+const PAGES_MAX: usize = 5;
 /// Most alerts of one answer that says what changed.
 const CHANGES_MAX: usize = 1_000;
 /// Between two alerts of a rule that are further apart one storm ends and another begins, ms.
@@ -48,7 +50,8 @@ impl Period {
         }
         let hours = whole.saturating_sub(since_ms).div_euclid(HOUR_MS);
         let stretch_length = hours.saturating_add(STRETCHES - 1).div_euclid(STRETCHES).max(1).saturating_mul(HOUR_MS);
-        Ok(Self { since_ms, until_ms, stretch_length })
+        // Alerts are counted by the hour, and listed as they are counted.
+        Ok(Self { since_ms, until_ms: whole, stretch_length })
     }
 
     fn stretch(&self, at_ms: i64) -> usize {
@@ -107,7 +110,7 @@ pub(crate) fn groups(store: &AlertStore, filter: GroupFilter) -> Result<AlertGro
     let period = Period::of(store, filter.since_ms, filter.until_ms)?;
     let by = filter.by;
     let limit = filter.limit.clamp(1, GROUPS_MAX);
-    let (counted, cut) = match by {
+    let (counted, mut cut) = match by {
         GroupBy::Rule if filter.entity.is_none() => (by_count(store, &filter, &period)?, false),
         _ => by_look(store, &filter, &period)?,
     };
@@ -123,17 +126,37 @@ pub(crate) fn groups(store: &AlertStore, filter: GroupFilter) -> Result<AlertGro
         if by == GroupBy::Storm {
             of_group.until_ms = Some(key.1.saturating_add(1));
         }
-        // It may have gone since it was counted.
-        let Some(newest) = store.list(&of_group, None, 1).map_err(outside)?.alerts.pop() else { continue };
+        // It may have gone since it was counted, or lie behind very many that are not asked for.
+        let Some(newest) = newest(store, &of_group)? else {
+            cut = true;
+            continue;
+        };
         let newest = kept::shown(newest)?.info;
         let key = if by == GroupBy::Storm { format!("{}@{first_ms}", key.0) } else { key.0 };
         let last_ms = newest.opened_at_ms;
         groups.push(AlertGroup { key, rule, alerts, open, acknowledged, severity, first_ms, last_ms, spark, oldest_open_ms, newest });
     }
     groups.sort_by(|a, b| b.last_ms.cmp(&a.last_ms).then_with(|| a.key.cmp(&b.key)));
+    cut |= groups.len() > limit;
     groups.truncate(limit);
     let Period { since_ms, until_ms, stretch_length: bucket_ms } = period;
     Ok(AlertGroups { groups, since_ms, until_ms, bucket_ms, cut })
+}
+
+/// The newest alert that is as the filter says, looked for over some pages.
+fn newest(store: &AlertStore, filter: &Filter) -> Result<Option<KeptAlert>, ControlError> {
+    let mut cursor = None;
+    for _ in 0..PAGES_MAX {
+        let mut page = store.list(filter, cursor.as_ref(), 1).map_err(outside)?;
+        if let Some(found) = page.alerts.pop() {
+            return Ok(Some(found));
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 /// Groups by rule or entity, and of storms by when the newest alert opened.
@@ -203,7 +226,7 @@ fn by_look(store: &AlertStore, filter: &GroupFilter, period: &Period) -> Result<
 pub(crate) fn changes(store: &AlertStore, request: ChangesRequest) -> Result<AlertChanges, ControlError> {
     let Changes { alerts, retractions, upto, more } = store.changes(request.after, request.limit.clamp(1, CHANGES_MAX)).map_err(outside)?;
     let changed = alerts.into_iter().map(|kept| {
-        let (position, opened) = (kept.state.changed(), kept.state.changed() == kept.state.position);
+        let (position, opened) = (kept.state.changed(), kept.state.position > request.after);
         Ok(AlertChange { position, opened, alert: kept::shown(kept)?.info })
     });
     let alerts: Result<Vec<AlertChange>, ControlError> = changed.collect();
@@ -213,4 +236,79 @@ pub(crate) fn changes(store: &AlertStore, request: ChangesRequest) -> Result<Ale
         since_ms: retraction.since_ms,
     });
     Ok(AlertChanges { alerts: alerts?, retractions: retractions.collect(), upto, more })
+}
+
+#[cfg(test)]
+mod tests {
+    use rasid_compiler::ruleset::Mode;
+    use rasid_connectors::alerts::{Change, Changed, Opened, Retention};
+    use rasid_connectors::log::{Act, Feedback};
+    use rasid_connectors::outbox::backend::Memory;
+
+    use super::*;
+
+    /// Alerts of the rule `auth.a` at those minutes, each by its position, and one of `chat.b` long before.
+    fn store(minutes: &[i64]) -> AlertStore {
+        let store = AlertStore::with_backend(Memory::new().backend(), Retention { age_ms: i64::MAX, count_max: u64::MAX }).expect("memory");
+        store.begin(0).expect("memory");
+        let opened = |position: u64, rule: &str, minute: i64| {
+            let json = r#"{"ruleset":"sha256:a","title":"t","explanation":"e","risk":25,"related":["device:d_1"]}"#.to_owned();
+            let (id, entity) = (format!("al_{position}"), format!("user:u_{}", position % 2));
+            let severity = if position == 1 { Severity::Sev1 } else { Severity::Sev2 };
+            let opened = Opened { id, rule: rule.to_owned(), severity, mode: Mode::Active, entity, opened_at_ms: minute * 60_000, json };
+            Changed { position, change: Change::Opened(opened) }
+        };
+        let mut changes: Vec<Changed> = (1..).zip(minutes).map(|(position, minute)| opened(position, "auth.a", *minute)).collect();
+        let last = changes.len() as u64 + 1;
+        changes.push(opened(last, "chat.b", -100_000));
+        store.apply(last, &changes).expect("memory");
+        store
+    }
+
+    fn grouped(store: &AlertStore, by: GroupBy) -> Vec<(String, u64, u64)> {
+        let groups = groups(store, GroupFilter { by, ..GroupFilter::default() }).expect("groups");
+        groups.groups.into_iter().map(|group| (group.key, group.alerts, group.open)).collect()
+    }
+
+    #[test]
+    fn alerts_are_grouped_by_rule_entity_and_storm() {
+        let store = store(&[60, 70, 80, 200, 201]);
+        let (act, who) = (Act::Close, "noor".to_owned());
+        let closed = Feedback { alerts: vec!["al_1".to_owned()], act, who, claimed: String::new(), why: "seen".to_owned(), at_ms: 0 };
+        store.apply(9, &[Changed { position: 9, change: Change::Feedback(closed) }]).expect("memory");
+        assert_eq!(grouped(&store, GroupBy::Rule), [("auth.a".to_owned(), 5, 4)], "the other is older than a day");
+        let hour = 60 * 60_000;
+        let storms = [(format!("auth.a@{}", 200 * 60_000), 2, 2), (format!("auth.a@{hour}"), 3, 2)];
+        assert_eq!(grouped(&store, GroupBy::Storm), storms);
+        assert_eq!(grouped(&store, GroupBy::Entity), [("user:u_1".to_owned(), 3, 2), ("user:u_0".to_owned(), 2, 2)]);
+
+        let all = groups(&store, GroupFilter { since_ms: Some(i64::MIN), until_ms: Some(i64::MAX), ..GroupFilter::default() });
+        let all = all.expect("whatever the period");
+        assert_eq!((all.groups.len(), all.cut), (2, false));
+        let first = all.groups.first().expect("two");
+        assert_eq!((first.severity, first.oldest_open_ms, first.spark.iter().sum::<u64>()), (Severity::Sev1, Some(hour), 5));
+        let one = groups(&store, GroupFilter { since_ms: Some(i64::MIN), limit: 1, ..GroupFilter::default() }).expect("one");
+        assert_eq!((one.groups.len(), one.cut), (1, true));
+        assert!(groups(&store, GroupFilter { since_ms: Some(2), until_ms: Some(1), ..GroupFilter::default() }).is_ok(), "one hour");
+        let none = groups(&store, GroupFilter { since_ms: Some(7_200_000), until_ms: Some(3_600_000), ..GroupFilter::default() });
+        assert!(none.is_err_and(|error| error.to_string().contains("before it begins")));
+    }
+
+    /// Whoever was away hears of what he has missed as it is now, and that it was opened meanwhile.
+    #[test]
+    fn what_changed_is_told_from_a_position_on() {
+        let store = store(&[60, 70]);
+        let (act, who) = (Act::Close, "noor".to_owned());
+        let closed = Feedback { alerts: vec!["al_1".to_owned()], act, who, claimed: String::new(), why: "seen".to_owned(), at_ms: 0 };
+        store.apply(9, &[Changed { position: 9, change: Change::Feedback(closed) }]).expect("memory");
+        let told = |after| {
+            let changes = changes(&store, ChangesRequest { after, limit: 10 }).expect("changes");
+            let told = changes.alerts.into_iter().map(|change| (change.alert.id, change.position, change.opened));
+            (told.collect::<Vec<_>>(), changes.upto)
+        };
+        let closed = |opened| ("al_1".to_owned(), 9, opened);
+        assert_eq!(told(0), (vec![("al_2".to_owned(), 2, true), ("al_3".to_owned(), 3, true), closed(true)], 9));
+        assert_eq!(told(3), (vec![closed(false)], 9));
+        assert_eq!(told(9), (vec![], 9));
+    }
 }

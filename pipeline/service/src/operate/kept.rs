@@ -162,6 +162,7 @@ pub(crate) fn feedback(alerts: &[String], act: Act, who: Who, why: String, at_ms
 
 #[cfg(test)]
 mod tests {
+    use crate::operate::control::Door;
     use rasid_compiler::ruleset::{Mode, Severity};
     use rasid_connectors::alerts::{Change, Changed, Opened, Retention};
     use rasid_connectors::outbox::backend::Memory;
@@ -220,8 +221,11 @@ mod tests {
 
     #[test]
     fn whoever_somebody_claims_to_be_is_no_phone_and_no_terminal_command() {
-        let who =
-            Who { user: "rasid".to_owned(), claimed: "+20 100 000 0001\u{1b}[2J".to_owned(), door: crate::operate::control::Door::Http };
+        let who = Who {
+            user: "rasid".to_owned(),
+            claimed: "+20 100 000 0001\u{1b}[2J".to_owned(),
+            door: Door::Http { token: "tk_1".to_owned() },
+        };
         let claimed = feedback(&[], Act::Close, who, String::new(), 0).claimed;
         assert!(!claimed.chars().any(char::is_control) && !claimed.contains("0001") && claimed.contains('•'), "{claimed}");
     }

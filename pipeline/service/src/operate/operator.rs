@@ -84,7 +84,7 @@ impl Operator {
             return Err(ControlError::Refused("nobody knows who asks, and that goes to the audit".to_owned()));
         }
         let Who { user, claimed, door } = who;
-        let entry = audit::Entry { at_ms: self.clock.wall_ms(), who: user, claimed, from: door.name(), action, why, details };
+        let entry = audit::Entry { at_ms: self.clock.wall_ms(), who: user, claimed, from: &door.name(), action, why, details };
         self.audit.lock().unwrap_or_else(PoisonError::into_inner).append(&entry).map_err(|error| ControlError::Outside(Box::new(error)))
     }
 
@@ -303,7 +303,7 @@ impl Control for Operator {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask::Score { entity: request.entity, answer }).await.map_err(|_| ControlError::NotNow("draining"))?;
         self.progress.ask();
-        answered.await.map_err(|_| ControlError::NotNow("draining"))
+        answered.await.map_err(|_| ControlError::NotNow("going through its log once more, or draining"))
     }
 
     async fn page_test(&self, request: PageTestRequest) -> Result<PageTested, ControlError> {

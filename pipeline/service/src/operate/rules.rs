@@ -209,3 +209,45 @@ pub(crate) fn entity(store: &AlertStore, entity: String) -> Result<EntityShown, 
     related.truncate(RELATED_MAX);
     Ok(EntityShown { entity, risk: None, alerts, related })
 }
+
+#[cfg(test)]
+mod tests {
+    use rasid_connectors::alerts::{Change, Changed, Opened, Retention};
+    use rasid_connectors::outbox::backend::Memory;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_fares_as_its_alerts_say() {
+        let store = AlertStore::with_backend(Memory::new().backend(), Retention { age_ms: i64::MAX, count_max: u64::MAX }).expect("memory");
+        store.begin(0).expect("memory");
+        let opened = |position: u64, hour: i64| {
+            let (id, rule, entity, json) = (format!("al_{position}"), "auth.a".to_owned(), "user:u_1".to_owned(), String::new());
+            let opened = Opened { id, rule, severity: Severity::Sev2, mode: Mode::Active, entity, opened_at_ms: hour * HOUR_MS + 1, json };
+            Changed { position, change: Change::Opened(opened) }
+        };
+        let hours = [-4, 0, 150, 166, 167, 168, 168];
+        let changes: Vec<Changed> = (1..).zip(hours).map(|(position, hour)| opened(position, hour)).collect();
+        store.apply(9, &changes).expect("memory");
+        let figures = EngineFigures { warming: vec![("auth.a".to_owned(), 5)], ..EngineFigures::default() };
+        let rule = ListedRule {
+            id: "auth.a".to_owned(),
+            title: "t".to_owned(),
+            severity: Severity::Sev2,
+            mode: Mode::Active,
+            pages: false,
+            entity: "user",
+            runbook: None,
+            half_life_ms: 60_000,
+            prose: Prose::default(),
+            file: "auth/a.yaml".to_owned(),
+            text: String::new(),
+        };
+        let info = Fare::of(&figures, &store).expect("it fares").info(&rule);
+        assert_eq!(info.alerts, FireRate { hour: 3, day: 5, week: 5 }, "hour 0 is 168 hours ago");
+        assert_eq!((info.open, info.spark.last(), info.spark.len()), (7, Some(&2), 24));
+        assert_eq!((info.state, info.half_life_s, info.precision), (RuleState::Warming, 60, None));
+        let precise = precision(Judged { true_positive: 3, false_positive: 1, unsure: 9 }).expect("four");
+        assert!((precise.value - 0.75).abs() < 1e-9 && precise.low < 0.4 && precise.high > 0.9 && precise.of == 4, "{precise:?}");
+    }
+}

@@ -81,9 +81,14 @@ impl Access {
 }
 
 impl Caller {
+    /// Whether its token has that scope.
+    pub(super) fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
     /// For the audit.
     pub(super) fn who(&self) -> Who {
-        Who { user: self.owner.clone(), claimed: String::new(), door: Door::Http }
+        Who { user: self.owner.clone(), claimed: String::new(), door: Door::Http { token: self.token.clone() } }
     }
 
     pub(super) fn me(self, event_ms: i64) -> Me {

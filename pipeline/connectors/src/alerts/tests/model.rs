@@ -71,7 +71,9 @@ impl Model {
         let mut counts = BTreeMap::new();
         for (_, state) in &self.alerts {
             let class = Class { status: state.status, severity: state.severity, mode: state.mode };
-            *counts.entry((state.rule.clone(), state.opened_at_ms.div_euclid(HOUR_MS) * HOUR_MS, format!("{class:?}"))).or_insert(0) += 1;
+            *counts
+                .entry((state.rule.clone(), state.opened_at_ms.div_euclid(HOUR_MS).saturating_mul(HOUR_MS), format!("{class:?}")))
+                .or_insert(0) += 1;
         }
         counts
     }

@@ -40,7 +40,7 @@ pub struct GroupFilter {
     pub mode: Option<Mode>,
     /// From the hour of that instant of the event clock on, Unix ms; left out: the day up to the newest alert.
     pub since_ms: Option<i64>,
-    /// Before that instant, Unix ms; left out: to the newest alert.
+    /// Up to the end of the hour in which that instant lies, Unix ms; left out: to the newest alert.
     pub until_ms: Option<i64>,
     /// At most so many groups, those with the newest alerts.
     pub limit: usize,
@@ -117,7 +117,7 @@ impl Default for ChangesRequest {
 pub struct AlertChange {
     /// The log position of its newest change.
     pub position: u64,
-    /// Nothing was said about it since it was opened.
+    /// It was opened behind the position that was asked for; else something was said about it alone.
     pub opened: bool,
     /// The alert as it is now.
     pub alert: AlertInfo,
