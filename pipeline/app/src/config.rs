@@ -150,16 +150,18 @@ impl Layers {
         Self { config: std::env::var_os("RASID_CONFIG").map(PathBuf::from), ..Self::default() }
     }
 
-    /// A service that lives in one folder, with rules in `rules` and data in `data`, and that no file or variable around it changes.
+    /// A service that lives in one folder, with rules in `rules`, data in `data` and files of events that are followed in `events`, and
+    /// that no file or variable around it changes.
     ///
     /// # Errors
     /// [`Failure`] with every fault: of the address.
     pub(crate) fn alone(folder: &Path, listen: &str) -> Result<Loaded, Failure> {
         let file = folder.join(DEFAULT_FILE);
         std::fs::write(&file, "").map_err(|error| Failure::Outside(Box::new(error)))?;
-        let inside = |name: &str| Some(folder.join(name).to_string_lossy().into_owned());
-        let layers =
-            Self { config: Some(file), rules: inside("rules"), data: inside("data"), listen: Some(listen.to_owned()), ..Self::default() };
+        let inside = |name: &str| folder.join(name).to_string_lossy().into_owned();
+        let set = vec![format!("sources.jsonl.follow_dirs={}", inside("events"))];
+        let (config, rules, data, listen) = (Some(file), Some(inside("rules")), Some(inside("data")), Some(listen.to_owned()));
+        let layers = Self { config, rules, data, listen, set, ..Self::default() };
         layers.load_with(vec![("RASID_KEY".to_owned(), DEMO_KEY.to_owned())])
     }
 

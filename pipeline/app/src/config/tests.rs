@@ -18,7 +18,7 @@ fn every_option_is_documented_bounded_and_named_with_its_unit() {
     let mut found = Vec::new();
     options(&root, &root, "", &mut found);
     assert!(found.len() > 50, "{}", found.len());
-    let units = ["_s", "_ms", "_h", "_bytes", "_max", "_number", "_s_max", "keep", "threads"];
+    let units = ["_s", "_ms", "_h", "_d", "_bytes", "_max", "_number", "_s_max", "keep", "threads"];
     for (path, schema) in found {
         assert!(schema.get("description").is_some_and(|text| text.as_str().is_some_and(|text| text.len() > 10)), "{path} says nothing");
         if schema.get("type") == Some(&Value::from("integer")) {

@@ -54,7 +54,9 @@ impl Folder {
     fn new() -> std::io::Result<Self> {
         let path = std::env::temp_dir().join(format!("rasid-demo-{}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        std::fs::DirBuilder::new().mode(0o700).create(path.join("data"))?;
+        for inside in ["data", "events"] {
+            std::fs::DirBuilder::new().mode(0o700).create(path.join(inside))?;
+        }
         Ok(Self(path))
     }
 }
