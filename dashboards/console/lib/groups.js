@@ -82,6 +82,12 @@ export class GroupList {
     return within({ ...this.params, ...since }, this.by, group);
   }
 
+  /** A group's counts up to now, without the stretches that are yet to come. */
+  spark(group) {
+    const { since_ms, until_ms, bucket_ms } = this.span;
+    return group.spark.slice(0, Math.max(1, Math.ceil((until_ms - since_ms) / bucket_ms)));
+  }
+
   /** Opens or closes a group. A few alerts need no level between. */
   toggle(group) {
     if (this.opened.has(group.key)) this.opened.delete(group.key);
@@ -102,6 +108,7 @@ export class GroupList {
     if (!this.isLoaded) return;
     for (const alert of opened.filter((one) => matches(this.params, one))) {
       const group = groupOf(this.groups, this.by, alert);
+      this.span.until_ms = Math.max(this.span.until_ms, alert.opened_at_ms + 1);
       if (group) count(group, alert, this.span);
       else this.groups.unshift(this.#begun(alert));
       this.isOld = true;

@@ -8,6 +8,7 @@ import { listen } from '../lib/live.js';
 import { clock, lang } from '../lib/prefs.js';
 import { go } from '../lib/route.js';
 import { nowMs, token } from '../lib/session.js';
+import { HOUR } from '../lib/units.js';
 import { effect, html, signal, useCallback, useEffect, useMemo, useRef, useState } from '../lib/view.js';
 import { acknowledge, ask, mayAct } from '../parts/acts.js';
 import { AlertRow } from '../parts/alert_row.js';
@@ -42,8 +43,9 @@ function storeFor(query) {
   const key = JSON.stringify(['view', ...NARROWING].map((name) => query[name] ?? null));
   if (last.key === key) return last;
   last.stop();
-  const params = paramsOf(query, nowMs());
   const isList = !VIEWS.slice(1).includes(query.view);
+  // Groups are counted by whole hours: a day has 24 of them, not parts of 25.
+  const params = paramsOf(query, isList ? nowMs() : Math.ceil(nowMs() / HOUR) * HOUR);
   last = { ...nothing(), key, store: isList ? new AlertList(params) : new GroupList(query.view, params) };
   last.stop = hear(last);
   last.store.reload();

@@ -42,7 +42,7 @@ export function GroupRow({ row, query }) {
         <div class="row-main" dir=${by === 'entity' ? undefined : 'auto'}>${by === 'entity' ? html`<${Entity} entity=${group.key} />` : html`<${Said}>${group.newest.title}<//>`}</div>
         <p class="row-why" dir="ltr">${by === 'entity' ? html`<${Said}>${group.newest.title}<//>` : html`<bdi class="row-rule">${group.rule}</bdi><${Said}>${group.newest.explanation}<//>`}</p>
       </div>
-      <div class="row-spark"><${Spark} counts=${group.spark} label=${t('group.spark', { n: group.alerts })} /></div>
+      <div class="row-spark"><${Spark} counts=${list.spark(group)} label=${t('group.spark', { n: group.alerts })} /></div>
       <div class="row-counts">
         <span><strong><${Count} value=${group.alerts} /></strong> ${t('group.alerts', { n: group.alerts })}</span>
         <span class=${group.open ? 'open' : 'muted'}>${t('group.open', { n: group.open })}${group.acknowledged ? html` · ${t('group.acknowledged', { n: group.acknowledged })}` : ''}</span>

@@ -110,7 +110,7 @@ test('the page loads every module at once, nothing from elsewhere, and no script
   const all = [...modules.filter((name) => name !== 'before.js' && name !== 'app.js'), ...files('vendor/', '.js')].sort();
   assert.deepEqual(named, all);
   assert.doesNotMatch(page, /<script(?![^>]*src=)|<style|style=|\son\w+=/);
-  for (const name of ['index.html', 'console.css', ...modules]) {
+  for (const name of ['index.html', ...files('./', '.css'), ...modules]) {
     for (const [address] of read(name).matchAll(/\b(?:https?:)?\/\/[\w-]+\.[\w.-]+/g)) assert.fail(`${name} names ${address}`);
     assert.doesNotMatch(read(name), /innerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(['"]style/, name);
   }
@@ -123,7 +123,7 @@ test('the libraries are those that were fetched', () => {
 });
 
 test('all of it is under 150 kB compressed', () => {
-  const served = ['index.html', 'console.css', 'icon.svg', 'vendor/uplot.css', ...modules, ...files('vendor/', '.js')];
+  const served = ['index.html', 'icon.svg', 'vendor/uplot.css', ...files('./', '.css'), ...modules, ...files('vendor/', '.js')];
   const bytes = served.reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, root)), { level: 9 }).length, 0);
   console.log(`${served.length} files, ${(bytes / 1000).toFixed(1)} kB compressed`);
   assert.ok(bytes < 150_000, `${bytes}`);
