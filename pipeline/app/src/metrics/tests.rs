@@ -284,6 +284,7 @@ async fn what_follows_from_another_page_is_held_back() {
         alert("chat.contact_leak", "SEV2", "a"),
     ]);
     let url = alertmanager.url();
+    drop(rustls::crypto::ring::default_provider().install_default()); // an earlier choice stands
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let posted = client.post(format!("{url}/api/v2/alerts")).header("content-type", "application/json").body(alerts.to_string());
     assert!(posted.send().await.expect("it listens").status().is_success());
