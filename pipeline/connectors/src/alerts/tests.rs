@@ -337,7 +337,7 @@ fn a_file_that_is_none_of_ours_is_refused() {
     drop(database);
     let error = refused(&path);
     assert!(matches!(error, Error::Newer { .. }) && error.disposition() == Disposition::Halt, "{error}");
-    assert!(error.to_string().contains("format 2, and this rasid reads up to 1"), "{error}");
+    assert!(error.to_string().contains("format 3, and this rasid reads up to 2"), "{error}");
 }
 
 #[test]

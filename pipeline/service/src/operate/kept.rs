@@ -178,14 +178,14 @@ mod tests {
     }
 
     fn opened(id: &str) -> Opened {
-        let json = format!(r#"{{"id":"{id}","ruleset":"sha256:aa","title":"A title","explanation":"6 codes"}}"#);
+        let json = format!(r#"{{"id":"{id}","ruleset":"sha256:aa","title":"A title","explanation":"6 codes","risk":25}}"#);
         let (rule, entity) = ("auth.otp_flood".to_owned(), "user:u_1".to_owned());
         Opened { id: id.to_owned(), rule, severity: Severity::Sev2, mode: Mode::Active, entity, opened_at_ms: 7, json }
     }
 
     fn refused<T: std::fmt::Debug>(result: Result<T, ControlError>) -> String {
         match result {
-            Err(ControlError::Refused(why)) => why,
+            Err(ControlError::Refused(why) | ControlError::Unknown(why)) => why,
             other => panic!("{other:?}"),
         }
     }

@@ -13,8 +13,8 @@ use rasid_simulate::{Config, simulate};
 use crate::clock::{Stopwatch, now_ms};
 use crate::command::run::{Up, serve};
 use crate::command::{Failure, print_line, say};
-use crate::config::{self, Layers, LogFormat};
-use crate::{shipped, telemetry};
+use crate::config::{self, Layers};
+use crate::shipped;
 
 /// How often events are appended.
 const STEP: Duration = Duration::from_millis(100);
@@ -31,7 +31,6 @@ pub(super) fn run(config: Config, listen: &str, took: Duration) -> Result<(), Fa
     shipped::unpack(&folder.0.join("rules")).map_err(outside)?;
     let loaded = Layers::alone(&folder.0, listen)?;
     let (settings, server) = config::service(&loaded)?;
-    telemetry::init_service(LogFormat::Text, "error");
     let token = token(&settings.data_dir)?;
     serve(settings, &server, async |up: Up| {
         // Behind `#`: what stands there a browser sends to nobody.
