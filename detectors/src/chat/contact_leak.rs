@@ -146,7 +146,11 @@ const FIELDS: &[SignalField] = &[
         ty: SignalType::Text,
         doc: "What leaked: phone, email, link, handle or intent; code: a one-time code is asked for",
     },
-    SignalField { name: "strength", ty: SignalType::Double { decimals: STRENGTH_DECIMALS }, doc: "How sure the find is, 0 to 1, by its form" },
+    SignalField {
+        name: "strength",
+        ty: SignalType::Double { decimals: STRENGTH_DECIMALS },
+        doc: "How sure the find is, 0 to 1, by its form",
+    },
     SignalField {
         name: "disguise",
         ty: SignalType::Text,

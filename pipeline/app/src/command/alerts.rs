@@ -36,9 +36,11 @@ enum What {
     )]
     List(Box<ListArgs>),
     /// How often each rule was right, by the verdicts that were given
-    #[command(after_help = "Examples:\n  rasid alerts precision\n  rasid alerts precision --rule auth.otp_flood --by-ruleset --since 2026-11-01T00:00:00Z\n\n\
+    #[command(
+        after_help = "Examples:\n  rasid alerts precision\n  rasid alerts precision --rule auth.otp_flood --by-ruleset --since 2026-11-01T00:00:00Z\n\n\
         Of the alerts that are kept and have a verdict: true ones and false ones, those that are unsure aside, with Wilson's interval\n\
-        of 95 %. Fewer than thirty say little, and are marked. Prometheus has the counts: rasid_alerts_judged.")]
+        of 95 %. Fewer than thirty say little, and are marked. Prometheus has the counts: rasid_alerts_judged."
+    )]
     Precision(precision::Args),
     /// Show one alert: as it was opened, how far people have come with it, what was said about it
     #[command(after_help = "Example:\n  rasid alerts show al_5f0c2k3m")]

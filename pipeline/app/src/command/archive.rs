@@ -183,7 +183,10 @@ mod built {
                     print_line(&format!("gone by age: {} hours with {} rows, up to {}", retired.hours, retired.rows, retired.hour))?;
                 }
                 for gap in gaps {
-                    print_line(&format!("gap: positions {} to {}, which the log had retired before they were archived", gap.first, gap.last))?;
+                    print_line(&format!(
+                        "gap: positions {} to {}, which the log had retired before they were archived",
+                        gap.first, gap.last
+                    ))?;
                 }
                 for fault in &faults {
                     print_line(&format!("wrong: {fault}"))?;

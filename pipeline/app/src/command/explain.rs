@@ -101,8 +101,7 @@ impl Command for Args {
         let ruleset = self.ruleset(folder.as_deref(), &alert)?;
         let Some(seen) = self.look(&ruleset, &alert, &again)? else { return Err(Failure::Said(1)) };
         let Some(rule) = ruleset.place(&alert.rule).and_then(|place| ruleset.rules.get(place)) else { return Err(unknown(&alert)) };
-        let mut explained =
-            Explained::of(&alert, &ruleset, rule, seen, neighbours).map_err(|error| Failure::Outside(Box::new(error)))?;
+        let mut explained = Explained::of(&alert, &ruleset, rule, seen, neighbours).map_err(|error| Failure::Outside(Box::new(error)))?;
         let is_other = replayed.as_ref().is_some_and(|replayed| !replayed.opened || replayed.same == Some(false));
         explained.replayed = replayed;
         match self.output {
@@ -177,11 +176,14 @@ impl Args {
         let everything = Everything::new(ruleset, &self.walk.config(), past.pseudonymizer());
         let mut everything = everything.map_err(|error| Failure::Outside(Box::new(error)))?;
         let mut fault = None;
-        past.read_while(|_| true, |taken| {
-            let done = everything.step(taken).and_then(|alerts| alerts.iter().try_for_each(|alert| search.take(alert)));
-            fault = done.err();
-            fault.is_none()
-        })?;
+        past.read_while(
+            |_| true,
+            |taken| {
+                let done = everything.step(taken).and_then(|alerts| alerts.iter().try_for_each(|alert| search.take(alert)));
+                fault = done.err();
+                fault.is_none()
+            },
+        )?;
         match fault {
             Some(error) => Err(wrong(error)),
             None => Ok((search.finish(), everything.period_ms())),
@@ -216,7 +218,12 @@ impl Args {
     }
 
     /// What its condition saw, and what stood behind that; `None` where its event did not come, which is said.
-    fn look(&self, ruleset: &Ruleset, alert: &Known, again: &Again<'_>) -> Result<Option<(rasid_engine::Moment, Vec<rasid_engine::Counted>)>, Failure> {
+    fn look(
+        &self,
+        ruleset: &Ruleset,
+        alert: &Known,
+        again: &Again<'_>,
+    ) -> Result<Option<(rasid_engine::Moment, Vec<rasid_engine::Counted>)>, Failure> {
         let outside = |error: rasid_engine::EngineError| Failure::Outside(Box::new(error));
         let past = again.open()?;
         let looking = Pass::new(ruleset, alert, &self.walk.config(), past.pseudonymizer()).map_err(outside)?;
@@ -244,7 +251,9 @@ impl Args {
         match self.output {
             OutputFormat::Json => {
                 let (from, to) = period.map(|(from_ms, to_ms)| (format_rfc3339(from_ms), format_rfc3339(to_ms))).unzip();
-                print_json(&json!({"alert": alert.id, "found": false, "opened_at": format_rfc3339(alert.opened_at_ms), "from": from, "to": to}))
+                print_json(
+                    &json!({"alert": alert.id, "found": false, "opened_at": format_rfc3339(alert.opened_at_ms), "from": from, "to": to}),
+                )
             }
             OutputFormat::Text => print_line(&format!(
                 "the event that opened {} at {} is not among those {}; under another pseudonym secret its id is another",

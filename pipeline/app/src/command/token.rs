@@ -165,7 +165,14 @@ impl Whose<'_> {
     }
 }
 
-fn create(whose: &Whose<'_>, scopes: &[Named], expires: Option<i64>, why: &str, layers: &Layers, output: OutputFormat) -> Result<(), Failure> {
+fn create(
+    whose: &Whose<'_>,
+    scopes: &[Named],
+    expires: Option<i64>,
+    why: &str,
+    layers: &Layers,
+    output: OutputFormat,
+) -> Result<(), Failure> {
     let config = layers.load()?.config;
     let (owner, granted) = whose.granted(scopes, |name| config.sources.http.producers.contains_key(name))?;
     let store = Store::open(Path::new(&config.data.dir))?;
@@ -245,8 +252,7 @@ impl Store {
         let outside = |error: rasid_connectors::audit::Error| Failure::Outside(Box::new(error));
         let mut audit = Audit::open(&storage, layout::AUDIT).map_err(outside)?;
         for token in tokens {
-            let mut details =
-                BTreeMap::from([("token", token.id.clone()), ("owner", token.owner.clone()), ("scopes", scopes(token))]);
+            let mut details = BTreeMap::from([("token", token.id.clone()), ("owner", token.owner.clone()), ("scopes", scopes(token))]);
             details.extend(token.expires_ms.map(|expires| ("expires", format_rfc3339(expires))));
             let (user, claimed) = (user::named_or_numbered(user::own()), who().claimed);
             let entry = Entry { at_ms: now_ms(), who: &user, claimed: &claimed, from: "command line", action, why, details };

@@ -73,7 +73,14 @@ struct OfRuleset {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::of(&args.layers)?;
-    let mut filter = AlertFilter { rule: args.rule.clone(), judged: Some(true), since_ms: args.since, until_ms: args.until, limit: PAGE, ..AlertFilter::default() };
+    let mut filter = AlertFilter {
+        rule: args.rule.clone(),
+        judged: Some(true),
+        since_ms: args.since,
+        until_ms: args.until,
+        limit: PAGE,
+        ..AlertFilter::default()
+    };
     let mut rules = BTreeMap::new();
     loop {
         let page = client.ask(&filter)?;

@@ -37,7 +37,10 @@ pub(super) fn run(config: Config, listen: &str, took: Duration) -> Result<(), Fa
         let page = format!("http://{}/#token={token}", up.listen);
         let hours = config.hours;
         drop(print_line(&page));
-        say(format_args!("open it: the last {hours} h of a marketplace run by in {} s; Ctrl-C ends it and removes what it wrote", took.as_secs()));
+        say(format_args!(
+            "open it: the last {hours} h of a marketplace run by in {} s; Ctrl-C ends it and removes what it wrote",
+            took.as_secs()
+        ));
         match feed(&up.appender, config, took).await {
             Ok(events) => say(format_args!("{events} events have run by; the console stays until Ctrl-C")),
             Err(error) => return Failure::Outside(Box::new(error)),
