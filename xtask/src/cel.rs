@@ -7,5 +7,8 @@ use crate::step;
 
 pub(crate) fn run() -> Result<()> {
     // Of the whole workspace, as the other tests are built: with fewer packages all would be compiled anew.
-    step::run("cel", step::cargo(["test", "--workspace", "--quiet", "--test", "cel_spec", "--", "--nocapture"]))
+    step::run(
+        "cel",
+        step::cargo(["test", "--workspace", "--features", step::FEATURES, "--quiet", "--test", "cel_spec", "--", "--nocapture"]),
+    )
 }

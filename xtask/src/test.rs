@@ -18,12 +18,6 @@ pub(crate) fn run() -> Result<()> {
         "build the tests, linted",
         step::cargo(["nextest", "run", "--no-run", "--workspace", "--features", step::FEATURES, "--profile", profile]),
     )?;
-    step::run("build the benchmarks, linted", step::cargo(["build", "--quiet", "--workspace", "--features", step::FEATURES, "--benches"]))?;
-    // As a newcomer builds it; with a test, so that what it depends on is as it was built above.
-    step::run(
-        "build the programs without features, linted",
-        step::cargo(["build", "--quiet", "--workspace", "--bin", "rasid", "--bin", "xtask", "--test", "cli"]),
-    )?;
     counts.wait()?;
     step::run("nextest", step::cargo(["nextest", "run", "--workspace", "--features", step::FEATURES, "--profile", profile]))?;
     step::run("doc tests", step::cargo(["test", "--doc", "--workspace", "--features", step::FEATURES, "--quiet"]))?;
