@@ -10,6 +10,7 @@ pub mod effect;
 mod embedded;
 mod error;
 pub mod ingest;
+mod latest;
 pub mod log;
 pub mod outbox;
 pub mod seal;
@@ -22,4 +23,5 @@ pub mod tokens;
 pub mod webhook;
 
 pub use error::{Disposition, Error, of_io};
+pub use latest::latest;
 pub use secret::Secret;

@@ -83,7 +83,7 @@ async fn carry(client: TcpStream, number: usize, state: Arc<State>) {
         let mut bytes = vec![0; 64 << 10];
         let mut held = state.held_below.subscribe();
         while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
-            if *held.borrow() > number {
+            if *held.borrow_and_update() > number {
                 late.send_replace(true);
                 let released = held.wait_for(|below| *below <= number).await.is_ok();
                 assert!(released, "the sender is here");

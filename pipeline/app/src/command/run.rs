@@ -11,7 +11,7 @@ use rasid_service::health::hindrance::{Area, Hindrances};
 use rasid_service::operate::control::Restored;
 use rasid_service::settings::Settings;
 use rasid_service::{BoxError, Chain, LogAppender, Running, Service, StartError};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Command, Failure, colour, say_block};
@@ -107,7 +107,7 @@ async fn live(settings: Settings, server: &Server, beside: impl AsyncFnOnce(Up) 
             "the limit of open files leaves room for fewer connections than server.connections_max; raise LimitNOFILE"
         );
     }
-    let listener = listen(server).await?;
+    let listener = listen(server)?;
     let listen = listener.local_addr().unwrap_or(server.listen);
     let data = settings.data_dir.clone();
     if server.tls.is_none()
@@ -234,13 +234,24 @@ fn refused(error: StartError) -> Failure {
     }
 }
 
-async fn listen(server: &Server) -> Result<TcpListener, Failure> {
+fn listen(server: &Server) -> Result<TcpListener, Failure> {
     let address = server.listen;
     if !http::is_this_machine(address) && server.tls.is_none() {
         tracing::warn!(listen = %address, "listening beyond this machine, without TLS or login");
     }
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| Failure::Outside(format!("cannot listen at {address} (server.listen): {error}").into()))
+    bound(address).map_err(|error| Failure::Outside(format!("cannot listen at {address} (server.listen): {error}").into()))
+}
+
+/// Connections that the system keeps until they are accepted. Where they are more, it drops what newcomers send, and these try again
+/// only after a second, then after two and four: the usual 128 are filled by strangers who come all at once. As many as may be open;
+/// the system has a bound of its own (`net.core.somaxconn`, 4,096 since Linux 5.4).
+const BACKLOG: u32 = 1_024;
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?; // a restart need not wait for the connections of the process before
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The signals that end the service.

@@ -15,6 +15,7 @@ mod many_files;
 mod mend;
 mod outage;
 mod pages;
+mod probes;
 mod producers;
 mod producers_page;
 mod receiver;

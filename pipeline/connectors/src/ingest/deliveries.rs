@@ -178,6 +178,7 @@ impl Drop for Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latest;
 
     const BODY: Content = Content(1);
 
@@ -200,9 +201,9 @@ mod tests {
         let deliveries = Deliveries::new(1, 10);
         let first = claim(&deliveries, "a", 0);
         let Known::UnderWay(outcome) = deliveries.arrived(0, "a", BODY, 1) else { panic!("under way") };
-        assert_eq!(*outcome.borrow(), Outcome::UnderWay);
+        assert_eq!(latest(&outcome), Outcome::UnderWay);
         first.durable(2);
-        assert_eq!(*outcome.borrow(), Outcome::Durable);
+        assert_eq!(latest(&outcome), Outcome::Durable);
     }
 
     #[test]
@@ -211,7 +212,7 @@ mod tests {
         let first = claim(&deliveries, "a", 0);
         let outcome = first.outcome();
         drop(first);
-        assert_eq!(*outcome.borrow(), Outcome::Failed);
+        assert_eq!(latest(&outcome), Outcome::Failed);
         claim(&deliveries, "a", 1).durable(1);
     }
 

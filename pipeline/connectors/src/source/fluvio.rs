@@ -214,6 +214,7 @@ impl Opener for Partition {
 
     async fn open(&self, after: Option<u64>) -> Result<Box<dyn Source>, Error> {
         let start = {
+            #[expect(clippy::disallowed_methods, reason = "let go at the end of the block, and held alone")]
             let known = self.topic.known.borrow();
             if let Some(why) = known.life.stopped() {
                 return Err(Error::Unavailable { stream: self.stream.clone(), source: why.into() });

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rasid_archive::{Options, Writer};
+use rasid_connectors::latest;
 use rasid_connectors::log::{self, Block, LogReader};
 use rasid_connectors::seal::Keyring;
 use rasid_connectors::storage::Storage;
@@ -93,7 +94,7 @@ impl ArchiveThread {
     /// Goes on from what is whole, until the committer ends.
     fn go(&mut self) -> Result<(), Stopped> {
         let oldest = LogReader::oldest(Arc::clone(&self.storage), layout::LOG, self.keys.clone())?.position();
-        let committed = *self.committed.borrow();
+        let committed = latest(&self.committed);
         let writer = self.writer(oldest, committed)?;
         self.hindrances.over(Area::Archive);
         let next = writer.next();

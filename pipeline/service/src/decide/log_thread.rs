@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rasid_connectors::log::{self, Control, Entry, LogWriter, Origin};
 use rasid_connectors::source::{Appender, Incoming};
-use rasid_connectors::{Disposition, Error};
+use rasid_connectors::{Disposition, Error, latest};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::chain::Chain;
@@ -132,7 +132,7 @@ impl Appender for LogAppender {
         if self.hindrances.blocking().is_some() {
             return Some("the disk has no room");
         }
-        (*self.paused.borrow()).then_some("nothing is taken until receivers of alerts or scores are back: the outbox is full")
+        latest(&self.paused).then_some("nothing is taken until receivers of alerts or scores are back: the outbox is full")
     }
 }
 

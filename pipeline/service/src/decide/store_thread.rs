@@ -75,6 +75,7 @@ impl StoreThread {
 #[cfg(test)]
 mod tests {
     use rasid_connectors::alerts::{Change, Retention};
+    use rasid_connectors::latest;
     use rasid_connectors::outbox::backend::Memory;
 
     use super::*;
@@ -101,6 +102,6 @@ mod tests {
         step(12, Vec::new()).await;
         drop(sender);
         thread.join().expect("no panic").expect("memory");
-        assert_eq!((*is_stored.borrow(), store.position()), (12, Some(12)), "the next start need not go through it again");
+        assert_eq!((latest(&is_stored), store.position()), (12, Some(12)), "the next start need not go through it again");
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rasid_connectors::Disposition;
 use rasid_connectors::courier::{Next, State};
 use rasid_connectors::effect::Fate;
+use rasid_connectors::latest;
 use rasid_connectors::outbox;
 use rasid_connectors::sink::{Answer, Sink};
 use tokio::sync::{Notify, mpsc, watch};
@@ -105,7 +106,7 @@ impl<S: Sink + ?Sized> Delivery<S> {
     async fn say_again(&mut self) {
         let now_ms = self.clock.monotonic_ms();
         let due_ms = *self.said.again_ms.get_or_insert(now_ms + AGAIN_MS);
-        if now_ms < due_ms || self.queue.courier().state() != State::Closed || *self.draining.borrow() {
+        if now_ms < due_ms || self.queue.courier().state() != State::Closed || latest(&self.draining) {
             return;
         }
         let answer = self.sink.say_again(self.clock.wall_ms()).await;
@@ -189,7 +190,7 @@ impl<S: Sink + ?Sized> Delivery<S> {
 
     /// Waits for something to do; false when the task shall end.
     async fn wait(&mut self) -> bool {
-        if *self.draining.borrow() {
+        if latest(&self.draining) {
             return false;
         }
         let patience =

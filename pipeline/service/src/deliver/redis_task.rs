@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rasid_connectors::latest;
 use rasid_connectors::sink::redis::{Epoch, Error, Heartbeat, RedisSink};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -80,7 +81,7 @@ impl RedisTask {
                 () = tokio::time::sleep(PAUSE) => self.delivery.queue.committed(),
             }
             // One batch of what waits, then the newest changes again: they are what somebody reads in a moment.
-            while self.ahead.is_empty() && !*draining.borrow() && self.delivery.turn().await? {}
+            while self.ahead.is_empty() && !latest(&draining) && self.delivery.turn().await? {}
         }
         // The last commits, and what they left in the queue.
         while let Ok(last) = self.ahead.try_recv() {
@@ -229,7 +230,7 @@ impl RedisTask {
         let Some(part) = part else { return };
         let reached = Reached {
             durable: self.progress.now().durable,
-            committed: *self.committed.borrow(),
+            committed: latest(&self.committed),
             oldest_ms: self.delivery.queue.oldest_ms(),
         };
         self.watch.look(&mut self.delivery.sink, part, reached).await;

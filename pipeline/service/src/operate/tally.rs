@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rasid_connectors::alerts::AlertStore;
 use rasid_connectors::ingest::http::{Ingest, Refused};
+use rasid_connectors::latest;
 use rasid_connectors::outbox::Outbox;
 use rasid_connectors::source::Lags;
 use rasid_engine::Reach;
@@ -80,6 +81,7 @@ impl Tally {
         let lag_records = reached.appended.saturating_sub(figures.position);
         let lag_ms = if lag_records == 0 { 0 } else { figures.behind_ms(clock) };
         let sinks = self.sinks(clock);
+        let committed = latest(&self.committed);
         Stats {
             readiness: self.readiness(full, &sinks),
             freshness: self.freshness(clock.monotonic_ms(), lag_records, lag_ms, &sinks),
@@ -89,7 +91,7 @@ impl Tally {
             ingest: self.ingest(),
             worker: WorkerStats {
                 position: figures.position,
-                committed: *self.committed.borrow(),
+                committed,
                 lag_records,
                 lag_ms,
                 divergence_total: figures.compared.diverged,
@@ -119,7 +121,7 @@ impl Tally {
                 commits_total: self.figures.commits.load(Ordering::Relaxed),
             },
             alerts: AlertStats::of(self.store.figures()),
-            archive: self.figures.archive.stats(*self.committed.borrow()),
+            archive: self.figures.archive.stats(committed),
             sinks,
             redis: self.redis.as_ref().map(|redis| locked(redis)),
             ruleset: RulesetStats { hash: figures.ruleset, ..locked(&self.figures.ruleset) },

@@ -10,6 +10,7 @@ use axum::extract::{Query, State, rejection::QueryRejection};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
+use rasid_connectors::latest;
 use rasid_service::operate::control::{AlertChanges, ChangesRequest, Control};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -59,7 +60,7 @@ pub(super) async fn stream(
         return Err(Problem::unavailable(format!("{STREAMS_MAX} streams are open, which is the most there may be")));
     };
     let known = control.known();
-    let told = last.flatten().or(after).unwrap_or_else(|| *known.borrow());
+    let told = last.flatten().or(after).unwrap_or_else(|| latest(&known));
     let listener =
         Listener { control, known, told, waiting: VecDeque::new(), ends: Instant::now() + LENGTH, begun: false, _permit: permit };
     let events =

@@ -241,6 +241,7 @@ impl Source for Records {
         &self.stream
     }
 
+    #[expect(clippy::disallowed_methods, reason = "one alone")]
     fn newest(&self) -> Option<u64> {
         let end = self.topic.known.borrow().ends.get(&self.partition)?.1;
         Some(offset_of(self.generation, end.checked_sub(1)?))
@@ -252,6 +253,7 @@ impl Source for Records {
                 return Err(error);
             }
             // A topic that is gone or unfit is not read on, however much of it is ready.
+            #[expect(clippy::disallowed_methods, reason = "one alone")]
             let stopped = self.topic.known.borrow().life.stopped().map(str::to_owned);
             if let Some(why) = stopped {
                 self.open = None;
