@@ -112,5 +112,5 @@ operators! {
 
 /// How a chat message was read, for people: the detector of contacts itself, with a trail.
 pub mod reading {
-    pub use crate::chat::contact_leak::{Candidate, Params, Reading, Test, Verdict, explain};
+    pub use crate::chat::contact_leak::{Candidate, Params, Reading, Test, Verdict, explain, wording};
 }

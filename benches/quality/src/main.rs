@@ -3,6 +3,7 @@
 //!
 //! `week.rs` runs one week and judges its alerts, `tally.rs` adds weeks up, `page.rs` writes the tables, `why.rs` says why something is missed.
 //! `tracks.rs` does the same with real tracks into which attacks were put, and `draw.rs` draws some.
+//! `wording.rs` makes the weights by which chat messages are heard.
 
 mod draw;
 mod page;
@@ -10,6 +11,7 @@ mod tally;
 mod tracks;
 mod week;
 mod why;
+mod wording;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -69,10 +71,17 @@ struct Options {
     /// Where pictures of some of them go
     #[arg(long, value_name = "FOLDER", requires = "tracks")]
     draw: Option<PathBuf>,
+    /// Instead of weeks, the weights of what chat messages sound like are made anew, and tried on messages that were kept out
+    #[arg(long)]
+    wording: bool,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    if options.wording {
+        print(&wording::run(Path::new("."))?);
+        return Ok(());
+    }
     if let (Some(events), Some(labels)) = (&options.tracks, &options.labels) {
         return of_tracks(events, labels, &options);
     }

@@ -5,18 +5,18 @@
 //! Method   glyphs folded, words looked up (normalise, lexicon); digits and number words to groups (numbers), less those
 //!          that are something else by their form (ordinary); whole groups that the numbering plan takes for a number
 //!          (phone), also over messages (split); addresses and names by their grammar (address, handle); proposals, and
-//!          one-time codes asked for, by what their clauses' words do (intent, speech)
+//!          one-time codes asked for, by what their clauses' words do (intent, speech), and by how the whole sounds (wording)
 //! Fires    on the strongest find of a kind in `kinds` with strength ≥ strength_min (0.5)
 //! Strength by form: email 0.95 (worded 0.85, provider alone 0.75), messenger link 0.95, profile 0.85, shortener 0.75,
 //!          own site 0.6; mobile 0.9, with +20 0.95, foreign or +20 landline 0.85, over messages 0.85, words between
 //!          or from right to left 0.75, without 0 0.7, landline 0.65, ±0.05 for a disguise; handle 0.65–0.9; code 0.8;
-//!          intent 0.55
+//!          intent 0.55, by its wording alone 0.5
 //! State    112 bytes: the last digit pieces of the sender and where they stood, how often he was found, no text; event-time TTL
 //!          split_s_max (15 min)
 //! Misses   pictures and voice notes; local numbers of other countries; landlines, bare 20 and missing zeros in groups where
 //!          nobody speaks of calling; pieces in an order that neither time nor the number's beginning tells; number words
-//!          with two slips in one; names of letters alone of which nothing says that they are names; proposals in words
-//!          that no list has; what is refused in jest
+//!          with two slips in one; names of letters alone of which nothing says that they are names; every fifth proposal
+//!          in new words; what is refused in jest
 //! Alarms   wrongly on identifiers of 11 digits that begin with 010, 011, 012 or 015, on other people's handles, and on what
 //!          somebody retells without saying whose words they are
 //! Source   numbering plan of Egypt (libphonenumber 9.0.43, region EG); UTS 39 look-alikes; obfuscation of numbers in
@@ -44,6 +44,7 @@ mod speech;
 mod split;
 mod trail;
 mod tricks;
+mod wording;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -60,6 +61,7 @@ use crate::value::OwnedValue;
 
 pub use self::explain::{Candidate, Reading, Test, Verdict, explain};
 pub use self::split::Pieces;
+pub use self::wording::wording;
 
 /// Decimals of a find's strength, wherever it leaves.
 const STRENGTH_DECIMALS: u8 = 2;
@@ -262,11 +264,9 @@ fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<
     // The first of equals: a link to a number is a link.
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
     // A code is asked for, whatever else is said.
-    let speaks = if wanted(LeakKind::Intent) && best.is_none() || wanted(LeakKind::Code) && text.classes & LOWER != 0 {
-        intent::proposal(text)
-    } else {
-        None
-    };
+    let intent = wanted(LeakKind::Intent) && best.is_none();
+    let speaks =
+        if intent || wanted(LeakKind::Code) && text.classes & LOWER != 0 { intent::proposal(text, intent) } else { None };
     let proposal = speaks.filter(|proposal| if proposal.code { wanted(LeakKind::Code) } else { wanted(LeakKind::Intent) });
     let proposal = proposal.map(|proposal| of_proposal(proposal, text));
     if let Some(find) = &proposal {
@@ -279,10 +279,14 @@ fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<
 }
 
 fn of_proposal(proposal: Proposal, text: &Text) -> Find {
-    let Proposal { code, direction, evidence, span } = proposal;
+    let Proposal { code, direction, evidence, span, sure } = proposal;
     Find {
         kind: if code { LeakKind::Code } else { LeakKind::Intent },
-        strength: if code { 0.8 } else { 0.55 },
+        strength: match (code, sure) {
+            (true, _) => 0.8,
+            (false, true) => 0.55,
+            (false, false) => 0.5,
+        },
         disguise: "none",
         messages: 1,
         evidence: evidence.to_owned(),

@@ -1,19 +1,30 @@
-//! Proposals and honest messages that were written before the detector was looked at: what it does on them at first sight is in
-//! docs/detection-quality.md, what it does now is held here.
+//! Proposals and honest messages that were written by others than who made the detector, and kept out of what it is made from: what it does
+//! on them at first sight is in docs/detection-quality.md, what it does now is held here.
 
 use crate::support::{Table, found};
 
-/// Both sets, and the fewest proposals of sixty that are seen in each by now.
-const SETS: [(&str, &str, u32); 2] =
-    [("first", include_str!("unseen_1.tsv"), FIRST_SEEN_MIN), ("second", include_str!("unseen_2.tsv"), SECOND_SEEN_MIN)];
-const FIRST_SEEN_MIN: u32 = 47;
-const SECOND_SEEN_MIN: u32 = 24;
-/// Most honest messages of sixty that are accused in a set.
-const ACCUSED_MAX: u32 = 3;
+/// A set, and what is held of it: the fewest proposals that are seen, the most honest messages that are accused.
+struct Set {
+    name: &'static str,
+    file: &'static str,
+    seen_min: u32,
+    accused_max: u32,
+}
+
+const SETS: [Set; 5] = [
+    // Sixty of each, the honest ones all in the words of proposals.
+    Set { name: "first", file: include_str!("unseen_1.tsv"), seen_min: 47, accused_max: 3 },
+    Set { name: "second", file: include_str!("unseen_2.tsv"), seen_min: 24, accused_max: 3 },
+    // Fair samples: 170, 170 and 199 proposals, 230, 230 and 300 honest messages. By the first the score was chosen from which on a
+    // message counts.
+    Set { name: "chosen by", file: include_str!("../../../fixtures/chat/wording/unseen_1.tsv"), seen_min: 130, accused_max: 5 },
+    Set { name: "third", file: include_str!("../../../fixtures/chat/wording/unseen_2.tsv"), seen_min: 118, accused_max: 4 },
+    Set { name: "fourth", file: include_str!("../../../fixtures/chat/wording/unseen_3.tsv"), seen_min: 145, accused_max: 4 },
+];
 
 #[test]
 fn what_others_write_is_read_as_well_as_it_was() {
-    for (name, file, seen_min) in SETS {
+    for Set { name, file, seen_min, accused_max } in SETS {
         let (mut table, mut seen, mut accused) = (Table::default(), 0, 0);
         for line in file.lines().filter(|line| !line.starts_with('#')) {
             let columns: Vec<&str> = line.split('\t').collect();
@@ -23,6 +34,7 @@ fn what_others_write_is_read_as_well_as_it_was() {
             table.count(&format!("{kind} {language}"), false, hit, hit != (kind == "proposal"), || text.to_owned());
         }
         table.print(name, 0);
-        assert!(seen >= seen_min && accused <= ACCUSED_MAX, "{name}: {seen} seen, {accused} accused");
+        eprintln!("{name}: {seen} seen, {accused} accused");
+        assert!(seen >= seen_min && accused <= accused_max, "{name}: {seen} seen, {accused} accused");
     }
 }

@@ -56,6 +56,8 @@ files! {
     PICTURES = "pictures.tsv" by 1,
     /// Words that sound like a digit's.
     SOUNDS = "sounds.tsv" by 2,
+    /// What pieces of a message speak for.
+    WORDING = "wording.tsv" by 2,
 }
 
 /// A line that is not as its file should be.
@@ -121,7 +123,7 @@ pub(super) fn number<T: std::str::FromStr>(column: &str) -> Result<T, String> {
 macro_rules! named_bits {
     ($all:ident: $bits:ty; $($(#[$meta:meta])* $name:ident,)*) => {
         /// Every class by its name, which the files have in small letters.
-        const $all: &[(&str, $bits)] = &[$((stringify!($name), $name),)*];
+        pub(super) const $all: &[(&str, $bits)] = &[$((stringify!($name), $name),)*];
 
         data::named_bits!(@ $bits, 0; $($(#[$meta])* $name,)*);
     };

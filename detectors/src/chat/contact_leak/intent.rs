@@ -1,6 +1,7 @@
 //! Proposals without an address: to go on, deal or pay elsewhere, to pass a contact on, and a one-time code asked for.
 //!
-//! A message is read as its clauses, and a clause as what its words do (`speech`), not as a phrase.
+//! A message is read as its clauses, and a clause as what its words do (`speech`), not as a phrase. What could not be read is heard as a
+//! whole (`wording`).
 //!
 //! ```text
 //! silent   a clause that refuses, that retells what somebody else said, or that speaks of what is allowed; quotations; and
@@ -20,7 +21,7 @@ use super::speech::{
     SAYS, SELF, SOMEBODY, STAY, SUPPOSE, TALK, THEM, THEY, THING, TOME, TOYOU, WALLET, WARN, WE, WHEN, WHY, WRITTEN, YOURS,
 };
 use super::trail::REFUSED;
-use super::{LeakKind, code};
+use super::{LeakKind, code, wording};
 
 /// What is proposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(super) struct Proposal {
     pub(super) evidence: &'static str,
     /// The clauses that speak, from the first word to the last.
     pub(super) span: Span,
+    /// It was read, and not only heard.
+    pub(super) sure: bool,
 }
 
 /// Who would give, and who asks.
@@ -93,16 +96,17 @@ impl Word {
 type Words = smallvec::SmallVec<[Word; 48]>;
 
 /// The words of a message, and how it ends its sentences.
-struct Message {
+pub(super) struct Message<'t> {
+    text: &'t Text,
     words: Words,
     asks: bool,
     /// The tokens that may be a code: four to eight digits.
     values: smallvec::SmallVec<[u16; 4]>,
 }
 
-impl Message {
-    fn new(text: &Text) -> Self {
-        let mut message = Self { words: Words::new(), asks: false, values: smallvec::SmallVec::new() };
+impl<'t> Message<'t> {
+    pub(super) fn new(text: &'t Text) -> Self {
+        let mut message = Self { text, words: Words::new(), asks: false, values: smallvec::SmallVec::new() };
         let (mut clause, mut quoted, mut ended) = (0_u8, false, false);
         for (at, token) in (0..).zip(&text.tokens) {
             match token.kind {
@@ -139,7 +143,17 @@ impl Message {
     }
 }
 
-impl Message {
+impl Message<'_> {
+    /// What it was read from.
+    pub(super) fn text(&self) -> &Text {
+        self.text
+    }
+
+    /// Its words, for who looks at their letters, too.
+    pub(super) fn words(&self) -> impl Iterator<Item = Spoken<'_>> {
+        self.words.iter().map(|word| Spoken { text: self.text, word: *word })
+    }
+
     /// Takes away what a word is not, given the one behind it: "no problem" denies nothing, "whats the" is no messenger.
     fn idioms(&mut self) {
         let mut suggestion = None;
@@ -182,6 +196,26 @@ impl Message {
     }
 }
 
+/// A word with its letters.
+#[derive(Clone, Copy)]
+pub(super) struct Spoken<'t> {
+    text: &'t Text,
+    word: Word,
+}
+
+impl<'t> Spoken<'t> {
+    /// As they were folded.
+    pub(super) fn letters(self) -> impl Iterator<Item = char> + use<'t> {
+        let syms = self.text.token(self.word.token.into()).map_or(&[][..], |token| self.text.syms(token));
+        syms.iter().map(|sym| sym.c)
+    }
+
+    /// Classes of [`speech`], and of the lexicon.
+    pub(super) fn does_and_is(self) -> (u64, u32) {
+        (self.word.acts, self.word.class)
+    }
+}
+
 fn word(text: &Text, token: &Token) -> Word {
     let syms = text.syms(token);
     let acts = speech::of(syms);
@@ -204,6 +238,8 @@ pub(super) struct Said {
     saved: bool,
     /// Some clause, also a silent one, is about work on telephones or networks.
     job: bool,
+    /// A clause refuses a contact, or another place.
+    refuses: bool,
     /// Clauses in which a code stands, or that speak of one that came to the writer.
     told: smallvec::SmallVec<[u8; 4]>,
 }
@@ -226,6 +262,14 @@ impl Said {
         self.words.get(index).copied()
     }
 
+    /// From the first word to the last.
+    fn span(&self, text: &Text) -> Span {
+        match (self.words.first(), self.words.last()) {
+            (Some(first), Some(last)) => text.span(first.token.into(), last.token.into()),
+            _ => Span::default(),
+        }
+    }
+
     /// Whether one of the words within `before` in front of `index` and `behind` after it meets the test.
     fn near(&self, index: usize, before: usize, behind: usize, test: impl Fn(Word) -> bool) -> bool {
         let from = index.saturating_sub(before);
@@ -236,20 +280,28 @@ impl Said {
 /// Classes of the lexicon of which every proposal has one, but for "not here".
 const ANY: u32 = CHANNEL | NUMBER | PHONE | OUTSIDE | PLATFORM | USER | MAIL | LEXICON_DEAL | LEXICON_DIRECT;
 
-/// What a message proposes.
-pub(super) fn proposal(text: &Text) -> Option<Proposal> {
+/// What a message proposes. `intent`: whether anything but a code is asked for.
+pub(super) fn proposal(text: &Text, intent: bool) -> Option<Proposal> {
     let not_here = text.classes & PLACE_HERE != 0 && text.classes & LEXICON_NEG != 0;
-    if text.classes & ANY == 0 && !not_here {
+    let spoken_of = text.classes & ANY != 0 || not_here;
+    if !spoken_of && !intent {
         return None;
     }
     let message = Message::new(text);
     let said = said(&message, text)?;
-    let span = match (said.words.first(), said.words.last()) {
-        (Some(first), Some(last)) => text.span(first.token.into(), last.token.into()),
-        _ => Span::default(),
-    };
-    let Some((code, direction, evidence)) = meant(&said, &message) else {
-        let work = said.job || hires(&said);
+    let read = if spoken_of { read(&said, &message) } else { None };
+    if !intent || read.is_some_and(|proposal| proposal.code) {
+        return read;
+    }
+    heard(&said, &message, read)
+}
+
+/// What the clauses say that speak.
+fn read(said: &Said, message: &Message<'_>) -> Option<Proposal> {
+    let text = message.text;
+    let span = said.span(text);
+    let Some((code, direction, evidence)) = meant(said, message) else {
+        let work = said.job || hires(said);
         let why = if work { "telephones, networks or pages are the work" } else { "what these clauses say together proposes nothing" };
         if !said.words.is_empty() {
             text.note(LeakKind::Intent, false, why, || span);
@@ -257,11 +309,31 @@ pub(super) fn proposal(text: &Text) -> Option<Proposal> {
         return None;
     };
     text.note(if code { LeakKind::Code } else { LeakKind::Intent }, true, "what these clauses say together", || span);
-    Some(Proposal { code, direction, evidence, span })
+    Some(Proposal { code, direction, evidence, span, sure: true })
+}
+
+/// The same, heard: a message that sounds like honest talk proposes nothing, and one that sounds like a proposal may be one that could
+/// not be read.
+fn heard(said: &Said, message: &Message<'_>, read: Option<Proposal>) -> Option<Proposal> {
+    let (text, score) = (message.text, wording::score(message));
+    let span = said.span(text);
+    match read {
+        Some(_) if score < wording::DOUBTED => {
+            text.note(LeakKind::Intent, false, "it sounds like talk that proposes nothing", || span);
+            None
+        }
+        None if score >= wording::SOUNDS && !said.refuses && !said.job && !hires(said) && !said.words.is_empty() => {
+            text.note(LeakKind::Intent, true, "it sounds like a proposal", || span);
+            let answer = said.at(0).is_some_and(|word| word.does(AGREE));
+            let direction = if answer { Direction::Agrees } else { Direction::Proposes };
+            Some(Proposal { code: false, direction, evidence: "the wording", span, sure: false })
+        }
+        read => read,
+    }
 }
 
 /// Whether a code is asked for, who does what, and what is spoken of.
-fn meant(said: &Said, message: &Message) -> Option<(bool, Direction, &'static str)> {
+fn meant(said: &Said, message: &Message<'_>) -> Option<(bool, Direction, &'static str)> {
     let answer = said.at(0).is_some_and(|word| word.does(AGREE));
     let proposes = if answer { Direction::Agrees } else { Direction::Proposes };
     let found = |direction, evidence| Some((false, direction, evidence));
@@ -311,7 +383,7 @@ fn meant(said: &Said, message: &Message) -> Option<(bool, Direction, &'static st
 }
 
 /// The clauses that speak; `None` where the whole message is silent.
-fn said(message: &Message, text: &Text) -> Option<Said> {
+fn said(message: &Message<'_>, text: &Text) -> Option<Said> {
     let mut said = Said::default();
     let words = message.words.as_slice();
     let app = words.iter().any(|word| word.does(APP));
@@ -362,8 +434,9 @@ fn said(message: &Message, text: &Text) -> Option<Said> {
             continue;
         }
         match refusal(clause) {
-            Refusal::Other => {
+            other @ (Refusal::There | Refusal::Other) => {
                 note(false, REFUSED);
+                said.refuses |= other == Refusal::There;
                 continue;
             }
             Refusal::Here => {
@@ -436,7 +509,9 @@ enum Refusal {
     None,
     /// This place, or its share: that speaks for another.
     Here,
-    /// Another place, or anything.
+    /// A contact, or another place.
+    There,
+    /// Anything else.
     Other,
 }
 
@@ -449,7 +524,8 @@ fn refusal(clause: &[Word]) -> Refusal {
         clause.iter().skip(negation).enumerate().find(|(at, word)| word.does(here) || (*at > 0 || !word.does(OUT)) && word.is_contact());
     match of {
         Some((_, word)) if word.does(here) => Refusal::Here,
-        _ => Refusal::Other,
+        Some(_) => Refusal::There,
+        None => Refusal::Other,
     }
 }
 
@@ -546,7 +622,7 @@ fn same_name(said: &Said) -> bool {
             && (said.does(NAME) && (said.is(CHANNEL) || said.does(FIND | TALK)) || said.is(CHANNEL) && said.does(FIND | PHOTO))
 }
 
-fn messenger(said: &Said, message: &Message) -> bool {
+fn messenger(said: &Said, message: &Message<'_>) -> bool {
     if !said.is(CHANNEL) {
         return false;
     }
@@ -574,7 +650,7 @@ fn messenger(said: &Said, message: &Message) -> bool {
     act && !third && !kept && (here.is_none() || said.against || said.does(BETTER | DIRECT | YOURS | OUT) || said.does(TOME | TOYOU | WE))
 }
 
-fn asks_number(said: &Said, message: &Message) -> bool {
+fn asks_number(said: &Said, message: &Message<'_>) -> bool {
     let numbers = said.words.iter().any(|word| word.is(NUMBER));
     let short = said.words.len() <= 5;
     let request =
@@ -624,7 +700,7 @@ mod tests {
     #[case::gate_code("what is the code of the gate", None)]
     #[case::code_warned("never send anybody the code from the sms", None)]
     fn proposals(#[case] raw: &str, #[case] expected: Option<&str>) {
-        assert_eq!(proposal(&Text::new(raw)).map(|proposal| proposal.evidence), expected);
+        assert_eq!(proposal(&Text::new(raw), true).map(|proposal| proposal.evidence), expected);
     }
 
     #[rstest]
@@ -633,6 +709,6 @@ mod tests {
     #[case::proposes("let's talk on telegram", Direction::Proposes)]
     #[case::agrees("ok let's talk on telegram", Direction::Agrees)]
     fn who_does_what(#[case] raw: &str, #[case] expected: Direction) {
-        assert_eq!(proposal(&Text::new(raw)).map(|proposal| proposal.direction), Some(expected));
+        assert_eq!(proposal(&Text::new(raw), true).map(|proposal| proposal.direction), Some(expected));
     }
 }
