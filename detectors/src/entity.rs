@@ -227,6 +227,11 @@ fn whole_number(e164: &str) -> Option<&str> {
     (7..=if digits.starts_with("20") { 12 } else { 15 }).contains(&digits.len()).then_some(digits)
 }
 
+/// Whether it is certainly a whole number, country code first: what is not has no prefix.
+pub fn is_whole_number(e164: &str) -> bool {
+    whole_number(e164).is_some()
+}
+
 /// A number less its last four digits. The prefix leaves in clear, so what is not certainly a whole number has none.
 fn prefix_of_phone(e164: &str) -> String {
     match whole_number(e164) {
@@ -379,7 +384,12 @@ impl KeyHasher {
 
     /// The key of one identifier: `kind`, then its normalised text.
     pub fn key(&self, kind: EntityKind, raw: &str) -> u64 {
-        self.hash(&[&[kind as u8], kind.normalise(raw).as_bytes()])
+        self.key_of_normalised(kind, &kind.normalise(raw))
+    }
+
+    /// The same of an identifier that is written as its kind is.
+    pub fn key_of_normalised(&self, kind: EntityKind, normalised: &str) -> u64 {
+        self.hash(&[&[kind as u8], normalised.as_bytes()])
     }
 
     /// The key of one H3 cell.

@@ -10,7 +10,7 @@ use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::arithmetic::{arithmetic, negate};
-use crate::expression::{Comparison, EvalError, Expr, List, Scope, StringTest};
+use crate::expression::{Comparison, EvalError, Expr, List, ListId, Scope, StringTest};
 use crate::items::Item;
 use crate::library;
 
@@ -140,7 +140,7 @@ impl Expr {
             Self::In(item, list) => item.with(scope, |item| is_in(item, list, scope)),
             Self::InList(item, list) => item.with(scope, |item| match item {
                 Value::Str(item) => Ok(list.holds(item, scope.time())),
-                Value::StandIn(_) => Err(EvalError::StandIn),
+                Value::StandIn(item) => scope.listed(list, item),
                 _ => Err(EvalError::NoOverload),
             }),
             Self::InZone(place, zone) => {
@@ -220,6 +220,11 @@ impl List {
     /// network each address, of a prefix nothing.
     pub fn each(&self, take: impl FnMut(&str, i64)) {
         self.members.each(self.kind, take);
+    }
+
+    /// What it holds, as what: lists of one id hold the same.
+    pub fn id(&self) -> ListId {
+        ListId(self.digest, self.kind.map(|kind| kind as u8))
     }
 
     /// How many addresses its networks come to.

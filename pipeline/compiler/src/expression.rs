@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::columns::StandIn;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
 use crate::canonical;
 use crate::items::Item;
 pub use crate::library::Function;
+pub use crate::list::keyed::Keyed;
 use crate::list::members::Members;
 use crate::zone::Zone;
 
@@ -49,6 +51,14 @@ pub trait Scope {
     fn item(&self, slot: u8) -> Item<'_> {
         let _ = slot;
         Item::Value(Value::Absent)
+    }
+    /// Whether a list holds what a stand-in stands for.
+    ///
+    /// # Errors
+    /// [`EvalError::StandIn`] where that cannot be told: nobody has the list by keys, or it takes no stand-ins.
+    fn listed(&self, list: &List, stand_in: &StandIn) -> Result<bool, EvalError> {
+        let _ = (list, stand_in);
+        Err(EvalError::StandIn)
     }
     /// The steps that are left to the outermost loop around; `None` outside of loops.
     fn steps(&self) -> Option<&Cell<u32>> {
@@ -265,6 +275,10 @@ pub struct List {
     pub(crate) digest: [u8; 32],
     pub(crate) members: Members,
 }
+
+/// What a list holds, as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListId(pub(crate) [u8; 32], pub(crate) Option<u8>);
 
 /// How many entries there are, never which: they may be personal.
 impl std::fmt::Debug for List {

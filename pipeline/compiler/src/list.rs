@@ -16,6 +16,7 @@ use crate::reader::{self, MapReader};
 use crate::yaml::{Node, NodeValue};
 use crate::zone;
 
+pub(crate) mod keyed;
 pub(crate) mod lines;
 pub(crate) mod members;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldType, Privacy};
 
-use crate::expression::{Comparison, Expr};
+use crate::expression::{Comparison, Expr, List};
 use crate::ruleset::{Feed, Mode, Rule, Ruleset, Trigger};
 
 impl Expr {
@@ -15,6 +15,14 @@ impl Expr {
             found.insert(*path);
         }
         self.parts().into_iter().for_each(|part| part.fields(found));
+    }
+
+    /// Adds the lists that it looks into.
+    fn lists<'e>(&'e self, found: &mut Vec<&'e List>) {
+        if let Self::InList(_, list) = self {
+            found.push(list);
+        }
+        self.parts().into_iter().for_each(|part| part.lists(found));
     }
 
     /// Whether it reads `score`.
@@ -40,6 +48,21 @@ impl Rule {
 }
 
 impl Ruleset {
+    /// The lists that conditions and filters look into, each once.
+    pub fn lists(&self) -> Vec<&List> {
+        let of_rules = self.rules.iter().flat_map(|rule| &rule.triggers).flat_map(|trigger| &trigger.programs);
+        let of_rules = of_rules.flat_map(|program| {
+            let shown = program.shown.iter().map(|shown| &shown.value);
+            program.applies.iter().chain([&program.when]).chain(shown)
+        });
+        let of_bindings = self.bindings.iter().flat_map(|binding| &binding.feeds).flat_map(Feed::filters);
+        let mut found = Vec::new();
+        of_rules.chain(of_bindings).for_each(|expr| expr.lists(&mut found));
+        found.sort_unstable_by_key(|list| list.id());
+        found.dedup_by_key(|list| list.id());
+        found
+    }
+
     /// Ids of the rules that events out of an archive's columns do not suffice for: those that need what is raw, and where such a
     /// rule is not off, those that are judged by what others opened.
     pub fn beyond_columns(&self) -> impl Iterator<Item = &str> {
@@ -77,13 +100,18 @@ fn feed_needs_raw(feed: &Feed) -> bool {
 
 /// Whether it needs the characters of a field of which there is a stand-in alone.
 fn looks_into(expr: &Expr, event: EventType) -> bool {
+    let kinds = |expr: &Expr| match expr {
+        Expr::Field(path) => field::at(event.fields(), *path).map_or(&[][..], |spec| spec.entities),
+        _ => &[],
+    };
     let is_personal = |expr: &Expr| match expr {
         Expr::Field(path) => field::at(event.fields(), *path).is_some_and(|spec| matches!(spec.privacy, Privacy::Pseudonym(_))),
         _ => false,
     };
     let within = |expr: &Expr| looks_into(expr, event);
     match expr {
-        Expr::InList(inner, _) | Expr::Size(inner) => is_personal(inner) || within(inner),
+        Expr::InList(inner, list) => is_personal(inner) && !list.takes_stand_ins(kinds(inner)) || within(inner),
+        Expr::Size(inner) => is_personal(inner) || within(inner),
         Expr::Text(subject, _) => is_personal(subject) || within(subject),
         Expr::Compare(how, left, right) => {
             let is_order = !matches!(how, Comparison::Equal | Comparison::NotEqual);

@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 
+use rasid_detectors::event::columns::StandIn;
 use rasid_detectors::event::field::FieldPath;
 use rasid_detectors::value::{OwnedValue, Value};
 
-use crate::expression::{EvalError, Loop, LoopKind, Scope};
+use crate::expression::{EvalError, List, Loop, LoopKind, Scope};
 use crate::items::{Item, Items, LOOP_STEPS_MAX, Making, spend, steps_of};
 
 /// What one round of a loop sees: its variable, and all that is around.
@@ -47,6 +48,10 @@ impl Scope for Round<'_> {
 
     fn score(&self) -> Value<'_> {
         self.around.score()
+    }
+
+    fn listed(&self, list: &List, stand_in: &StandIn) -> Result<bool, EvalError> {
+        self.around.listed(list, stand_in)
     }
 
     fn time(&self) -> i64 {
@@ -104,6 +109,10 @@ impl<S: Scope + ?Sized> Scope for Around<'_, S> {
 
     fn score(&self) -> Value<'_> {
         self.0.score()
+    }
+
+    fn listed(&self, list: &List, stand_in: &StandIn) -> Result<bool, EvalError> {
+        self.0.listed(list, stand_in)
     }
 
     fn time(&self) -> i64 {

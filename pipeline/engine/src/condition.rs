@@ -1,9 +1,10 @@
 //! Conditions over gathered rows.
 
-use rasid_compiler::expression::{EvalError, Scope};
+use rasid_compiler::expression::{EvalError, List, Scope};
 use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::{EntityField, KeyPart, Program, Trigger};
 use rasid_detectors::entity::EntityKind;
+use rasid_detectors::event::columns::StandIn;
 use rasid_detectors::event::envelope::{unknown_field, unknown_list};
 use rasid_detectors::event::field::{self, FieldPath};
 use rasid_detectors::event::{Data, Event};
@@ -15,6 +16,7 @@ use crate::plan::{Plan, TriggerPlan};
 
 /// What a `where` sees: the event alone, and the firing that is counted.
 pub(crate) struct EventScope<'r, 'a> {
+    pub(crate) plan: &'r Plan,
     pub(crate) event: &'r Event<'a>,
     pub(crate) at_ms: i64,
     pub(crate) record: &'r [u8],
@@ -23,6 +25,7 @@ pub(crate) struct EventScope<'r, 'a> {
 
 /// What a condition sees: the event and the bindings at it.
 pub(crate) struct RowScope<'r, 'a> {
+    pub(crate) plan: &'r Plan,
     pub(crate) event: &'r Event<'a>,
     pub(crate) at_ms: i64,
     pub(crate) record: &'r [u8],
@@ -79,6 +82,10 @@ impl Scope for RowScope<'_, '_> {
 
     fn time(&self) -> i64 {
         self.at_ms
+    }
+
+    fn listed(&self, list: &List, stand_in: &StandIn) -> Result<bool, EvalError> {
+        self.plan.listed(list, stand_in, self.at_ms)
     }
 
     fn score(&self) -> Value<'_> {
@@ -162,9 +169,15 @@ pub(crate) struct Verdicts {
 }
 
 /// The scope of one trigger at one row.
-pub(crate) fn scope<'r, 'a>(at: At<'r, 'a>, chunk: &'r Chunk<'_, 'a>, reads: &'r [Option<usize>], doubt: Option<u8>) -> RowScope<'r, 'a> {
+pub(crate) fn scope<'r, 'a>(
+    at: At<'r, 'a>,
+    chunk: &'r Chunk<'_, 'a>,
+    plan: &'r Plan,
+    reads: &'r [Option<usize>],
+    doubt: Option<u8>,
+) -> RowScope<'r, 'a> {
     let cells = chunk.laid.cells.get(at.mark.begins.cells..).unwrap_or_default();
-    RowScope { event: &at.row.event, at_ms: at.row.at_ms, record: chunk.record(at.row).bytes, cells, reads, score: doubt }
+    RowScope { plan, event: &at.row.event, at_ms: at.row.at_ms, record: chunk.record(at.row).bytes, cells, reads, score: doubt }
 }
 
 /// Runs the conditions of a chunk's rows, but for those that read scores.
@@ -195,7 +208,7 @@ impl Verdicts {
     ) {
         let verdicts = self;
         let (_, trigger) = plan.trigger(trigger_plan);
-        let scope = scope(at, chunk, &trigger_plan.cells, doubt);
+        let scope = scope(at, chunk, plan, &trigger_plan.cells, doubt);
         let mut errors = 0;
         match verdict(trigger, &scope, &mut errors) {
             Verdict::EntityMissing => {

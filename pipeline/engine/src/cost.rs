@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rasid_compiler::expression::Expr;
 use rasid_compiler::ruleset::{Binding, EntityField, KeyPart, Mode, Program, Rule, Ruleset};
-use rasid_detectors::entity::EntityKind;
+use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::{EventType, field};
 
 pub use self::instructions::{EVENTS_COUNTED, RECORDS_COUNTED};
@@ -116,7 +116,7 @@ fn sum<'a>(bindings: impl Iterator<Item = &'a BindingCost>) -> Bytes {
 
 /// What a ruleset costs. Rules that are off cost nothing.
 pub fn cost(ruleset: &Ruleset) -> Cost {
-    let plan = Plan::new(ruleset.clone());
+    let plan = Plan::new(ruleset.clone(), KeyHasher::new([0; 16]));
     let used: Vec<usize> = (0..ruleset.bindings.len()).filter(|binding| plan.used[*binding]).collect();
     let place = |binding: usize| used.binary_search(&binding).ok();
     let live: Vec<&Rule> = ruleset.rules.iter().filter(|rule| rule.mode != Mode::Off).collect();

@@ -182,7 +182,7 @@ impl Engine {
             anew: Vec::new(),
             evicted_before: BTreeMap::new(),
             due_max: DUE_MAX,
-            plan: Plan::new(ruleset),
+            plan: Plan::new(ruleset, hasher),
             spare: Vec::new(),
             spare_rows: Vec::new(),
             look: None,

@@ -136,7 +136,7 @@ impl Look {
         if alert_id(&rule.id, entity, &source, &id) != self.id {
             return;
         }
-        let scope = scope(at, chunk, &of.cells, doubt);
+        let scope = scope(at, chunk, around.plan, &of.cells, doubt);
         let Verdict::Gave { program: number, .. } = verdict(trigger, &scope, &mut 0) else { return };
         let program = &trigger.programs[number];
         let compared = compared(rule, trigger, number, &scope, around.pseudonymizer);

@@ -1,10 +1,15 @@
 //! What each event type sets in motion, worked out once for a ruleset: work per event grows with what its type
 //! touches, not with the number of rules.
 
-use rasid_compiler::expression::Expr;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use rasid_compiler::expression::{EvalError, Expr, Keyed, List, ListId};
 use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::{Binding, EntityField, KeyPart, Mode, Rule, Ruleset, Trigger};
+use rasid_detectors::entity::KeyHasher;
 use rasid_detectors::event::EventType;
+use rasid_detectors::event::columns::StandIn;
 use rasid_detectors::operator::{Form, Of};
 use smallvec::SmallVec;
 
@@ -30,6 +35,9 @@ pub(crate) struct Plan {
     has_populations: bool,
     /// Whether a rule reads scores.
     pub(crate) reads_scores: bool,
+    hasher: KeyHasher,
+    /// The lists by keys, from the first stand-in on that is looked for in one.
+    lists: OnceLock<HashMap<ListId, Keyed>>,
 }
 
 /// How far a segment of the stream may go.
@@ -128,7 +136,7 @@ impl Stage {
 }
 
 impl Plan {
-    pub(crate) fn new(ruleset: Ruleset) -> Self {
+    pub(crate) fn new(ruleset: Ruleset, hasher: KeyHasher) -> Self {
         let mut used = vec![false; ruleset.bindings.len()];
         for trigger in ruleset.rules.iter().filter(|rule| is_live(rule)).flat_map(|rule| &rule.triggers) {
             ruleset.with_sources(trigger.reads.iter().map(|read| read.binding)).into_iter().for_each(|binding| used[binding] = true);
@@ -143,7 +151,14 @@ impl Plan {
         let has_populations = of_form(Form::is_of_all).next().is_some();
         let has_second = ruleset.bindings.iter().zip(&used).any(|(binding, used)| *used && is_second(binding));
         let reads_scores = types.iter().flat_map(|of| &of.triggers).any(|trigger| trigger.reads_score);
-        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores }
+        Self { ruleset, types, used, has_second, timers, timer_ms, has_populations, reads_scores, hasher, lists: OnceLock::new() }
+    }
+
+    /// Whether a list holds what a stand-in stands for.
+    pub(crate) fn listed(&self, list: &List, stand_in: &StandIn, at_ms: i64) -> Result<bool, EvalError> {
+        let keyed = |list: &List| (list.id(), list.keyed(&self.hasher));
+        let lists = self.lists.get_or_init(|| self.ruleset.lists().into_iter().map(keyed).collect());
+        lists.get(&list.id()).and_then(|keyed| keyed.holds(stand_in, at_ms)).ok_or(EvalError::StandIn)
     }
 
     /// Whether a rule looks at alerts.

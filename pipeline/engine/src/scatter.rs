@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rasid_compiler::expression::{Expr, Scope};
+use rasid_compiler::expression::{EvalError, Expr, List, Scope};
 use rasid_compiler::is_hit;
 use rasid_compiler::ruleset::{EntityField, KeyPart};
 use rasid_detectors::entity::{EntityKind, KeyHasher};
@@ -84,7 +84,7 @@ pub(crate) fn scatter(
         if stage == Stage::First {
             mark.begins = laid.end();
             laid.cells.resize_with(laid.cells.len() + plan_of_type.cells, Cell::default);
-            let scope = EventScope { event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing: None };
+            let scope = EventScope { plan, event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing: None };
             laid.asked.extend(plan_of_type.triggers.iter().map(|trigger| is_traced || trigger.may_hold(&scope)));
             laid.parts.extend(plan_of_type.parts.iter().map(|part| key_of_part(&row.event, *part, hasher)));
         } else if steps.is_empty() {
@@ -122,7 +122,7 @@ pub(crate) fn scatter(
             let feed = feed.filter(|feed| if feed.firings_of.is_some() { firing.is_some() } else { mark.due.is_none() });
             let mut holds = |filter: Option<&Expr>| {
                 let Some(filter) = filter else { return true };
-                let scope = EventScope { event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing };
+                let scope = EventScope { plan, event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing };
                 is_hit(filter, &scope).unwrap_or_else(|_| {
                     out.filter_errors += 1;
                     false
@@ -317,6 +317,10 @@ impl Scope for EventScope<'_, '_> {
 
     fn time(&self) -> i64 {
         self.at_ms
+    }
+
+    fn listed(&self, list: &List, stand_in: &StandIn) -> Result<bool, EvalError> {
+        self.plan.listed(list, stand_in, self.at_ms)
     }
 
     fn count(&self, path: rasid_detectors::event::field::FieldPath) -> Option<usize> {

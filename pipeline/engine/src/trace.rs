@@ -61,7 +61,7 @@ pub(crate) fn trace_of(
     pseudonymizer: &Pseudonymizer,
 ) -> Trace {
     let (rule, trigger) = plan.trigger(trigger_plan);
-    let scope = scope(at, chunk, &trigger_plan.cells, doubt);
+    let scope = scope(at, chunk, plan, &trigger_plan.cells, doubt);
     let (held, came, sides, values, lacking) = match verdict(trigger, &scope, &mut 0) {
         Verdict::EntityMissing => (None, Vec::new(), Vec::new(), Values(Vec::new()), Vec::new()),
         Verdict::Gave { program: number, held } => {

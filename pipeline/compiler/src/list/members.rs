@@ -89,7 +89,8 @@ impl Members {
             (Self::Words(words), Some(kind)) => words.holds(&kind.normalise(value), at_ms),
             (Self::Phones(phones), kind) => {
                 let number = entity::e164(value);
-                let whole = kind == Some(EntityKind::PhonePrefix) || number.len() <= DIGITS_MAX + 1;
+                // What is not certainly a whole number begins with no prefix: nothing is shown of it either.
+                let whole = if kind == Some(EntityKind::PhonePrefix) { entity::is_whole_number(&number) } else { number.len() <= DIGITS_MAX + 1 };
                 whole && numbers(&number).is_some_and(|(first, _)| phones.holds(first, at_ms))
             }
             (Self::Networks { v4, v6 }, kind) => {
@@ -181,7 +182,7 @@ pub(crate) fn numbers(e164: &str) -> Option<(u64, u64)> {
 }
 
 /// The number that [`numbers`] reads so; `None` where there is none.
-fn number(mut first: u64) -> Option<String> {
+pub(super) fn number(mut first: u64) -> Option<String> {
     let mut digits = Vec::new();
     while first > 0 {
         digits.push(u8::try_from(first % 11).ok()?);
@@ -252,7 +253,7 @@ macro_rules! points {
 points!(u32, u64, u128);
 
 /// From, to, and the end, ms since the Unix epoch.
-type Range<K> = (K, K, i64);
+pub(super) type Range<K> = (K, K, i64);
 
 /// Ranges that do not overlap, in order. What goes in lies one in another or apart, as prefixes do.
 #[derive(Clone, Debug, PartialEq)]
@@ -265,8 +266,12 @@ impl<K> Default for Ranges<K> {
 }
 
 impl<K: Point> Ranges<K> {
-    fn push(&mut self, first: K, last: K, ends: i64) {
+    pub(super) fn push(&mut self, first: K, last: K, ends: i64) {
         self.0.push((first, last, ends));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Range<K>> {
+        self.0.iter().copied()
     }
 
     fn pack(&mut self) {

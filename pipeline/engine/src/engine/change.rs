@@ -22,7 +22,7 @@ impl Engine {
     pub fn switch(&mut self, position: u64, ruleset: Ruleset) -> Output {
         self.deal_at(position);
         let old = &self.plan;
-        let plan = Plan::new(ruleset);
+        let plan = Plan::new(ruleset, self.hasher);
         // What nobody read was not fed, so it holds nothing to go on with.
         let held = old.ruleset.bindings.iter().zip(&old.used).enumerate().filter(|(_, (_, used))| **used);
         let held: HashMap<&str, usize> = held.map(|(number, (binding, _))| (binding.canonical.as_str(), number)).collect();

@@ -139,7 +139,7 @@ impl Engine {
         };
         let Some(entity) = entity_of(row, trigger, &self.pseudonymizer) else { return };
         let record = chunk.record(row);
-        let scope = scope(at, chunk, &trigger_plan.cells, doubt);
+        let scope = scope(at, chunk, &self.plan, &trigger_plan.cells, doubt);
         let program = &trigger.programs[hit.program];
         let opening = Opening {
             row,
