@@ -128,6 +128,12 @@ pub trait Operator: 'static {
         None
     }
 
+    /// Why it never gives a value as it is set up, where it never does: a rule with it would be silent.
+    fn never(setup: &Setup<Self::Params>) -> Option<&'static str> {
+        let _ = setup;
+        None
+    }
+
     /// Of a [`Form::Graph`]: the kinds of entity whose keys it knows. It is read under keys of those, and near entries of a list of one.
     fn kinds(setup: &Setup<Self::Params>) -> Vec<EntityKind> {
         let _ = setup;
@@ -674,6 +680,11 @@ impl AnyOperator {
         self.accept(OffsetOf)
     }
 
+    /// Why it never gives a value, where it never does.
+    pub fn never(&self) -> Option<&'static str> {
+        self.accept(NeverOf)
+    }
+
     /// The kinds of entity whose keys it knows, of a [`Form::Graph`].
     pub fn kinds(&self) -> Vec<EntityKind> {
         self.accept(KindsOf)
@@ -702,6 +713,16 @@ impl OperatorVisitor for OffsetOf {
 
     fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> i64 {
         setup.offset_ms
+    }
+}
+
+struct NeverOf;
+
+impl OperatorVisitor for NeverOf {
+    type Output = Option<&'static str>;
+
+    fn visit<O: Operator>(self, setup: &Setup<O::Params>) -> Option<&'static str> {
+        O::never(setup)
     }
 }
 

@@ -15,8 +15,8 @@
 //!          split_s_max (15 min)
 //! Misses   pictures and voice notes; local numbers of other countries; landlines, bare 20 and missing zeros in groups where
 //!          nobody speaks of calling; pieces in an order that neither time nor the number's beginning tells; number words
-//!          with two slips in one; names of letters alone of which nothing says that they are names; every fifth proposal
-//!          in new words; what is refused in jest
+//!          with two slips in one; names of letters alone of which nothing says that they are names; every fourth proposal
+//!          in new words, and those in the midst of long honest talk; what is refused in jest
 //! Alarms   wrongly on identifiers of 11 digits that begin with 010, 011, 012 or 015, on other people's handles, and on what
 //!          somebody retells without saying whose words they are
 //! Source   numbering plan of Egypt (libphonenumber 9.0.43, region EG); UTS 39 look-alikes; obfuscation of numbers in

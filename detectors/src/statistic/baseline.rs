@@ -42,7 +42,7 @@ const FIELDS: &[SignalField] = &[
         doc: "robust standard deviations over what is usual at this hour of the week",
     },
     SignalField { name: "count", ty: SignalType::Int, doc: "events in the last hour" },
-    SignalField { name: "expected", ty: SignalType::Double { decimals: 1 }, doc: "the median of the same hour in the weeks before" },
+    SignalField { name: "expected", ty: SignalType::Double { decimals: 1 }, doc: "the median of that hour of the week and the two beside it, in the weeks before: an hour that is busy alone is not expected" },
 ];
 
 /// See the module's header.
@@ -55,7 +55,7 @@ pub struct Params {
     /// Where neither as many events came in the last hour nor are expected, there is no value: three instead of one is nothing.
     #[schemars(range(min = 0.0, max = 1_000_000.0), example = 5.0)]
     pub at_least: u32,
-    /// Weeks of history under which there is no value. Such that a window is shorter than give none at all: at 2, less than 14d.
+    /// Weeks of history under which there is no value, from the end of the key's first hour on. A window that is shorter is refused.
     #[schemars(range(min = 1.0, max = 12.0), example = 2.0)]
     pub warm_up_weeks: u32,
     /// Dates in Cairo, `2026-03-20`, whose hours are no measure for others: feasts, outages. Default none.
@@ -118,6 +118,11 @@ impl Operator for Baseline {
     const YIELDS: Yields = Yields::Measure(Measure { of: |_| true, fields: FIELDS });
     type Params = Params;
     type State = State;
+
+    fn never(setup: &Setup<Params>) -> Option<&'static str> {
+        let weeks = setup.window_ms / HOUR_MS / WEEK_HOURS;
+        (weeks < setup.params.warm_up_weeks.max(1).into()).then_some("its window holds fewer weeks than `warm_up_weeks`, which is 2 by default")
+    }
 
     fn ttl_ms(setup: &Setup<Params>) -> i64 {
         kept_hours(setup.window_ms).saturating_add(1).saturating_mul(HOUR_MS)

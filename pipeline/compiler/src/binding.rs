@@ -441,7 +441,10 @@ impl Lowering<'_> {
             return None;
         }
         match (spec.setup)(span_ms, of, serde_json::Value::Object(json)) {
-            Ok(operator) => Some(operator),
+            Ok(operator) => match operator.never() {
+                None => Some(operator),
+                Some(why) => self.fault(Fault::new(Code::NeverFires, at.clone(), format!("this {} never gives a value: {why}", spec.name))),
+            },
             Err(error) => {
                 let named = error.param.as_deref().and_then(|param| map.rest().find(|(key, _)| key.name == param));
                 let span = named.map_or(at.clone(), |(_, node)| node.span.clone());

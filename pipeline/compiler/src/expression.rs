@@ -12,6 +12,7 @@ use crate::canonical;
 use crate::items::Item;
 pub use crate::library::Function;
 pub use crate::list::keyed::Keyed;
+use crate::list::keyed::Reach;
 use crate::list::members::Members;
 use crate::zone::Zone;
 
@@ -273,6 +274,7 @@ pub struct List {
     pub kind: Option<EntityKind>,
     /// What it holds, in 32 bytes.
     pub(crate) digest: [u8; 32],
+    pub(crate) reach: Reach,
     pub(crate) members: Members,
 }
 

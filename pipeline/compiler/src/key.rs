@@ -48,7 +48,9 @@ impl KeySpec {
             let help = match named_by(name) {
                 _ if name.starts_with("data[") => "a field outside the contract is no key; those of the contract are data.field".to_owned(),
                 Some([kind, ..]) => format!("whom that field names is written {}({name})", kind.name()),
-                Some([]) => format!("the field is data.{name}"),
+                Some([]) => format!(
+                    "data.{name} names nobody: it can be a key by itself, `by: data.{name}`, and an alert is about somebody else, or about all"
+                ),
                 None => suggest(name, EntityKind::ALL.map(EntityKind::name)),
             };
             faults.push(fault.help(help));

@@ -78,7 +78,8 @@ impl Draft {
         if text.is_some() {
             members.digest(&mut hasher);
         }
-        (faults.len() == before).then(|| List { name: self.name, kind: self.kind, digest: hasher.finalize().into(), members })
+        let reach = keyed::Reach::of(self.kind, &members);
+        (faults.len() == before).then(|| List { name: self.name, kind: self.kind, digest: hasher.finalize().into(), reach, members })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldType, Privacy};
 
@@ -110,7 +111,11 @@ fn looks_into(expr: &Expr, event: EventType) -> bool {
     };
     let within = |expr: &Expr| looks_into(expr, event);
     match expr {
-        Expr::InList(inner, list) => is_personal(inner) && !list.takes_stand_ins(kinds(inner)) || within(inner),
+        Expr::InList(inner, list) => match inner.as_ref() {
+            Expr::Field(_) => is_personal(inner) && !list.takes_stand_ins(kinds(inner)),
+            // What another binding remembers, or one of two: it may be personal.
+            _ => !list.takes_stand_ins(&EntityKind::ALL) || within(inner),
+        },
         Expr::Size(inner) => is_personal(inner) || within(inner),
         Expr::Text(subject, _) => is_personal(subject) || within(subject),
         Expr::Compare(how, left, right) => {

@@ -1,5 +1,7 @@
 //! Bindings that look for one thing after another: each step is event types with a filter of its own.
 
+use std::ops::Range;
+
 use rasid_detectors::operator::{Named, OperatorSpec};
 
 use crate::aggregate::apart;
@@ -26,6 +28,8 @@ struct Written {
     filters: Vec<Option<Expr>>,
     times: i64,
     within_ms: Option<i64>,
+    /// Where that is written.
+    within_span: Range<usize>,
 }
 
 impl Lowering<'_> {
@@ -52,6 +56,13 @@ impl Lowering<'_> {
         let written: Vec<Option<Written>> = items.iter().map(|item| self.step(spec, item)).collect();
         let span_ms = window.and_then(|node| self.span(node, None, spec));
         let steps: Vec<Written> = written.into_iter().collect::<Option<_>>()?;
+        if let Some((window_ms, _)) = span_ms
+            && let Some(step) = steps.iter().find(|step| step.within_ms.is_some_and(|within_ms| within_ms > window_ms))
+        {
+            let fault =
+                Fault::new(Code::OutOfRange, step.within_span.clone(), "this `within` is longer than the window, in which all steps lie");
+            return self.fault(fault.help("a longer `window`, or no `within`"));
+        }
         let asked: i64 = steps.iter().map(|step| step.times).sum();
         if asked > EVENTS_MAX {
             let message = format!("steps of {asked} events together, expected {EVENTS_MAX} at most");
@@ -106,7 +117,7 @@ impl Lowering<'_> {
 
     fn step(&mut self, spec: &OperatorSpec, node: &Node) -> Option<Written> {
         let (sources, broken, before) = (self.sources, self.broken, self.faults.len());
-        let mut written = Written { counted: Vec::new(), filters: Vec::new(), times: 1, within_ms: None };
+        let mut written = Written { counted: Vec::new(), filters: Vec::new(), times: 1, within_ms: None, within_span: 0..0 };
         if let NodeValue::Map(_) = node.value {
             let mut map = MapReader::new(node, "a step", self.faults)?;
             let (types, filter) = (map.required("on", self.faults), map.optional("where"));
@@ -116,6 +127,7 @@ impl Lowering<'_> {
             written.times = times.map_or(Some(1), |node| self.times(node))?;
             if let Some(node) = within {
                 written.within_ms = Some(self.duration(node, "`within`", WITHIN_MS)?);
+                written.within_span = node.span.clone();
             }
             written.filters = match filter {
                 None => vec![None; written.counted.len()],

@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
 
 fn no_alias(span: Range<usize>) -> Fault {
     Fault::new(Code::BadYaml, span, "rule files take no anchors and aliases")
-        .help("write the value where it is used, in quotes if it begins with `&` or `*`")
+        .help("write the value where it is used, in quotes if it begins with `&`, `*` or `!`: `when: \"!has(data.ip) && n > 3\"`")
 }
 
 /// Where the bytes of a scalar's text stand in the file: quotes, escapes, folded lines and block indentation make

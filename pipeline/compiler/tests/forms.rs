@@ -118,6 +118,12 @@ fn a_share_is_read_with_its_bounds() {
     Code::OutOfRange,
     "1 steps, expected 2 to 8"
 )]
+#[case::within_the_window(
+    "  b: {sequence: [payment.authorized, {on: payment.captured, within: 2h}], by: user(user_id), window: 1h}\n",
+    "b.fired",
+    Code::OutOfRange,
+    "longer than the window"
+)]
 #[case::no_steps("  b: {sequence: payment.captured, by: user(user_id), window: 1h}\n", "b.fired", Code::WrongType, "a list of steps")]
 #[case::never_completes(
     "  b: {sequence: [payment.authorized, payment.captured], by: user(user_id), window: 1h}\n",

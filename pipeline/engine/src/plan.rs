@@ -156,8 +156,8 @@ impl Plan {
 
     /// Whether a list holds what a stand-in stands for.
     pub(crate) fn listed(&self, list: &List, stand_in: &StandIn, at_ms: i64) -> Result<bool, EvalError> {
-        let keyed = |list: &List| (list.id(), list.keyed(&self.hasher));
-        let lists = self.lists.get_or_init(|| self.ruleset.lists().into_iter().map(keyed).collect());
+        let keyed = |list: &List| Some((list.id(), list.keyed(&self.hasher)?));
+        let lists = self.lists.get_or_init(|| self.ruleset.lists().into_iter().filter_map(keyed).collect());
         lists.get(&list.id()).and_then(|keyed| keyed.holds(stand_in, at_ms)).ok_or(EvalError::StandIn)
     }
 

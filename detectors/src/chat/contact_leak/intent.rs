@@ -290,10 +290,7 @@ pub(super) fn proposal(text: &Text, intent: bool) -> Option<Proposal> {
     let message = Message::new(text);
     let said = said(&message, text)?;
     let read = if spoken_of { read(&said, &message) } else { None };
-    if !intent || read.is_some_and(|proposal| proposal.code) {
-        return read;
-    }
-    heard(&said, &message, read)
+    if intent { read.or_else(|| heard(&said, &message)) } else { read }
 }
 
 /// What the clauses say that speak.
@@ -312,24 +309,17 @@ fn read(said: &Said, message: &Message<'_>) -> Option<Proposal> {
     Some(Proposal { code, direction, evidence, span, sure: true })
 }
 
-/// The same, heard: a message that sounds like honest talk proposes nothing, and one that sounds like a proposal may be one that could
-/// not be read.
-fn heard(said: &Said, message: &Message<'_>, read: Option<Proposal>) -> Option<Proposal> {
-    let (text, score) = (message.text, wording::score(message));
-    let span = said.span(text);
-    match read {
-        Some(_) if score < wording::DOUBTED => {
-            text.note(LeakKind::Intent, false, "it sounds like talk that proposes nothing", || span);
-            None
-        }
-        None if score >= wording::SOUNDS && !said.refuses && !said.job && !hires(said) && !said.words.is_empty() => {
-            text.note(LeakKind::Intent, true, "it sounds like a proposal", || span);
-            let answer = said.at(0).is_some_and(|word| word.does(AGREE));
-            let direction = if answer { Direction::Agrees } else { Direction::Proposes };
-            Some(Proposal { code: false, direction, evidence: "the wording", span, sure: false })
-        }
-        read => read,
+/// The same, heard: what sounds like a proposal may be one that could not be read. What was read stands, whatever is written around it.
+fn heard(said: &Said, message: &Message<'_>) -> Option<Proposal> {
+    let text = message.text;
+    if said.refuses || said.job || hires(said) || said.words.is_empty() || wording::score(message) < wording::SOUNDS {
+        return None;
     }
+    let span = said.span(text);
+    text.note(LeakKind::Intent, true, "it sounds like a proposal", || span);
+    let answer = said.at(0).is_some_and(|word| word.does(AGREE));
+    let direction = if answer { Direction::Agrees } else { Direction::Proposes };
+    Some(Proposal { code: false, direction, evidence: "the wording", span, sure: false })
 }
 
 /// Whether a code is asked for, who does what, and what is spoken of.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Pieces   three and four letters in a row of each word, its ends among them and a drawn-out letter taken once; what a word does
-//!          (speech) or is (lexicon); the same of two words of which one stands at most four behind the other; a question mark; a number,
-//!          by how many digits it has
+//!          (speech) or is (lexicon); the same of two words of which one stands at most four behind the other; question marks and numbers,
+//!          by how many digits they have, three of them at the most
 //! Score    b + Σ w(piece) / √(pieces + 20), each as often as it stands there, also those without a weight: without the 20, which
 //!          cross-validation does not miss, three odd words would outweigh a sentence
 //! Weights  data/wording.tsv, in sixteenths: a linear support vector machine with squared hinge loss (Hsieh, Chang, Lin, Keerthi,
@@ -26,15 +26,14 @@ use super::speech;
 /// A score from which on a message that nothing else speaks of sounds like a proposal. Of what `fixtures/chat/wording/unseen_*.tsv`
 /// hold, docs/detection-quality.md says how much is found and how much is accused there.
 pub(super) const SOUNDS: f64 = 0.5;
-/// A score under which a reading of clauses is not believed: talk that shares their words.
-pub(super) const DOUBTED: f64 = -0.3;
-
 /// What weights are multiples of.
 const UNIT: f64 = 1.0 / 16.0;
 /// How many words behind another one is looked at together with it.
 const REACH: usize = 4;
 /// Pieces that every message is taken to have beside its own.
 const SMOOTHING: u32 = 20;
+/// Numbers and question marks that are looked at: whoever writes a column of numbers behind a sentence says no less by it.
+const OTHERS_MAX: usize = 3;
 /// Digits from which on one number is as long as another.
 const DIGITS_MAX: u16 = 5;
 /// Letters of a word that are looked at: a longer one is none.
@@ -78,13 +77,12 @@ fn each(message: &Message, mut take: impl FnMut(u64)) {
             }
         }
     }
-    for token in &message.text().tokens {
-        match token.kind {
-            Kind::Digits => take(other(FIGURES, (token.end - token.start).min(DIGITS_MAX))),
-            Kind::Mark(mark @ ('?' | '؟')) => take(other(MARK, code(mark))),
-            Kind::Mark(_) | Kind::Word | Kind::Mixed | Kind::Space => {}
-        }
-    }
+    let others = message.text().tokens.iter().filter_map(|token| match token.kind {
+        Kind::Digits => Some(other(FIGURES, (token.end - token.start).min(DIGITS_MAX))),
+        Kind::Mark(mark @ ('?' | '؟')) => Some(other(MARK, code(mark))),
+        Kind::Mark(_) | Kind::Word | Kind::Mixed | Kind::Space => None,
+    });
+    others.take(OTHERS_MAX).for_each(take);
 }
 
 /// Three and four letters in a row; all of a word that has fewer.

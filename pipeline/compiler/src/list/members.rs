@@ -90,7 +90,8 @@ impl Members {
             (Self::Phones(phones), kind) => {
                 let number = entity::e164(value);
                 // What is not certainly a whole number begins with no prefix: nothing is shown of it either.
-                let whole = if kind == Some(EntityKind::PhonePrefix) { entity::is_whole_number(&number) } else { number.len() <= DIGITS_MAX + 1 };
+                let whole =
+                    if kind == Some(EntityKind::PhonePrefix) { entity::is_whole_number(&number) } else { number.len() <= DIGITS_MAX + 1 };
                 whole && numbers(&number).is_some_and(|(first, _)| phones.holds(first, at_ms))
             }
             (Self::Networks { v4, v6 }, kind) => {
@@ -319,7 +320,7 @@ impl<K: Point> Ranges<K> {
     }
 
     #[inline]
-    fn holds(&self, point: K, at_ms: i64) -> bool {
+    pub(super) fn holds(&self, point: K, at_ms: i64) -> bool {
         let behind = self.0.partition_point(|(first, ..)| *first <= point);
         let found = behind.checked_sub(1).and_then(|index| self.0.get(index));
         found.is_some_and(|(_, last, ends)| point <= *last && at_ms < *ends)

@@ -356,7 +356,7 @@ proptest! {
 }
 
 /// Keys, prefixes, counts of different ones, a last value that is compared, waits, populations; two that need what is raw; one that
-/// looks into a phone; and one that reads what lies outside the vocabulary.
+/// looks into a phone; one that reads what lies outside the vocabulary; and some that look for phones and addresses in lists.
 const COLUMN_RULES: &[(&str, &str)] = &[
     crate::common::RULES[0],
     crate::common::RULES[1],
@@ -382,6 +382,45 @@ when: before != data.ip && beside > 1
 suppress: 0s
 explain: "{before}, now {data.ip}, {beside} beside it"
 "#,
+    ),
+    (
+        "auth/listed.yaml",
+        r#"
+rule: auth.listed
+title: Somebody on a list, or beside one
+on: auth.otp_requested
+entity: phone
+let:
+  others: {count: auth.otp_requested, by: ip_prefix, window: 10m, where: '!(data.phone in list.friends)'}
+when: data.phone in list.friends || has(data.ip) && data.ip in list.offices || !(data.phone in list.home) || others > 3
+suppress: 0s
+explain: "{others} others"
+"#,
+    ),
+    (
+        "auth/spared.yaml",
+        r#"
+rule: auth.spared
+title: Anybody but friends
+on: auth.otp_requested
+entity: phone
+when: has(data.purpose)
+except: [friends]
+suppress: 0s
+explain: "no friend"
+"#,
+    ),
+    (
+        "lists/friends.yaml",
+        "list: friends\nkind: phone\nreason: r\nentries: [{value: '+201000000001'}, {value: '01000000003', expires: 2026-09-21T15:00:00Z}]\n",
+    ),
+    (
+        "lists/offices.yaml",
+        "list: offices\nkind: ip\nreason: r\nentries: [{value: 192.0.2.0/30}, {value: 192.0.2.5}, {value: '2001:db8::/32'}]\n",
+    ),
+    (
+        "lists/home.yaml",
+        "list: home\nkind: phone_prefix\nreason: r\nentries: [{value: '+20', expires: 2026-09-21T16:00:00Z}, {value: '+971'}]\n",
     ),
     (
         "auth/foreign.yaml",

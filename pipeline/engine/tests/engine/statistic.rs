@@ -123,6 +123,7 @@ fn a_mean_of_hidden_numbers_is_hidden() {
 #[rstest]
 #[case::no_date("baseline: payment.failed, by: data.method, window: 28d, holidays: [2026-13-01]", "`2026-13-01` is no date")]
 #[case::no_list("baseline: payment.failed, by: data.method, window: 28d, holidays: 2026-01-01", "a parameter of baseline")]
+#[case::warm_up("baseline: payment.failed, by: data.method, window: 7d", "never gives a value: its window holds fewer weeks")]
 #[case::too_few("zscore: payment.failed, of: amount, by: data.method, window: 28d, at_least: 1", "`at_least` is 1, expected 2 to 1000000")]
 #[case::of_words("zscore: payment.failed, of: method, by: data.method, window: 28d", "`zscore` takes a field of numbers")]
 #[case::no_field("cusum: payment.failed, of: amount, by: data.method, window: 1h", "counts events")]
