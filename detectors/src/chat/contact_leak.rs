@@ -265,8 +265,7 @@ fn look(params: &Params, text: &Text, at_ms: i64, state: &mut Pieces) -> Option<
     let best = finds.iter_mut().filter_map(Option::take).reduce(|best, next| if next.strength > best.strength { next } else { best });
     // A code is asked for, whatever else is said.
     let intent = wanted(LeakKind::Intent) && best.is_none();
-    let speaks =
-        if intent || wanted(LeakKind::Code) && text.classes & LOWER != 0 { intent::proposal(text, intent) } else { None };
+    let speaks = if intent || wanted(LeakKind::Code) && text.classes & LOWER != 0 { intent::proposal(text, intent) } else { None };
     let proposal = speaks.filter(|proposal| if proposal.code { wanted(LeakKind::Code) } else { wanted(LeakKind::Intent) });
     let proposal = proposal.map(|proposal| of_proposal(proposal, text));
     if let Some(find) = &proposal {

@@ -42,7 +42,11 @@ const FIELDS: &[SignalField] = &[
         doc: "robust standard deviations over what is usual at this hour of the week",
     },
     SignalField { name: "count", ty: SignalType::Int, doc: "events in the last hour" },
-    SignalField { name: "expected", ty: SignalType::Double { decimals: 1 }, doc: "the median of that hour of the week and the two beside it, in the weeks before: an hour that is busy alone is not expected" },
+    SignalField {
+        name: "expected",
+        ty: SignalType::Double { decimals: 1 },
+        doc: "the median of that hour of the week and the two beside it, in the weeks before: an hour that is busy alone is not expected",
+    },
 ];
 
 /// See the module's header.
@@ -121,7 +125,8 @@ impl Operator for Baseline {
 
     fn never(setup: &Setup<Params>) -> Option<&'static str> {
         let weeks = setup.window_ms / HOUR_MS / WEEK_HOURS;
-        (weeks < setup.params.warm_up_weeks.max(1).into()).then_some("its window holds fewer weeks than `warm_up_weeks`, which is 2 by default")
+        (weeks < setup.params.warm_up_weeks.max(1).into())
+            .then_some("its window holds fewer weeks than `warm_up_weeks`, which is 2 by default")
     }
 
     fn ttl_ms(setup: &Setup<Params>) -> i64 {

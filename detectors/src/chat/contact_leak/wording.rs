@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn a_weight_is_that_of_its_piece_alone() {
-        let entries: Vec<(Piece, i32)> = (1..2000_i32).map(|number| (Piece::Key(u64::from(number.unsigned_abs()) << 20), number % 100)).collect();
+        let entries: Vec<(Piece, i32)> =
+            (1..2000_i32).map(|number| (Piece::Key(u64::from(number.unsigned_abs()) << 20), number % 100)).collect();
         let weights = Weights::of(&entries);
         for (piece, weight) in &entries {
             let Piece::Key(key) = piece else { panic!("no bias") };
@@ -288,7 +289,10 @@ mod tests {
     #[test]
     fn a_word_of_no_list_is_told_from_another() {
         let score = |text: &str| score(&Message::new(&Text::new(text)));
-        assert!(score("let us settle it between the two of us, they need not know") > score("the two of us settle the couch between the windows"));
+        assert!(
+            score("let us settle it between the two of us, they need not know")
+                > score("the two of us settle the couch between the windows")
+        );
     }
 
     proptest! {
