@@ -4,8 +4,8 @@
 //! Pieces   three and four letters in a row of each word, its ends among them and a drawn-out letter taken once; what a word does
 //!          (speech) or is (lexicon); the same of two words of which one stands at most four behind the other; question marks and numbers,
 //!          by how many digits they have, three of them at the most
-//! Score    b + Σ w(piece) / √(pieces + 20), each as often as it stands there, also those without a weight: without the 20, which
-//!          cross-validation does not miss, three odd words would outweigh a sentence
+//! Score    b + Σ w(piece) / √(pieces + 20), each as often as it stands there, also those without a weight. The 20 cost nothing in
+//!          cross-validation; without them three odd words would outweigh a sentence
 //! Weights  data/wording.tsv, in sixteenths: a linear support vector machine with squared hinge loss (Hsieh, Chang, Lin, Keerthi,
 //!          Sundararajan: A Dual Coordinate Descent Method for Large-scale Linear SVM, ICML 2008), from messages that many people's
 //!          voices wrote for this project, fixtures/chat/wording; `cargo run -p rasid-quality -- --wording` makes them anew
