@@ -68,11 +68,18 @@ pub fn decode<'a>(record: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, Faul
     if record.len() > limits.record_bytes_max {
         return Err(Fault::whole(format!("record of {} bytes, expected {} at most", record.len(), limits.record_bytes_max)));
     }
-    if json::is_plain(record, limits.nesting_max)
-        && let Some(decoded) = decode_clean(record)
-        && !(limits.own && matches!(decoded, Decoded::UnknownType))
-    {
-        return Ok(decoded);
+    if json::is_plain(record, limits.nesting_max) {
+        // What is not as the contract says, and what is nobody's unless alerts are read too, is read again.
+        match sonic_rs::from_slice::<Parsed<'_>>(record) {
+            Ok(Parsed::Event(event)) => return Ok(Decoded::Event(event)),
+            Ok(Parsed::UnknownType) if !limits.own => return Ok(Decoded::UnknownType),
+            Ok(Parsed::TypeAfterData(known)) => {
+                if let Some(event) = decode_as(known, record) {
+                    return Ok(Decoded::Event(event));
+                }
+            }
+            Ok(Parsed::UnknownType) | Err(_) => {}
+        }
     }
     decode_slowly(record, limits)
 }
@@ -111,19 +118,13 @@ pub fn check(record: &[u8], limits: &Limits) -> Result<(), Fault> {
     }
 }
 
-/// Reads a record that is as the contract says and nests no deeper than it may; `None` where it is not.
-fn decode_clean(record: &[u8]) -> Option<Decoded<'_>> {
-    let parsed = match sonic_rs::from_slice::<Parsed<'_>>(record).ok()? {
-        // The first reading has seen that the record is whole and ends where it should.
-        Parsed::TypeAfterData(known) => {
-            EnvelopeSeed { known: Some(known) }.deserialize(&mut sonic_rs::Deserializer::from_slice(record)).ok()?
-        }
-        other => other,
-    };
-    match parsed {
-        Parsed::Event(event) => Some(Decoded::Event(event)),
-        Parsed::UnknownType => Some(Decoded::UnknownType),
-        Parsed::TypeAfterData(_) => None,
+/// Reads a record whose type is known, and of which the first reading has seen that it is whole and ends where it should;
+/// `None` where its data is not as the contract says.
+#[cold]
+fn decode_as(known: EventType, record: &[u8]) -> Option<Event<'_>> {
+    match (EnvelopeSeed { known: Some(known) }).deserialize(&mut sonic_rs::Deserializer::from_slice(record)) {
+        Ok(Parsed::Event(event)) => Some(event),
+        _ => None,
     }
 }
 

@@ -10,25 +10,38 @@ use super::fault::Fault;
 
 pub(super) const HALF_PAIR: &str = "half a surrogate pair, expected a whole character";
 
+/// Bytes that are counted at a time: as many as one byte can count, and whole vectors.
+const CHUNK: usize = 224;
+/// Bytes of a vector.
+const VECTOR: usize = 32;
+
 /// Whether a record nests no deeper than `max` and has every escape whole. One pass settles the usual record, which has few
-/// brackets and no backslash: it counts, a chunk at a time, without a branch for what it finds, so that it is done sixteen bytes
-/// at once.
+/// brackets and no backslash: it counts, a chunk at a time, without a branch for what it finds.
 #[inline]
 pub(super) fn is_plain(record: &[u8], max: usize) -> bool {
-    let (mut brackets, mut others) = (0, 0);
-    // As many bytes as a count of one byte can count.
-    for chunk in record.chunks(usize::from(u8::MAX)) {
-        let (mut of_chunk, mut others_of_chunk) = (0_u8, 0_u8);
-        for byte in chunk {
-            // With that bit set `[` is `{`, and a backslash is `|`.
-            of_chunk += u8::from(byte | 0x20 == b'{');
-            others_of_chunk += u8::from(byte | 0x20 == b'|');
-        }
-        brackets += usize::from(of_chunk);
-        others += usize::from(others_of_chunk);
+    let (whole, rest) = record.split_at(record.len() / VECTOR * VECTOR);
+    // The last bytes are looked at as a whole vector that reaches back: what it counts a second time makes for a closer look.
+    let last = record.last_chunk::<VECTOR>().map_or(rest, <[u8; VECTOR]>::as_slice);
+    let (mut brackets, mut others) = marks(last);
+    for chunk in whole.chunks(CHUNK) {
+        let (of_chunk, others_of_chunk) = marks(chunk);
+        brackets += of_chunk;
+        others += others_of_chunk;
     }
     let settled = brackets <= max && (others == 0 || memchr::memchr(b'\\', record).is_none());
     settled || (!nested_deeper_than(record, max) && escapes(record) == Escapes::Whole)
+}
+
+/// How many bytes of a chunk open something, and how many are a backslash or `|`.
+#[inline(never)]
+fn marks(chunk: &[u8]) -> (usize, usize) {
+    let (mut brackets, mut others) = (0_u8, 0_u8);
+    for byte in chunk {
+        // With that bit set `[` is `{`, and a backslash is `|`.
+        brackets += u8::from(byte | 0x20 == b'{');
+        others += u8::from(byte | 0x20 == b'|');
+    }
+    (brackets.into(), others.into())
 }
 
 /// Whether brackets outside strings nest deeper than `max`. Counting every bracket first settles the usual record in

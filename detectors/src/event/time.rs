@@ -12,69 +12,89 @@ pub const PATTERN: &str = concat!(
 /// millisecond are cut, and a leap second is the second before it. `None` when it is not one.
 #[inline]
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
-    let (date_time, rest) = text.as_bytes().split_at_checked(19)?;
+    let (date_time, rest) = text.as_bytes().split_first_chunk::<19>()?;
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = date_time else {
         return None;
     };
-    let year = number(&[y1, y2, y3, y4])?;
-    let (month, day) = (number(&[m1, m2])?, number(&[d1, d2])?);
-    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
+    let [century, year, month, _] = pairs([y1, y2, y3, y4, m1, m2, b'0', b'0'])?;
+    let [day, hour, minute, second] = pairs([d1, d2, h1, h2, n1, n2, s1, s2])?;
+    let year = century * 100 + year;
     if !(1..=12).contains(&month) || day < 1 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
+    let (millis, offset_minutes) = match *rest {
+        [b'Z' | b'z'] => (0, 0),
+        [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'Z' | b'z'] => {
+            let [a, b, c] = [a, b, c].map(|digit| i64::from(digit - b'0'));
+            (a * 100 + b * 10 + c, 0)
+        }
+        _ => fraction_and_zone(rest)?,
+    };
+    let minutes = i64::from(days_from_civil(year, month, day)) * 1_440 + i64::from(hour * 60 + minute) - offset_minutes;
+    Some(minutes * 60_000 + i64::from(second.min(59)) * 1_000 + millis)
+}
+
+/// What comes after the seconds, where it is not the usual: milliseconds, and by how many minutes the zone is ahead of UTC.
+fn fraction_and_zone(rest: &[u8]) -> Option<(i64, i64)> {
     let (millis, zone) = match rest {
         [b'.', fraction @ ..] => {
-            let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
-            if digits == 0 {
-                return None;
-            }
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
             let (fraction, zone) = fraction.split_at(digits);
-            let mut padded = [b'0'; 3];
-            for (slot, digit) in padded.iter_mut().zip(fraction) {
-                *slot = *digit;
-            }
-            (number(&padded)?, zone)
+            let digit = |place: usize| fraction.get(place).map_or(0, |digit| i64::from(digit - b'0'));
+            (fraction.first().map(|_| digit(0) * 100 + digit(1) * 10 + digit(2))?, zone)
         }
         zone => (0, zone),
     };
-    let offset_minutes = match zone {
-        b"Z" | b"z" => 0,
-        &[sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let (hours, minutes) = (number(&[h1, h2])?, number(&[m1, m2])?);
+    let offset_minutes = match *zone {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (pair(h1, h2)?, pair(m1, m2)?);
             if hours > 23 || minutes > 59 {
                 return None;
             }
-            let total = hours * 60 + minutes;
+            let total = i64::from(hours) * 60 + i64::from(minutes);
             if sign == b'-' { -total } else { total }
         }
         _ => return None,
     };
-    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + (minute - offset_minutes) * 60 + second.min(59);
-    Some(seconds * 1_000 + millis)
+    Some((millis, offset_minutes))
+}
+
+/// The numbers of four times two digits, all of which are looked at together: eight bytes are one number here.
+#[inline]
+fn pairs(digits: [u8; 8]) -> Option<[u32; 4]> {
+    let digits = u64::from_le_bytes(digits) ^ u64::from_le_bytes([b'0'; 8]);
+    // A byte over 9 shows its highest bit, or gets it by what is added.
+    if (digits | digits.wrapping_add(u64::from_le_bytes([0x76; 8]))) & u64::from_le_bytes([0x80; 8]) != 0 {
+        return None;
+    }
+    let [first, _, second, _, third, _, fourth, _] = (digits * 10 + (digits >> 8)).to_le_bytes();
+    Some([first, second, third, fourth].map(u32::from))
+}
+
+/// The number of two digits.
+fn pair(tens: u8, ones: u8) -> Option<u8> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)
 }
 
 #[inline]
-fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0_i64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
-}
-
-fn days_in(year: i64, month: i64) -> i64 {
+fn days_in(year: u32, month: u32) -> u32 {
     match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 => 29,
+        2 if (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400) => 29,
         2 => 28,
-        _ => 31,
+        // 31 in odd months up to July, in even ones after it.
+        _ => 30 + ((month ^ (month >> 3)) & 1),
     }
 }
 
 /// Days since 1970-01-01 of a proleptic Gregorian date (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 #[inline]
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year - era * 400;
-    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+fn days_from_civil(year: u32, month: u32, day: u32) -> i32 {
+    // Years begin in March, and an era before the first, so that nothing is negative.
+    let (year, month) = if month <= 2 { (year + 399, month + 9) } else { (year + 400, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    days.cast_signed() - 146_097 - 719_468
 }
 
 /// An instant as RFC 3339 in UTC with milliseconds, as alerts carry it.
