@@ -352,10 +352,7 @@ impl<'f> Fact<'f, '_> {
         match (self.of, self.amount) {
             (None, _) => Value::Absent,
             (Some(_), Some(amount)) => Value::Int(amount),
-            (Some(Of::Field { path, .. }), None) => self.event.data.get(path),
-            (Some(Of::Signal { field, .. }), None) => {
-                self.firing.and_then(|signal| signal.get(field)).map_or(Value::Absent, OwnedValue::borrow)
-            }
+            (Some(of), None) => of.value(self.event, self.firing),
         }
     }
 
@@ -409,6 +406,15 @@ impl Of {
         match self {
             Self::Field { path, .. } => Some(*path),
             Self::Signal { .. } => None,
+        }
+    }
+
+    /// Its value, in an event or in the firing that is fed.
+    #[inline]
+    pub fn value<'f>(&self, event: &'f Event<'_>, firing: Option<&'f Signal>) -> Value<'f> {
+        match self {
+            Self::Field { path, .. } => event.data.get(*path),
+            Self::Signal { field, .. } => firing.and_then(|signal| signal.get(*field)).map_or(Value::Absent, OwnedValue::borrow),
         }
     }
 }

@@ -395,6 +395,11 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// Whether every event of the type feeds the binding, whatever it says.
+    pub fn is_plain(&self) -> bool {
+        self.firings_of.is_none() && self.filter.is_none() && self.steps.is_empty() && self.exchange.is_none()
+    }
+
     /// Every filter: its own, and those of its steps.
     pub fn filters(&self) -> impl Iterator<Item = &Expr> {
         self.filter.iter().chain(self.steps.iter().filter_map(|step| step.filter.as_ref()))

@@ -70,6 +70,7 @@ pub struct ColumnsRecord {
 }
 
 impl<'a> Row<'a> {
+    #[inline]
     pub(crate) fn new(event: Event<'a>, record: usize, bytes: &[u8], hasher: &KeyHasher) -> Self {
         let identity = hasher.hash(&[event.source.as_bytes(), event.id.as_bytes()]);
         Self { record, identity, content: content(bytes), at_ms: event.clock(), event }

@@ -211,23 +211,31 @@ impl Verdicts {
         let scope = scope(at, chunk, plan, &trigger_plan.cells, doubt);
         let mut errors = 0;
         match verdict(trigger, &scope, &mut errors) {
+            Verdict::Gave { program, held: Ok(true) } => verdicts.hits.push(Hit { row: index, trigger: number, program }),
+            Verdict::Gave { held: Ok(false), .. } => {}
+            Verdict::Gave { held: Err(_), .. } => verdicts.say_nothing(trigger_plan.rule, trigger, &scope, &mut errors),
             Verdict::EntityMissing => {
                 let field = field_of(KeyPart::Entity(trigger.entity), scope.event);
                 count(&mut verdicts.entity_missing, (trigger_plan.rule, field), 1);
             }
-            Verdict::Gave { program, held: Ok(true) } => verdicts.hits.push(Hit { row: index, trigger: number, program }),
-            Verdict::Gave { held: Ok(false), .. } => {}
-            Verdict::Gave { held: Err(_), .. } if scope.keyless().is_some() => {
-                let key = scope.keyless().and_then(|read| trigger.reads[read].key.as_deref()).unwrap_or_default();
-                let lacking = key.iter().find(|part| !is_there(**part, scope.event)).or(key.first());
-                let field = lacking.map_or("", |part| field_of(*part, scope.event));
-                count(&mut verdicts.key_missing, (trigger_plan.rule, field), 1);
-            }
-            Verdict::Gave { held: Err(_), .. } if scope.is_behind() => count(&mut verdicts.behind, trigger_plan.rule, 1),
-            Verdict::Gave { held: Err(_), .. } => errors += 1,
         }
         if errors > 0 {
             count(&mut verdicts.errors, trigger_plan.rule, errors);
+        }
+    }
+
+    /// Counts why a condition gave no value.
+    #[cold]
+    fn say_nothing(&mut self, rule: usize, trigger: &Trigger, scope: &RowScope<'_, '_>, errors: &mut u64) {
+        if let Some(read) = scope.keyless() {
+            let key = trigger.reads[read].key.as_deref().unwrap_or_default();
+            let lacking = key.iter().find(|part| !is_there(**part, scope.event)).or(key.first());
+            let field = lacking.map_or("", |part| field_of(*part, scope.event));
+            count(&mut self.key_missing, (rule, field), 1);
+        } else if scope.is_behind() {
+            count(&mut self.behind, rule, 1);
+        } else {
+            *errors += 1;
         }
     }
 }

@@ -44,8 +44,10 @@ impl<'r, 'a> Visit<'r, 'a> {
         let Self { row, record, clock_ms, firing, value_key, holds, steps, .. } = *self;
         let feed = self.feed?;
         let amount = feed.amount(&row.event, row.at_ms).flatten();
-        // Not moved once it is made: it is twenty words long.
-        let fact = Some(Fact {
+        if amount.is_none() && feed.of.is_some_and(|of| !of.value(&row.event, firing).is_present()) {
+            return None;
+        }
+        Some(Fact {
             event: &row.event,
             at_ms: row.at_ms,
             clock_ms,
@@ -59,11 +61,7 @@ impl<'r, 'a> Visit<'r, 'a> {
             below: feed.sides.below,
             steps,
             hasher,
-        });
-        if feed.of.is_some() && fact.as_ref().is_some_and(|fact| !fact.value().is_present()) {
-            return None;
-        }
-        fact
+        })
     }
 }
 

@@ -55,8 +55,8 @@ pub(crate) struct TypePlan {
     pub(crate) keys: Vec<Vec<KeyPart>>,
     /// The different parts of those, and the entities that its feeds look at.
     pub(crate) parts: Vec<KeyPart>,
-    /// Each key's parts, by their numbers.
-    pub(crate) parts_of: Vec<SmallVec<[usize; 4]>>,
+    /// The parts of those keys that have several, by their numbers. What such a row is laid out with are all parts, then these keys.
+    pub(crate) joined: Vec<SmallVec<[usize; 4]>>,
     /// The bindings that events feed, and that it feeds or reads, in the order of their numbers.
     pub(crate) steps: Vec<Step>,
     /// The same of the bindings that firings feed: the second stage, which comes when the first has been gathered.
@@ -68,20 +68,25 @@ pub(crate) struct TypePlan {
 }
 
 /// One binding at one event type.
-#[derive(Clone, Copy)]
 pub(crate) struct Step {
     /// Which binding.
     pub(crate) binding: usize,
     /// Which of the type's keys.
     pub(crate) key: usize,
+    /// Where that is among what the row is laid out with.
+    pub(crate) key_at: usize,
     /// Which of the binding's feeds, if events of this type change it.
     pub(crate) feed: Option<usize>,
     /// Which of the type's parts of keys is that of the entity that the feed looks at, if it looks at one.
     pub(crate) value: Option<usize>,
+    /// The same feed, where it hangs on the event whether that changes it.
+    pub(crate) asks: Option<usize>,
     /// Of the second stage, the row's cell with the firing that it is fed; without one there it is not fed.
     pub(crate) firing: Option<usize>,
     /// The row's cell that its value goes to, if a condition reads it here.
     pub(crate) cell: Option<usize>,
+    /// The triggers that read it.
+    pub(crate) readers: SmallVec<[usize; 4]>,
     /// Whether that is read whatever the conditions: what counts firings reads it.
     pub(crate) is_counted: bool,
     /// Whose state it is.
@@ -202,6 +207,12 @@ pub(crate) fn is_second(binding: &Binding) -> bool {
 }
 
 impl TypePlan {
+    /// Whether events of the type change nothing and ask nothing.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.steps.is_empty() && self.second.is_empty() && self.triggers.is_empty()
+    }
+
     /// Whether something is fed by an event out of columns, or asked at one.
     pub(crate) fn reads_columns(&self) -> bool {
         self.steps.iter().chain(&self.second).any(|step| !step.needs_raw) || self.triggers.iter().any(|trigger| !trigger.needs_raw)
@@ -319,20 +330,19 @@ impl TypePlan {
                 steps.push(Step {
                     binding: number,
                     key,
+                    key_at: 0,
                     feed,
                     value,
+                    asks: feed.filter(|feed| !binding.feeds[*feed].is_plain()),
                     firing,
                     cell,
+                    readers: SmallVec::new(),
                     is_counted,
                     whose,
                     is_spread,
                     needs_raw: spec.needs_raw,
                 });
             }
-        }
-        for key in &plan.keys {
-            let numbers = key.iter().map(|part| number_of(&mut plan.parts, *part)).collect();
-            plan.parts_of.push(numbers);
         }
         plan.triggers = mine
             .into_iter()
@@ -347,7 +357,27 @@ impl TypePlan {
                 TriggerPlan { rule, trigger, cells, timers, needs_raw, reads_score, guards }
             })
             .collect();
+        plan.lay_out();
         plan
+    }
+
+    /// Says where its steps find their keys, and who reads what they give.
+    fn lay_out(&mut self) {
+        let Self { keys, parts, joined, steps, second, triggers, .. } = self;
+        let numbers: Vec<SmallVec<[usize; 4]>> = keys.iter().map(|key| key.iter().map(|part| number_of(parts, *part)).collect()).collect();
+        let mut place = |numbers: SmallVec<[usize; 4]>| {
+            if let [part] = numbers.as_slice() {
+                return *part;
+            }
+            joined.push(numbers);
+            parts.len() + joined.len() - 1
+        };
+        let places: Vec<usize> = numbers.into_iter().map(&mut place).collect();
+        for step in steps.iter_mut().chain(second) {
+            step.key_at = places[step.key];
+            let reads = |trigger: &TriggerPlan| step.cell.is_some() && trigger.cells.contains(&step.cell);
+            step.readers = triggers.iter().enumerate().filter(|(_, trigger)| reads(trigger)).map(|(number, _)| number).collect();
+        }
     }
 }
 

@@ -54,12 +54,17 @@ struct Sent<'a> {
 }
 
 /// Counts of one chunk of the log, by producer in the order in which they first came.
-#[derive(Default)]
 pub(crate) struct Tally<'a> {
     sent: Vec<Sent<'a>>,
     by_source: HashTable<u32>,
-    /// Where the newest producers are, by what is cheap to see of a name.
-    newest: [u32; 16],
+    /// Where the newest producers are, by type: most types come from one of them.
+    newest: [u32; EventType::ALL.len()],
+}
+
+impl Default for Tally<'_> {
+    fn default() -> Self {
+        Self { sent: Vec::new(), by_source: HashTable::new(), newest: [0; EventType::ALL.len()] }
+    }
 }
 
 impl<'a> Tally<'a> {
@@ -67,11 +72,14 @@ impl<'a> Tally<'a> {
     #[inline]
     #[expect(clippy::ptr_arg, reason = "a producer that is new keeps the name as it lies in the record")]
     pub(crate) fn count(&mut self, source: &Cow<'a, str>, event_type: EventType, bad: &[BadField]) {
-        let near = (source.len() ^ usize::from(source.as_bytes().last().copied().unwrap_or_default())) % self.newest.len();
-        let guess = self.newest[near] as usize;
+        let guess = self.newest[event_type as usize] as usize;
         let index = match self.sent.get(guess) {
             Some(sent) if sent.source == *source => guess,
-            _ => self.find(source, near),
+            _ => {
+                let index = self.find(source);
+                self.newest[event_type as usize] = index;
+                index as usize
+            }
         };
         let sent = &mut self.sent[index];
         sent.events += 1;
@@ -93,8 +101,8 @@ impl<'a> Tally<'a> {
 
     #[cold]
     #[expect(clippy::ptr_arg, reason = "a producer that is new keeps the name as it lies in the record")]
-    fn find(&mut self, source: &Cow<'a, str>, near: usize) -> usize {
-        let Self { sent, by_source, newest } = self;
+    fn find(&mut self, source: &Cow<'a, str>) -> u32 {
+        let Self { sent, by_source, .. } = self;
         let hash = |source: &str| XxHash3_64::oneshot(source.as_bytes());
         let entry =
             by_source.entry(hash(source), |index| sent[*index as usize].source == *source, |index| hash(&sent[*index as usize].source));
@@ -103,8 +111,7 @@ impl<'a> Tally<'a> {
         if index == next {
             sent.push(Sent { source: source.clone(), events: 0, bad_events: 0, bad: Vec::new() });
         }
-        newest[near] = index;
-        index as usize
+        index
     }
 }
 

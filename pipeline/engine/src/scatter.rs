@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rasid_compiler::expression::{EvalError, Expr, List, Scope};
 use rasid_compiler::is_hit;
-use rasid_compiler::ruleset::{EntityField, KeyPart};
+use rasid_compiler::ruleset::{EntityField, Feed, KeyPart};
 use rasid_detectors::entity::{EntityKind, KeyHasher};
 use rasid_detectors::event::columns::StandIn;
 use rasid_detectors::event::envelope::{unknown_field, unknown_list};
@@ -76,10 +76,12 @@ pub(crate) fn scatter(
     is_traced: bool,
 ) -> Scattered {
     let mut out = Scattered::default();
-    let (mut keys, mut needed) = (Vec::new(), Vec::new());
     let Chunk { records, rows, marks, laid } = chunk;
     for (index, (row, mark)) in rows.iter().zip(marks).enumerate().filter(|(_, (_, mark))| mark.live) {
         let plan_of_type = plan.of(row.event.data.event_type());
+        if plan_of_type.is_idle() {
+            continue;
+        }
         let steps = plan_of_type.stage(stage);
         if stage == Stage::First {
             mark.begins = laid.end();
@@ -87,56 +89,44 @@ pub(crate) fn scatter(
             let scope = EventScope { plan, event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing: None };
             laid.asked.extend(plan_of_type.triggers.iter().map(|trigger| is_traced || trigger.may_hold(&scope)));
             laid.parts.extend(plan_of_type.parts.iter().map(|part| key_of_part(&row.event, *part, hasher)));
-        } else if steps.is_empty() {
+            for of in &plan_of_type.joined {
+                let key = combined(of.iter().map(|part| laid.parts[mark.begins.parts + part]), hasher);
+                laid.parts.push(key);
+            }
+        }
+        if steps.is_empty() {
             continue;
         }
-        keys.clear();
         let (cells, asked) = (&mut laid.cells[mark.begins.cells..], &laid.asked[mark.begins.asked..]);
         let parts = &laid.parts[mark.begins.parts..];
-        keys.extend(plan_of_type.parts_of.iter().map(|of| combined(of.iter().map(|part| parts[*part]), hasher)));
-        needed.clear();
-        needed.resize(plan_of_type.cells, is_traced || mark.due.is_some());
-        for trigger in plan_of_type.triggers.iter().zip(asked).filter(|(_, asked)| **asked).map(|(trigger, _)| trigger) {
-            trigger.cells.iter().flatten().for_each(|cell| needed[*cell] = true);
-        }
+        let is_all = is_traced || mark.due.is_some();
         // What is fed comes before what is read of it.
         let mut fed_of_all = None;
         for (step_number, step) in steps.iter().enumerate() {
-            let is_needed = step.is_counted || step.cell.is_some_and(|cell| needed[cell]);
+            let is_read = || is_all || step.readers.iter().any(|trigger| asked[*trigger]);
+            let is_needed = step.is_counted || (step.cell.is_some() && is_read());
             if !is_needed && step.feed.is_none() {
                 continue;
             }
-            let key = if step.whose == Whose::All { Some(row.identity) } else { keys[step.key] };
+            let key = if step.whose == Whose::All { Some(row.identity) } else { parts[step.key_at] };
             let Some(key) = key else {
                 if let Some(cell) = step.cell {
                     cells[cell] = Cell::NoEntity;
                 }
                 continue;
             };
-            let firing = match step.firing.map(|cell| &cells[cell]) {
-                Some(Cell::Signal(signal)) => Some(signal.as_ref()),
-                _ => None,
+            let fed = match step.asks {
+                _ if step.feed.is_none() || (step.needs_raw && !row.is_raw()) => None,
+                None => mark.due.is_none().then_some(Fed(1)),
+                Some(feed) => {
+                    let firing = match step.firing.map(|cell| &cells[cell]) {
+                        Some(Cell::Signal(signal)) => Some(signal.as_ref()),
+                        _ => None,
+                    };
+                    let scope = EventScope { plan, event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing };
+                    fed_by(&plan.ruleset.bindings[step.binding].feeds[feed], &scope, mark.due.is_some(), &mut out.filter_errors)
+                }
             };
-            let feed = step.feed.map(|feed| &plan.ruleset.bindings[step.binding].feeds[feed]);
-            let feed = feed.filter(|_| row.is_raw() || !step.needs_raw);
-            let feed = feed.filter(|feed| if feed.firings_of.is_some() { firing.is_some() } else { mark.due.is_none() });
-            let mut holds = |filter: Option<&Expr>| {
-                let Some(filter) = filter else { return true };
-                let scope = EventScope { plan, event: &row.event, at_ms: row.at_ms, record: records[row.record].bytes, firing };
-                is_hit(filter, &scope).unwrap_or_else(|_| {
-                    out.filter_errors += 1;
-                    false
-                })
-            };
-            let bits = match feed {
-                None => 0,
-                Some(feed) if feed.steps.is_empty() => u8::from(holds(feed.filter.as_ref())),
-                Some(feed) => feed.steps.iter().filter(|step| holds(step.filter.as_ref())).fold(0, |bits, step| bits | 1 << step.number),
-            };
-            let is_lost = bits != 0 && feed.is_some_and(|feed| feed.amount(&row.event, row.at_ms) == Some(None));
-            out.filter_errors += u64::from(is_lost);
-            let bits = if is_lost { 0 } else { bits };
-            let feeds = bits != 0 || feed.is_some_and(|feed| feed.sides.below);
             match (step.whose, step.cell) {
                 (Whose::All, Some(cell)) if is_needed => cells[cell] = populations.read(step.binding),
                 (Whose::AllUnderKey, Some(cell)) if is_needed => {
@@ -145,12 +135,12 @@ pub(crate) fn scatter(
                 }
                 _ => {}
             }
-            if feeds && step.whose == Whose::All {
+            if fed.is_some() && step.whose == Whose::All {
                 fed_of_all = Some(step.binding);
             }
             let due = mark.due.is_some_and(|binding| usize::from(binding) == step.binding);
             let reads = is_needed && step.cell.is_some() && step.whose == Whose::Key;
-            if feeds || due || reads {
+            if fed.is_some() || due || reads {
                 #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows, a plan than 2^16 bindings")]
                 let item = Item {
                     key,
@@ -158,12 +148,12 @@ pub(crate) fn scatter(
                     row: index as u32,
                     step: step_number as u16,
                     binding: step.binding as u16,
-                    fed: feeds.then_some(Fed(bits)),
+                    fed,
                     reads,
                     due,
                 };
                 out.items.push(item);
-                if feeds && step.is_spread {
+                if fed.is_some() && step.is_spread {
                     let others = neighbours(&row.event, &plan_of_type.keys[step.key], hasher);
                     out.items.extend(others.map(|key| Item { key, reads: false, ..item }));
                 }
@@ -171,6 +161,31 @@ pub(crate) fn scatter(
         }
     }
     out
+}
+
+/// As what an event changes a binding; `None` where it does not.
+fn fed_by(feed: &Feed, scope: &EventScope<'_, '_>, is_due: bool, errors: &mut u64) -> Option<Fed> {
+    let is_seen = if feed.firings_of.is_some() { scope.firing.is_some() } else { !is_due };
+    if !is_seen {
+        return None;
+    }
+    let mut holds = |filter: Option<&Expr>| {
+        filter.is_none_or(|filter| {
+            is_hit(filter, scope).unwrap_or_else(|_| {
+                *errors += 1;
+                false
+            })
+        })
+    };
+    let bits = if feed.steps.is_empty() {
+        u8::from(holds(feed.filter.as_ref()))
+    } else {
+        feed.steps.iter().filter(|step| holds(step.filter.as_ref())).fold(0, |bits, step| bits | 1 << step.number)
+    };
+    let is_lost = bits != 0 && feed.amount(scope.event, scope.at_ms) == Some(None);
+    *errors += u64::from(is_lost);
+    let bits = if is_lost { 0 } else { bits };
+    (bits != 0 || feed.sides.below).then_some(Fed(bits))
 }
 
 /// Items by shard, each shard's in stream order.
