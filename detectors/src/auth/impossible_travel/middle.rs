@@ -5,6 +5,8 @@
 //! the one in Kansas that `MaxMind` chose in 2016, and those of Europe and of Asia and the Pacific as wholes. Countries whose radius is
 //! less than a city's are left out, as is the Congo's point on the equator, which is no place at all.
 
+use std::sync::LazyLock;
+
 use crate::event::position::Position;
 
 /// How near to such a point is at it, degrees: look-ups give two places after the point or more.
@@ -101,10 +103,20 @@ const COUNTRIES: &[Country] = &[
     ("EU", 1800.0, &[(54.53, 15.26)]),
 ];
 
+/// The middles (degrees north, degrees east, radius of the country in km) from south to north: every login is looked for.
+static MIDDLES: LazyLock<Vec<(f64, f64, f64)>> = LazyLock::new(|| {
+    let of = |(_, radius_km, middles): &Country| middles.iter().map(|(lat, lon)| (*lat, *lon, *radius_km)).collect::<Vec<_>>();
+    let mut middles: Vec<_> = COUNTRIES.iter().flat_map(of).collect();
+    middles.sort_by(|one, other| one.0.total_cmp(&other.0));
+    middles
+});
+
 /// The radius of the country in whose middle that is, m; `None` where it is in none's. Countries are no circles: half as much again.
 pub(super) fn radius_m(position: Position) -> Option<f64> {
-    let is_near = |(lat, lon): &(f64, f64)| (position.lat() - lat).abs() <= NEAR_DEG && (position.lon() - lon).abs() <= NEAR_DEG;
-    COUNTRIES.iter().find(|(_, _, middles)| middles.iter().any(is_near)).map(|(_, radius_km, _)| radius_km * 1_500.0)
+    let middles = MIDDLES.as_slice();
+    let from = middles.partition_point(|(lat, ..)| *lat < position.lat() - NEAR_DEG);
+    let mut near = middles.iter().skip(from).take_while(|(lat, ..)| *lat <= position.lat() + NEAR_DEG);
+    near.find(|(_, lon, _)| (position.lon() - lon).abs() <= NEAR_DEG).map(|(.., radius_km)| radius_km * 1_500.0)
 }
 
 #[cfg(test)]
