@@ -29,6 +29,7 @@ macro_rules! operators {
                 feeds: <crate::$folder::$module::$operator as Operator>::FEEDS,
                 yields: <crate::$folder::$module::$operator as Operator>::YIELDS,
                 fires_on: <crate::$folder::$module::$operator as Operator>::FIRES_ON,
+                heard: <crate::$folder::$module::$operator as Operator>::HEARD,
                 form: <crate::$folder::$module::$operator as Operator>::FORM,
                 needs_raw: <crate::$folder::$module::$operator as Operator>::NEEDS_RAW,
                 reads_before: <crate::$folder::$module::$operator as Operator>::READS_BEFORE,

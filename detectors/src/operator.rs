@@ -40,6 +40,8 @@ pub trait Operator: 'static {
     const FORM: Form = Form::Keyed;
     /// Of a detector: those of its inputs at which it may fire, all of them where none is named. The others only teach it.
     const FIRES_ON: &'static [EventType] = &[];
+    /// At which events it has a value.
+    const HEARD: Heard = Heard::Anywhere;
     /// Whether an event that feeds it reads it as it was before.
     const READS_BEFORE: bool = false;
     /// Whether it may leave the newest of its window out: `offset`.
@@ -162,6 +164,15 @@ pub trait Operator: 'static {
         let _ = (setup, whole, key, fed);
         None
     }
+}
+
+/// At which events an operator has a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// At every event that has its key.
+    Anywhere,
+    /// At those alone that feed it: it says something of the event itself.
+    WhereFed,
 }
 
 /// Whose state an operator has, and whether time alone makes it say something.
@@ -607,6 +618,8 @@ pub struct OperatorSpec {
     pub yields: Yields,
     /// See [`Operator::FIRES_ON`].
     pub fires_on: &'static [EventType],
+    /// See [`Operator::HEARD`].
+    pub heard: Heard,
     /// See [`Operator::FORM`].
     pub form: Form,
     /// See [`Operator::NEEDS_RAW`].
@@ -643,6 +656,11 @@ impl OperatorSpec {
             Feeds::Named(_) => &[],
             Feeds::Fixed { inputs, .. } => inputs,
         }
+    }
+
+    /// The event types at which a detector may fire; none for an aggregate.
+    pub fn may_fire_on(&self) -> &'static [EventType] {
+        if self.fires_on.is_empty() { self.inputs() } else { self.fires_on }
     }
 
     /// The fields that a detector looks at, beside those that name its key.

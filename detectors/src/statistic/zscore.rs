@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::moments::{Moments, Spread, in_steps, steps_of};
 use crate::kernel::series::start_of;
-use crate::operator::{Fact, Feeds, HeapBounds, Measure, Named, OfField, Operator, Setup, Yields, is_number};
+use crate::operator::{Fact, Feeds, Heard, HeapBounds, Measure, Named, OfField, Operator, Setup, Yields, is_number};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
@@ -62,6 +62,7 @@ impl Operator for Zscore {
     const FEEDS: Feeds =
         Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "amount", clears: false }, ..Named::USUAL });
     const YIELDS: Yields = Yields::Measure(Measure { of: is_number, fields: FIELDS });
+    const HEARD: Heard = Heard::WhereFed;
     type Params = Params;
     type State = Spread;
 

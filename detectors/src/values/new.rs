@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::kernel::series::start_of;
-use crate::operator::{Fact, Feeds, HeapBounds, Measure, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
+use crate::operator::{Fact, Feeds, Heard, HeapBounds, Measure, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 
@@ -50,6 +50,7 @@ impl Operator for New {
         ..Named::USUAL
     });
     const YIELDS: Yields = Yields::Measure(Measure { of: is_scalar, fields: FIELDS });
+    const HEARD: Heard = Heard::WhereFed;
     type Params = NoParams;
     type State = Known;
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::numbers::{Numbers, bits_of, number_of};
-use crate::operator::{Fact, Feeds, HeapBounds, Measure, Named, OfField, Operator, Setup, Yields, is_number};
+use crate::operator::{Fact, Feeds, Heard, HeapBounds, Measure, Named, OfField, Operator, Setup, Yields, is_number};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::{OwnedValue, from_ordered_bits};
 
@@ -53,6 +53,7 @@ impl Operator for Similar {
     const FEEDS: Feeds =
         Feeds::Named(Named { of: OfField::Of { takes: "a field of numbers", example: "amount", clears: false }, ..Named::USUAL });
     const YIELDS: Yields = Yields::Measure(Measure { of: is_number, fields: FIELDS });
+    const HEARD: Heard = Heard::WhereFed;
     const LEAST: Option<i64> = Some(0);
     type Params = Params;
     type State = Numbers;

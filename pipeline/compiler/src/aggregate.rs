@@ -4,7 +4,7 @@ use rasid_detectors::currency;
 use rasid_detectors::currency::rates::Exchange;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, FieldPath, FieldSpec, FieldType, Privacy};
-use rasid_detectors::operator::{Beside, Form, Of, OfField, OperatorSpec, Second, Yields, aggregates};
+use rasid_detectors::operator::{Beside, Form, Heard, Of, OfField, OperatorSpec, Second, Yields, aggregates};
 use rasid_detectors::signal::SignalField;
 
 use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types, is_param, measured};
@@ -80,13 +80,16 @@ impl Lowering<'_> {
             return self.fault(fault);
         }
         let span = window.and_then(|node| self.span(node, offset, spec));
-        let parts = self.key(spec, (&named, &below, &counted), (by, matched));
         let of = self.field(spec, keys.of, (of, other), (&named, &below, &counted));
         let exchanges = self.exchanges(spec, into, of.as_ref().map(|(fields, ..)| fields.as_slice()), &named);
         let filters = match filter {
             None => Some(vec![None; named.len()]),
             Some(node) => self.filters(node, &named),
         };
+        if let Some(fault) = silent(spec, &named, self.on, types) {
+            return self.fault(fault);
+        }
+        let parts = self.key(spec, (&named, &below, &counted), (by, matched));
         if let Shape::Signal(_) = &of.as_ref().map_or(Shape::Aggregate(Ty::Int, Privacy::Clear), |(_, _, shape)| *shape)
             && let Some((key, node)) = second
             && !below.is_empty()
@@ -406,6 +409,21 @@ pub(crate) fn apart(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], 
         ),
         _ => None,
     }
+}
+
+/// Why an aggregate that says something of the events that feed it alone never says anything here: the rule looks at none of them.
+fn silent(spec: &OperatorSpec, counted: &[Counted], on: &[EventType], types: &Node) -> Option<Fault> {
+    let is_heard = counted.is_empty() || on.is_empty() || counted.iter().any(|one| on.contains(&one.event));
+    if is_heard || spec.heard == Heard::Anywhere {
+        return None;
+    }
+    let events = listed(counted.iter().map(|one| one.event.name()));
+    let message = format!("`{}` has a value only at {events}, and the rule looks at none of them", spec.name);
+    let help = format!(
+        "add one of them to the rule's `on`: {events}; at another event `distinct`, `last` or `avg` tells of them, \
+         or `score`, after a rule about them"
+    );
+    Some(Fault::new(Code::NeverFires, types.span.clone(), message).help(help))
 }
 
 /// What is wrong with an aggregate whose two sorts of events are one, and no `where` tells them apart; and what to do.

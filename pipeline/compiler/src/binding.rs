@@ -326,10 +326,12 @@ impl Lowering<'_> {
         let readers = if looks || !self.is_counted { self.on } else { &[] };
         let inputs: Vec<(EventType, Side)> = spec.inputs().iter().map(|event| (*event, Side::Theirs)).collect();
         let keys = join.and_then(|join| self.keys(&join, &inputs, readers));
-        if !looks && !self.is_counted {
-            let inputs = listed(spec.inputs().iter().map(|event| event.name()));
-            let fault = Fault::new(Code::NeverFires, name.span.clone(), format!("{word} looks at {inputs}, and the rule at none of them"));
-            return self.fault(fault.help(format!("add one of {inputs} to the rule's `on`")));
+        let fires_on = spec.may_fire_on();
+        if !self.is_counted && !self.on.is_empty() && !self.on.iter().any(|event| fires_on.contains(event)) {
+            let events = listed(fires_on.iter().map(|event| event.name()));
+            let message = format!("{word} fires on {events}, and the rule looks at none of them");
+            let help = format!("add one of them to the rule's `on`: {events}");
+            return self.fault(Fault::new(Code::NeverFires, name.span.clone(), message).help(help));
         }
         let (operator, keys) = (operator?, keys?);
         let feed = |(event, key): (&EventType, Vec<KeyPart>)| Feed {

@@ -96,7 +96,7 @@ codes! {
     Hidden = "R0028",
     /// A binding that is none of the aggregates, or several.
     BadBinding = "R0029",
-    /// A detector that looks at none of the rule's event types.
+    /// A binding that never says anything: the rule looks at none of the events at which it would.
     NeverFires = "R0030",
     /// A binding's `where`, or an override's `if`, that reads more than the event.
     WhereReadsMore = "R0031",

@@ -86,8 +86,7 @@ pub(crate) fn bound(item: &Node, lets: Option<&Node>) -> Option<Fault> {
 /// The types of the events that a binding of those keys fires on; none where it does not fire.
 fn fires_on(keys: &[(Key, Node)]) -> Vec<&str> {
     if let Some(detector) = word(keys, "detector") {
-        let spec = detectors().find(|spec| spec.name == detector);
-        let events = spec.map_or(&[][..], |spec| if spec.fires_on.is_empty() { spec.inputs() } else { spec.fires_on });
+        let events = detectors().find(|spec| spec.name == detector).map_or(&[][..], OperatorSpec::may_fire_on);
         return events.iter().map(|event| event.name()).collect();
     }
     let fires = aggregates().find(|spec| spec.yields.fires() && keys.iter().any(|(key, _)| key.name == spec.name));

@@ -210,7 +210,30 @@ fn a_share_is_read_with_its_bounds() {
     Code::BadOf,
     "texts that end in one"
 )]
-#[case::new_is_no_number("  b: {new: payment.captured, of: method, by: user(user_id), window: 1h}\n", "b > 1", Code::TypeMismatch, "bool")]
+#[case::never_new(
+    "  b: {new: [payment.captured, payment.failed], of: method, by: user(user_id), window: 1h}\n",
+    "b",
+    Code::NeverFires,
+    "`new` has a value only at `payment.captured`, `payment.failed`, and the rule looks at none of them"
+)]
+#[case::never_far_off(
+    "  b: {zscore: payment.captured, of: amount, by: user(user_id), window: 1h}\n",
+    "b > 3.0",
+    Code::NeverFires,
+    "add one of them to the rule's `on`: `payment.captured`"
+)]
+#[case::never_alike(
+    "  b: {similar: payment.captured, of: amount, match: {user_id: user_id}, window: 1h}\n",
+    "b > 3",
+    Code::NeverFires,
+    "`similar`"
+)]
+#[case::new_is_no_number(
+    "  b: {new: payment.authorized, of: method, by: user(user_id), window: 1h}\n",
+    "b > 1",
+    Code::TypeMismatch,
+    "bool"
+)]
 #[case::a_count_of_a_year("  b: {count: payment.captured, by: user(user_id), window: 91d}\n", "b > 1", Code::OutOfRange, "1s to 90d")]
 #[case::a_key_of_two("  b: {first_seen: payment.captured, by: user(user_id), window: 401d}\n", "b < time", Code::OutOfRange, "1s to 400d")]
 #[case::of_words("  b: {quantile: payment.captured, of: method, window: 1h}\n", "b > 1.0", Code::BadOf, "a field of numbers")]
@@ -290,8 +313,10 @@ fn a_number_is_no_event_type(#[case] wrong: &str, #[case] name: &str) {
     assert!(!help.contains("quotes"), "{help}");
     let example = help.split('`').nth(1).unwrap_or_else(|| panic!("{help}"));
     assert!(example.starts_with(&format!("{{{name}: ")), "{example}");
-    let on = if example.contains("payment.captured") { "payment.captured" } else { "auth.otp_requested" };
-    let entity = if on == "payment.captured" { "user(user_id)" } else { "phone" };
+    // A wait is heard at what begins it, what else there is at what feeds it.
+    let first = example.split(": ").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or_else(|| panic!("{example}"));
+    let on = if name == "absence" { "auth.otp_requested" } else { first };
+    let entity = if on.starts_with("payment.") { "user(user_id)" } else { "phone" };
     let when = if name == "absence" { "b.fired" } else { "b == b" };
     let text = format!("rule: x.a\ntitle: T\non: {on}\nentity: {entity}\nlet:\n  b: {example}\nwhen: {when}\nexplain: x\n");
     compile(&[SourceFile { name: "x/a.yaml".to_owned(), text }]).unwrap_or_else(|report| panic!("{}", report.render(false)));

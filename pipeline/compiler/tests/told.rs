@@ -1,0 +1,45 @@
+//! What is said of a rule, and with which help: faults whose words depend on what the rule has.
+
+use rasid_compiler::{Code, SourceFile, compile};
+use rasid_detectors::operator::{Heard, OPERATORS};
+use rstest::rstest;
+
+fn rule(on: &str, lets: &str, when: &str) -> SourceFile {
+    let text = format!("rule: x.a\ntitle: T\non: {on}\nentity: user(user_id)\nlet:\n{lets}when: {when}\nexplain: x\n");
+    SourceFile { name: "x/a.yaml".to_owned(), text }
+}
+
+/// A rule that looks at one of the types that feed such a binding reads it there; what says something at all events may be fed by others alone.
+#[rstest]
+#[case::new("{new: [payment.authorized, payment.captured], of: method, by: user(user_id), window: 1h}", "b")]
+#[case::distinct("{distinct: payment.captured, of: method, by: user(user_id), window: 1h}", "b > 1")]
+#[case::rising("{cusum: payment.captured, by: user(user_id), window: 1h}", "b > 1.0")]
+fn what_is_heard_somewhere_is_no_fault(#[case] binding: &str, #[case] when: &str) {
+    compile(&[rule("[payment.authorized, payment.failed]", &format!("  b: {binding}\n"), when)])
+        .unwrap_or_else(|report| panic!("{}", report.render(false)));
+}
+
+/// An operator that says so of itself is one that this holds of.
+#[test]
+fn what_is_heard_at_its_own_events_alone_says_so() {
+    for spec in OPERATORS {
+        assert_eq!(spec.gives.contains("only at events that feed it"), spec.heard == Heard::WhereFed, "{}", spec.name);
+    }
+}
+
+/// A detector that an event only teaches does not fire there.
+#[test]
+fn a_detector_fires_where_it_may() {
+    let report = compile(&[SourceFile {
+        name: "x/a.yaml".to_owned(),
+        text: "rule: x.a\ntitle: T\non: auth.otp_verified\nentity: user\nlet:\n  jump: {detector: impossible_travel, by: user}\nwhen: jump.fired\nexplain: x\n".to_owned(),
+    }])
+    .expect_err("it never fires there");
+    let [fault] = report.faults.as_slice() else { panic!("{}", report.render(false)) };
+    assert_eq!(fault.code, Code::NeverFires);
+    assert!(
+        fault.help.as_deref().is_some_and(|help| help.contains("`auth.login_succeeded`") && !help.contains("otp")),
+        "{}",
+        report.render(false)
+    );
+}
