@@ -61,6 +61,7 @@ pub mod terms;
 pub mod trial;
 mod ty;
 mod typecheck;
+mod unused;
 mod yaml;
 pub mod zone;
 

@@ -64,8 +64,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
     let except = map.optional("except").map(|node| except(node, &library.tables.lists, faults)).unwrap_or_default();
     let tables = &library.tables;
     let plain = program::plain_names(&params);
-    let fires = library.shared.fires_of(binding::entries(bound), &on, tables);
-    let beside = Beside { on: &on, tables, params: &plain, fires: &fires };
+    let beside = Beside { on: &on, tables, params: &plain, fires: &library.shared.fires_of(binding::entries(bound), &on, tables) };
     let mut lets = bound.map(|node| binding::lower(text, node, beside, faults)).unwrap_or_default();
     let when = map.required("when", faults);
     if is_too_much(on.len() * (overrides.len() + 1), when, bound, faults) {
@@ -112,6 +111,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
         entity: entity.as_ref().map(|(_, spec)| spec),
         when: when.as_ref(),
         parts: parts.as_deref(),
+        root,
     };
     let (triggers, unknowns) = programs.lower(faults);
     let is_whole = lets.iter().take(own).all(|draft| draft.binding.is_some());

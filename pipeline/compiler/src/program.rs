@@ -11,7 +11,7 @@ use rasid_detectors::operator::{OfField, Yields};
 use rasid_detectors::signal::SignalType;
 use rasid_detectors::value::OwnedValue;
 
-use crate::binding::{self, Beside, Draft, Shape};
+use crate::binding::{self, Beside, Draft};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
@@ -193,6 +193,8 @@ pub(crate) struct Programs<'a> {
     /// `None` where it could not be parsed; the same for the explanation.
     pub(crate) when: Option<&'a Source<'a>>,
     pub(crate) parts: Option<&'a [Part]>,
+    /// The whole rule.
+    pub(crate) root: &'a Node,
 }
 
 impl Programs<'_> {
@@ -341,29 +343,6 @@ impl Programs<'_> {
             ..fault
         }));
         program
-    }
-
-    fn unused(&self, mentioned: &Mentions, faults: &mut Vec<Fault>) {
-        let feeds = self.lets.iter().filter_map(|draft| draft.binding.as_ref()).flat_map(|(binding, _)| &binding.feeds);
-        let counted: BTreeSet<usize> = feeds.filter_map(|feed| feed.firings_of).collect();
-        // What has a fault of its own may be what counts a detector's firings.
-        let doubtful = self.lets.iter().take(self.own).any(|draft| draft.binding.is_none());
-        for (index, draft) in self.lets.iter().enumerate().take(self.own) {
-            if doubtful && matches!(draft.binding, Some((_, Shape::Signal(_)))) {
-                continue;
-            }
-            if draft.binding.is_some() && !mentioned.lets.contains(&index) && !counted.contains(&index) {
-                let fault = Fault::new(Code::Unused, draft.name.span.clone(), format!("nothing reads `{}`", draft.name.name));
-                faults.push(fault.help("name it in `when` or `explain`, or remove it: a binding costs memory"));
-            }
-        }
-        let made_with: BTreeSet<usize> = self.lets.iter().flat_map(|draft| &draft.params).copied().collect();
-        for (index, (key, _)) in self.params.iter().enumerate() {
-            if !mentioned.params.contains(&index) && !made_with.contains(&index) {
-                let fault = Fault::new(Code::Unused, key.span.clone(), format!("nothing reads the parameter `{}`", key.name));
-                faults.push(fault.help(format!("name it as params.{} in `when` or `explain`, or remove it", key.name)));
-            }
-        }
     }
 }
 

@@ -43,3 +43,21 @@ fn a_detector_fires_where_it_may() {
         report.render(false)
     );
 }
+
+/// What a fault keeps from being read is not told to be unread; what nothing reads is, whatever else is wrong.
+#[rstest]
+#[case::a_slip("  sends: {count: payment.captured, by: user(user_id), window: 1h}\n", "send > 3", &[Code::UnknownName])]
+#[case::one_of_two("  a: {count: payment.captured, by: user(user_id), window: 1h}\n  b: {count: payment.failed, by: user(user_id), window: 1h}\n", "c > 3", &[Code::UnknownName])]
+#[case::in_a_function("  a: {count: payment.captured, by: user(user_id), window: 1h}\n", "format(a) == '3'", &[Code::NotInSubset])]
+#[case::under_a_filter("  a: {count: payment.captured, by: user(user_id), window: 1h}\n  b: {count: payment.captured, by: user(user_id), window: 1h, where: data.amount > a}\n", "b > 3", &[Code::WhereReadsMore])]
+#[case::what_fires("  wait: {absence: payment.captured, after: payment.authorized, by: user(user_id), window: 1h}\n  n: {count: wiat, by: user(user_id), window: 1d}\n", "n > 3", &[Code::UnknownEventType])]
+#[case::a_parameter("  a: {count: payment.captured, by: user(user_id), window: params.spam}\n", "a > 3", &[Code::UnknownParameter])]
+#[case::of_a_binding_with_a_fault("  a: {counts: payment.captured, by: user(user_id), window: params.span}\n", "a > 3", &[Code::UnknownKey])]
+#[case::nothing_reads_it("  span_of: {count: payment.captured, by: user(user_id), window: params.span}\n", "data.amont > 3", &[Code::Unused, Code::UnknownField])]
+fn what_another_fault_keeps_from_being_read_is_not_unread(#[case] lets: &str, #[case] when: &str, #[case] codes: &[Code]) {
+    let file = rule("payment.authorized", lets, when);
+    let text = if lets.contains("params.") { file.text.replace("let:", "params: {span: 1h}\nlet:") } else { file.text };
+    let report = compile(&[SourceFile { text, ..file }]).expect_err("a fault");
+    let found: Vec<Code> = report.faults.iter().map(|fault| fault.code).collect();
+    assert_eq!(found, codes, "{}", report.render(false));
+}
