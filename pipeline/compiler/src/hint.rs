@@ -25,6 +25,17 @@ pub(crate) fn type_name<'a>(item: &'a Node, what: &str, faults: &mut Vec<Fault>)
     }
 }
 
+/// What to write in place of `event.data.x`, `event.x`, `event.time`. `path`: what stands behind `event`.
+pub(crate) fn of_event(path: &[&str], event: EventType) -> String {
+    let name = path.strip_prefix(&["data"]).unwrap_or(path).join(".");
+    match name.as_str() {
+        _ if field::find(event.fields(), &name).is_some() => format!("a field of the event is written data.field: `data.{name}`"),
+        "time" => "when the event happened is written `time`".to_owned(),
+        "type" => "which types are looked at is said by `on`, and of a binding by its first key".to_owned(),
+        _ => "a field of the event is written data.field, and when it happened `time`".to_owned(),
+    }
+}
+
 /// The aggregate of which that is a key for event types.
 fn aggregate_of(key: &str) -> Option<&'static OperatorSpec> {
     let is_second = |spec: &&OperatorSpec| spec.named().and_then(|named| named.second).is_some_and(|second| second.key == key);

@@ -12,6 +12,7 @@ use crate::binding::{called, measured, named_of};
 use crate::cel::Source;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::{Arithmetic, Comparison, Expr, Function};
+use crate::hint;
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::presence::Facts;
 use crate::ty::{self, Element, Ty};
@@ -193,6 +194,10 @@ impl<'a> Checker<'a> {
             }
             Some(["values", name]) => {
                 self.outside(node, "this way to reach a value", format!("write {name}; whether it has one is has(values.{name})"))
+            }
+            Some(["event", rest @ ..]) if self.names.find("event").is_none() => {
+                let help = hint::of_event(rest, self.event);
+                self.outside(node, "`event`", help)
             }
             Some(["time", _]) => self.outside(
                 node,

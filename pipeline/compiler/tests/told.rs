@@ -61,3 +61,26 @@ fn what_another_fault_keeps_from_being_read_is_not_unread(#[case] lets: &str, #[
     let found: Vec<Code> = report.faults.iter().map(|fault| fault.code).collect();
     assert_eq!(found, codes, "{}", report.render(false));
 }
+
+/// The one fault of a rule: its code, and what helps.
+fn only_fault(file: SourceFile) -> (Code, String) {
+    let report = compile(&[file]).expect_err("a fault");
+    let [fault] = report.faults.as_slice() else { panic!("{}", report.render(false)) };
+    (fault.code, fault.help.clone().unwrap_or_default())
+}
+
+/// Whoever knows another engine writes `event`.
+#[rstest]
+#[case::of_data("event.data.amount", "`data.amount`")]
+#[case::alone("event.amount", "`data.amount`")]
+#[case::of_an_object("event.data.location.lat", "data.field")]
+#[case::its_time("event.time", "written `time`")]
+#[case::its_type("event.type", "`on`")]
+fn a_field_of_the_event_is_told_how_it_is_written(#[case] path: &str, #[case] said: &str) {
+    let counted = format!("  a: {{count: payment.captured, by: user(user_id), window: 1h, where: {path} == {path}}}\n");
+    for file in [rule("payment.captured", &counted, "a > 3"), rule("payment.captured", "  {}\n", &format!("{path} == {path}"))] {
+        let report = compile(&[file]).expect_err("a fault");
+        let shown = report.render(false);
+        assert!(report.faults.iter().all(|fault| fault.code == Code::NotInSubset) && shown.contains(said), "{shown}");
+    }
+}
