@@ -11,6 +11,7 @@ use crate::binding::{Counted, Lowering, Shape, Source, binding_of, counted_types
 use crate::cel;
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::expression::Expr;
+use crate::hint;
 use crate::join::{Keys, Side};
 use crate::names::{Bound, Mentions, Names};
 use crate::reader::{self, MapReader};
@@ -255,7 +256,7 @@ impl Lowering<'_> {
             }
             let Some((path, field)) = field::find(event.fields(), text) else {
                 let fault = Fault::new(Code::UnknownField, node.span.clone(), format!("{} has no field `{text}`", event.name()));
-                return self.fault(fault.help(suggest(text, event.fields().iter().map(|field| field.name))));
+                return self.fault(fault.help(hint::of(text, *event)));
             };
             let Some(ty) = over(spec, field.ty) else {
                 let takes = format!("`{}` takes {takes}", spec.name);

@@ -1,12 +1,15 @@
 //! What to write instead, where somebody wrote a value or a binding's name and an event type belongs.
 
+use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
 use rasid_detectors::event::field;
 use rasid_detectors::operator::{Form, OfField, OperatorSpec, aggregates, detectors};
 
-use crate::diagnostic::{Code, Fault};
+use crate::diagnostic::{Code, Fault, listed, suggest};
+use crate::key::fields_of;
 use crate::reader;
 use crate::schema::own_properties;
+use crate::ty::Ty;
 use crate::yaml::{Key, Node, NodeValue};
 
 /// The name of an event type under the key `what`. A number or the like is a fault that says what belongs there: an
@@ -33,6 +36,35 @@ pub(crate) fn of_event(path: &[&str], event: EventType) -> String {
         "time" => "when the event happened is written `time`".to_owned(),
         "type" => "which types are looked at is said by `on`, and of a binding by its first key".to_owned(),
         _ => "a field of the event is written data.field, and when it happened `time`".to_owned(),
+    }
+}
+
+/// What `of` takes in place of what is no field of events of that type: a kind of entity is none, nor when they happened.
+pub(crate) fn of(text: &str, event: EventType) -> String {
+    let kind = match EntityKind::from_name(text) {
+        Some(kind) => kind,
+        None if text == "time" => {
+            return "`of` takes a field, and when an event happened is none: `time` in a `where` or in `when` asks for the hour, \
+                    time.getHours(\"Africa/Cairo\"), and `first_seen` says since when a key is known"
+                .to_owned();
+        }
+        None => return suggest(text, event.fields().iter().map(|field| field.name)),
+    };
+    // What a field names first is what its values are compared as.
+    let (whole, made_of): (Vec<&str>, Vec<&str>) = fields_of(kind, event).into_iter().partition(|name| {
+        field::find(event.fields(), name).is_some_and(|(_, spec)| spec.entities.first() == Some(&kind) && Ty::of_field(spec.ty).is_some())
+    });
+    match (whole.as_slice(), made_of.as_slice()) {
+        ([], []) => format!("`of` takes a field, and `{text}` is a kind of entity: that stands in `by`"),
+        ([], of) => format!(
+            "`of` takes a field, and `{text}` is a kind, made of {}: it stands in `by`, alone or with others, by: [user, {text}], \
+             for a value of its own each",
+            listed(of.iter().copied())
+        ),
+        (fields, _) => {
+            let all: Vec<String> = fields.iter().map(|name| format!("of: {name}")).collect();
+            format!("`of` takes a field, and `{text}` is a kind: write {}", listed(all.iter().map(String::as_str)))
+        }
     }
 }
 

@@ -84,3 +84,18 @@ fn a_field_of_the_event_is_told_how_it_is_written(#[case] path: &str, #[case] sa
         assert!(report.faults.iter().all(|fault| fault.code == Code::NotInSubset) && shown.contains(said), "{shown}");
     }
 }
+
+/// `of` takes a field: how the wish is written where a kind stands there, or the time.
+#[rstest]
+#[case::a_part_of_an_address("auth.login_succeeded", "ip_prefix", "made of `ip`")]
+#[case::who("payment.captured", "user", "write `of: user_id`, `of: counterparty_id`")]
+#[case::a_device("auth.login_succeeded", "device", "write `of: device_id`")]
+#[case::a_place("auth.login_succeeded", "region", "stands in `by`")]
+#[case::not_there("payment.captured", "driver", "stands in `by`")]
+#[case::when("payment.captured", "time", "time.getHours(\"Africa/Cairo\")")]
+#[case::a_slip("payment.captured", "amont", "`amount`")]
+fn what_is_no_field_is_told_where_it_stands(#[case] event: &str, #[case] of: &str, #[case] said: &str) {
+    let lets = format!("  a: {{distinct: {event}, of: {of}, by: user(user_id), window: 1h}}\n");
+    let (code, help) = only_fault(rule(event, &lets, "a > 3"));
+    assert!(code == Code::UnknownField && help.contains(said), "{help}");
+}
