@@ -224,7 +224,7 @@ impl Reading<'_> {
             let time_ms = offset.map(|offset| at_ms + offset);
             let made = ScenarioEvent { at_ms, time_ms, event, data: data_here, span: item.span.clone() };
             if number == 0 || numbered {
-                self.accepted(&made, data, &place)?;
+                self.accepted(&made, number, data, &place)?;
             }
             events.push(made);
         }
@@ -308,8 +308,8 @@ impl Reading<'_> {
         (self.faults.len() == before).then_some(())
     }
 
-    /// Whether the log would take it.
-    fn accepted(&mut self, made: &ScenarioEvent, data: &Node, place: &Range<usize>) -> Option<()> {
+    /// Whether the log would take it; `number`: which repetition it is.
+    fn accepted(&mut self, made: &ScenarioEvent, number: usize, data: &Node, place: &Range<usize>) -> Option<()> {
         let Err(fault) = envelope::check(named(made).record(START_MS, 0).as_bytes(), &Limits { own: true, ..Limits::default() }) else {
             return Some(());
         };
@@ -317,11 +317,10 @@ impl Reading<'_> {
         let node = field.strip_prefix("data.").and_then(|path| find(data, path));
         let span = node.map_or(place.clone(), |node| node.span.clone());
         let shown = if field.is_empty() { String::new() } else { format!("`{field}`: ") };
-        let words = field.strip_prefix("data.").and_then(|path| match field::find(made.event.fields(), path)?.1.ty {
-            FieldType::Enum(words) => Some(words),
-            _ => None,
-        });
+        let ty = field.strip_prefix("data.").and_then(|path| field::find(made.event.fields(), path)).map(|(_, spec)| spec.ty);
+        let words = if let Some(FieldType::Enum(words)) = ty { Some(words) } else { None };
         let help = match (node.map(|node| &node.value), words) {
+            (Some(value), _) if is_numbered(value) => numbered(number, ty),
             (Some(NodeValue::Str(word)), Some(words)) => suggest(word, words.iter().copied()),
             (Some(NodeValue::Int(_) | NodeValue::Float(_) | NodeValue::Bool(_)), _) if fault.reason.ends_with("a string") => {
                 "put it in quotes".to_owned()
@@ -333,6 +332,25 @@ impl Reading<'_> {
             }
         };
         self.fault(Fault::new(Code::BadEvent, span, format!("not an event of {}: {shown}{}", made.event.name(), fault.reason)).help(help))
+    }
+}
+
+/// Whether a repetition's number stands in it: in text, or in braces without quotes, which are a map in YAML.
+fn is_numbered(value: &NodeValue) -> bool {
+    match value {
+        NodeValue::Str(text) => text.contains(NUMBER),
+        NodeValue::Map(entries) => matches!(entries.as_slice(), [(key, Node { value: NodeValue::Null, .. })] if key.name == "n"),
+        _ => false,
+    }
+}
+
+/// What to do about a repetition's number where it makes no event.
+fn numbered(number: usize, ty: Option<FieldType>) -> String {
+    match ty {
+        Some(FieldType::Int | FieldType::Double | FieldType::Bool) => {
+            "`{n}` stands in text alone, and this is none: write one value for all repetitions, or an event for each value".to_owned()
+        }
+        _ => format!("`{{n}}` is {number} here, one of 0, 1, 2 and so on: in quotes, \"u_{{n}}\", and where each of them will do"),
     }
 }
 

@@ -6,7 +6,7 @@ use rasid_detectors::event::EventType;
 use rasid_detectors::event::field::{self, Privacy};
 
 use crate::binding::{called, measured, named_of};
-use crate::diagnostic::{Code, Fault, suggest};
+use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::format::Format;
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::ty::Ty;
@@ -144,16 +144,7 @@ pub(crate) fn check(
         if names.unsure {
             return None;
         }
-        let help = if outer == "time" {
-            "an alert says its time by itself; `time` is for conditions".to_owned()
-        } else if field::find(event.fields(), name).is_some() {
-            format!("did you mean `data.{name}`?")
-        } else if names.param(name).is_some() {
-            format!("did you mean `params.{name}`?")
-        } else {
-            suggest(outer, names.lets.iter().map(|(name, _)| name.as_str()))
-        };
-        return refuse(Code::UnknownName, format!("there is no `{outer}`"), help);
+        return refuse(Code::UnknownName, format!("there is no `{outer}`"), meant(name, event, names));
     };
     mentions.lets.insert(index);
     match (bound?, inner) {
@@ -179,6 +170,23 @@ pub(crate) fn check(
         (Bound::Signal { spec, .. }, None) => {
             refuse(Code::BadTemplate, format!("{}, is no value", called(outer, spec)), named_of(outer, spec))
         }
+    }
+}
+
+/// What a name that there is none of may mean.
+fn meant(name: &str, event: EventType, names: &Names<'_>) -> String {
+    let outer = name.split_once('.').map_or(name, |(outer, _)| outer);
+    if outer == "time" {
+        "an alert says its time by itself; `time` is for conditions".to_owned()
+    } else if field::find(event.fields(), name).is_some() {
+        format!("did you mean `data.{name}`?")
+    } else if names.param(name).is_some() {
+        format!("did you mean `params.{name}`?")
+    } else if name == "n" {
+        let known = names.lets.iter().map(|(name, _)| name.as_str()).chain(["params.name", "data.field"]);
+        format!("`{{n}}` numbers the events of a test; an explanation names {}", listed(known))
+    } else {
+        suggest(outer, names.lets.iter().map(|(name, _)| name.as_str()))
     }
 }
 

@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         if line.contains('\t') || rest.starts_with('\t') {
             "YAML indents by blanks, never by tabs"
         } else {
-            "look for a quote or bracket that is not closed, an indentation that does not line up, or `: ` or ` #` in text that wants quotes"
+            "look for a quote or bracket that is not closed, an indentation that does not line up, or `: `, ` #` or `{n}` in text that wants quotes"
         }
     }
 

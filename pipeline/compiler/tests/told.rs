@@ -99,3 +99,28 @@ fn what_is_no_field_is_told_where_it_stands(#[case] event: &str, #[case] of: &st
     let (code, help) = only_fault(rule(event, &lets, "a > 3"));
     assert!(code == Code::UnknownField && help.contains(said), "{help}");
 }
+
+/// A repetition's number is text: what to do where it stands in anything else.
+#[rstest]
+#[case::a_number_in_quotes("\"1{n}00\"", "2026-01-01T00:00:00Z", "stands in text alone")]
+#[case::braces_without_quotes("{n}", "2026-01-01T00:00:00Z", "stands in text alone")]
+#[case::a_day_that_is_none("5", "\"2026-01-0{n}T00:00:00Z\"", "`{n}` is 0 here")]
+#[case::a_day_as_a_map("5", "{n}", "in quotes")]
+fn the_number_of_a_repetition_is_text(#[case] amount: &str, #[case] created: &str, #[case] said: &str) {
+    let SourceFile { name, text } = rule("payment.captured", "  {}\n", "data.amount > 3");
+    let data = format!(
+        "{{payment_id: \"p_{{n}}\", user_id: u_1, amount: {amount}, currency: EGP, method: card, account_created_at: {created}}}"
+    );
+    let test = format!(
+        "tests: [{{name: n, events: [{{at: 0s, every: 1m, times: 3, type: payment.captured, data: {data}}}], alerts: []}}]\n"
+    );
+    let (code, help) = only_fault(SourceFile { name, text: text + &test });
+    assert!(code == Code::BadEvent && help.contains(said), "{help}");
+}
+
+#[test]
+fn an_explanation_numbers_nothing() {
+    let SourceFile { name, text } = rule("payment.captured", "  a: {count: payment.captured, by: user(user_id), window: 1h}\n", "a > 3");
+    let (code, help) = only_fault(SourceFile { name, text: text.replace("explain: x", "explain: '{n} of them'") });
+    assert!(code == Code::UnknownName && help.contains("the events of a test") && help.contains("`a`"), "{help}");
+}
