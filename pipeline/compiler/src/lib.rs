@@ -54,6 +54,7 @@ pub mod ruleset;
 mod scalar;
 mod scenario;
 pub mod schema;
+mod severity;
 mod shared;
 mod steps;
 mod template;

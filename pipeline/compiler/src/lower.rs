@@ -16,6 +16,7 @@ use crate::program::{self, Programs};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Advice, Brake, Mode, Prose, Receiver, Rule, Severity, Weight, WhileWarming};
 use crate::scenario::{self, Subject};
+use crate::severity;
 use crate::shared::{self, Shared};
 use crate::template;
 use crate::terms::Terms;
@@ -52,7 +53,7 @@ pub(crate) fn lower(name: &str, text: &str, root: &Node, source: usize, library:
 
     let id = map.required("rule", faults).and_then(|node| id(node, name, faults));
     let title = map.required("title", faults).and_then(|node| reader::text(node, "`title`", faults));
-    let severity = word_or(Severity::Sev2, &mut map, "severity", &SEVERITIES, faults);
+    let severity = map.optional("severity").map_or(Some(Severity::Sev2), |node| severity::read(node, faults));
     let mode = word_or(Mode::Active, &mut map, "mode", &MODES, faults);
     let while_warming = word_or(WhileWarming::Shadow, &mut map, "while_warming", &WHILE_WARMING, faults);
     let bound = map.optional("let");
@@ -189,8 +190,6 @@ fn words(map: &mut MapReader<'_>, faults: &mut Vec<Fault>) -> (Option<String>, P
     (runbook, Prose { description, owner, false_positives, known_gaps, references })
 }
 
-pub(crate) const SEVERITIES: [(&str, Severity); 4] =
-    [("SEV0", Severity::Sev0), ("SEV1", Severity::Sev1), ("SEV2", Severity::Sev2), ("SEV3", Severity::Sev3)];
 const MODES: [(&str, Mode); 3] = [("active", Mode::Active), ("shadow", Mode::Shadow), ("off", Mode::Off)];
 const WHILE_WARMING: [(&str, WhileWarming); 2] = [("shadow", WhileWarming::Shadow), ("active", WhileWarming::Active)];
 pub(crate) const ADVICE: [(&str, Advice); 4] =

@@ -20,6 +20,7 @@ use crate::lower::{self, Library, Spared};
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::reader::{self, MapReader};
 use crate::ruleset::{Advice, EntityField, Format, Piece, Program, Receiver, Severity, Shown, Trigger, Weight};
+use crate::severity;
 use crate::template::{self, Part};
 use crate::ty::Ty;
 use crate::typecheck::Checker;
@@ -91,7 +92,7 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], entity: Option<Entity
         let Some(mut map) = MapReader::new(item, "an override", faults) else { continue };
         let applies = map.required("if", faults).and_then(|node| condition(node, "`if`", faults));
         let given = map.optional("params");
-        let severity = map.optional("severity").map(|node| reader::word(node, "`severity`", &lower::SEVERITIES, faults));
+        let severity = map.optional("severity").map(|node| severity::read(node, faults));
         let risk = map.optional("risk").map(|node| lower::risk(node, entity, faults));
         let advice = map.optional("advice").map(|node| lower::advice(node, entity, &ADVICE_OR_NONE, faults));
         map.finish(faults);

@@ -11,10 +11,10 @@ use rasid_detectors::event::{EventType, time};
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Fault, listed, suggest};
-use crate::lower::SEVERITIES;
 use crate::program::ADVICE_OR_NONE;
 use crate::reader::{self, MapReader};
 use crate::ruleset::{ExpectedAlert, Scenario, ScenarioEvent};
+use crate::severity;
 use crate::yaml::{Key, Node, NodeValue};
 
 /// The last instant of a test: one year after its beginning.
@@ -146,7 +146,7 @@ fn alerts(node: &Node, subject: &Subject<'_>, faults: &mut Vec<Fault>) -> Option
         let Some(mut map) = MapReader::new(item, "an alert", faults) else { continue };
         let at = map.required("at", faults).and_then(|node| reader::duration(node, "`at`", 0..=TIME_MS_MAX, faults));
         let entity = map.required("entity", faults).and_then(|node| entity(node, subject, faults));
-        let severity = map.optional("severity").and_then(|node| reader::word(node, "`severity`", &SEVERITIES, faults));
+        let severity = map.optional("severity").and_then(|node| severity::read(node, faults));
         let risk = map.optional("risk").and_then(|node| reader::whole(node, "`risk`", 0..=100, faults));
         let advice = map.optional("advice").and_then(|node| reader::word(node, "`advice`", &ADVICE_OR_NONE, faults));
         map.finish(faults);

@@ -124,3 +124,22 @@ fn an_explanation_numbers_nothing() {
     let (code, help) = only_fault(SourceFile { name, text: text.replace("explain: x", "explain: '{n} of them'") });
     assert!(code == Code::UnknownName && help.contains("the events of a test") && help.contains("`a`"), "{help}");
 }
+
+/// Every word is told with its meaning, and the one that is nearest to that of another scale.
+#[rstest]
+#[case::high("high", Some("SEV1"))]
+#[case::critical("Critical", Some("SEV0"))]
+#[case::medium("medium", Some("SEV2"))]
+#[case::info("info", Some("SEV3"))]
+#[case::small("sev2", Some("SEV2"))]
+#[case::priority("P1", Some("SEV1"))]
+#[case::number("3", Some("SEV3"))]
+#[case::beyond("SEV4", None)]
+#[case::of_no_scale("bad", None)]
+fn a_severity_of_another_scale_is_told_the_nearest(#[case] word: &str, #[case] nearest: Option<&str>) {
+    let SourceFile { name, text } = rule("payment.captured", "  {}\n", "data.amount > 3");
+    let (code, help) = only_fault(SourceFile { name, text: format!("{text}severity: {word}\n") });
+    let said = nearest.map(|nearest| format!("`{word}` is nearest to `{nearest}`"));
+    assert!(code == Code::UnknownWord && help.contains("`SEV0` is funds") && help.contains("`SEV3` is a notice"), "{help}");
+    assert!(said.map_or(!help.contains("nearest"), |said| help.contains(&said)), "{help}");
+}
