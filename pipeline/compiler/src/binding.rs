@@ -355,7 +355,7 @@ impl Lowering<'_> {
         let name = text.strip_prefix(PARAMS)?;
         let Some(index) = self.params.iter().position(|(other, _)| other == name) else {
             let fault = Fault::new(Code::UnknownParameter, node.span.clone(), format!("the rule has no parameter `{name}`"));
-            return self.fault(fault.help(suggest(name, self.params.iter().map(|(name, _)| name.as_str()))));
+            return self.fault(fault.help(hint::param(name, self.params.iter().map(|(name, _)| name.as_str()))));
         };
         self.used.insert(index);
         let value = match &self.params.get(index)?.1 {

@@ -39,6 +39,15 @@ pub(crate) fn of_event(path: &[&str], event: EventType) -> String {
     }
 }
 
+/// What to write in place of a parameter that the rule does not have; `known`: those that it has.
+pub(crate) fn param<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    if known.is_empty() {
+        return format!("the rule has no parameters at all: add `params: {{{name}: …}}` to it, or write the value itself");
+    }
+    suggest(name, known)
+}
+
 /// What `of` takes in place of what is no field of events of that type: a kind of entity is none, nor when they happened.
 pub(crate) fn of(text: &str, event: EventType) -> String {
     let kind = match EntityKind::from_name(text) {

@@ -13,8 +13,9 @@ use rasid_detectors::value::OwnedValue;
 
 use crate::binding::{self, Beside, Draft};
 use crate::cel::Source;
-use crate::diagnostic::{Code, Fault, listed, suggest};
+use crate::diagnostic::{Code, Fault, listed};
 use crate::expression::Expr;
+use crate::hint;
 use crate::key::KeySpec;
 use crate::lower::{self, Library, Spared};
 use crate::names::{Bound, Mentions, Names, Param};
@@ -104,7 +105,7 @@ pub(crate) fn overrides(node: &Node, own: &[(Key, Param)], entity: Option<Entity
         for (key, param) in given.map(|node| lower::params(node, faults)).unwrap_or_default() {
             let Some((_, slot)) = params.iter_mut().find(|(name, _)| *name == key.name) else {
                 let fault = Fault::new(Code::UnknownParameter, key.span.clone(), format!("the rule has no parameter `{}`", key.name));
-                faults.push(fault.help(suggest(&key.name, own.iter().map(|(key, _)| key.name.as_str()))));
+                faults.push(fault.help(hint::param(&key.name, own.iter().map(|(key, _)| key.name.as_str()))));
                 continue;
             };
             if kind(slot) == kind(&param) {

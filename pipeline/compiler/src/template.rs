@@ -8,6 +8,7 @@ use rasid_detectors::event::field::{self, Privacy};
 use crate::binding::{called, measured, named_of};
 use crate::diagnostic::{Code, Fault, listed, suggest};
 use crate::format::Format;
+use crate::hint;
 use crate::names::{Bound, Mentions, Names, Param};
 use crate::ty::Ty;
 use crate::yaml::TextMap;
@@ -108,7 +109,7 @@ pub(crate) fn check(
             return refuse(
                 Code::UnknownParameter,
                 format!("the rule has no parameter `{name}`"),
-                suggest(name, names.params.iter().map(|(name, _)| name.as_str())),
+                hint::param(name, names.params.iter().map(|(name, _)| name.as_str())),
             );
         };
         mentions.params.insert(index);

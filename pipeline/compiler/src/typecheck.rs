@@ -244,7 +244,7 @@ impl<'a> Checker<'a> {
             return Some(param);
         }
         let fault = self.at(Code::UnknownParameter, node, format!("the rule has no parameter `{name}`"));
-        self.fault(fault.help(suggest(name, names.params.iter().map(|(name, _)| name.as_str()))))
+        self.fault(fault.help(hint::param(name, names.params.iter().map(|(name, _)| name.as_str()))))
     }
 
     fn signal(&mut self, node: &IdedExpr, name: &str, field: &str) -> Option<Typed> {

@@ -143,3 +143,16 @@ fn a_severity_of_another_scale_is_told_the_nearest(#[case] word: &str, #[case] n
     assert!(code == Code::UnknownWord && help.contains("`SEV0` is funds") && help.contains("`SEV3` is a notice"), "{help}");
     assert!(said.map_or(!help.contains("nearest"), |said| help.contains(&said)), "{help}");
 }
+
+/// A rule without parameters is told so, wherever one is named.
+#[rstest]
+#[case::in_a_condition("  a: {count: payment.captured, by: user(user_id), window: 1h}\n", "a > params.most", "x")]
+#[case::in_a_window("  a: {count: payment.captured, by: user(user_id), window: params.most}\n", "a > 3", "x")]
+#[case::in_a_filter("  a: {count: payment.captured, by: user(user_id), window: 1h, where: data.amount > params.most}\n", "a > 3", "x")]
+#[case::in_an_explanation("  a: {count: payment.captured, by: user(user_id), window: 1h}\n", "a > 3", "'{params.most}'")]
+#[case::in_an_override("  a: {count: payment.captured, by: user(user_id), window: 1h}\n", "a > 3", "x\noverrides: [{if: data.amount > 5, params: {most: 3}}]")]
+fn a_rule_without_parameters_is_told_so(#[case] lets: &str, #[case] when: &str, #[case] explain: &str) {
+    let SourceFile { name, text } = rule("payment.captured", lets, when);
+    let (code, help) = only_fault(SourceFile { name, text: text.replace("explain: x", &format!("explain: {explain}")) });
+    assert!(code == Code::UnknownParameter && help.contains("no parameters at all: add `params: {most: …}`"), "{help}");
+}
