@@ -57,7 +57,7 @@ impl Lowering<'_> {
         let is_missing = second.is_none() && keys.second.is_some_and(|second| second.required);
         let is_of_all = spec.form == Form::Population;
         let matched = if is_of_all { map.if_there("match") } else { map.optional("match") };
-        let by = if is_of_all || matched.is_some() { map.if_there("by") } else { map.required("by", self.faults) };
+        let by = if is_of_all || matched.is_some() { map.if_there("by") } else { self.by(&mut map, named.iter().map(|one| one.event)) };
         let window = map.required("window", self.faults);
         let offset = if spec.takes_offset { map.optional("offset") } else { map.if_there("offset") };
         let filter = map.optional("where");

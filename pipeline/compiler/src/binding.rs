@@ -143,10 +143,14 @@ pub(crate) fn entries(node: Option<&Node>) -> &[(Key, Node)] {
 pub(crate) fn named_in(node: &Node) -> BTreeSet<&str> {
     let aggregate = |key: &Key| aggregates().any(|spec| spec.name == key.name) || is_second_key(key);
     let keys = if let NodeValue::Map(keys) = &node.value { keys.as_slice() } else { &[] };
-    let types = keys.iter().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| one_or_more(node));
+    keys.iter().filter(|(key, _)| aggregate(key)).flat_map(|(_, node)| named_under(node)).collect()
+}
+
+/// The names that stand where event types do under one key.
+pub(crate) fn named_under(node: &Node) -> impl Iterator<Item = &str> {
     // A step's types may stand under a key of their own.
-    let types = types.flat_map(|node| types_of_step(node).unwrap_or(std::slice::from_ref(node)));
-    types.filter_map(|node| if let NodeValue::Str(name) = &node.value { Some(name.as_str()) } else { None }).collect()
+    let types = one_or_more(node).iter().flat_map(|node| types_of_step(node).unwrap_or(std::slice::from_ref(node)));
+    types.filter_map(|node| if let NodeValue::Str(name) = &node.value { Some(name.as_str()) } else { None })
 }
 
 fn types_of_step(node: &Node) -> Option<&[Node]> {
@@ -314,10 +318,12 @@ impl Lowering<'_> {
     }
 
     fn detector(&mut self, name: &Node, mut map: MapReader<'_>) -> Option<(Binding, Shape)> {
-        let by = map.required("by", self.faults);
+        let word = reader::text(name, "`detector`", self.faults);
+        let spec = word.and_then(|word| detectors().find(|spec| spec.name == word));
+        let by = self.by(&mut map, spec.map_or(&[][..], OperatorSpec::inputs).iter().copied());
         let join = by.and_then(|node| self.join(Some(node), None));
-        let word = reader::text(name, "`detector`", self.faults)?;
-        let Some(spec) = detectors().find(|spec| spec.name == word) else {
+        let word = word?;
+        let Some(spec) = spec else {
             let fault = Fault::new(Code::UnknownDetector, name.span.clone(), format!("there is no detector `{word}`"));
             return self.fault(fault.help(suggest(word, detectors().map(|spec| spec.name))));
         };

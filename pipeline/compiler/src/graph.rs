@@ -27,7 +27,7 @@ impl Lowering<'_> {
         mut map: MapReader<'_>,
     ) -> Option<(Binding, Shape)> {
         let counted = counted_types(types, spec.name, self.sources, self.broken, self.faults);
-        let by = map.required("by", self.faults);
+        let by = self.by(&mut map, counted.iter().map(|one| one.event));
         let window = map.required("window", self.faults);
         let near = named.near.and_then(|_| map.optional("near"));
         let (of, filter) = (map.if_there("of"), map.optional("where"));

@@ -8,8 +8,8 @@ use rasid_detectors::event::field::{self, FieldType};
 
 use crate::binding::Lowering;
 use crate::diagnostic::{Code, Fault, listed};
-use crate::key::{KeySpec, called, kind_of};
-use crate::reader;
+use crate::key::{self, KeySpec, called, kind_of};
+use crate::reader::{self, MapReader};
 use crate::ruleset::KeyPart;
 use crate::yaml::{Key, Node, NodeValue};
 
@@ -134,6 +134,11 @@ impl Lowering<'_> {
         // As with `by`: what is counted under one key is one binding, whoever reads it.
         pairs.sort_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
         (!pairs.is_empty()).then_some(pairs)
+    }
+
+    /// What must stand under `by` in a binding that those types feed.
+    pub(crate) fn by<'n>(&mut self, map: &mut MapReader<'n>, feeds: impl Iterator<Item = EventType>) -> Option<&'n Node> {
+        map.required_as("by", || key::by(feeds.chain(self.on.iter().copied())), self.faults)
     }
 
     /// The key in each type that changes the binding, and in each that reads it.

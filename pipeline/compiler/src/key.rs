@@ -205,6 +205,27 @@ pub(crate) fn fields_of(kind: EntityKind, event: EventType) -> Vec<&'static str>
 
 /// What may be a key in events of this type.
 fn naming(event: EventType) -> String {
+    format!("{} takes {}", event.name(), listed(names(event).iter().map(String::as_str)))
+}
+
+/// What `by` takes where it is missing: what may be a key in events of each of those types.
+pub(crate) fn by(events: impl IntoIterator<Item = EventType>) -> String {
+    let mut events = events.into_iter();
+    let mut common = events.next().map(names).unwrap_or_default();
+    for event in events {
+        let others = names(event);
+        common.retain(|name| others.contains(name));
+    }
+    let means = "add `by: …`, what the events that are counted and the current one have in common";
+    let kinds: Vec<&str> = common.iter().map(String::as_str).filter(|name| !name.starts_with("data.")).collect();
+    if kinds.is_empty() {
+        return format!("{means}: a kind of entity, a data.field or `all`; where the types name it differently, `match: {{theirs: ours}}`");
+    }
+    format!("{means}: {}, a data.field, several in [ ], or `all`", listed(kinds))
+}
+
+/// The keys that events of this type have by one part each.
+fn names(event: EventType) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for kind in EntityKind::ALL {
         match fields_of(kind, event).as_slice() {
@@ -219,5 +240,5 @@ fn naming(event: EventType) -> String {
         spec.entities.is_empty() && field::find(event.fields(), spec.name).is_some_and(|(path, spec)| plain(spec.name, path, spec).is_ok())
     });
     names.extend(plain.map(|spec| format!("data.{}", spec.name)));
-    format!("{} takes {}", event.name(), listed(names.iter().map(String::as_str)))
+    names
 }

@@ -35,9 +35,14 @@ impl<'a> MapReader<'a> {
     }
 
     pub(crate) fn required(&mut self, key: &'static str, faults: &mut Vec<Fault>) -> Option<&'a Node> {
+        self.required_as(key, || format!("add `{key}: …`"), faults)
+    }
+
+    /// The same with what helps where it is not there.
+    pub(crate) fn required_as(&mut self, key: &'static str, help: impl FnOnce() -> String, faults: &mut Vec<Fault>) -> Option<&'a Node> {
         let node = self.optional(key);
         if node.is_none() {
-            faults.push(Fault::new(Code::MissingKey, self.span(), format!("{} lacks `{key}`", self.what)).help(format!("add `{key}: …`")));
+            faults.push(Fault::new(Code::MissingKey, self.span(), format!("{} lacks `{key}`", self.what)).help(help()));
         }
         node
     }

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use rasid_detectors::event::EventType;
 use rasid_detectors::operator::{Named, OperatorSpec};
 
 use crate::aggregate::apart;
-use crate::binding::{Counted, Lowering, Shape, binding_of, counted_types};
+use crate::binding::{Counted, Lowering, Shape, binding_of, counted_types, named_under};
 use crate::diagnostic::{Code, Fault, listed};
 use crate::expression::Expr;
 use crate::reader::{self, MapReader};
@@ -41,7 +42,7 @@ impl Lowering<'_> {
         mut map: MapReader<'_>,
     ) -> Option<(Binding, Shape)> {
         let matched = map.optional("match");
-        let by = if matched.is_some() { map.if_there("by") } else { map.required("by", self.faults) };
+        let by = if matched.is_some() { map.if_there("by") } else { self.by(&mut map, named_under(node).filter_map(EventType::from_name)) };
         let window = map.required("window", self.faults);
         let own = crate::schema::own_properties(spec);
         map.finish_but(&own.keys().map(String::as_str).collect::<Vec<_>>(), self.faults);

@@ -108,12 +108,10 @@ fn what_is_no_field_is_told_where_it_stands(#[case] event: &str, #[case] of: &st
 #[case::a_day_as_a_map("5", "{n}", "in quotes")]
 fn the_number_of_a_repetition_is_text(#[case] amount: &str, #[case] created: &str, #[case] said: &str) {
     let SourceFile { name, text } = rule("payment.captured", "  {}\n", "data.amount > 3");
-    let data = format!(
-        "{{payment_id: \"p_{{n}}\", user_id: u_1, amount: {amount}, currency: EGP, method: card, account_created_at: {created}}}"
-    );
-    let test = format!(
-        "tests: [{{name: n, events: [{{at: 0s, every: 1m, times: 3, type: payment.captured, data: {data}}}], alerts: []}}]\n"
-    );
+    let data =
+        format!("{{payment_id: \"p_{{n}}\", user_id: u_1, amount: {amount}, currency: EGP, method: card, account_created_at: {created}}}");
+    let test =
+        format!("tests: [{{name: n, events: [{{at: 0s, every: 1m, times: 3, type: payment.captured, data: {data}}}], alerts: []}}]\n");
     let (code, help) = only_fault(SourceFile { name, text: text + &test });
     assert!(code == Code::BadEvent && help.contains(said), "{help}");
 }
@@ -150,9 +148,30 @@ fn a_severity_of_another_scale_is_told_the_nearest(#[case] word: &str, #[case] n
 #[case::in_a_window("  a: {count: payment.captured, by: user(user_id), window: params.most}\n", "a > 3", "x")]
 #[case::in_a_filter("  a: {count: payment.captured, by: user(user_id), window: 1h, where: data.amount > params.most}\n", "a > 3", "x")]
 #[case::in_an_explanation("  a: {count: payment.captured, by: user(user_id), window: 1h}\n", "a > 3", "'{params.most}'")]
-#[case::in_an_override("  a: {count: payment.captured, by: user(user_id), window: 1h}\n", "a > 3", "x\noverrides: [{if: data.amount > 5, params: {most: 3}}]")]
+#[case::in_an_override(
+    "  a: {count: payment.captured, by: user(user_id), window: 1h}\n",
+    "a > 3",
+    "x\noverrides: [{if: data.amount > 5, params: {most: 3}}]"
+)]
 fn a_rule_without_parameters_is_told_so(#[case] lets: &str, #[case] when: &str, #[case] explain: &str) {
     let SourceFile { name, text } = rule("payment.captured", lets, when);
     let (code, help) = only_fault(SourceFile { name, text: text.replace("explain: x", &format!("explain: {explain}")) });
     assert!(code == Code::UnknownParameter && help.contains("no parameters at all: add `params: {most: …}`"), "{help}");
+}
+
+/// Where `by` is missing it is told what it takes: the kinds that all types name alike, those that are counted and those that read it.
+#[rstest]
+#[case::one_type("payment.captured", "{count: payment.captured, window: 1h}", &["`user(user_id)`", "`instrument`", "`all`"], "phone")]
+#[case::of_both("auth.otp_requested", "{count: auth.login_failed, window: 1h}", &["`ip`", "`ip_prefix`"], "`booking`")]
+#[case::alike_in_none("booking.created", "{count: auth.sim_changed, window: 1h}", &["`match: {theirs: ours}`"], "`phone`")]
+#[case::steps("payment.captured", "{sequence: [payment.failed, {on: payment.captured}], window: 1h}", &["`instrument`"], "phone")]
+#[case::a_wait("payment.authorized", "{absence: payment.captured, after: payment.authorized, window: 1h}", &["`payment(payment_id)`"], "phone")]
+#[case::a_detector("auth.login_succeeded", "{detector: impossible_travel}", &["`user`", "`device`"], "`booking`")]
+#[case::who_hangs_together("auth.login_succeeded", "{component: auth.login_succeeded, window: 1d}", &["`device`"], "`booking`")]
+fn a_binding_without_by_is_told_what_it_takes(#[case] on: &str, #[case] binding: &str, #[case] kinds: &[&str], #[case] not: &str) {
+    let SourceFile { name, text } = rule(on, &format!("  a: {binding}\n"), "true");
+    let report = compile(&[SourceFile { name, text: text.replace("user(user_id)\n", "all\n") }]).expect_err("a fault");
+    let fault = report.faults.iter().find(|fault| fault.code == Code::MissingKey).unwrap_or_else(|| panic!("{}", report.render(false)));
+    let help = fault.help.as_deref().unwrap_or_default();
+    assert!(kinds.iter().all(|kind| help.contains(kind)) && !help.contains(not), "{help}");
 }
