@@ -117,11 +117,19 @@ fn section(page: &mut String, def: Option<&Value>, title: &str) -> Result<()> {
 fn table(page: &mut String, object: &Value) -> Result<()> {
     let Some(properties) = object.get("properties").and_then(Value::as_object) else { return Ok(()) };
     let required: Vec<&str> = object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    // Of `by` and `match` one must stand there, which a schema's list of what is required cannot say.
+    let must = |name: &str| match name {
+        _ if required.contains(&name) => "required",
+        "by" if properties.contains_key("match") => "this or `match`",
+        "by" => "required",
+        "match" => "this or `by`",
+        _ => "",
+    };
     page.push_str("| key | | what it is |\n|---|---|---|\n");
-    let (first, rest): (Vec<_>, Vec<_>) = properties.iter().partition(|(name, _)| required.contains(&name.as_str()));
-    for (name, property) in first.into_iter().chain(rest) {
-        let must = if required.contains(&name.as_str()) { "required" } else { "" };
-        writeln!(page, "| `{name}` | {must} | {} |", text(property).replace('|', "\\|"))?;
+    let mut rows: Vec<(&str, &Value)> = properties.iter().map(|(name, property)| (name.as_str(), property)).collect();
+    rows.sort_by_key(|(name, _)| ["required", "this or `match`", "this or `by`", ""].iter().position(|of| *of == must(name)));
+    for (name, property) in rows {
+        writeln!(page, "| `{name}` | {} | {} |", must(name), text(property).replace('|', "\\|"))?;
     }
     Ok(())
 }
