@@ -36,6 +36,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
             ("dashboards/grafana/rasid-pipeline.json", dashboard("rasid-pipeline")?),
             ("dashboards/grafana/rasid-alerts.json", dashboard("rasid-alerts")?),
             ("docs/rule-reference.md", rule_reference(&reference)?),
+            ("docs/rule-faults.md", rule_faults(&reference)?),
             ("docs/language.md", crate::language::page(&reference)?),
             ("docs/detectors.md", detectors(&reference)?),
             ("docs/configuration.md", configuration()?),
@@ -82,6 +83,19 @@ fn rule_reference(reference: &Value) -> Result<String> {
         section(&mut page, defs.get(name), title)?;
     }
     kinds(&mut page, reference)?;
+    Ok(page)
+}
+
+/// Every code of a fault or a warning.
+fn rule_faults(reference: &Value) -> Result<String> {
+    let mut page = "# Faults and warnings of rules\n\nMade from the code by `cargo xtask pages`: what `rasid check` may say of rule files, by the code in its brackets. A fault refuses the\n\
+        ruleset, a warning does not. The text beside a code names the place and says what to write instead; [rules.md](rules.md#what-is-warned-of) says more of\n\
+        warnings. A code means the same for ever.\n\n| code | | what it means |\n|---|---|---|\n"
+        .to_owned();
+    for code in list(reference, "codes")? {
+        let sort = if code.get("warning").and_then(Value::as_bool) == Some(true) { "warning" } else { "fault" };
+        writeln!(page, "| `{}` | {sort} | {} |", member(code, "code")?, words(member(code, "about")?))?;
+    }
     Ok(page)
 }
 

@@ -33,6 +33,11 @@ macro_rules! codes {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
+
+            /// What it means, for people.
+            pub fn means(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+),)* }.trim()
+            }
         }
     };
 }

@@ -175,3 +175,14 @@ fn a_binding_without_by_is_told_what_it_takes(#[case] on: &str, #[case] binding:
     let help = fault.help.as_deref().unwrap_or_default();
     assert!(kinds.iter().all(|kind| help.contains(kind)) && !help.contains(not), "{help}");
 }
+
+#[test]
+fn the_page_of_codes_has_each_with_its_meaning() {
+    let page = std::fs::read_to_string("../../docs/rule-faults.md").expect("the page");
+    for code in Code::ALL {
+        let sort = if code.is_warning() { "warning" } else { "fault" };
+        let row = format!("| `{code}` | {sort} | {} |\n", code.means().replace('|', "\\|"));
+        assert!(page.contains(&row), "docs/rule-faults.md lacks {row}");
+    }
+    assert_eq!(page.matches("| `").count(), Code::ALL.len());
+}

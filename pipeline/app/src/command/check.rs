@@ -21,7 +21,8 @@ use crate::clock::{Stopwatch, now_ms};
 #[command(
     after_help = "Examples:\n  rasid check rules\n  rasid check rules/auth/otp_flood.yaml rules/lists/trusted_phones.yaml\n  rasid check rules --mutate\n  rasid check rules --coverage\n  rasid check rules --cost\n  rasid check rules --watch\n\n\
     A file is checked with the lists, shared.yaml and rates.yaml of its rules folder, which is the file's own folder or\n\
-    the one above it, whichever has one of them. Warnings alone end with status 0."
+    the one above it, whichever has one of them. Warnings alone end with status 0.\n\
+    docs/rule-faults.md says what each code means."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct Args {

@@ -1,6 +1,7 @@
 //! `rasid reference`: what is declared in the program, for the pages that `cargo xtask pages` makes of it.
 
 use clap::CommandFactory as _;
+use rasid_compiler::Code;
 use rasid_compiler::catalogue::{Documented, FUNCTIONS, LOOPS, REFUSED, REFUSED_FORMS, limits};
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
@@ -36,7 +37,7 @@ impl Command for Args {
         print_json(&json!({
             "commands": commands(), "endpoints": endpoints.collect::<Vec<_>>(), "operations": operations.collect::<Vec<_>>(), "questions": questions.0, "dashboards": dashboards, "events": events(), "kinds": kinds,
             "functions": documented(FUNCTIONS), "loops": documented(LOOPS), "limits": limits(), "refused": REFUSED,
-            "refused_forms": REFUSED_FORMS, "signals": signals(),
+            "refused_forms": REFUSED_FORMS, "signals": signals(), "codes": codes(),
         }))
     }
 }
@@ -44,6 +45,12 @@ impl Command for Args {
 /// The functions or loops of the rule language.
 fn documented(known: &[Documented]) -> Vec<Value> {
     known.iter().map(|known| json!({"forms": known.forms, "about": known.about, "examples": known.examples})).collect()
+}
+
+/// The faults and warnings of rules.
+fn codes() -> Vec<Value> {
+    let of = |code: &Code| json!({"code": code.as_str(), "about": code.means(), "warning": code.is_warning()});
+    Code::ALL.iter().map(of).collect()
 }
 
 fn described(method: &str, path: &str, about: &str) -> Value {
