@@ -208,8 +208,14 @@ fn events(reference: &Value) -> Result<String> {
         kinds that a field names: `user(user_id)`. What never leaves stands in no alert, log line or figure; whatever reads as a phone,\nan e-mail \
         address or their like leaves as a pseudonym in any field.\n"
         .to_owned();
-    for event in list(reference, "events")? {
+    let events = list(reference, "events")?;
+    for (number, event) in events.iter().enumerate() {
         writeln!(page, "\n## `{}`\n\n{}\n", member(event, "name")?, words(member(event, "about")?))?;
+        if let Some(first) = events.iter().take(number).find(|other| other.get("fields") == event.get("fields")) {
+            let name = member(first, "name")?;
+            writeln!(page, "It has the fields of [`{name}`](#{}).", name.replace('.', ""))?;
+            continue;
+        }
         page.push_str("| field | | type | names | leaves | what it is |\n|---|---|---|---|---|---|\n");
         for field in list(event, "fields")? {
             let required = if field.get("required").and_then(Value::as_bool) == Some(true) { "required" } else { "" };
