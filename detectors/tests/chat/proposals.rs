@@ -159,7 +159,7 @@ const KEPT_RECALL_MIN: f64 = 96.0;
 const FALSE_MAX: f64 = 2.0;
 /// The same of the part that was kept out: a class has three sentences there, and "we can agree on the price after you see the place"
 /// sounds like what goes on elsewhere with one word more or less.
-const KEPT_FALSE_MAX: f64 = 8.0;
+const KEPT_FALSE_MAX: f64 = 4.0;
 /// The same over all classes.
 const ALL_FALSE_MAX: f64 = 0.3;
-const KEPT_ALL_FALSE_MAX: f64 = 0.8;
+const KEPT_ALL_FALSE_MAX: f64 = 0.5;

@@ -17,9 +17,9 @@ const SETS: [Set; 5] = [
     Set { name: "second", file: include_str!("unseen_2.tsv"), seen_min: 41, accused_max: 3 },
     // Fair samples: 170, 170 and 199 proposals, 230, 230 and 300 honest messages. By the first the score was chosen from which on a
     // message counts.
-    Set { name: "chosen by", file: include_str!("../../../fixtures/chat/wording/unseen_1.tsv"), seen_min: 130, accused_max: 8 },
-    Set { name: "third", file: include_str!("../../../fixtures/chat/wording/unseen_2.tsv"), seen_min: 118, accused_max: 5 },
-    Set { name: "fourth", file: include_str!("../../../fixtures/chat/wording/unseen_3.tsv"), seen_min: 145, accused_max: 4 },
+    Set { name: "chosen by", file: include_str!("../../../fixtures/chat/wording/unseen_1.tsv"), seen_min: 135, accused_max: 8 },
+    Set { name: "third", file: include_str!("../../../fixtures/chat/wording/unseen_2.tsv"), seen_min: 121, accused_max: 4 },
+    Set { name: "fourth", file: include_str!("../../../fixtures/chat/wording/unseen_3.tsv"), seen_min: 155, accused_max: 4 },
 ];
 
 #[test]
