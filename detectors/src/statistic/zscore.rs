@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::moments::{Moments, Spread, in_steps, steps_of};
 use crate::kernel::series::start_of;
-use crate::operator::{Fact, Feeds, Heard, HeapBounds, Measure, Named, OfField, Operator, Setup, Yields, is_number};
+use crate::operator::{Fact, Feeds, HeapBounds, Heard, Measure, Named, OfField, Operator, Setup, Yields, is_number};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::kernel::series::start_of;
-use crate::operator::{Fact, Feeds, Heard, HeapBounds, Measure, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
+use crate::operator::{Fact, Feeds, HeapBounds, Heard, Measure, Named, NoParams, OfField, Operator, Setup, Yields, is_scalar};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::OwnedValue;
 

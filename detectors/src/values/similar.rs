@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::field::FieldType;
 use crate::kernel::numbers::{Numbers, bits_of, number_of};
-use crate::operator::{Fact, Feeds, Heard, HeapBounds, Measure, Named, OfField, Operator, Setup, Yields, is_number};
+use crate::operator::{Fact, Feeds, HeapBounds, Heard, Measure, Named, OfField, Operator, Setup, Yields, is_number};
 use crate::signal::{Signal, SignalField, SignalType};
 use crate::value::{OwnedValue, from_ordered_bits};
 
