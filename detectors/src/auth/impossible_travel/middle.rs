@@ -114,15 +114,21 @@ static MIDDLES: LazyLock<Vec<(f64, f64, f64)>> = LazyLock::new(|| {
 /// The radius of the country in whose middle that is, m; `None` where it is in none's. Countries are no circles: half as much again.
 pub(super) fn radius_m(position: Position) -> Option<f64> {
     let middles = MIDDLES.as_slice();
-    let from = middles.partition_point(|(lat, ..)| *lat < position.lat() - NEAR_DEG);
-    let mut near = middles.iter().skip(from).take_while(|(lat, ..)| *lat <= position.lat() + NEAR_DEG);
-    near.find(|(_, lon, _)| (position.lon() - lon).abs() <= NEAR_DEG).map(|(.., radius_km)| radius_km * 1_500.0)
+    // The belt is wider than what is near, so that rounding at its edges decides nothing.
+    let from = middles.partition_point(|(lat, ..)| *lat < position.lat() - 2.0 * NEAR_DEG);
+    let mut belt = middles.iter().skip(from).take_while(|(lat, ..)| *lat <= position.lat() + 2.0 * NEAR_DEG);
+    belt.find(|(lat, lon, _)| is_near(position, *lat, *lon)).map(|(.., radius_km)| radius_km * 1_500.0)
+}
+
+fn is_near(position: Position, lat: f64, lon: f64) -> bool {
+    (position.lat() - lat).abs() <= NEAR_DEG && (position.lon() - lon).abs() <= NEAR_DEG
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::units::{Latitude, Longitude};
+    use proptest::prelude::*;
     use rstest::rstest;
 
     #[rstest]
@@ -134,8 +140,23 @@ mod tests {
     #[case::cairo(30.0444, 31.2357, None)]
     #[case::two_kilometres_from_it(26.84, 30.8, None)]
     fn the_middle_of_a_country_is_the_country(#[case] lat: f64, #[case] lon: f64, #[case] expected: Option<f64>) {
-        let position = Position::new(Latitude::try_from(lat).expect("in range"), Longitude::try_from(lon).expect("in range"));
-        assert_eq!(radius_m(position), expected);
+        assert_eq!(radius_m(at(lat, lon)), expected);
+    }
+
+    fn at(lat: f64, lon: f64) -> Position {
+        Position::new(Latitude::try_from(lat).expect("in range"), Longitude::try_from(lon).expect("in range"))
+    }
+
+    proptest! {
+        /// By latitude it is found where going through all countries finds it, at the very edge too.
+        #[test]
+        fn it_is_found_as_by_going_through_all(country in 0..COUNTRIES.len(), middle in 0_usize..3, north in -8_i32..=8, east in -8_i32..=8) {
+            let (_, _, middles) = COUNTRIES[country];
+            let (lat, lon) = middles[middle % middles.len()];
+            let position = at(lat + f64::from(north) * 0.005, lon + f64::from(east) * 0.005);
+            let plain = COUNTRIES.iter().find(|(_, _, middles)| middles.iter().any(|(lat, lon)| is_near(position, *lat, *lon)));
+            prop_assert_eq!(radius_m(position), plain.map(|(_, radius_km, _)| radius_km * 1_500.0));
+        }
     }
 
     #[test]
