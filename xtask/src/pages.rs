@@ -133,17 +133,17 @@ fn table(page: &mut String, object: &Value) -> Result<()> {
     let required: Vec<&str> = object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     // Of `by` and `match` one must stand there, which a schema's list of what is required cannot say.
     let must = |name: &str| match name {
-        _ if required.contains(&name) => "required",
-        "by" if properties.contains_key("match") => "this or `match`",
-        "by" => "required",
-        "match" => "this or `by`",
-        _ => "",
+        _ if required.contains(&name) => (0, "required"),
+        "by" if properties.contains_key("match") => (1, "this or `match`"),
+        "by" => (0, "required"),
+        "match" => (2, "this or `by`"),
+        _ => (3, ""),
     };
     page.push_str("| key | | what it is |\n|---|---|---|\n");
-    let mut rows: Vec<(&str, &Value)> = properties.iter().map(|(name, property)| (name.as_str(), property)).collect();
-    rows.sort_by_key(|(name, _)| ["required", "this or `match`", "this or `by`", ""].iter().position(|of| *of == must(name)));
-    for (name, property) in rows {
-        writeln!(page, "| `{name}` | {} | {} |", must(name), text(property).replace('|', "\\|"))?;
+    let mut rows: Vec<_> = properties.iter().map(|(name, property)| (must(name), name, property)).collect();
+    rows.sort_by_key(|((rank, _), ..)| *rank);
+    for ((_, must), name, property) in rows {
+        writeln!(page, "| `{name}` | {must} | {} |", text(property).replace('|', "\\|"))?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What to write instead, where somebody wrote a value or a binding's name and an event type belongs.
+//! What to write instead: where a value or a binding's name stands and an event type belongs, `event.x`, a kind under `of`, a parameter that
+//! there is none of.
 
 use rasid_detectors::entity::EntityKind;
 use rasid_detectors::event::EventType;
